@@ -1,0 +1,69 @@
+/* capture: frames from files (pcap, pcapng, .gz, .zst, stdin) or interfaces, in batches.
+ *
+ * A source is read once, and each batch of it is seen by every worker, in order: the source turns bytes
+ * into an array of frames under its lock (whichever worker comes first does it), and the batch is
+ * shared, counted, and recycled when the last worker is done with it. So decompressing, merging several
+ * files, the BPF filter and the repair of time stamps happen once, and all workers see the same packets
+ * in the same order, which makes their results independent of their number.
+ *
+ *      file(s) --read, inflate--> chunk --walk records--> weir_batch {frames[]} --> worker 0
+ *                                                                              \--> worker 1
+ * The engine's clock: now = max(now, ts + offset). A stamp more than 60 s behind `now` is a clock that was
+ * set back: the offset grows so that time goes on from `now`, and the step is counted. Smaller disorder
+ * only holds `now` still.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/error.h>
+#include <weir/packet.h>
+
+struct weir_batch {
+    const struct weir_frame *frames; /* in capture order */
+    size_t n_frames;
+    uint64_t index;          /* 0, 1, 2... over the whole run */
+};
+
+struct weir_source; /* opaque */
+
+struct weir_source_options {
+    const char *filter;      /* BPF expression or NULL */
+    unsigned n_workers;      /* >= 1 */
+};
+
+struct weir_source_stats {
+    uint64_t packets;           /* handed on */
+    uint64_t bytes;             /* their wire bytes */
+    uint64_t filtered;          /* left out by the filter */
+    uint64_t dropped_kernel;    /* ps_drop; pcapng interface statistics for files */
+    uint64_t dropped_interface; /* ps_ifdrop */
+    uint64_t time_backwards;    /* stamps behind the clock, held */
+    uint64_t time_steps;        /* stamps over 60 s behind: the clock was set back */
+    uint64_t snaplen_cut;       /* frames with caplen < wirelen */
+    uint64_t bytes_read, bytes_total; /* of the files as they lie on disk; total 0: unknown */
+    int64_t first_ts_us, last_ts_us;  /* smallest and largest stamp; 0 while packets == 0 */
+    int64_t clock_offset_us;    /* now - ts since the last step; 0 normally */
+};
+
+/* Opens the files (several are one capture in time order; "-" is stdin, at most once). Every file is
+ * opened and its header checked here, so that a wrong name fails before any work. Returns 0 or < 0 with
+ * `fault` naming file, offset and reason. */
+int weir_source_open_files(struct weir_source **ret_source, const char *const *paths, size_t n_paths,
+                           const struct weir_source_options *options, struct weir_fault *fault);
+
+/* The next batch for this worker (each worker gets every batch). Returns
+ *   0  *ret_batch is valid until the worker's next call
+ *   1  WEIR_SOURCE_END: no more frames
+ *   <0 fatal: the fault names file, offset and reason. All frames before the bad place have been
+ *      delivered to every worker before this is returned; every worker gets the same answer. */
+enum { WEIR_SOURCE_END = 1 };
+int weir_source_next(struct weir_source *source, unsigned worker, const struct weir_batch **ret_batch,
+                     struct weir_fault *fault);
+
+/* Counters up to now; any thread, any time. */
+void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats);
+
+/* Freeing NULL is fine. No worker may be inside weir_source_next(). */
+void weir_source_free(struct weir_source *source);

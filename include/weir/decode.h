@@ -1,0 +1,41 @@
+/* decode: one frame -> one packet view. Allocates nothing, trusts no length, keeps no state.
+ *
+ * Every refusal has a name and a counter: the enum, the counters and the `capture` record all come
+ * from the one list below.
+ */
+#pragma once
+
+#include <weir/packet.h>
+
+/* X(enumerator, record name, what happened) */
+#define WEIR_DECODE_OUTCOMES(X) \
+    X(OK, "ok", "decoded") \
+    X(FRAGMENT, "fragment", "later fragment of an IP packet: counted, not measured") \
+    X(NOT_IP, "not_ip", "ARP, LLDP, spanning tree and other frames without IP") \
+    X(NOT_TRANSPORT, "not_transport", "IP that carries neither TCP, UDP nor an ICMP error") \
+    X(LINK_UNKNOWN, "link_unknown", "link type or encapsulation that weir does not know") \
+    X(LINK_CUT, "link_cut", "link header longer than the captured bytes") \
+    X(TUNNEL_DEPTH, "tunnel_depth", "more nested tunnels or tags than the bound") \
+    X(TUNNEL_MALFORMED, "tunnel_malformed", "tunnel header that contradicts itself") \
+    X(IP_VERSION, "ip_version", "version field neither 4 nor 6, or not what the link said") \
+    X(IP_CUT, "ip_cut", "IP header longer than the captured bytes") \
+    X(IP_HEADER_LEN, "ip_header_len", "IP header length below 20 or beyond the packet") \
+    X(IP_TOTAL_LEN, "ip_total_len", "IP total length shorter than its header or longer than the wire") \
+    X(IP6_EXTENSION, "ip6_extension", "IPv6 extension headers malformed or beyond the bound") \
+    X(TRANSPORT_CUT, "transport_cut", "transport header longer than the captured bytes") \
+    X(TCP_HEADER_LEN, "tcp_header_len", "TCP data offset below 5 or beyond the packet") \
+    X(UDP_LEN, "udp_len", "UDP length below 8 or beyond the IP packet") \
+    X(ICMP_QUOTE, "icmp_quote", "ICMP error whose quoted packet cannot be read")
+
+enum weir_decode_outcome {
+#define X(name, text, help) WEIR_DECODE_##name,
+    WEIR_DECODE_OUTCOMES(X)
+#undef X
+    WEIR_DECODE_N
+};
+
+/* Returns 0 (WEIR_DECODE_OK) with *ret_packet filled, or one of the outcomes above. Never < 0. */
+int weir_decode(const struct weir_frame *frame, struct weir_packet *ret_packet);
+
+const char *weir_decode_name(enum weir_decode_outcome outcome);
+const char *weir_decode_help(enum weir_decode_outcome outcome);

@@ -1,0 +1,15 @@
+/* One line for a person: see error.h. */
+#include <stdio.h>
+
+#include <weir/error.h>
+
+int weir_fault_set(struct weir_fault *fault, int error, const char *format, ...)
+{
+    if (!fault)
+        return error;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(fault->text, sizeof fault->text, format, args);
+    va_end(args);
+    return error;
+}
