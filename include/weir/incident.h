@@ -1,0 +1,50 @@
+/* The incident: what weir concludes, as it leaves the program (DESIGN 3). Made by detect, read by sinks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/outcome.h>
+#include <weir/packet.h>
+#include <weir/service.h>
+
+enum weir_incident_event { WEIR_INCIDENT_RAISED, WEIR_INCIDENT_UPDATED, WEIR_INCIDENT_CLEARED };
+enum weir_state { WEIR_STATE_UNKNOWN, WEIR_STATE_HEALTHY, WEIR_STATE_SUSPECT, WEIR_STATE_DEGRADED, WEIR_STATE_PARTIAL, WEIR_STATE_DOWN, WEIR_STATE_RECOVERING };
+enum weir_cause {
+    WEIR_CAUSE_SERVICE, WEIR_CAUSE_CDN, WEIR_CAUSE_CDN_PATH, WEIR_CAUSE_DNS_SERVICE, WEIR_CAUSE_DNS_RESOLVER, WEIR_CAUSE_QUIC_BLOCKED,
+    WEIR_CAUSE_CLIENT, WEIR_CAUSE_UPLINK, WEIR_CAUSE_CAPTURE, WEIR_CAUSE_SERVICE_OR_UPLINK, WEIR_CAUSE_N
+};
+enum weir_confidence { WEIR_CONFIDENCE_LOW, WEIR_CONFIDENCE_MEDIUM, WEIR_CONFIDENCE_HIGH };
+
+/* Names as in the records: "raised", "down", "cdn_path", "low"... */
+const char *weir_incident_event_name(enum weir_incident_event event);
+const char *weir_state_name(enum weir_state state);
+const char *weir_cause_name(enum weir_cause cause);
+const char *weir_confidence_name(enum weir_confidence confidence);
+
+#define WEIR_INCIDENT_LIST_MAX 32
+struct weir_incident {
+    char id[40];                  /* "<service or cause>-<onset in ms>", the same in every event of it */
+    uint8_t event, state, cause, confidence;
+    weir_service_id service;      /* NONE when the cause is uplink, dns_resolver, client or capture */
+    int64_t ts_us, onset_us;      /* decision; last time the evidence was clean */
+    int64_t raised_us, cleared_us;/* 0 while not */
+    uint8_t layer;                /* enum weir_layer that shows it worst */
+    uint32_t kinds[WEIR_OUTCOME_N]; /* failed trials by kind */
+    uint32_t n_clients;           /* hit */
+    uint32_t n_clients_seen;      /* with trials of the service since onset */
+    struct weir_addr clients[WEIR_INCIDENT_LIST_MAX];
+    uint32_t n_prefixes;          /* failing */
+    struct weir_addr prefixes[WEIR_INCIDENT_LIST_MAX];
+    struct { uint32_t fail, total; double low, high; } trials;   /* low, high: Wilson 95 % of the failing share */
+    struct {
+        uint32_t fail, total;
+        uint8_t n;
+        struct { weir_service_id service; uint32_t fail, total; } by_service[WEIR_INCIDENT_LIST_MAX];
+    } controls;
+    char text[768];               /* one or two sentences for a person */
+};
+
+/* Called for each event, in order of time. The incident is valid during the call. */
+typedef void (*weir_incident_observer)(void *context, const struct weir_incident *incident);

@@ -1,0 +1,43 @@
+/* Evidence, and the trials that it collapses to (METHODS 0): what measure hands to detect. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/outcome.h>
+#include <weir/packet.h>
+#include <weir/service.h>
+
+#define WEIR_SLOT_US INT64_C(10000000) /* a trial's slot and a window: 10 s, aligned to the epoch */
+
+/* All attempts with the same key in one slot. `ok` and `fail` may both be set (mixed): it then counts as OK,
+ * and in the slow-burn detector as one of each. */
+struct weir_trial {
+    struct weir_addr client;
+    struct weir_addr prefix;     /* of the server: /24 or /48; for layer DNS the resolver's address */
+    weir_service_id service;     /* never NONE; OTHER is the control group */
+    uint8_t layer;               /* enum weir_layer */
+    uint8_t kind;                /* enum weir_outcome of the first failure; USEFUL without one */
+    bool ok, fail;
+    int64_t ok_us, fail_us;      /* engine's clock of the first of each, 0: none */
+    int64_t first_us;            /* when the earliest failing attempt began */
+    uint32_t attempts_ok, attempts_fail;
+    bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s */
+    bool media;                  /* the server's role was media */
+};
+
+/* The slot that is open now, in order of the first decision (ties by key); measure fills it, detect reads it. */
+struct weir_slot {
+    int64_t start_us;
+    const struct weir_trial *trials;
+    size_t n_trials;
+};
+
+/* Ends of finished media connections, by how they ended: fed to the connection-ends CUSUM (METHODS 6.1). */
+struct weir_connection_end {
+    struct weir_addr client, prefix;
+    weir_service_id service;
+    bool rst_mid;
+    int64_t ts_us;
+};
