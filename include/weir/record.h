@@ -41,6 +41,7 @@ struct weir_flow_record {
     uint16_t port[2];
     uint8_t transport;              /* WEIR_TRANSPORT_TCP, _UDP */
     struct weir_named named;        /* app QUIC makes the transport "quic" */
+    char ndpi_text[32];             /* "TLS.NetFlix", written by classify; empty: nDPI had no say */
     uint64_t packets[2], bytes[2], payload[2]; /* by sender: bytes of IP payload, bytes of transport payload */
     uint8_t outcome;                /* enum weir_outcome */
     uint8_t end;                    /* enum weir_flow_end */

@@ -1,0 +1,137 @@
+/* The `flow` record: everything measured of one flow, null with its reason where it could not be. */
+#include "publish/json.h"
+
+static struct json_object *endpoint(const char *addr, uint16_t port)
+{
+    struct json_object *object = json_object_new_object();
+    json_put_text(object, "addr", addr && *addr ? addr : NULL);
+    json_put_uint(object, "port", port);
+    return object;
+}
+
+static struct json_object *quantiles(const struct weir_quantiles *q, struct json_object **unmeasured, const char *key)
+{
+    struct json_object *object = json_object_new_object();
+    bool none = q->samples == 0;
+    json_put_value(object, "min", none ? WEIR_NULL : q->min);
+    json_put_value(object, "p50", none ? WEIR_NULL : q->p50);
+    json_put_value(object, "p95", none ? WEIR_NULL : q->p95);
+    json_put_uint(object, "samples", q->samples);
+    if (none)
+        json_unmeasured(unmeasured, key, q->reason);
+    return object;
+}
+
+static struct json_object *reset(const struct weir_flow_record *flow)
+{
+    static const char *const kinds[WEIR_RESET_N] = {"refused", "handshake", "mid", "teardown", "idle"};
+    if (!flow->has_reset)
+        return NULL;
+    struct json_object *object = json_object_new_object();
+    json_put_text(object, "by", flow->reset.by == WEIR_CLIENT ? "client" : "server");
+    json_put_text(object, "kind", kinds[flow->reset.kind]);
+    json_put_bool(object, "injected", flow->reset.injected);
+    return object;
+}
+
+static struct json_object *stalls(const struct weir_flow_record *flow)
+{
+    struct json_object *array = json_object_new_array();
+    for (uint32_t i = 0; i < flow->n_stalls && i < WEIR_STALLS_MAX; i++) {
+        struct json_object *object = json_object_new_object();
+        json_put(object, "start_ts", json_time(flow->stalls[i].start_us));
+        json_put_value(object, "duration_us", flow->stalls[i].duration_us);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
+static struct json_object *beyond_before(const struct weir_flow_record *flow, enum weir_side sender)
+{
+    struct json_object *object = json_object_new_object();
+    json_put_uint(object, "beyond", flow->lost_beyond[sender]);
+    json_put_uint(object, "before", flow->lost_before[sender]);
+    return object;
+}
+
+static struct json_object *dns(const struct weir_flow_record *flow)
+{
+    if (!flow->has_dns)
+        return NULL;
+    struct json_object *object = json_object_new_object(), *fail = json_object_new_object();
+    json_put_uint(object, "queries", flow->dns.queries);
+    json_put_uint(object, "answers", flow->dns.answers);
+    json_put_uint(fail, "timeout", flow->dns.timeout);
+    json_put_uint(fail, "servfail", flow->dns.servfail);
+    json_put_uint(fail, "refused", flow->dns.refused);
+    json_put_uint(fail, "nxdomain", flow->dns.nxdomain);
+    json_put(object, "fail", fail);
+    return object;
+}
+
+static void put_names(const struct weir_publish_context *context, struct json_object *object, const struct weir_flow_record *flow)
+{
+    const struct weir_service *service = weir_service_get(context->set, flow->named.service);
+    char client[WEIR_CLIENT_TEXT_MAX], server[WEIR_ADDR_TEXT_MAX];
+    bool tcp = flow->transport == WEIR_TRANSPORT_TCP;
+    json_put_text(object, "transport", tcp ? "tcp" : flow->named.app == WEIR_APP_QUIC ? "quic" : "udp");
+    json_put(object, "client", endpoint(weir_client_text(context, &flow->addr[WEIR_CLIENT], client), flow->port[WEIR_CLIENT]));
+    json_put(object, "server", endpoint(weir_addr_text(&flow->addr[WEIR_SERVER], server), flow->port[WEIR_SERVER]));
+    json_put_text(object, "service", service ? service->id : NULL);
+    json_put_text(object, "role", weir_role_name(flow->named.role));
+    json_put_text(object, "host", flow->named.host);
+    json_put_text(object, "named_by", weir_named_by_name(flow->named.by));
+    json_put_text(object, "name_conf", flow->named.by == WEIR_NAMED_NONE ? NULL : flow->named.low_confidence ? "low" : "high");
+}
+
+static void put_measured(struct json_object *object, struct json_object **unmeasured, const char *key, int64_t value, enum weir_reason reason)
+{
+    json_put_value(object, key, value);
+    if (value == WEIR_NULL)
+        json_unmeasured(unmeasured, key, reason);
+}
+
+void weir_json_flow(const struct weir_publish_context *context, struct json_object *object, const struct weir_flow_record *flow)
+{
+    static const char *const ends[] = {"open", "fin", "rst", "idle"};
+    struct json_object *unmeasured = NULL;
+    json_put(object, "first_ts", json_time(flow->first_ts_us));
+    json_put(object, "last_ts", json_time(flow->last_ts_us));
+    put_names(context, object, flow);
+    json_put_text(object, "ndpi", flow->ndpi_text[0] ? flow->ndpi_text : NULL);
+    json_put_uint(object, "packets_up", flow->packets[WEIR_CLIENT]);
+    json_put_uint(object, "packets_down", flow->packets[WEIR_SERVER]);
+    json_put_uint(object, "bytes_up", flow->bytes[WEIR_CLIENT]);
+    json_put_uint(object, "bytes_down", flow->bytes[WEIR_SERVER]);
+    json_put_uint(object, "payload_up", flow->payload[WEIR_CLIENT]);
+    json_put_uint(object, "payload_down", flow->payload[WEIR_SERVER]);
+    json_put_text(object, "outcome", weir_outcome_name(flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL : flow->outcome));
+    json_put_text(object, "end", ends[flow->end]);
+    json_put(object, "reset", reset(flow));
+    json_put_uint(object, "syn", flow->syn);
+    json_put_uint(object, "syn_ack", flow->syn_ack);
+    put_measured(object, &unmeasured, "handshake_rtt_server_us", flow->handshake_rtt_us[WEIR_SERVER], flow->handshake_rtt_reason[WEIR_SERVER]);
+    put_measured(object, &unmeasured, "handshake_rtt_client_us", flow->handshake_rtt_us[WEIR_CLIENT], flow->handshake_rtt_reason[WEIR_CLIENT]);
+    json_put(object, "rtt_server_us", quantiles(&flow->rtt_us[WEIR_SERVER], &unmeasured, "rtt_server"));
+    json_put(object, "rtt_client_us", quantiles(&flow->rtt_us[WEIR_CLIENT], &unmeasured, "rtt_client"));
+    json_put(object, "retransmissions_up", beyond_before(flow, WEIR_CLIENT));
+    json_put(object, "retransmissions_down", beyond_before(flow, WEIR_SERVER));
+    json_put_uint(object, "reordered_up", flow->reordered[WEIR_CLIENT]);
+    json_put_uint(object, "reordered_down", flow->reordered[WEIR_SERVER]);
+    json_put_uint(object, "duplicates", flow->duplicates);
+    struct json_object *spurious = json_object_new_object();
+    json_put_uint(spurious, "up", flow->spurious[WEIR_CLIENT]);
+    json_put_uint(spurious, "down", flow->spurious[WEIR_SERVER]);
+    json_put(object, "spurious", spurious);
+    json_put_uint(object, "keepalives", flow->keepalives);
+    json_put_uint(object, "zero_window_up", flow->zero_window[WEIR_CLIENT]);
+    json_put_uint(object, "zero_window_down", flow->zero_window[WEIR_SERVER]);
+    put_measured(object, &unmeasured, "tls_handshake_us", flow->tls_handshake_us, flow->tls_handshake_reason);
+    json_put_uint(object, "requests", flow->requests);
+    json_put_uint(object, "request_timeouts", flow->request_timeouts);
+    put_measured(object, &unmeasured, "ttfb_p50_us", flow->ttfb_p50_us, flow->serve_reason);
+    put_measured(object, &unmeasured, "goodput_p50_bps", flow->goodput_p50_bps, flow->serve_reason);
+    json_put(object, "stalls", stalls(flow));
+    json_put(object, "dns", dns(flow));
+    json_put(object, "unmeasured", unmeasured ? unmeasured : json_object_new_object());
+}

@@ -1,0 +1,78 @@
+/* The `incident` record: DESIGN's fields, clients as the privacy mode says. */
+#include "publish/json.h"
+
+static struct json_object *clients(const struct weir_publish_context *context, const struct weir_incident *incident)
+{
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+    json_put_uint(object, "hit", incident->n_clients);
+    json_put_uint(object, "seen", incident->n_clients_seen);
+    for (uint32_t i = 0; i < incident->n_clients && i < WEIR_INCIDENT_LIST_MAX && context->clients != WEIR_CLIENTS_NONE; i++) {
+        char text[WEIR_CLIENT_TEXT_MAX];
+        json_object_array_add(list, json_object_new_string(weir_client_text(context, &incident->clients[i], text)));
+    }
+    json_put(object, "list", list);
+    return object;
+}
+
+static struct json_object *prefixes(const struct weir_incident *incident)
+{
+    struct json_object *list = json_object_new_array();
+    for (uint32_t i = 0; i < incident->n_prefixes && i < WEIR_INCIDENT_LIST_MAX; i++) {
+        char text[WEIR_ADDR_TEXT_MAX + 4];
+        weir_addr_text(&incident->prefixes[i], text);
+        strcat(text, weir_addr_is_v4(&incident->prefixes[i]) ? "/24" : "/48");
+        json_object_array_add(list, json_object_new_string(text));
+    }
+    return list;
+}
+
+static struct json_object *kinds(const struct weir_incident *incident)
+{
+    struct json_object *object = json_object_new_object();
+    for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
+        if (incident->kinds[kind])
+            json_put_uint(object, weir_outcome_name(kind), incident->kinds[kind]);
+    return object;
+}
+
+static struct json_object *controls(const struct weir_publish_context *context, const struct weir_incident *incident)
+{
+    struct json_object *object = json_object_new_object(), *by_service = json_object_new_object();
+    json_put_uint(object, "fail", incident->controls.fail);
+    json_put_uint(object, "total", incident->controls.total);
+    for (unsigned i = 0; i < incident->controls.n; i++) {
+        const struct weir_service *service = weir_service_get(context->set, incident->controls.by_service[i].service);
+        struct json_object *one = json_object_new_object();
+        json_put_uint(one, "fail", incident->controls.by_service[i].fail);
+        json_put_uint(one, "total", incident->controls.by_service[i].total);
+        json_put(by_service, service->id, one);
+    }
+    json_put(object, "by_service", by_service);
+    return object;
+}
+
+void weir_json_incident(const struct weir_publish_context *context, struct json_object *object, const struct weir_incident *incident)
+{
+    const struct weir_service *service = incident->service ? weir_service_get(context->set, incident->service) : NULL;
+    json_put_text(object, "id", incident->id);
+    json_put_text(object, "event", weir_incident_event_name(incident->event));
+    json_put_text(object, "service", service ? service->id : NULL);
+    json_put_text(object, "state", weir_state_name(incident->state));
+    json_put_text(object, "cause", weir_cause_name(incident->cause));
+    json_put(object, "onset_ts", json_time(incident->onset_us));
+    json_put(object, "raised_ts", json_time(incident->raised_us));
+    json_put(object, "cleared_ts", incident->cleared_us ? json_time(incident->cleared_us) : NULL);
+    json_put_text(object, "layer", weir_layer_name(incident->layer));
+    json_put(object, "kinds", kinds(incident));
+    json_put(object, "clients", clients(context, incident));
+    json_put(object, "prefixes", prefixes(incident));
+    struct json_object *trials = json_object_new_object();
+    json_put_uint(trials, "fail", incident->trials.fail);
+    json_put_uint(trials, "total", incident->trials.total);
+    json_put(trials, "low", json_share(incident->trials.low));
+    json_put(trials, "high", json_share(incident->trials.high));
+    json_put(object, "trials", trials);
+    json_put(object, "controls", controls(context, incident));
+    json_put_text(object, "confidence", weir_confidence_name(incident->confidence));
+    json_put_text(object, "text", incident->text);
+}
