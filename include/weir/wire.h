@@ -39,7 +39,7 @@ struct weir_tls_record {
     uint16_t version;
     uint16_t length;        /* of the fragment behind the 5-byte header; <= 16384 + 2048 */
     /* when the fragment's first bytes are at hand: */
-    uint8_t handshake_type; /* 1 ClientHello, 2 ServerHello; 0 unknown or not a handshake */
+    uint8_t handshake_type; /* as registered: 1 ClientHello, 2 ServerHello ...; 0 unknown or not a handshake */
     uint32_t handshake_len; /* 24-bit length of that message */
     uint8_t alert_level, alert_description; /* of a plain-text alert; 0 unknown */
 };
@@ -49,8 +49,8 @@ enum weir_wire weir_tls_record(const uint8_t *bytes, size_t length, struct weir_
 
 struct weir_client_hello {
     struct weir_host sni;
-    struct weir_host alpn;  /* the first protocol offered ("h2", "h3", "http/1.1"); not a host, but the same shape */
-    uint16_t version;       /* highest of supported_versions, else legacy_version; GREASE skipped */
+    struct weir_host alpn;  /* the first protocol offered ("h2", "h3", "http/1.1"), GREASE skipped; not a host, but the same shape */
+    uint16_t version;       /* highest of supported_versions, else legacy_version; GREASE skipped, drafts of 1.3 are 1.3 */
     bool ech;               /* extension 0xfe0d present: real and GREASE look alike */
 };
 /* `bytes` begins at the handshake message (type 1). SHORT while the message is not whole: *ret_hello then
@@ -80,21 +80,28 @@ struct weir_quic_header {
 };
 /* The header at the start of `bytes` (wire length `wire_length` >= `length`). To walk a datagram's
  * coalesced packets, call again at bytes + packet_len. WEIR_WIRE_NOT when the fixed bit is 0 and it is
- * not version negotiation. */
+ * not version negotiation, or when a length in it is more than the wire had. SHORT: cut by the capture;
+ * what was read so far (version, ids) is filled in. Ids of an unknown version are filled in when they are
+ * laid out as RFC 8999 says and no longer than 20 bytes, else left empty. */
 enum weir_wire weir_quic_header(const uint8_t *bytes, size_t length, size_t wire_length,
                                 struct weir_quic_header *ret_header);
 
 /* What an Initial says once its protection is removed. */
+#define WEIR_QUIC_CRYPTO_MAX 32
 struct weir_quic_initial {
-    struct { uint32_t offset; uint16_t length; const uint8_t *bytes; } crypto[32]; /* CRYPTO frames, as they come; into `plain` */
+    /* CRYPTO frames, as they come; into `plain`, so the struct must not be copied while they are used */
+    struct { uint32_t offset; uint16_t length; const uint8_t *bytes; } crypto[WEIR_QUIC_CRYPTO_MAX];
     uint8_t n_crypto;
+    bool crypto_left_out;    /* there were more pieces than that */
     bool closed;             /* a CONNECTION_CLOSE (0x1c) frame */
     uint64_t close_code;
     uint8_t plain[2048];     /* the decrypted payload */
 };
-/* Opens an Initial of v1 or v2 whose header was read by weir_quic_header(). `first_dcid` is the
- * destination id of the client's first Initial; `from_server` picks the key. SHORT: not all captured.
- * NOT: authentication failed or a frame was malformed (frames before it are kept). */
+/* Opens an Initial of v1, v2 or draft-29 whose header was read by weir_quic_header(). `first_dcid` is the
+ * destination id of the client's first Initial, or of its first behind a Retry (RFC 9001 5.2); `from_server`
+ * picks the key; the version is this packet's own, as a server may answer v1 in v2. SHORT: not all captured.
+ * NOT: authentication failed (n_crypto is 0), or a frame was malformed (frames before it are kept), or the
+ * payload is over what `plain` holds. Costs a few microseconds. */
 enum weir_wire weir_quic_open_initial(const uint8_t *bytes, size_t length, const struct weir_quic_header *header,
                                       const struct weir_cid *first_dcid, bool from_server,
                                       struct weir_quic_initial *ret_initial);
@@ -108,12 +115,13 @@ enum weir_dns_type { WEIR_DNS_A = 1, WEIR_DNS_CNAME = 5, WEIR_DNS_AAAA = 28, WEI
 struct weir_dns_message {
     uint16_t id;
     uint16_t qtype;
-    uint8_t rcode;          /* enum weir_dns_rcode or another */
+    uint8_t rcode;          /* enum weir_dns_rcode or another; with the bits that EDNS adds, at most 255 */
     bool response, truncated;
-    bool cut;               /* captured bytes ended before the answers did: addresses may be missing */
-    struct weir_host qname; /* the name asked for: addresses behind CNAMEs count as its own */
+    bool cut;               /* the captured bytes or a bound ended before the answers did: addresses may be missing */
+    struct weir_host qname; /* the name asked for (addresses behind CNAMEs count as its own); empty for the root
+                             * and for names that are not a host's (service discovery has spaces in them) */
     uint8_t n_addrs;
-    struct { struct weir_addr addr; uint32_t ttl_s; } addrs[WEIR_DNS_ADDRS_MAX]; /* A, AAAA, and ipv4hint / ipv6hint of HTTPS and SVCB */
+    struct { struct weir_addr addr; uint32_t ttl_s; } addrs[WEIR_DNS_ADDRS_MAX]; /* ttl at most a week. A, AAAA, and ipv4hint / ipv6hint of HTTPS and SVCB */
 };
 /* One message (without the 2-byte length of TCP). Compression pointers must point back; names, CNAME chains
  * and records are bounded. SHORT when even the question is cut. Only class IN, opcode QUERY, one question. */
@@ -124,5 +132,7 @@ enum weir_wire weir_dns_message(const uint8_t *bytes, size_t length, struct weir
 struct weir_http_request {
     struct weir_host host;
 };
-/* A request line and its Host field. SHORT: begins like a request, Host not yet seen. */
+/* A request line and the host that it is for: of an absolute target, else of CONNECT, else the Host field; port and
+ * user are stripped. SHORT: begins like a request, Host not yet seen. NOT: no request, or a header without Host.
+ * OK with an empty host: the Host field is there but holds no name (empty, or an IPv6 literal). */
 enum weir_wire weir_http_request(const uint8_t *bytes, size_t length, struct weir_http_request *ret_request);
