@@ -1,17 +1,14 @@
-/* The `incident` record: DESIGN's fields, clients as the privacy mode says. */
+/* The `incident` record; client addresses as the privacy mode says. */
 #include "publish/json.h"
 
-static struct json_object *clients(const struct weir_publish_context *context, const struct weir_incident *incident)
+static struct json_object *clients_hit(const struct weir_publish_context *context, const struct weir_incident *incident)
 {
-    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
-    json_put_uint(object, "hit", incident->n_clients);
-    json_put_uint(object, "seen", incident->n_clients_seen);
+    struct json_object *list = json_object_new_array();
     for (uint32_t i = 0; i < incident->n_clients && i < WEIR_INCIDENT_LIST_MAX && context->clients != WEIR_CLIENTS_NONE; i++) {
         char text[WEIR_CLIENT_TEXT_MAX];
         json_object_array_add(list, json_object_new_string(weir_client_text(context, &incident->clients[i], text)));
     }
-    json_put(object, "list", list);
-    return object;
+    return list;
 }
 
 static struct json_object *prefixes(const struct weir_incident *incident)
@@ -64,7 +61,9 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put(object, "cleared_ts", incident->cleared_us ? json_time(incident->cleared_us) : NULL);
     json_put_text(object, "layer", weir_layer_name(incident->layer));
     json_put(object, "kinds", kinds(incident));
-    json_put(object, "clients", clients(context, incident));
+    json_put_uint(object, "clients", incident->n_clients);
+    json_put_uint(object, "clients_seen", incident->n_clients_seen);
+    json_put(object, "clients_hit", clients_hit(context, incident));
     json_put(object, "prefixes", prefixes(incident));
     struct json_object *trials = json_object_new_object();
     json_put_uint(trials, "fail", incident->trials.fail);

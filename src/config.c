@@ -1,0 +1,319 @@
+/* Options as rows. A row says the name, what it takes and what it means, and holds the function that reads a text into
+ * the configuration. The command line (getopt_long) and the configuration file (libcyaml, the same names as keys,
+ * `detect:` beside them) both go through the rows, so that a value is checked by one piece of code.
+ */
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+
+typedef int (*option_reader)(struct weir_config *config, const char *text, struct weir_fault *fault);
+
+struct option_row {
+    const char *name;
+    char letter;           /* 0: none */
+    const char *argument;  /* NULL: a switch */
+    bool repeatable;
+    bool command_line_only;
+    option_reader read;
+    const char *help;
+};
+
+static int text_copy(const char **target, const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        return -ENOMEM;
+    free((char *)*target);
+    *target = copy;
+    return 0;
+}
+
+static int read_site(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text || strlen(text) > 128 || strpbrk(text, "{} \t\r\n"))
+        return weir_fault_set(fault, -EINVAL, "--site '%s': 1 to 128 characters without spaces and braces", text);
+    return text_copy(&config->site, text);
+}
+
+static int read_json(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    config->json = true;
+    return 0;
+}
+
+static int read_records(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned mask = 0;
+    for (const char *at = text; *at;) {
+        size_t length = strcspn(at, ",");
+        int type = weir_record_type_parse(at, length);
+        if (type < 0)
+            return weir_fault_set(fault, -EINVAL, "--records '%.*s': use flow, window, service, session, incident, capture", (int)length, at);
+        mask |= 1u << type;
+        at += length + (at[length] == ',');
+    }
+    if (!mask)
+        return weir_fault_set(fault, -EINVAL, "--records: name at least one type");
+    config->records = mask;
+    return 0;
+}
+
+static int read_redis(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    return text_copy(&config->redis, text);
+}
+
+static int read_local(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (config->n_local == WEIR_LOCAL_MAX)
+        return weir_fault_set(fault, -EINVAL, "--local: at most %d prefixes", WEIR_LOCAL_MAX);
+    if (weir_cidr_parse(text, &config->local[config->n_local]) < 0)
+        return weir_fault_set(fault, -EINVAL, "--local '%s': not a prefix such as 192.168.0.0/16 or 2001:db8::/32", text);
+    config->n_local++;
+    return 0;
+}
+
+static int read_filter(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    return text_copy(&config->filter, text);
+}
+
+static int read_signatures(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    return text_copy(&config->signatures, text);
+}
+
+static int read_number(const char *name, const char *text, unsigned long min, unsigned long max, unsigned long *ret, struct weir_fault *fault)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || *text < '0' || *text > '9' || *end || value < min || value > max)
+        return weir_fault_set(fault, -EINVAL, "--%s '%s': a whole number from %lu to %lu", name, text, min, max);
+    *ret = value;
+    return 0;
+}
+
+static int read_workers(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value;
+    int error = read_number("workers", text, 1, 64, &value, fault);
+    if (!error)
+        config->workers = (unsigned)value;
+    return error;
+}
+
+static int read_memory(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value;
+    int error = read_number("memory", text, 16, 1 << 20, &value, fault);
+    if (!error)
+        config->memory_bytes = (size_t)value << 20;
+    return error;
+}
+
+static int read_clients(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    static const char *const names[] = {"plain", "pseudonym", "none"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            config->clients = (enum weir_clients_mode)i;
+            config->clients_set = true;
+            return 0;
+        }
+    return weir_fault_set(fault, -EINVAL, "--clients '%s': use plain, pseudonym or none", text);
+}
+
+static int read_key_file(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    return text_copy(&config->key_file, text);
+}
+
+static int read_quiet(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    config->quiet = true;
+    return 0;
+}
+
+static int read_no_colour(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    config->no_colour = true;
+    return 0;
+}
+
+static const struct option_row rows[] = {
+    {"config", 'c', "FILE", false, true, NULL, "read these options from a YAML file first"},
+    {"json", 0, NULL, false, true, read_json, "records as NDJSON on stdout, nothing else there"},
+    {"records", 0, "TYPES", false, false, read_records, "flow,window,service,session,incident,capture (default: all but flow)"},
+    {"redis", 0, "URL", false, false, read_redis, "publish to redis://[user:password@]host[:port][/db] or unix:///path"},
+    {"site", 0, "NAME", false, false, read_site, "name of this site in records and keys (default: host name; replay:<file>)"},
+    {"local", 0, "CIDR", true, false, read_local, "addresses that are clients (repeatable; default: private ranges)"},
+    {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
+    {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
+    {"workers", 'j', "N", false, false, read_workers, "packet workers, 1 to 64 (default: 1); any number gives the same output"},
+    {"memory", 0, "MIB", false, false, read_memory, "bound for flow tables in MiB (default: 512)"},
+    {"clients", 0, "MODE", false, false, read_clients, "client addresses: plain, pseudonym or none (default: plain on a terminal and NDJSON of a replay, else pseudonym)"},
+    {"key-file", 0, "FILE", false, false, read_key_file, "key of the pseudonyms, made where there is none"},
+    {"quiet", 'q', NULL, false, true, read_quiet, "no progress bar"},
+    {"no-colour", 0, NULL, false, true, read_no_colour, "plain text, as in a pipe or with NO_COLOR set"},
+    {"help", 'h', NULL, false, true, NULL, "show this"},
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+
+void weir_config_init(struct weir_config *config)
+{
+    *config = (struct weir_config){
+        .records = ((1u << WEIR_RECORD_N) - 1) & ~(1u << WEIR_RECORD_FLOW),
+        .workers = 1,
+        .memory_bytes = (size_t)512 << 20,
+    };
+    weir_detect_config_init(&config->detect);
+}
+
+void weir_config_deinit(struct weir_config *config)
+{
+    free((char *)config->site);
+    free((char *)config->redis);
+    free((char *)config->filter);
+    free((char *)config->signatures);
+    free((char *)config->key_file);
+    *config = (struct weir_config){0};
+}
+
+static void print_help(const char *usage)
+{
+    printf("%s\n\nOptions:\n", usage);
+    for (int i = 0; i < N_ROWS; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
+        printf("  %c%c%s %-20s %s\n", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", name, rows[i].help);
+    }
+}
+
+/* ---- the configuration file ---- */
+
+/* What libcyaml gives: each key's text, or texts, in the order of the rows; and detect's pairs. */
+struct file_value {
+    char *text;     /* of a key that takes one value */
+    char **texts;   /* of a repeatable key */
+    unsigned n_texts;
+};
+struct file_values {
+    struct file_value row[N_ROWS];
+    struct weir_detect_file detect;
+};
+
+/* libcyaml tells where an error was by log lines; the useful ones are joined. */
+static void collect_line(cyaml_log_t level, void *context, const char *format, va_list args)
+{
+    struct weir_fault *fault = context;
+    size_t used = strlen(fault->text);
+    if (level < CYAML_LOG_ERROR || used + 2 >= sizeof fault->text)
+        return;
+    char line[256];
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(fault->text + used, sizeof fault->text - used, "%s%s", used ? "; " : "", line);
+}
+
+static int load_rows(struct weir_config *config, const struct file_values *values, const char *path, struct weir_fault *fault)
+{
+    for (int i = 0; i < N_ROWS; i++)
+        for (unsigned n = 0; n < values->row[i].n_texts; n++) {
+            struct weir_fault inner = {0};
+            int error = rows[i].read(config, values->row[i].texts[n], &inner);
+            if (error)
+                return weir_fault_set(fault, error, "%s: %s", path, inner.text);
+        }
+    struct weir_fault inner = {0};
+    int error = weir_detect_config_apply(&config->detect, &values->detect, &inner);
+    return error ? weir_fault_set(fault, error, "%s: detect: %s", path, inner.text) : 0;
+}
+
+int weir_config_load(struct weir_config *config, const char *path, struct weir_fault *fault)
+{
+    static const cyaml_schema_value_t text = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, 512)};
+    cyaml_schema_field_t fields[N_ROWS + 2] = {0};
+    int n = 0;
+    for (int i = 0; i < N_ROWS; i++) {
+        if (rows[i].command_line_only)
+            continue;
+        /* A lone value is read as a list of one. */
+        fields[n++] = (cyaml_schema_field_t){
+            .key = rows[i].name,
+            .value = {.type = CYAML_SEQUENCE, .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, .data_size = sizeof(char *),
+                      .sequence = {.min = 1, .max = rows[i].repeatable ? WEIR_LOCAL_MAX : 1, .entry = &text}},
+            .data_offset = (uint32_t)offsetof(struct file_values, row[i].texts),
+            .count_offset = (uint32_t)offsetof(struct file_values, row[i].n_texts),
+            .count_size = sizeof(unsigned),
+        };
+    }
+    fields[n++] = weir_detect_file_field(offsetof(struct file_values, detect));
+    const cyaml_schema_value_t top = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_values, fields)};
+
+    struct weir_fault log = {0};
+    const cyaml_config_t how = {.log_fn = collect_line, .log_ctx = &log, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR,
+                                .flags = CYAML_CFG_DEFAULT};
+    struct file_values *values = NULL;
+    cyaml_err_t failed = cyaml_load_file(path, &how, &top, (cyaml_data_t **)&values, NULL);
+    if (failed != CYAML_OK)
+        return weir_fault_set(fault, -EINVAL, "%s: %s%s%.300s", path, cyaml_strerror(failed), log.text[0] ? ": " : "", log.text);
+    int error = values ? load_rows(config, values, path, fault) : 0;
+    cyaml_free(&how, &top, values, 0);
+    return error;
+}
+
+/* ---- the command line ---- */
+
+static int find_config_file(int argc, char **argv, const struct option *options, const char *letters, const char **ret_path)
+{
+    int letter, index;
+    opterr = 0;
+    optind = 1;
+    while ((letter = getopt_long(argc, argv, letters, options, &index)) != -1)
+        if (letter == 'c')
+            *ret_path = optarg;
+    optind = 1;
+    return 0;
+}
+
+static int bad_option(int argc, char **argv, int letter, struct weir_fault *fault)
+{
+    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+    return weir_fault_set(fault, -EINVAL, letter == ':' ? "%s: needs a value; see --help" : "%s: no such option; see --help", word);
+}
+
+int weir_config_parse(struct weir_config *config, int argc, char **argv, const char *usage, struct weir_fault *fault)
+{
+    struct option options[N_ROWS + 1] = {0};
+    char letters[2 * N_ROWS + 2] = ":";
+    for (int i = 0; i < N_ROWS; i++) {
+        options[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL, rows[i].letter ? rows[i].letter : 256 + i};
+        if (rows[i].letter)
+            snprintf(letters + strlen(letters), 3, "%c%s", rows[i].letter, rows[i].argument ? ":" : "");
+    }
+    const char *path = NULL;
+    find_config_file(argc, argv, options, letters, &path);
+    int error = path ? weir_config_load(config, path, fault) : 0;
+    int letter;
+    while (!error && (letter = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+        int i = 0;
+        while (i < N_ROWS && options[i].val != letter)
+            i++;
+        if (i == N_ROWS)
+            return bad_option(argc, argv, letter, fault);
+        if (letter == 'h') {
+            print_help(usage);
+            return WEIR_CONFIG_HELP;
+        }
+        if (rows[i].read)
+            error = rows[i].read(config, optarg, fault);
+    }
+    return error ? error : optind;
+}

@@ -1,0 +1,43 @@
+/* What a person can set: one row an option, read by the command line, the configuration file and --help alike. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/detect.h>
+#include <weir/error.h>
+#include <weir/packet.h>
+#include <weir/sink.h>
+
+#define WEIR_LOCAL_MAX 64
+
+struct weir_config {
+    const char *site;             /* NULL: host name, or replay:<file> */
+    bool json;
+    unsigned records;             /* bit mask of 1 << enum weir_record_type */
+    const char *redis;            /* URL or NULL */
+    struct weir_cidr local[WEIR_LOCAL_MAX];
+    size_t n_local;
+    const char *filter;
+    const char *signatures;       /* directory; NULL: the one installed or beside the program */
+    unsigned workers;
+    enum weir_clients_mode clients;
+    bool clients_set;
+    const char *key_file;         /* of client pseudonyms */
+    size_t memory_bytes;
+    bool quiet;                   /* no progress bar */
+    bool no_colour;
+    struct weir_detect_config detect;
+};
+
+/* Defaults. */
+void weir_config_init(struct weir_config *config);
+/* Frees what a configuration file or the command line put there. */
+void weir_config_deinit(struct weir_config *config);
+
+/* Reads the options of `argv` (from argv[1] on); with --config the file's values come first, so that the command line
+ * wins. Returns the index of the first operand, WEIR_CONFIG_HELP after printing help, or < 0 with a fault. */
+enum { WEIR_CONFIG_HELP = 1 << 30 };
+int weir_config_parse(struct weir_config *config, int argc, char **argv, const char *usage, struct weir_fault *fault);
+/* The configuration file alone (for checks, reloads and fuzzing). */
+int weir_config_load(struct weir_config *config, const char *path, struct weir_fault *fault);

@@ -1,0 +1,26 @@
+/* Flat fields: a record as name = text pairs, for Redis hashes and streams. Every field is always present;
+ * what was not measured is an empty string. */
+#pragma once
+
+#include <stddef.h>
+
+#include <weir/sink.h>
+
+#define WEIR_FIELDS_MAX 128
+struct weir_fields {
+    size_t n;                        /* pairs */
+    const char *names[WEIR_FIELDS_MAX];
+    const char *texts[WEIR_FIELDS_MAX];
+    size_t used;
+    char arena[8192];                /* behind texts */
+};
+
+void weir_fields_clear(struct weir_fields *fields);
+void weir_fields_text(struct weir_fields *fields, const char *name, const char *text);
+void weir_fields_int(struct weir_fields *fields, const char *name, int64_t value); /* WEIR_NULL: empty */
+void weir_fields_time(struct weir_fields *fields, const char *name, int64_t us);   /* epoch seconds, 6 decimals */
+void weir_fields_share(struct weir_fields *fields, const char *name, double share);
+
+void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window);
+void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_incident *incident);
+void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_capture_record *capture);
