@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "engine/config.h"
 
 typedef int (*option_reader)(struct weir_config *config, const char *text, struct weir_fault *fault);
 
