@@ -78,3 +78,14 @@ struct weir_json; /* opaque reusable buffer */
 struct weir_json *weir_json_new(const struct weir_publish_context *context);
 void weir_json_free(struct weir_json *json);
 const char *weir_json_record(struct weir_json *json, const struct weir_record *record, size_t *ret_length);
+
+/* The sinks of a run, in the order in which they get each record. */
+struct weir_publisher {
+    size_t n;
+    struct { const struct weir_sink *sink; void *state; } sinks[8];
+};
+void weir_publisher_add(struct weir_publisher *publisher, const struct weir_sink *sink, void *state);
+/* To every sink, also when one fails; returns the first failure. */
+int weir_publisher_record(struct weir_publisher *publisher, const struct weir_record *record, struct weir_fault *fault);
+int weir_publisher_flush(struct weir_publisher *publisher, struct weir_fault *fault);
+void weir_publisher_deinit(struct weir_publisher *publisher);

@@ -1,0 +1,26 @@
+/* The engine: wires the stages, one set of them a worker, and one coordinator behind all workers. */
+#pragma once
+
+#include <weir/capture.h>
+#include <weir/detect.h>
+#include <weir/error.h>
+#include <weir/service.h>
+#include <weir/sink.h>
+
+struct weir_engine_options {
+    struct weir_service_set *set;
+    const struct weir_cidr *local;
+    size_t n_local;
+    unsigned n_workers;
+    size_t memory_bytes;
+    bool want_flows;                     /* make flow records */
+    const struct weir_detect_config *detect;
+    struct weir_publisher *publisher;
+    /* called now and then by one worker, for a progress bar; may be NULL */
+    void (*progress)(void *context, struct weir_source *source);
+    void *progress_context;
+};
+
+/* Runs a source to its end and publishes everything. Returns 0; < 0 when the source or a sink failed (what was read
+ * before is published all the same). */
+int weir_engine_run(struct weir_source *source, const struct weir_engine_options *options, struct weir_fault *fault);

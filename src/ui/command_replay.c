@@ -1,0 +1,129 @@
+/* `weir replay CAPTURE...`: the same engine as on a gateway, over files; a table and the incidents in words, or NDJSON. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <weir/capture.h>
+
+#include "engine/config.h"
+#include "engine/pipeline.h"
+#include "ui/command.h"
+#include "ui/progress.h"
+
+static const char usage[] =
+    "Usage: weir replay [OPTIONS] CAPTURE...\n\n"
+    "Reads pcap or pcapng files (also .gz and .zst; - is stdin; several are one capture in time order) and says for each\n"
+    "streaming service whether it worked. Exit: 0 done, 1 failed while running, 2 usage or configuration.";
+
+/* replay:<first file's name>, so that a replay never writes into a live site's keys. */
+static int name_site(struct weir_config *config, const char *path)
+{
+    if (config->site)
+        return 0;
+    const char *slash = strrchr(path, '/');
+    char *site;
+    if (asprintf(&site, "replay:%s", strcmp(path, "-") == 0 ? "stdin" : slash ? slash + 1 : path) < 0)
+        return -ENOMEM;
+    for (char *c = site; *c; c++)
+        if (strchr("{} \t\r\n", *c))
+            *c = '_';
+    config->site = site;
+    return 0;
+}
+
+static unsigned terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 100;
+}
+
+static int add_sinks(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *shown,
+                     const struct weir_publish_context *sent, struct weir_fault *fault)
+{
+    void *state = NULL;
+    int error;
+    if (config->redis) {
+        const struct weir_redis_options redis = {
+            .url = config->redis, .ttl_s = 86400, .window_maxlen = 60480, .incident_maxlen = 10000, .replay = true};
+        error = weir_sink_redis_new(&state, sent, &redis, fault);
+        if (error)
+            return error;
+        weir_publisher_add(publisher, &weir_sink_redis, state);
+    }
+    bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
+    error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
+                         : weir_sink_terminal_new(&state, shown, stdout, colour, terminal_columns());
+    if (!error)
+        weir_publisher_add(publisher, config->json ? &weir_sink_ndjson : &weir_sink_terminal, state);
+    return error;
+}
+
+static int replay(struct weir_config *config, char **paths, int n_paths, struct weir_service_set *set, struct weir_fault *fault)
+{
+    /* What a replay shows is plain unless asked otherwise; what goes to Redis is pseudonymous unless asked otherwise. */
+    struct weir_publish_context shown = {.site = config->site, .set = set, .clients = config->clients};
+    struct weir_publish_context sent = shown;
+    if (!config->clients_set)
+        sent.clients = WEIR_CLIENTS_PSEUDONYM;
+    int error = weir_client_key_load(shown.key, config->key_file, fault);
+    memcpy(sent.key, shown.key, sizeof sent.key);
+
+    struct weir_source *source = NULL;
+    struct weir_publisher publisher = {0};
+    const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers};
+    if (!error)
+        error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how, fault);
+    if (!error)
+        error = add_sinks(&publisher, config, &shown, &sent, fault);
+    if (!error) {
+        struct weir_progress progress;
+        weir_progress_init(&progress, !config->quiet);
+        const struct weir_engine_options options = {
+            .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers,
+            .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
+            .detect = &config->detect, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
+        error = weir_engine_run(source, &options, fault);
+        weir_progress_done(&progress);
+    }
+    weir_publisher_deinit(&publisher);
+    weir_source_free(source);
+    return error;
+}
+
+static int complain(const struct weir_fault *fault, int error, int code)
+{
+    fprintf(stderr, "weir: %s\n", fault->text[0] ? fault->text : strerror(-error));
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct weir_config config;
+    struct weir_fault fault = {0};
+    weir_config_init(&config);
+    int operand = weir_config_parse(&config, argc, argv, usage, &fault), code = WEIR_EXIT_DONE;
+    if (operand == WEIR_CONFIG_HELP) {
+        weir_config_deinit(&config);
+        return code;
+    }
+    if (operand >= 0 && operand == argc)
+        operand = weir_fault_set(&fault, -EINVAL, "name a capture to replay, or - for stdin; see weir replay --help");
+    struct weir_service_set *set = NULL;
+    char path[PATH_MAX];
+    int error = operand < 0 ? operand : weir_service_set_load(&set, weir_signatures_path(config.signatures, path), &fault);
+    if (!error)
+        error = name_site(&config, argv[operand]);
+    if (error < 0)
+        code = complain(&fault, error, WEIR_EXIT_USAGE);
+    else if ((error = replay(&config, argv + operand, argc - operand, set, &fault)) < 0)
+        code = complain(&fault, error, WEIR_EXIT_FAILED);
+    weir_service_set_unref(set);
+    weir_config_deinit(&config);
+    return code;
+}
+
+const struct weir_command weir_command_replay = {"replay", "reads captures and says how each service did", run};
