@@ -65,3 +65,69 @@ struct weir_flow_record {
     uint32_t n_stalls;              /* all of them; the first WEIR_STALLS_MAX are listed */
     struct { int64_t start_us, duration_us; } stalls[WEIR_STALLS_MAX];
 };
+
+/* ---- window, service, session, capture ---- */
+
+/* One measured value: of type WEIR_FIELD_RATIO in `real`, else in `integer`; null unless reason is NONE. */
+struct weir_value {
+    union { int64_t integer; double real; };
+    uint8_t reason; /* enum weir_reason */
+};
+
+/* The values' names, units and types: weir_fields() in measure.h. */
+#define WEIR_FIELDS_MAX 128
+
+struct weir_window_record {
+    int64_t start_us, end_us;
+    weir_service_id service;
+    uint8_t state;             /* enum weir_state at its end; the coordinator's */
+    struct weir_value values[WEIR_FIELDS_MAX];
+};
+
+struct weir_service_record {
+    int64_t first_us, last_us; /* first and last window in which it was seen: start of the one, end of the other */
+    weir_service_id service;
+    uint8_t state;             /* enum weir_state at the end; the coordinator's */
+    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by */
+    struct weir_value values[WEIR_FIELDS_MAX];
+};
+
+/* How sure it is that playback stood still: a long unserved demand is a stall only once the buffer is gone. */
+enum weir_stall_confidence { WEIR_STALL_NONE, WEIR_STALL_POSSIBLE, WEIR_STALL_LIKELY };
+const char *weir_stall_confidence_name(enum weir_stall_confidence confidence); /* "none" "possible" "likely" */
+
+struct weir_session_record {
+    int64_t start_us, end_us;  /* first packet of the first media flow; last activity */
+    struct weir_addr client;
+    weir_service_id service;
+    int64_t startup_us;        /* until the second chunk was complete; WEIR_NULL: there was none, or the start was not seen */
+    uint8_t startup_reason;    /* enum weir_reason */
+    uint64_t media_bytes;      /* payload down of complete answers and of open ones so far */
+    uint64_t chunks, small_answers;
+    int64_t bitrate_bps;       /* proxy: bytes over time; WEIR_NULL unless 60 s or longer and receiving less than half of it */
+    uint8_t bitrate_reason;
+    int64_t goodput_p50_bps;   /* of its last 64 chunks of 100 kB and more that were not starved; WEIR_NULL */
+    int64_t starved_us;
+    uint32_t starved_spells;
+    int64_t longest_starved_us;
+    uint32_t hollow;           /* hollow answers beyond the second in a row */
+    uint8_t confidence;        /* enum weir_stall_confidence of a stall */
+};
+
+#define WEIR_DRIFT_MAX 16      /* unmatched hosts of media CDNs that are listed */
+struct weir_capture_record {
+    uint64_t packets, bytes;   /* bytes on the wire */
+    int64_t first_ts_us, last_ts_us; /* WEIR_NULL without packets */
+    uint64_t dropped_kernel, dropped_interface;
+    uint64_t truncated;        /* frames cut by the snap length */
+    uint64_t clock_steps;      /* stamps that stepped back: clamped */
+    uint64_t decode[WEIR_DECODE_N];
+    uint64_t flows, flows_refused, flows_shed, duplicates, detail_refused, dns_refused, time_clamped;
+    uint64_t evidence_refused, records_refused, pending_refused, trials_refused, held_refused, sessions_refused, clients_refused;
+    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by; NONE is the unnamed */
+    uint64_t flows_ech, flows_doh, flows_dot, flows_vpn; /* behind ECH or GREASE; DNS over HTTPS, over TLS; tunnels */
+    uint64_t clients_doh;      /* clients seen to ask DNS in secret */
+    int64_t blind_share_ppm;   /* flows whose server had no DNS answer for the client in an hour; WEIR_NULL */
+    uint32_t n_drift;          /* most popular unmatched hosts of media CDNs, by flows */
+    struct { const char *host; uint64_t flows; } drift[WEIR_DRIFT_MAX]; /* valid during the sink's call */
+};

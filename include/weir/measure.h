@@ -1,0 +1,238 @@
+/* measure: turns what flow saw into evidence and numbers. Never decides about health.
+ *
+ * Two halves. Each worker has a **meter**, fed by its own flow table; once a tick it hands over a **block**. The one
+ * coordinator takes the blocks of a tick from all workers, and calls, in this order:
+ *
+ *     n = weir_evidence_gather(...)               all workers' evidence in an order that workers don't change
+ *     for each evidence:
+ *         resolve NONE with the address memory (classify), else OTHER
+ *         weir_sessions_take(sessions, evidence)  -> may hand over STARVED and HOLLOW attempts
+ *         weir_trials_take(trials, evidence)      -> closed slots, connection ends
+ *         weir_rollup_evidence(rollup, evidence)
+ *     weir_rollup_block(rollup, block)            for each block (accumulators come with window_end)
+ *     weir_sessions_tick(sessions, now)           -> starved attempts, ended sessions
+ *     weir_trials_tick(trials, now)               -> held failures that are due, the closed slot, then the open slot
+ *     at a window's end: weir_rollup_window() per service, weir_rollup_window_done()
+ *
+ * Spans are differences of the packets' stamps; slots and timers run on the engine's clock (now_us).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/decode.h>
+#include <weir/flow.h>
+#include <weir/record.h>
+#include <weir/service.h>
+#include <weir/trial.h>
+
+struct weir_address_fact; /* classify.h */
+struct weir_naming_stats; /* classify.h */
+
+/* ---- signals and fields (the one place that says what windows publish) ---- */
+
+enum weir_field_type { WEIR_FIELD_COUNT, WEIR_FIELD_GAUGE, WEIR_FIELD_RATIO }; /* integer that adds up; integer; double */
+
+struct weir_field {
+    const char *group; /* NDJSON nests `name` in an object of this name; Redis writes <group>_<name>. NULL: neither */
+    const char *name;
+    const char *unit;  /* "us", "bytes", "bps", "1" */
+    const char *help;
+    enum weir_field_type type;
+};
+/* All fields in the order of `values` of window and service records; n <= WEIR_FIELDS_MAX. */
+const struct weir_field *weir_fields(size_t *ret_n);
+/* The place of a field, or -1. `group` may be NULL. */
+int weir_field_find(const char *group, const char *name);
+
+/* All signals' states of one service: zeroed memory is an empty one. */
+struct weir_accumulator; /* opaque */
+
+/* ---- worker side ---- */
+
+enum weir_evidence_kind {
+    WEIR_EVIDENCE_ATTEMPT,  /* connection try or media request that was decided */
+    WEIR_EVIDENCE_CHUNK,    /* an answer is complete */
+    WEIR_EVIDENCE_PROGRESS, /* a request was open in this tick */
+    WEIR_EVIDENCE_DNS,      /* a transaction is over; server is the resolver */
+    WEIR_EVIDENCE_END,      /* a flow with server payload ended */
+};
+
+struct weir_evidence {
+    int64_t now_us, ts_us;
+    struct weir_addr client, server;
+    uint16_t client_port, server_port;
+    uint8_t kind;            /* enum weir_evidence_kind */
+    uint8_t layer;           /* ATTEMPT, DNS: enum weir_layer */
+    uint8_t outcome;         /* ATTEMPT, DNS: enum weir_outcome; END: the flow's */
+    uint8_t transport;       /* WEIR_TRANSPORT_TCP, _UDP */
+    weir_service_id service; /* NONE: the flow has no name; the coordinator resolves it before use */
+    uint8_t role;            /* enum weir_role */
+    bool media;              /* role media, or 1 MB and more came down on the flow */
+    bool midstream;          /* no handshake was seen */
+    int64_t first_us;        /* ATTEMPT, DNS: when it began */
+    int64_t flow_first_us;   /* first packet of the flow; DNS: first query */
+    uint64_t host_hash;      /* of the name (DNS: of the query's name, lower case); 0: none */
+    union {
+        struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; } chunk;       /* as in struct weir_event */
+        struct { uint64_t bytes; int64_t open_us, interval_us, waiting_us; bool waiting; } progress;
+        struct { int64_t latency_us; uint16_t qtype; uint8_t queries; } dns;               /* latency -1: no answer */
+        struct { uint8_t end; bool rst_mid; } end;                                         /* enum weir_flow_end */
+    };
+};
+
+struct weir_meter_stats { /* since the start: each bound that was hit */
+    uint64_t evidence_refused; /* more evidence in a tick than the bound */
+    uint64_t records_refused;  /* more flow records in a tick than the bound */
+    uint64_t pending_refused;  /* new flows whose name was not waited for: counted as unnamed */
+};
+
+/* What a worker hands over for one tick. What it points to is valid until the next weir_meter_take() of the meter. */
+struct weir_block {
+    int64_t tick_us;
+    bool window_end;                 /* tick_us is a multiple of WEIR_SLOT_US: accumulators are handed over */
+    const struct weir_evidence *evidence;
+    size_t n_evidence;
+    const struct weir_flow_record *flows; /* of ended flows, when asked for */
+    size_t n_flows;
+    const struct weir_accumulator *accumulators; /* NULL unless window_end; for weir_rollup_block() */
+    struct weir_meter_stats meter;
+    /* Filled by the pipeline (the meter leaves them 0): */
+    const struct weir_address_fact *facts;
+    size_t n_facts;
+    uint64_t decode[WEIR_DECODE_N];  /* outcomes since the start */
+    struct weir_flow_stats flow;
+    const struct weir_naming_stats *naming;
+};
+
+struct weir_meter_config {
+    struct weir_service_set *set; /* names of DNS questions; NULL: all DNS is OTHER */
+    size_t n_services;            /* ids below this; 0: of the set */
+    bool flow_records;            /* fill block.flows */
+    size_t evidence_max, records_max, pending_max; /* per tick and worker; 0: defaults (262144, 65536, 65536) */
+};
+
+struct weir_meter; /* opaque */
+
+int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config *config);
+void weir_meter_free(struct weir_meter *meter);
+/* A reload of the signatures: only between ticks, and only to a set in which ids mean the same. */
+void weir_meter_set_services(struct weir_meter *meter, struct weir_service_set *set);
+/* Every tracked packet, after classify had it. `side` sent it. */
+void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side, const struct weir_packet *packet);
+/* Every event of flow, after classify had it. */
+void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event);
+/* Once a tick. Hands over what came since the last one and begins anew. */
+void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us, bool window_end);
+
+/* ---- coordinator side: evidence in order ---- */
+
+/* Joins the evidence of all blocks into one array in the order (now, ts, client, port, server, port, kind, ...), which
+ * does not depend on the number of workers. *ret_evidence is owned by the gatherer until the next call. */
+struct weir_gather; /* opaque, NULL to begin with */
+int weir_evidence_gather(struct weir_gather **gather, const struct weir_block *blocks, size_t n_blocks,
+                         struct weir_evidence **ret_evidence, size_t *ret_n);
+void weir_gather_free(struct weir_gather *gather);
+int weir_evidence_compare(const struct weir_evidence *a, const struct weir_evidence *b);
+/* The same order for flow records (last_ts, client, port, server, port, first_ts). */
+int weir_flow_record_compare(const struct weir_flow_record *a, const struct weir_flow_record *b);
+
+/* ---- coordinator side: trials (METHODS 0) ---- */
+
+struct weir_trials_config {
+    const struct weir_service_set *set; /* kinds of services: audio and calls have no request outcomes; NULL: all VoD */
+    void (*on_slot)(void *context, const struct weir_slot *slot, bool closed); /* each tick, and once with closed */
+    void (*on_connection_end)(void *context, const struct weir_connection_end *end);
+    void *context;
+    size_t trials_max, held_max, useful_max, names_max; /* 0: defaults (65536, 8192, 16384, 65536) */
+};
+
+struct weir_trials_stats {
+    uint64_t attempts;        /* that counted */
+    uint64_t neutral;         /* said nothing, race losers among them */
+    uint64_t race_losers;     /* Happy Eyeballs, QUIC against TCP */
+    uint64_t fell_back;       /* QUIC failures with TCP useful */
+    uint64_t trials_refused;  /* more trials in a slot than the bound */
+    uint64_t held_refused;    /* failures decided at once because too many were held */
+    uint64_t names_evicted;   /* resolved names forgotten early */
+};
+
+struct weir_trials; /* opaque */
+
+int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_config *config);
+void weir_trials_free(struct weir_trials *trials);
+/* In order of now_us. service must not be NONE. */
+void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *evidence);
+/* After all evidence with now_us <= `now_us`. */
+void weir_trials_tick(struct weir_trials *trials, int64_t now_us);
+/* The end of the capture: decides what is held, closes the slot. */
+void weir_trials_finish(struct weir_trials *trials, int64_t now_us);
+void weir_trials_read_stats(const struct weir_trials *trials, struct weir_trials_stats *ret_stats);
+
+/* ---- coordinator side: sessions (METHODS 5) ---- */
+
+struct weir_sessions_config {
+    const struct weir_service_set *set; /* kinds of services; NULL: all VoD */
+    size_t n_services;
+    void (*on_attempt)(void *context, const struct weir_evidence *attempt); /* STARVED, HOLLOW: for weir_trials_take() */
+    void (*on_session)(void *context, const struct weir_session_record *session); /* at its end */
+    void *context;
+    size_t sessions_max, hosts_max; /* 0: defaults (16384, 4096) */
+};
+
+struct weir_sessions_stats {
+    uint64_t sessions;         /* begun */
+    uint64_t sessions_refused; /* no room */
+    uint64_t sessions_now;
+    uint64_t hosts_refused;    /* media hosts whose small answers were not learned */
+};
+
+/* Open media requests of a service at the last tick: silence is no stall, unserved demand is. */
+struct weir_demand {
+    uint32_t open, unanswered;           /* flows with an open request; of these without a byte for T or longer */
+    uint32_t clients, clients_unanswered;/* with any open; with every open one unanswered */
+    uint32_t clients_starved;            /* METHODS 5: rate far below their own, or unanswered */
+};
+
+struct weir_sessions; /* opaque */
+
+int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_sessions_config *config);
+void weir_sessions_free(struct weir_sessions *sessions);
+void weir_sessions_take(struct weir_sessions *sessions, const struct weir_evidence *evidence);
+void weir_sessions_tick(struct weir_sessions *sessions, int64_t now_us);
+void weir_sessions_finish(struct weir_sessions *sessions, int64_t now_us); /* ends all sessions, in order of their start */
+/* By service id, n_services of them: max(5 s, 3 x learned p99 of TTFB), for weir_flow_config.request_timeout_us.
+ * Changes in weir_sessions_tick() only, at window ends. */
+const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *sessions);
+struct weir_demand weir_sessions_demand(const struct weir_sessions *sessions, weir_service_id service);
+/* Time that clients of the service spent starved since the last call of this; -1: nobody had demand. */
+int64_t weir_sessions_take_starved_us(struct weir_sessions *sessions, weir_service_id service);
+void weir_sessions_read_stats(const struct weir_sessions *sessions, struct weir_sessions_stats *ret_stats);
+
+/* ---- coordinator side: windows and the run ---- */
+
+struct weir_rollup; /* opaque */
+
+struct weir_rollup_stats {
+    uint64_t clients_refused; /* clients of a window that were not counted: no room */
+};
+
+int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services, size_t clients_max /* 0: 65536 */);
+void weir_rollup_free(struct weir_rollup *rollup);
+void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *block);
+void weir_rollup_evidence(struct weir_rollup *rollup, const struct weir_evidence *evidence);
+void weir_rollup_slot(struct weir_rollup *rollup, const struct weir_slot *slot); /* closed slots only */
+void weir_rollup_starved(struct weir_rollup *rollup, weir_service_id service, int64_t starved_us); /* < 0: no demand */
+/* True when anything was seen of the service in this window. */
+bool weir_rollup_seen(const struct weir_rollup *rollup, weir_service_id service);
+/* The window that ends at `end_us`; state is left to the caller. */
+void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id service, int64_t end_us, struct weir_window_record *ret_record);
+/* Adds the window to the run's totals and begins the next one. */
+void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us);
+/* Over the whole run; false when nothing was ever seen. */
+bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service, struct weir_service_record *ret_record);
+/* Flows and bytes by the way of their naming, over all services. Adds to what is there. */
+void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N]);
+void weir_rollup_read_stats(const struct weir_rollup *rollup, struct weir_rollup_stats *ret_stats);
