@@ -2,6 +2,15 @@
  *
  * Every refusal has a name and a counter: the enum, the counters and the `capture` record all come
  * from the one list below.
+ *
+ * The view is of the innermost IP packet. A UDP tunnel is known by its port only: where its inside cannot
+ * be read as IP, the outer UDP packet is the view.
+ *
+ * `weir_packet.domain` mixes only ids that both directions of a conversation carry alike: VLAN ids (but 0,
+ * which is a priority and no VLAN) and VXLAN network ids, outermost first. GTP TEIDs, GRE keys and MPLS
+ * labels are chosen by each receiver, PPPoE session ids end before the flows in them: all left out.
+ *
+ * Of an ICMP error that quotes neither TCP nor UDP, `quoted_transport` is WEIR_TRANSPORT_NONE.
  */
 #pragma once
 
@@ -34,7 +43,9 @@ enum weir_decode_outcome {
     WEIR_DECODE_N
 };
 
-/* Returns 0 (WEIR_DECODE_OK) with *ret_packet filled, or one of the outcomes above. Never < 0. */
+/* Returns 0 (WEIR_DECODE_OK) with *ret_packet filled, or one of the outcomes above, after which *ret_packet
+ * holds nothing of use. Never < 0. Of the union only the member of `transport` is written (UDP: none), and
+ * fields that are valid by a flag only with that flag. `payload` points into the frame. */
 int weir_decode(const struct weir_frame *frame, struct weir_packet *ret_packet);
 
 const char *weir_decode_name(enum weir_decode_outcome outcome);
