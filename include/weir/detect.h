@@ -1,0 +1,126 @@
+/* detect: from trials to incidents (METHODS 6 and 7). Touches no packet and reads no clock, so that a simulator drives
+ * months of it with hand-made slots.
+ *
+ * Order of the calls in each tick (1 s of the engine's clock), by the coordinator:
+ *   weir_detector_freeze       when the capture lost packets in a slot, as soon as that is known
+ *   weir_detector_window       once for each window that ended, before that slot is given as closed
+ *   weir_detector_slot         closed = true once for each slot that is over, in order of time;
+ *                              then closed = false with the slot that is open now (all of its trials so far, each tick)
+ *   weir_detector_connection_end, weir_detector_demand      as they come
+ *   weir_detector_step         decides; incidents leave through the observer, during this call only
+ * Only weir_detector_slot(closed) and weir_detector_step are indispensable.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/incident.h>
+#include <weir/service.h>
+#include <weir/trial.h>
+
+/* Every constant of the detectors. Filled by weir_detect_config_default, changed by the rows of weir_detect_options. */
+struct weir_detect_config {
+    double p0, p1, p1_slow;               /* failing share of trials: healthy, hard failure, slow burn */
+    double h_small, h_medium, h_large;    /* hard CUSUM: evidence to raise, by number of active clients */
+    int64_t medium_clients, large_clients;/* h_medium above the first, h_large above the second */
+    double h_slow;
+    double ends_p0, ends_p1, ends_h;      /* connection ends */
+    int64_t ends_min;                     /* connections reset in mid-transfer before it may raise */
+    double weight_unknown;                /* of a client without control trials */
+    double freeze_weight;                 /* of a FAIL in a slot in which every open request of the service hangs */
+    double fisher_p;                      /* client and prefix tests */
+    double sprt_error;                    /* alpha and beta of the clearing test */
+    double drop_share, one_way_share;     /* above: the capture can't be judged */
+    double z_raise, z_clip, z_drift;      /* continuous CUSUM */
+    double scale_min;                     /* least scale of log values */
+    int64_t guard_useful;                 /* useful trials before anything is scored */
+    int64_t control_us;                   /* how long a client's control trial speaks for it */
+    int64_t active_us;                    /* a client with a trial in this time is active; also the hysteresis of h */
+    int64_t slow_pure_us, slow_mixed_us;  /* age of a slow burn before it may raise */
+    int64_t clear_us;                     /* least time from raise to clear */
+    int64_t clear_ok;                     /* trials in a row that must be OK to clear */
+    int64_t reopen_us;                    /* a raise in this time after the clear reopens the incident */
+    int64_t silent_us;                    /* no trials in this time: unknown */
+    int64_t severity_us;                  /* severity is judged over this much at the most */
+    int64_t client_us;                    /* age before a client alone is reported */
+    int64_t baseline_us, baseline_samples;/* before both, only the last 10 minutes are the baseline */
+    int64_t max_clients, max_prefixes, max_destinations, max_resolvers, max_history; /* bounds of memory, entries */
+};
+
+enum weir_detect_option_type { WEIR_DETECT_REAL, WEIR_DETECT_COUNT, WEIR_DETECT_SECONDS };
+
+/* One option: what the configuration file and --help read. Values are in `unit`; seconds are kept as microseconds. */
+struct weir_detect_option {
+    const char *name;                     /* "p0": key below `detect:` */
+    enum weir_detect_option_type type;
+    size_t offset;                        /* into struct weir_detect_config: a double, or an int64_t */
+    double value, min, max;               /* default and bounds */
+    const char *unit, *help;
+};
+const struct weir_detect_option *weir_detect_options(size_t *ret_n);
+void weir_detect_config_default(struct weir_detect_config *ret_config);
+/* Sets one option by name, in its unit. 0, -ENOENT (no such option) or -ERANGE (outside its bounds). */
+int weir_detect_config_set(struct weir_detect_config *config, const char *name, double value);
+
+/* The signals of METHODS 6.3. */
+enum weir_continuous { WEIR_CONTINUOUS_RTT_SERVER, WEIR_CONTINUOUS_RTT_CLIENT, WEIR_CONTINUOUS_TTFB, WEIR_CONTINUOUS_DNS, WEIR_CONTINUOUS_GOODPUT, WEIR_CONTINUOUS_N };
+
+struct weir_detect_service_window {
+    weir_service_id service;
+    struct {
+        double value;                     /* median of the window; us, goodput in bit/s; not read when samples == 0 */
+        uint32_t samples;                 /* fewer than 5: ignored */
+        uint32_t clients;                 /* that gave samples; 0: not known, taken as one */
+    } value[WEIR_CONTINUOUS_N];
+    double loss_beyond, loss_before;      /* retransmitted / new bytes on the client's and the server's side; < 0: not known */
+};
+
+struct weir_detect_window {
+    int64_t start_us;                     /* of the window: a multiple of WEIR_SLOT_US */
+    double drop_share;                    /* kernel and interface drops / packets received */
+    double one_way_share;                 /* established flows seen in one direction / all; 0 when too few to say */
+    const struct weir_detect_service_window *services;
+    size_t n_services;
+};
+
+/* Open media requests of a service at this moment (METHODS 5), over the whole site. */
+struct weir_detect_demand {
+    weir_service_id service;
+    uint32_t open, overdue;               /* requests: without their answer complete; unanswered for T or longer */
+    uint32_t clients_overdue;             /* clients with an overdue request */
+    uint32_t clients_open;                /* clients with an open request or a running session */
+    uint32_t clients_starved;             /* of these, how many are starved or have an overdue request */
+};
+
+struct weir_detect_stats {
+    uint64_t trials, trials_frozen, trials_unscored; /* seen; in frozen slots; kept back by a guard */
+    uint64_t evicted_clients, evicted_prefixes, evicted_destinations, evicted_resolvers; /* bounds of memory that were hit */
+    uint64_t history_overrun;             /* judgements whose onset was older than the history */
+    uint64_t tally_overrun;               /* judgements with more clients or prefixes than could be told apart */
+    uint64_t incidents_refused;           /* no room for one more incident */
+    uint64_t raised, updated, cleared;
+};
+
+struct weir_detector; /* opaque */
+
+/* `names[id]` for id 0 .. n_services - 1, as in records ("netflix"); copied. `observer` may be NULL. 0 or -ENOMEM, -EINVAL. */
+int weir_detector_new(struct weir_detector **ret_detector, const struct weir_detect_config *config,
+                      const char *const *names, size_t n_services, weir_incident_observer observer, void *context);
+void weir_detector_free(struct weir_detector *detector);
+
+void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us);
+void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window);
+void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed);
+void weir_detector_connection_end(struct weir_detector *detector, const struct weir_connection_end *end);
+void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand);
+void weir_detector_step(struct weir_detector *detector, int64_t now_us);
+/* The capture is over: incidents that are open stay so, and are reported once more as `updated`. */
+void weir_detector_finish(struct weir_detector *detector, int64_t now_us);
+
+/* UNKNOWN: not yet 3 useful trials, or none for 15 minutes. */
+enum weir_state weir_detector_state(const struct weir_detector *detector, weir_service_id service);
+/* Visits every open incident. */
+void weir_detector_open(const struct weir_detector *detector, weir_incident_observer visit, void *context);
+const struct weir_detect_stats *weir_detector_stats(const struct weir_detector *detector);
