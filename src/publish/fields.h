@@ -6,11 +6,11 @@
 
 #include <weir/sink.h>
 
-#define WEIR_FIELDS_MAX 128
+#define WEIR_PAIRS_MAX 160
 struct weir_fields {
     size_t n;                        /* pairs */
-    const char *names[WEIR_FIELDS_MAX];
-    const char *texts[WEIR_FIELDS_MAX];
+    const char *names[WEIR_PAIRS_MAX];
+    const char *texts[WEIR_PAIRS_MAX];
     size_t used;
     char arena[8192];                /* behind texts */
 };

@@ -19,7 +19,7 @@
 #include "publish/fields.h"
 #include "publish/redis_url.h"
 
-enum { ARGS_MAX = 2 * WEIR_FIELDS_MAX + 16, PENDING_MAX = 4096, LOOK_BACK = 256, TIMEOUT_S = 5 };
+enum { ARGS_MAX = 2 * WEIR_PAIRS_MAX + 16, PENDING_MAX = 4096, LOOK_BACK = 256, TIMEOUT_S = 5 };
 
 struct redis_sink {
     const struct weir_publish_context *context;
@@ -137,7 +137,7 @@ static void begin_xadd(struct redis_sink *sink, const char *key, int64_t maxlen,
 
 static int put_window(struct redis_sink *sink, const struct weir_record *record, struct weir_fault *fault)
 {
-    const char *service = weir_service_get(sink->context->set, weir_window_record_service(record->window))->id;
+    const char *service = weir_service_get(sink->context->set, record->window->service)->id;
     weir_fields_clear(&sink->fields);
     weir_fields_time(&sink->fields, "ts", record->ts_us);
     weir_fields_window(&sink->fields, sink->context, record->window);

@@ -1,0 +1,140 @@
+/* Records as flat fields. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <weir/measure.h>
+
+#include "publish/fields.h"
+
+void weir_fields_clear(struct weir_fields *fields)
+{
+    fields->n = 0;
+    fields->used = 0;
+}
+
+/* Adds a pair whose name and value are made in the arena; a pair without room is left out whole (the arena is sized so
+ * that none is: see test_fields). */
+__attribute__((format(printf, 3, 4)))
+static void put(struct weir_fields *fields, const char *name, const char *format, ...)
+{
+    if (fields->n == WEIR_PAIRS_MAX)
+        return;
+    size_t room = sizeof fields->arena - fields->used;
+    char *text = fields->arena + fields->used;
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(text, room, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= room)
+        return;
+    fields->names[fields->n] = name;
+    fields->texts[fields->n++] = text;
+    fields->used += (size_t)length + 1;
+}
+
+void weir_fields_text(struct weir_fields *fields, const char *name, const char *text)
+{
+    if (fields->n == WEIR_PAIRS_MAX)
+        return;
+    fields->names[fields->n] = name;
+    fields->texts[fields->n++] = text ? text : "";
+}
+
+void weir_fields_int(struct weir_fields *fields, const char *name, int64_t value)
+{
+    if (value == WEIR_NULL)
+        put(fields, name, "%s", "");
+    else
+        put(fields, name, "%" PRId64, value);
+}
+
+void weir_fields_time(struct weir_fields *fields, const char *name, int64_t us)
+{
+    if (us == WEIR_NULL)
+        put(fields, name, "%s", "");
+    else
+        put(fields, name, "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
+}
+
+void weir_fields_share(struct weir_fields *fields, const char *name, double share)
+{
+    if (isnan(share))
+        put(fields, name, "%s", "");
+    else
+        put(fields, name, "%.4f", share);
+}
+
+/* <group>_<name>, in the arena. */
+static const char *flat_name(struct weir_fields *fields, const struct weir_field *field)
+{
+    if (!field->group)
+        return field->name;
+    size_t room = sizeof fields->arena - fields->used;
+    char *text = fields->arena + fields->used;
+    int length = snprintf(text, room, "%s_%s", field->group, field->name);
+    if (length < 0 || (size_t)length >= room)
+        return field->name;
+    fields->used += (size_t)length + 1;
+    return text;
+}
+
+void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window)
+{
+    size_t n;
+    const struct weir_field *all = weir_fields(&n);
+    weir_fields_time(fields, "start_ts", window->start_us);
+    weir_fields_time(fields, "end_ts", window->end_us);
+    weir_fields_text(fields, "state", weir_state_name(window->state));
+    for (size_t i = 0; i < n; i++) {
+        const char *name = flat_name(fields, &all[i]);
+        const struct weir_value *value = &window->values[i];
+        if (all[i].type == WEIR_FIELD_RATIO)
+            weir_fields_share(fields, name, value->reason == WEIR_REASON_NONE ? value->real : NAN);
+        else
+            weir_fields_int(fields, name, value->reason == WEIR_REASON_NONE ? value->integer : WEIR_NULL);
+    }
+}
+
+void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_incident *incident)
+{
+    const struct weir_service *service = incident->service ? weir_service_get(context->set, incident->service) : NULL;
+    weir_fields_text(fields, "id", incident->id);
+    weir_fields_text(fields, "event", weir_incident_event_name(incident->event));
+    weir_fields_text(fields, "service", service ? service->id : "");
+    weir_fields_text(fields, "state", weir_state_name(incident->state));
+    weir_fields_text(fields, "cause", weir_cause_name(incident->cause));
+    weir_fields_text(fields, "confidence", weir_confidence_name(incident->confidence));
+    weir_fields_time(fields, "onset_ts", incident->onset_us);
+    weir_fields_text(fields, "layer", weir_layer_name(incident->layer));
+    weir_fields_int(fields, "clients", incident->n_clients);
+    weir_fields_int(fields, "clients_seen", incident->n_clients_seen);
+    weir_fields_int(fields, "prefixes", incident->n_prefixes);
+    weir_fields_int(fields, "trials_fail", incident->trials.fail);
+    weir_fields_int(fields, "trials_total", incident->trials.total);
+    weir_fields_share(fields, "trials_low", incident->trials.low);
+    weir_fields_share(fields, "trials_high", incident->trials.high);
+    weir_fields_int(fields, "controls_fail", incident->controls.fail);
+    weir_fields_int(fields, "controls_total", incident->controls.total);
+    weir_fields_text(fields, "text", incident->text);
+}
+
+void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_capture_record *capture)
+{
+    weir_fields_time(fields, "first_ts", capture->first_ts_us);
+    weir_fields_time(fields, "last_ts", capture->last_ts_us);
+    const struct { const char *name; uint64_t value; } counts[] = {
+        {"packets", capture->packets}, {"bytes", capture->bytes}, {"dropped_kernel", capture->dropped_kernel},
+        {"dropped_interface", capture->dropped_interface}, {"flows", capture->flows}, {"flows_refused", capture->flows_refused},
+        {"flows_shed", capture->flows_shed}, {"duplicates", capture->duplicates}, {"detail_refused", capture->detail_refused},
+        {"dns_refused", capture->dns_refused}, {"evidence_refused", capture->evidence_refused},
+        {"records_refused", capture->records_refused}, {"pending_refused", capture->pending_refused},
+        {"trials_refused", capture->trials_refused}, {"held_refused", capture->held_refused},
+        {"sessions_refused", capture->sessions_refused}, {"clients_refused", capture->clients_refused},
+        {"clock_steps", capture->clock_steps}, {"time_clamped", capture->time_clamped},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        weir_fields_int(fields, counts[i].name, (int64_t)counts[i].value);
+}

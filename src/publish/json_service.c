@@ -1,0 +1,111 @@
+/* `window`, `service` and `session` records: their measured values come from measure's field table, so a new signal shows
+ * up here by itself. */
+#include <stdio.h>
+#include <string.h>
+
+#include <weir/measure.h>
+
+#include "publish/json.h"
+
+static struct json_object *value_json(const struct weir_field *field, const struct weir_value *value)
+{
+    if (value->reason != WEIR_REASON_NONE)
+        return NULL;
+    return field->type == WEIR_FIELD_RATIO ? json_share(value->real) : json_object_new_int64(value->integer);
+}
+
+static struct json_object *group_of(struct json_object *object, const char *group)
+{
+    struct json_object *inner;
+    if (!group)
+        return object;
+    if (!json_object_object_get_ex(object, group, &inner)) {
+        inner = json_object_new_object();
+        json_put(object, group, inner);
+    }
+    return inner;
+}
+
+/* A dotted name in `unmeasured` says which value it is. */
+static void say_unmeasured(struct json_object *unmeasured, const struct weir_field *field, enum weir_reason reason)
+{
+    char key[96];
+    snprintf(key, sizeof key, "%s%s%s", field->group ? field->group : "", field->group ? "." : "", field->name);
+    json_object_object_add(unmeasured, key, json_object_new_string(weir_reason_text(reason)));
+}
+
+static void put_values(struct json_object *object, const struct weir_value *values)
+{
+    size_t n;
+    const struct weir_field *fields = weir_fields(&n);
+    struct json_object *unmeasured = json_object_new_object();
+    for (size_t i = 0; i < n; i++) {
+        json_put(group_of(object, fields[i].group), fields[i].name, value_json(&fields[i], &values[i]));
+        if (values[i].reason != WEIR_REASON_NONE)
+            say_unmeasured(unmeasured, &fields[i], values[i].reason);
+    }
+    json_put(object, "unmeasured", unmeasured);
+}
+
+static void put_service(const struct weir_publish_context *context, struct json_object *object, weir_service_id id)
+{
+    json_put_text(object, "service", weir_service_get(context->set, id)->id);
+}
+
+void weir_json_window(const struct weir_publish_context *context, struct json_object *object, const struct weir_window_record *window)
+{
+    put_service(context, object, window->service);
+    json_put(object, "start_ts", json_time(window->start_us));
+    json_put(object, "end_ts", json_time(window->end_us));
+    json_put_text(object, "state", weir_state_name(window->state));
+    put_values(object, window->values);
+}
+
+static struct json_object *by_naming(const uint64_t counts[WEIR_NAMED_N])
+{
+    struct json_object *object = json_object_new_object();
+    for (int i = 0; i < WEIR_NAMED_N; i++)
+        json_put_uint(object, weir_named_by_name(i), counts[i]);
+    return object;
+}
+
+void weir_json_service(const struct weir_publish_context *context, struct json_object *object, const struct weir_service_record *service)
+{
+    put_service(context, object, service->service);
+    json_put(object, "first_ts", json_time(service->first_us));
+    json_put(object, "last_ts", json_time(service->last_us));
+    json_put_text(object, "state", weir_state_name(service->state));
+    struct json_object *named_by = json_object_new_object();
+    json_put(named_by, "flows", by_naming(service->named_flows));
+    json_put(named_by, "bytes", by_naming(service->named_bytes));
+    json_put(object, "named_by", named_by);
+    put_values(object, service->values);
+}
+
+void weir_json_session(const struct weir_publish_context *context, struct json_object *object, const struct weir_session_record *session)
+{
+    char client[WEIR_CLIENT_TEXT_MAX];
+    struct json_object *unmeasured = NULL;
+    put_service(context, object, session->service);
+    weir_client_text(context, &session->client, client);
+    json_put_text(object, "client", client[0] ? client : NULL);
+    json_put(object, "start_ts", json_time(session->start_us));
+    json_put(object, "end_ts", json_time(session->end_us));
+    json_put_value(object, "startup_us", session->startup_us);
+    if (session->startup_us == WEIR_NULL)
+        json_unmeasured(&unmeasured, "startup_us", session->startup_reason);
+    json_put_uint(object, "media_bytes", session->media_bytes);
+    json_put_uint(object, "chunks", session->chunks);
+    json_put_value(object, "bitrate_proxy_bps", session->bitrate_bps);
+    if (session->bitrate_bps == WEIR_NULL)
+        json_unmeasured(&unmeasured, "bitrate_proxy_bps", session->bitrate_reason);
+    json_put_value(object, "goodput_p50_bps", session->goodput_p50_bps);
+    if (session->goodput_p50_bps == WEIR_NULL)
+        json_unmeasured(&unmeasured, "goodput_p50_bps", WEIR_REASON_NO_SAMPLE);
+    json_put_value(object, "starved_us", session->starved_us);
+    json_put_uint(object, "stalls", session->starved_spells);
+    json_put_value(object, "longest_starved_us", session->longest_starved_us);
+    json_put_uint(object, "hollow_answers", session->hollow);
+    json_put_text(object, "confidence", weir_stall_confidence_name(session->confidence));
+    json_put(object, "unmeasured", unmeasured ? unmeasured : json_object_new_object());
+}
