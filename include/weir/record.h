@@ -114,7 +114,7 @@ struct weir_session_record {
     uint8_t confidence;        /* enum weir_stall_confidence of a stall */
 };
 
-#define WEIR_DRIFT_MAX 16      /* unmatched hosts of media CDNs that are listed */
+#define WEIR_DRIFT_LISTED_MAX 16      /* unmatched hosts of media CDNs that are listed */
 struct weir_capture_record {
     uint64_t packets, bytes;   /* bytes on the wire */
     int64_t first_ts_us, last_ts_us; /* WEIR_NULL without packets */
@@ -129,5 +129,5 @@ struct weir_capture_record {
     uint64_t clients_doh;      /* clients seen to ask DNS in secret */
     int64_t blind_share_ppm;   /* flows whose server had no DNS answer for the client in an hour; WEIR_NULL */
     uint32_t n_drift;          /* most popular unmatched hosts of media CDNs, by flows */
-    struct { const char *host; uint64_t flows; } drift[WEIR_DRIFT_MAX]; /* valid during the sink's call */
+    struct { const char *host; uint64_t flows; } drift[WEIR_DRIFT_LISTED_MAX]; /* valid during the sink's call */
 };

@@ -2,10 +2,12 @@
  * the configuration. The command line (getopt_long) and the configuration file (libcyaml, the same names as keys,
  * `detect:` beside them) both go through the rows, so that a value is checked by one piece of code.
  */
+#include <assert.h>
 #include <cyaml/cyaml.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,7 +175,7 @@ void weir_config_init(struct weir_config *config)
         .workers = 1,
         .memory_bytes = (size_t)512 << 20,
     };
-    weir_detect_config_init(&config->detect);
+    weir_detect_config_default(&config->detect);
 }
 
 void weir_config_deinit(struct weir_config *config)
@@ -198,7 +200,8 @@ static void print_help(const char *usage)
 
 /* ---- the configuration file ---- */
 
-/* What libcyaml gives: each key's text, or texts, in the order of the rows; and detect's pairs. */
+/* What libcyaml gives: each key's text, or texts, in the order of the rows; and detect's, in the order of its options. */
+enum { DETECT_MAX = 64 };
 struct file_value {
     char *text;     /* of a key that takes one value */
     char **texts;   /* of a repeatable key */
@@ -206,7 +209,7 @@ struct file_value {
 };
 struct file_values {
     struct file_value row[N_ROWS];
-    struct weir_detect_file detect;
+    struct { char *text[DETECT_MAX]; } *detect;
 };
 
 /* libcyaml tells where an error was by log lines; the useful ones are joined. */
@@ -222,39 +225,80 @@ static void collect_line(cyaml_log_t level, void *context, const char *format, v
     snprintf(fault->text + used, sizeof fault->text - used, "%s%s", used ? "; " : "", line);
 }
 
+static int load_detect(struct weir_config *config, const struct file_values *values, const char *path, struct weir_fault *fault)
+{
+    size_t n;
+    const struct weir_detect_option *options = weir_detect_options(&n);
+    for (size_t i = 0; values->detect && i < n; i++) {
+        const char *text = values->detect->text[i];
+        char *end;
+        if (!text)
+            continue;
+        double value = strtod(text, &end);
+        if (!*text || *end || weir_detect_config_set(&config->detect, options[i].name, value) < 0)
+            return weir_fault_set(fault, -EINVAL, "%s: detect: %s '%s': a number from %g to %g (%s)", path, options[i].name, text,
+                                  options[i].min, options[i].max, options[i].unit);
+    }
+    return 0;
+}
+
 static int load_rows(struct weir_config *config, const struct file_values *values, const char *path, struct weir_fault *fault)
 {
-    for (int i = 0; i < N_ROWS; i++)
-        for (unsigned n = 0; n < values->row[i].n_texts; n++) {
+    for (int i = 0; i < N_ROWS; i++) {
+        const struct file_value *value = &values->row[i];
+        for (unsigned n = 0; n < (value->text ? 1 : value->n_texts); n++) {
             struct weir_fault inner = {0};
-            int error = rows[i].read(config, values->row[i].texts[n], &inner);
+            int error = rows[i].read(config, value->text ? value->text : value->texts[n], &inner);
             if (error)
                 return weir_fault_set(fault, error, "%s: %s", path, inner.text);
         }
-    struct weir_fault inner = {0};
-    int error = weir_detect_config_apply(&config->detect, &values->detect, &inner);
-    return error ? weir_fault_set(fault, error, "%s: detect: %s", path, inner.text) : 0;
+    }
+    return load_detect(config, values, path, fault);
+}
+
+/* The schemas are made of the rows, so that file and command line cannot part. */
+static const cyaml_schema_value_t entry_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, 512)};
+
+static cyaml_schema_field_t text_field(const char *key, size_t offset)
+{
+    return (cyaml_schema_field_t){
+        .key = key, .data_offset = (uint32_t)offset,
+        .value = {.type = CYAML_STRING, .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, .data_size = sizeof(char), .string = {.min = 0, .max = 512}}};
+}
+
+static cyaml_schema_field_t list_field(const char *key, size_t offset, size_t count_offset)
+{
+    return (cyaml_schema_field_t){
+        .key = key, .data_offset = (uint32_t)offset, .count_offset = (uint32_t)count_offset, .count_size = sizeof(unsigned),
+        .value = {.type = CYAML_SEQUENCE, .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, .data_size = sizeof(char *),
+                  .sequence = {.min = 0, .max = WEIR_LOCAL_MAX, .entry = &entry_schema}}};
+}
+
+static void detect_fields(cyaml_schema_field_t fields[DETECT_MAX + 1])
+{
+    size_t n;
+    const struct weir_detect_option *options = weir_detect_options(&n);
+    assert(n <= DETECT_MAX);
+    for (size_t i = 0; i < n; i++)
+        fields[i] = text_field(options[i].name, i * sizeof(char *));
 }
 
 int weir_config_load(struct weir_config *config, const char *path, struct weir_fault *fault)
 {
-    static const cyaml_schema_value_t text = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, 512)};
-    cyaml_schema_field_t fields[N_ROWS + 2] = {0};
+    cyaml_schema_field_t detect[DETECT_MAX + 1] = {0}, fields[N_ROWS + 2] = {0};
+    detect_fields(detect);
     int n = 0;
-    for (int i = 0; i < N_ROWS; i++) {
-        if (rows[i].command_line_only)
-            continue;
-        /* A lone value is read as a list of one. */
-        fields[n++] = (cyaml_schema_field_t){
-            .key = rows[i].name,
-            .value = {.type = CYAML_SEQUENCE, .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, .data_size = sizeof(char *),
-                      .sequence = {.min = 1, .max = rows[i].repeatable ? WEIR_LOCAL_MAX : 1, .entry = &text}},
-            .data_offset = (uint32_t)offsetof(struct file_values, row[i].texts),
-            .count_offset = (uint32_t)offsetof(struct file_values, row[i].n_texts),
-            .count_size = sizeof(unsigned),
-        };
-    }
-    fields[n++] = weir_detect_file_field(offsetof(struct file_values, detect));
+    for (int i = 0; i < N_ROWS; i++)
+        if (!rows[i].command_line_only) {
+            size_t base = offsetof(struct file_values, row) + (size_t)i * sizeof(struct file_value);
+            fields[n++] = rows[i].repeatable
+                              ? list_field(rows[i].name, base + offsetof(struct file_value, texts), base + offsetof(struct file_value, n_texts))
+                              : text_field(rows[i].name, base + offsetof(struct file_value, text));
+        }
+    fields[n++] = (cyaml_schema_field_t){
+        .key = "detect", .data_offset = offsetof(struct file_values, detect),
+        .value = {.type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, .data_size = sizeof *((struct file_values *)0)->detect,
+                  .mapping = {.fields = detect}}};
     const cyaml_schema_value_t top = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct file_values, fields)};
 
     struct weir_fault log = {0};

@@ -1,0 +1,454 @@
+/* From blocks to records.
+ *
+ * Workers run at most one tick apart: who comes first waits, and who comes last does the coordinator's work for that tick.
+ * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials, rollup), accumulators,
+ * timers, slots, windows, decision. Facts and learned time-outs go back to the workers one window later, at a place of
+ * their packet order that is the same for all.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/classify.h>
+#include <weir/detect.h>
+#include <weir/measure.h>
+
+#include "engine/coordinator.h"
+#include "engine/detect_input.h"
+
+enum { FACTS_MAX = 65536 };
+
+struct weir_coordinator {
+    const struct weir_engine_options *options;
+    size_t n_services;
+    const struct weir_classifier *namer;
+
+    pthread_mutex_t lock;
+    pthread_cond_t used_up;            /* a tick was processed */
+    struct weir_block *blocks;         /* one a worker */
+    bool *delivered;
+    unsigned n_delivered;
+    int error;                         /* of a sink: first one */
+    struct weir_fault fault;
+
+    struct weir_address_memory *addresses;
+    struct weir_address_fact *facts;   /* of the window that is open, and of the one before (what workers may learn) */
+    size_t n_facts;
+    struct weir_address_fact *bulletin_facts;
+    size_t n_bulletin_facts;
+    int64_t bulletin_timeouts[WEIR_SERVICES_MAX];
+
+    struct weir_gather *gather;
+    struct weir_sessions *sessions;
+    struct weir_trials *trials;
+    struct weir_rollup *rollup;
+    struct weir_detector *detector;
+    struct weir_naming_stats naming;   /* all workers', at the last tick */
+    uint64_t decode[WEIR_DECODE_N];
+    struct weir_flow_stats flow;
+    struct weir_meter_stats meter;
+    const struct weir_flow_record **flows; /* of a tick, sorted */
+    size_t flows_room;
+    int64_t now_us;
+};
+
+static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us, const void *body)
+{
+    if (c->error)
+        return;
+    struct weir_record record = {.type = type, .ts_us = ts_us, .flow = body};
+    c->error = weir_publisher_record(c->options->publisher, &record, &c->fault);
+}
+
+/* ---- callbacks of measure and detect ---- */
+
+static void on_incident(void *context, const struct weir_incident *incident)
+{
+    publish(context, WEIR_RECORD_INCIDENT, incident->ts_us, incident);
+}
+
+static void on_session(void *context, const struct weir_session_record *session)
+{
+    publish(context, WEIR_RECORD_SESSION, session->end_us, session);
+}
+
+static void on_attempt(void *context, const struct weir_evidence *attempt)
+{
+    struct weir_coordinator *c = context;
+    weir_trials_take(c->trials, attempt);
+}
+
+static void on_slot(void *context, const struct weir_slot *slot, bool closed)
+{
+    struct weir_coordinator *c = context;
+    weir_detector_slot(c->detector, slot, closed);
+    if (closed)
+        weir_rollup_slot(c->rollup, slot);
+}
+
+static void on_connection_end(void *context, const struct weir_connection_end *end)
+{
+    struct weir_coordinator *c = context;
+    weir_detector_connection_end(c->detector, end);
+}
+
+/* ---- one tick ---- */
+
+static void learn_addresses(struct weir_coordinator *c)
+{
+    for (unsigned w = 0; w < c->options->n_workers; w++) {
+        const struct weir_block *block = &c->blocks[w];
+        for (size_t i = 0; i < block->n_facts && c->n_facts < FACTS_MAX; i++)
+            c->facts[c->n_facts++] = block->facts[i];
+    }
+    c->n_facts = weir_address_facts_unify(c->facts, c->n_facts);
+    for (size_t i = 0; i < c->n_facts; i++)
+        weir_address_memory_learn(c->addresses, &c->facts[i], c->now_us);
+}
+
+/* A flow that never said its name belongs to what its server's address serves. */
+static void resolve_evidence(const struct weir_coordinator *c, struct weir_evidence *evidence)
+{
+    struct weir_match match;
+    if (evidence->service != WEIR_SERVICE_NONE)
+        return;
+    if (weir_address_memory_lookup(c->addresses, &evidence->server, c->now_us, &match) != WEIR_ADDRESS_KNOWN)
+        match = (struct weir_match){.service = WEIR_SERVICE_OTHER, .role = WEIR_ROLE_OTHER};
+    evidence->service = match.service;
+    evidence->role = match.role;
+    evidence->media |= match.role == WEIR_ROLE_MEDIA;
+}
+
+static void take_evidence(struct weir_coordinator *c)
+{
+    struct weir_evidence *evidence;
+    size_t n;
+    if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &evidence, &n) < 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        resolve_evidence(c, &evidence[i]);
+        weir_sessions_take(c->sessions, &evidence[i]);
+        weir_trials_take(c->trials, &evidence[i]);
+        weir_rollup_evidence(c->rollup, &evidence[i]);
+    }
+}
+
+static int compare_flows(const void *a, const void *b)
+{
+    return weir_flow_record_compare(*(const struct weir_flow_record *const *)a, *(const struct weir_flow_record *const *)b);
+}
+
+static void publish_flow(struct weir_coordinator *c, const struct weir_flow_record *flow)
+{
+    struct weir_flow_record record = *flow;
+    struct weir_match match;
+    weir_classify_ndpi_text(c->namer, &record.named, record.ndpi_text);
+    if (record.named.service == WEIR_SERVICE_NONE &&
+        weir_address_memory_lookup(c->addresses, &record.addr[WEIR_SERVER], c->now_us, &match) == WEIR_ADDRESS_KNOWN) {
+        record.named.service = match.service;
+        record.named.role = match.role;
+        record.named.by = WEIR_NAMED_ADDRESS;
+    }
+    publish(c, WEIR_RECORD_FLOW, record.last_ts_us, &record);
+}
+
+static void publish_flows(struct weir_coordinator *c)
+{
+    size_t n = 0;
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        n += c->blocks[w].n_flows;
+    if (n > c->flows_room) {
+        const struct weir_flow_record **room = realloc(c->flows, n * sizeof *room);
+        if (!room)
+            return;
+        c->flows = room;
+        c->flows_room = n;
+    }
+    n = 0;
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        for (size_t i = 0; i < c->blocks[w].n_flows; i++)
+            c->flows[n++] = &c->blocks[w].flows[i];
+    if (n > 1)
+        qsort(c->flows, n, sizeof c->flows[0], compare_flows);
+    for (size_t i = 0; i < n; i++)
+        publish_flow(c, c->flows[i]);
+}
+
+static void add_counters(struct weir_coordinator *c)
+{
+    memset(c->decode, 0, sizeof c->decode);
+    c->flow = (struct weir_flow_stats){0};
+    c->meter = (struct weir_meter_stats){0};
+    c->naming = (struct weir_naming_stats){0};
+    for (unsigned w = 0; w < c->options->n_workers; w++) {
+        const struct weir_block *block = &c->blocks[w];
+        for (int i = 0; i < WEIR_DECODE_N; i++) /* every worker decodes every packet */
+            c->decode[i] = block->decode[i];
+        c->flow.flows += block->flow.flows;
+        c->flow.flows_refused += block->flow.flows_refused;
+        c->flow.flows_shed += block->flow.flows_shed;
+        c->flow.duplicates += block->flow.duplicates;
+        c->flow.detail_refused += block->flow.detail_refused;
+        c->flow.dns_refused += block->flow.dns_refused;
+        c->flow.time_clamped += block->flow.time_clamped;
+        c->meter.evidence_refused += block->meter.evidence_refused;
+        c->meter.records_refused += block->meter.records_refused;
+        c->meter.pending_refused += block->meter.pending_refused;
+        if (block->naming)
+            weir_naming_stats_merge(&c->naming, block->naming);
+    }
+}
+
+static void end_window(struct weir_coordinator *c)
+{
+    for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
+        if (!weir_rollup_seen(c->rollup, (weir_service_id)id) && weir_detector_state(c->detector, (weir_service_id)id) < WEIR_STATE_SUSPECT)
+            continue;
+        struct weir_window_record window;
+        weir_rollup_window(c->rollup, (weir_service_id)id, c->now_us, &window);
+        window.state = weir_detector_state(c->detector, (weir_service_id)id);
+        publish(c, WEIR_RECORD_WINDOW, c->now_us, &window);
+    }
+    weir_rollup_window_done(c->rollup, c->now_us);
+    if (!c->error)
+        c->error = weir_publisher_flush(c->options->publisher, &c->fault);
+}
+
+/* What this window taught goes to the workers at the end of the next one. */
+static void issue_bulletin(struct weir_coordinator *c)
+{
+    struct weir_address_fact *spare = c->bulletin_facts;
+    c->bulletin_facts = c->facts;
+    c->n_bulletin_facts = c->n_facts;
+    c->facts = spare;
+    c->n_facts = 0;
+    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
+}
+
+static void process_tick(struct weir_coordinator *c)
+{
+    bool window_end = c->blocks[0].window_end;
+    c->now_us = c->blocks[0].tick_us;
+    add_counters(c);
+    learn_addresses(c);
+    if (c->options->want_flows)
+        publish_flows(c);
+    take_evidence(c);
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        weir_rollup_block(c->rollup, &c->blocks[w]);
+    weir_sessions_tick(c->sessions, c->now_us);
+    for (size_t id = WEIR_SERVICE_OTHER; window_end && id < c->n_services; id++)
+        weir_rollup_starved(c->rollup, (weir_service_id)id, weir_sessions_take_starved_us(c->sessions, (weir_service_id)id));
+    if (window_end)
+        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us);
+    weir_trials_tick(c->trials, c->now_us);
+    weir_detect_input_demand(c->detector, c->sessions, c->n_services);
+    weir_detector_step(c->detector, c->now_us);
+    if (window_end) {
+        end_window(c);
+        issue_bulletin(c);
+    }
+}
+
+/* ---- the meeting of the workers ---- */
+
+void weir_coordinator_wait(struct weir_coordinator *c, unsigned worker)
+{
+    pthread_mutex_lock(&c->lock);
+    while (c->delivered[worker] && !c->error)
+        pthread_cond_wait(&c->used_up, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void weir_coordinator_deliver(struct weir_coordinator *c, unsigned worker, const struct weir_block *block)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->error) {
+        c->blocks[worker] = *block;
+        c->delivered[worker] = true;
+        if (++c->n_delivered == c->options->n_workers) {
+            process_tick(c);
+            c->n_delivered = 0;
+            memset(c->delivered, 0, c->options->n_workers * sizeof c->delivered[0]);
+            pthread_cond_broadcast(&c->used_up);
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool weir_coordinator_failed(struct weir_coordinator *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool failed = c->error != 0;
+    pthread_mutex_unlock(&c->lock);
+    return failed;
+}
+
+struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c)
+{
+    return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts};
+}
+
+/* ---- the end ---- */
+
+static void publish_services(struct weir_coordinator *c)
+{
+    for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
+        struct weir_service_record service;
+        if (!weir_rollup_service(c->rollup, (weir_service_id)id, &service))
+            continue;
+        service.state = weir_detector_state(c->detector, (weir_service_id)id);
+        publish(c, WEIR_RECORD_SERVICE, c->now_us, &service);
+    }
+}
+
+static void fill_refused(const struct weir_coordinator *c, struct weir_capture_record *capture)
+{
+    struct weir_trials_stats trials;
+    struct weir_sessions_stats sessions;
+    struct weir_rollup_stats rollup;
+    weir_trials_read_stats(c->trials, &trials);
+    weir_sessions_read_stats(c->sessions, &sessions);
+    weir_rollup_read_stats(c->rollup, &rollup);
+    capture->evidence_refused = c->meter.evidence_refused;
+    capture->records_refused = c->meter.records_refused;
+    capture->pending_refused = c->meter.pending_refused;
+    capture->trials_refused = trials.trials_refused;
+    capture->held_refused = trials.held_refused;
+    capture->sessions_refused = sessions.sessions_refused;
+    capture->clients_refused = rollup.clients_refused;
+}
+
+static void fill_naming(const struct weir_coordinator *c, struct weir_capture_record *capture)
+{
+    weir_rollup_naming(c->rollup, capture->named_flows, capture->named_bytes);
+    capture->flows_ech = c->naming.hellos_ech;
+    capture->flows_doh = c->naming.doh_flows;
+    capture->flows_dot = c->naming.dot_flows;
+    capture->flows_vpn = c->naming.tunnel_flows;
+    capture->blind_share_ppm = c->naming.https_flows
+                                   ? (int64_t)(c->naming.https_blind * 1000000 / c->naming.https_flows) : WEIR_NULL;
+    for (uint32_t i = 0; i < c->naming.n_drift && i < WEIR_DRIFT_LISTED_MAX; i++) {
+        capture->drift[i].host = c->naming.drift[i].host.text;
+        capture->drift[i].flows = c->naming.drift[i].flows;
+        capture->n_drift++;
+    }
+}
+
+static void publish_capture(struct weir_coordinator *c, struct weir_source *source)
+{
+    struct weir_source_stats stats;
+    weir_source_stats(source, &stats);
+    bool any = stats.packets > 0;
+    struct weir_capture_record capture = {
+        .packets = stats.packets, .bytes = stats.bytes,
+        .first_ts_us = any ? stats.first_ts_us : WEIR_NULL, .last_ts_us = any ? stats.last_ts_us : WEIR_NULL,
+        .dropped_kernel = stats.dropped_kernel, .dropped_interface = stats.dropped_interface,
+        .truncated = stats.snaplen_cut, .clock_steps = stats.time_steps,
+        .flows = c->flow.flows, .flows_refused = c->flow.flows_refused, .flows_shed = c->flow.flows_shed,
+        .duplicates = c->flow.duplicates, .detail_refused = c->flow.detail_refused, .dns_refused = c->flow.dns_refused,
+        .time_clamped = c->flow.time_clamped + stats.time_backwards,
+    };
+    memcpy(capture.decode, c->decode, sizeof capture.decode);
+    fill_refused(c, &capture);
+    fill_naming(c, &capture);
+    publish(c, WEIR_RECORD_CAPTURE, any ? stats.last_ts_us : 0, &capture);
+}
+
+int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct weir_source *source, struct weir_fault *fault)
+{
+    c->now_us = now_us;
+    if (now_us) {
+        weir_sessions_finish(c->sessions, now_us);
+        weir_trials_finish(c->trials, now_us);
+        weir_detector_step(c->detector, now_us);
+        weir_detector_finish(c->detector, now_us);
+        weir_rollup_window_done(c->rollup, now_us);
+    }
+    publish_services(c);
+    publish_capture(c, source);
+    if (!c->error)
+        c->error = weir_publisher_flush(c->options->publisher, &c->fault);
+    if (c->error && fault)
+        *fault = c->fault;
+    return c->error;
+}
+
+/* ---- life ---- */
+
+void weir_coordinator_set_namer(struct weir_coordinator *c, const struct weir_classifier *namer)
+{
+    c->namer = namer;
+}
+
+static int new_measure(struct weir_coordinator *c)
+{
+    struct weir_service_set *set = c->options->set;
+    const struct weir_trials_config trials = {.set = set, .on_slot = on_slot, .on_connection_end = on_connection_end, .context = c};
+    const struct weir_sessions_config sessions = {
+        .set = set, .n_services = c->n_services, .on_attempt = on_attempt, .on_session = on_session, .context = c};
+    int error = weir_trials_new(&c->trials, &trials);
+    if (!error)
+        error = weir_sessions_new(&c->sessions, &sessions);
+    if (!error)
+        error = weir_rollup_new(&c->rollup, c->n_services, 0);
+    return error;
+}
+
+static int new_detector(struct weir_coordinator *c)
+{
+    const char *names[WEIR_SERVICES_MAX];
+    for (size_t id = 0; id < c->n_services; id++)
+        names[id] = weir_service_get(c->options->set, (weir_service_id)id)->id;
+    return weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
+}
+
+int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct weir_engine_options *options)
+{
+    struct weir_coordinator *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->options = options;
+    c->n_services = weir_service_set_count(options->set);
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->used_up, NULL);
+    c->blocks = calloc(options->n_workers, sizeof *c->blocks);
+    c->delivered = calloc(options->n_workers, sizeof *c->delivered);
+    c->facts = calloc(FACTS_MAX, sizeof *c->facts);
+    c->bulletin_facts = calloc(FACTS_MAX, sizeof *c->bulletin_facts);
+    int error = c->blocks && c->delivered && c->facts && c->bulletin_facts ? 0 : -ENOMEM;
+    if (!error)
+        error = weir_address_memory_new(&c->addresses, FACTS_MAX, 0);
+    if (!error)
+        error = new_measure(c);
+    if (!error)
+        error = new_detector(c);
+    if (error) {
+        weir_coordinator_free(c);
+        return error;
+    }
+    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
+    *ret_coordinator = c;
+    return 0;
+}
+
+void weir_coordinator_free(struct weir_coordinator *c)
+{
+    if (!c)
+        return;
+    weir_detector_free(c->detector);
+    weir_rollup_free(c->rollup);
+    weir_sessions_free(c->sessions);
+    weir_trials_free(c->trials);
+    weir_gather_free(c->gather);
+    weir_address_memory_free(c->addresses);
+    free(c->flows);
+    free(c->bulletin_facts);
+    free(c->facts);
+    free(c->delivered);
+    free(c->blocks);
+    pthread_cond_destroy(&c->used_up);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}

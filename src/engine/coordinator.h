@@ -1,0 +1,36 @@
+/* The one coordinator: takes every worker's block of a tick, and carries the evidence through trials, sessions, windows and
+ * detectors to the sinks. All order-dependent work of the engine is here, so that the number of workers changes nothing. */
+#pragma once
+
+#include <weir/capture.h>
+#include <weir/classify.h>
+#include <weir/measure.h>
+
+#include "engine/pipeline.h"
+
+/* What workers are told at each window's start: the same for all of them, learned up to the window before the last. */
+struct weir_bulletin {
+    const struct weir_address_fact *facts;
+    size_t n_facts;
+    const int64_t *request_timeout_us; /* by service id */
+};
+
+struct weir_coordinator; /* opaque */
+
+int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct weir_engine_options *options);
+void weir_coordinator_free(struct weir_coordinator *coordinator);
+/* Whose nDPI tells protocol numbers' names (any worker's: they are all alike, and only read). */
+void weir_coordinator_set_namer(struct weir_coordinator *coordinator, const struct weir_classifier *namer);
+
+/* Waits until the worker's last block was used up, so that the meter may reuse its memory. */
+void weir_coordinator_wait(struct weir_coordinator *coordinator, unsigned worker);
+/* Hands over the block of a tick; the last worker to do so does the coordinator's work in its own thread. */
+void weir_coordinator_deliver(struct weir_coordinator *coordinator, unsigned worker, const struct weir_block *block);
+/* Between wait and deliver of a window's last tick: what to learn. Valid until deliver. */
+struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *coordinator);
+
+/* After the last block of every worker: ends sessions and held trials, writes services and the capture record. Returns the
+ * first failure of a sink. */
+int weir_coordinator_finish(struct weir_coordinator *coordinator, int64_t now_us, struct weir_source *source, struct weir_fault *fault);
+/* True once a sink has failed for good: reading on is useless. */
+bool weir_coordinator_failed(struct weir_coordinator *coordinator);

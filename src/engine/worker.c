@@ -1,0 +1,211 @@
+/* A packet's way through one worker: decode, hash, (not ours? next), flow, classify, measure.
+ *
+ * Frames are taken in small runs, so that the table's cache lines are on their way while the run is still being decoded: decode
+ * and hash all, prefetch each one's bucket, then each one's flow, then track (tests/bench says what that is worth).
+ * DNS answers are shown to every worker's name memory in packet order; all else of a flow belongs to one worker.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/decode.h>
+#include <weir/flow.h>
+#include <weir/wire.h>
+
+#include "engine/worker.h"
+
+enum { RUN = 32, DNS_PORT = 53 };
+
+struct weir_worker {
+    unsigned index;
+    const struct weir_engine_options *options;
+    struct weir_source *source;
+    struct weir_coordinator *coordinator;
+    struct weir_flow_table *flows;
+    struct weir_classifier *classifier;
+    struct weir_meter *meter;
+    int64_t next_tick_us;              /* 0 until the first frame */
+    uint64_t decode[WEIR_DECODE_N];
+    struct weir_naming_stats naming;
+    int64_t request_timeout_us[WEIR_SERVICES_MAX];
+    struct weir_packet packets[RUN];
+    uint64_t hashes[RUN];
+};
+
+/* Flow's events: classify names a new flow before measure hears of it, and lets go of an ended one after. */
+static void on_event(void *context, struct weir_flow *flow, const struct weir_event *event)
+{
+    struct weir_worker *worker = context;
+    if (event->kind == WEIR_EVENT_NEW)
+        weir_classify_begin(worker->classifier, flow, NULL, event->now_us);
+    weir_meter_event(worker->meter, flow, event);
+    if (event->kind == WEIR_EVENT_END)
+        weir_classify_end(worker->classifier, flow);
+}
+
+/* ---- ticks ---- */
+
+static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end)
+{
+    struct weir_block block;
+    weir_coordinator_wait(worker->coordinator, worker->index);
+    if (window_end) {
+        struct weir_bulletin bulletin = weir_coordinator_bulletin(worker->coordinator);
+        weir_classify_learn(worker->classifier, bulletin.facts, bulletin.n_facts, tick_us);
+        memcpy(worker->request_timeout_us, bulletin.request_timeout_us,
+               weir_service_set_count(worker->options->set) * sizeof worker->request_timeout_us[0]);
+    }
+    weir_meter_take(worker->meter, &block, tick_us, window_end);
+    block.n_facts = weir_classify_take_facts(worker->classifier, &block.facts);
+    weir_classify_stats(worker->classifier, &worker->naming);
+    block.naming = &worker->naming;
+    memcpy(block.decode, worker->decode, sizeof block.decode);
+    weir_flow_table_stats(worker->flows, &block.flow);
+    weir_coordinator_deliver(worker->coordinator, worker->index, &block);
+}
+
+/* All ticks up to `now_us`. A gap in which nothing can happen any more is crossed in one step. */
+static void advance(struct weir_worker *worker, int64_t now_us)
+{
+    static const int64_t longest_us = INT64_C(1000) * WEIR_TICK_US; /* timers, and 15 min until a service is unknown */
+    if (worker->next_tick_us == 0)
+        worker->next_tick_us = now_us - now_us % WEIR_TICK_US + WEIR_TICK_US;
+    int64_t last_busy_us = worker->next_tick_us + longest_us;
+    while (worker->next_tick_us <= now_us) {
+        if (worker->next_tick_us > last_busy_us && now_us - worker->next_tick_us > 2 * WEIR_SLOT_US)
+            worker->next_tick_us = now_us - now_us % WEIR_SLOT_US;
+        weir_flow_tick(worker->flows, worker->next_tick_us);
+        deliver(worker, worker->next_tick_us, worker->next_tick_us % WEIR_SLOT_US == 0);
+        worker->next_tick_us += WEIR_TICK_US;
+    }
+}
+
+/* ---- packets ---- */
+
+/* DNS answers name the addresses that the client will turn to next. */
+static void learn_names(struct weir_worker *worker, const struct weir_packet *packet)
+{
+    struct weir_dns_message message;
+    const uint8_t *bytes = packet->payload;
+    size_t length = packet->payload_captured;
+    if (packet->transport == WEIR_TRANSPORT_TCP) { /* one message in one segment, behind its length */
+        if (length < 2 || (size_t)(bytes[0] << 8 | bytes[1]) + 2 != packet->payload_len)
+            return;
+        bytes += 2;
+        length -= 2;
+    }
+    if (weir_dns_message(bytes, length, &message) == WEIR_WIRE_OK && message.response)
+        weir_classify_dns(worker->classifier, &message, &packet->dst, packet->now_us);
+}
+
+static void process(struct weir_worker *worker, const struct weir_packet *packet, uint64_t hash)
+{
+    if (packet->src_port == DNS_PORT && packet->payload_captured)
+        learn_names(worker, packet);
+    if (worker->options->n_workers > 1 && weir_flow_worker(hash, worker->options->n_workers) != worker->index)
+        return;
+    struct weir_flow *flow;
+    enum weir_side side;
+    if (weir_flow_track(worker->flows, hash, packet, &flow, &side) != WEIR_TRACK_OK)
+        return;
+    if (packet->payload_captured && !weir_flow_named(flow)->done)
+        weir_classify_packet(worker->classifier, flow, packet, side);
+    weir_meter_packet(worker->meter, flow, side, packet);
+}
+
+/* One run of frames, none of which is behind the next tick. */
+static void process_run(struct weir_worker *worker, const struct weir_frame *frames, size_t n)
+{
+    size_t n_packets = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct weir_packet *packet = &worker->packets[n_packets];
+        int outcome = weir_decode(&frames[i], packet);
+        worker->decode[outcome]++;
+        if (outcome != WEIR_DECODE_OK)
+            continue;
+        worker->hashes[n_packets] = weir_flow_hash(worker->flows, packet);
+        weir_flow_prefetch_bucket(worker->flows, worker->hashes[n_packets]);
+        n_packets++;
+    }
+    for (size_t i = 0; i < n_packets; i++)
+        weir_flow_prefetch_flow(worker->flows, worker->hashes[i]);
+    for (size_t i = 0; i < n_packets; i++)
+        process(worker, &worker->packets[i], worker->hashes[i]);
+}
+
+static void process_batch(struct weir_worker *worker, const struct weir_batch *batch)
+{
+    size_t at = 0;
+    while (at < batch->n_frames) {
+        advance(worker, batch->frames[at].now_us);
+        size_t n = 1;
+        while (n < RUN && at + n < batch->n_frames && batch->frames[at + n].now_us < worker->next_tick_us)
+            n++;
+        process_run(worker, batch->frames + at, n);
+        at += n;
+    }
+}
+
+int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
+{
+    const struct weir_batch *batch;
+    int error;
+    while ((error = weir_source_next(worker->source, worker->index, &batch, fault)) == 0) {
+        process_batch(worker, batch);
+        if (worker->index == 0 && worker->options->progress)
+            worker->options->progress(worker->options->progress_context, worker->source);
+        if (weir_coordinator_failed(worker->coordinator))
+            break;
+    }
+    if (worker->next_tick_us) { /* the capture's end falls into this last tick */
+        weir_flow_drain(worker->flows, worker->next_tick_us);
+        deliver(worker, worker->next_tick_us, true);
+    }
+    return error < 0 ? error : 0;
+}
+
+int64_t weir_worker_now_us(const struct weir_worker *worker)
+{
+    return worker->next_tick_us;
+}
+
+/* ---- life ---- */
+
+int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir_source *source,
+                    struct weir_coordinator *coordinator, const struct weir_engine_options *options)
+{
+    struct weir_worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
+        return -ENOMEM;
+    *worker = (struct weir_worker){.index = index, .options = options, .source = source, .coordinator = coordinator};
+    memcpy(worker->request_timeout_us, weir_coordinator_bulletin(coordinator).request_timeout_us,
+           weir_service_set_count(options->set) * sizeof worker->request_timeout_us[0]);
+    const struct weir_flow_config flow = {
+        .memory_bytes = options->memory_bytes / options->n_workers, .local = options->local, .n_local = options->n_local,
+        .request_timeout_us = worker->request_timeout_us, .observer = on_event, .context = worker};
+    const struct weir_meter_config meter = {.set = options->set, .flow_records = options->want_flows};
+    const struct weir_classify_config classify = {0};
+    int error = weir_flow_table_new(&worker->flows, &flow);
+    if (!error)
+        error = weir_classifier_new(&worker->classifier, options->set, &classify);
+    if (!error)
+        error = weir_meter_new(&worker->meter, &meter);
+    if (error) {
+        weir_worker_free(worker);
+        return error;
+    }
+    if (index == 0)
+        weir_coordinator_set_namer(coordinator, worker->classifier);
+    *ret_worker = worker;
+    return 0;
+}
+
+void weir_worker_free(struct weir_worker *worker)
+{
+    if (!worker)
+        return;
+    weir_meter_free(worker->meter);
+    weir_flow_table_free(worker->flows);
+    weir_classifier_free(worker->classifier);
+    free(worker);
+}
