@@ -98,6 +98,7 @@ struct weir_block {
     const struct weir_flow_record *flows; /* of ended flows, when asked for */
     size_t n_flows;
     const struct weir_accumulator *accumulators; /* NULL unless window_end; for weir_rollup_block() */
+    size_t n_services;
     struct weir_meter_stats meter;
     /* Filled by the pipeline (the meter leaves them 0): */
     const struct weir_address_fact *facts;
@@ -207,8 +208,13 @@ void weir_sessions_finish(struct weir_sessions *sessions, int64_t now_us); /* en
  * Changes in weir_sessions_tick() only, at window ends. */
 const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *sessions);
 struct weir_demand weir_sessions_demand(const struct weir_sessions *sessions, weir_service_id service);
-/* Time that clients of the service spent starved since the last call of this; -1: nobody had demand. */
-int64_t weir_sessions_take_starved_us(struct weir_sessions *sessions, weir_service_id service);
+/* What sessions of the service added up since the last call of this. */
+struct weir_session_sums {
+    bool demand;               /* anybody had an open media request: else the others mean nothing */
+    uint64_t starved_us;       /* summed over clients */
+    uint64_t throughput_drops; /* chunks slower than half of their session's own median */
+};
+void weir_sessions_take_sums(struct weir_sessions *sessions, weir_service_id service, struct weir_session_sums *ret_sums);
 void weir_sessions_read_stats(const struct weir_sessions *sessions, struct weir_sessions_stats *ret_stats);
 
 /* ---- coordinator side: windows and the run ---- */
@@ -224,7 +230,7 @@ void weir_rollup_free(struct weir_rollup *rollup);
 void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *block);
 void weir_rollup_evidence(struct weir_rollup *rollup, const struct weir_evidence *evidence);
 void weir_rollup_slot(struct weir_rollup *rollup, const struct weir_slot *slot); /* closed slots only */
-void weir_rollup_starved(struct weir_rollup *rollup, weir_service_id service, int64_t starved_us); /* < 0: no demand */
+void weir_rollup_sums(struct weir_rollup *rollup, weir_service_id service, const struct weir_session_sums *sums);
 /* True when anything was seen of the service in this window. */
 bool weir_rollup_seen(const struct weir_rollup *rollup, weir_service_id service);
 /* The window that ends at `end_us`; state is left to the caller. */
