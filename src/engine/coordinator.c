@@ -200,6 +200,16 @@ static void add_counters(struct weir_coordinator *c)
     }
 }
 
+/* What sessions add to the window. */
+static void take_sums(struct weir_coordinator *c)
+{
+    for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
+        struct weir_session_sums sums;
+        weir_sessions_take_sums(c->sessions, (weir_service_id)id, &sums);
+        weir_rollup_sums(c->rollup, (weir_service_id)id, &sums);
+    }
+}
+
 static void end_window(struct weir_coordinator *c)
 {
     for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
@@ -238,8 +248,8 @@ static void process_tick(struct weir_coordinator *c)
     for (unsigned w = 0; w < c->options->n_workers; w++)
         weir_rollup_block(c->rollup, &c->blocks[w]);
     weir_sessions_tick(c->sessions, c->now_us);
-    for (size_t id = WEIR_SERVICE_OTHER; window_end && id < c->n_services; id++)
-        weir_rollup_starved(c->rollup, (weir_service_id)id, weir_sessions_take_starved_us(c->sessions, (weir_service_id)id));
+    if (window_end)
+        take_sums(c);
     if (window_end)
         weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us);
     weir_trials_tick(c->trials, c->now_us);
