@@ -117,6 +117,8 @@ struct weir_dns_message {
     uint16_t qtype;
     uint8_t rcode;          /* enum weir_dns_rcode or another; with the bits that EDNS adds, at most 255 */
     bool response, truncated;
+    bool no_question;       /* a response that does not repeat the question: qname and qtype are its first answer's,
+                             * so perhaps an alias of what was asked; none where it only refuses */
     bool cut;               /* the captured bytes or a bound ended before the answers did: addresses may be missing */
     struct weir_host qname; /* the name asked for (addresses behind CNAMEs count as its own); empty for the root
                              * and for names that are not a host's (service discovery has spaces in them) */
@@ -124,7 +126,8 @@ struct weir_dns_message {
     struct { struct weir_addr addr; uint32_t ttl_s; } addrs[WEIR_DNS_ADDRS_MAX]; /* ttl at most a week. A, AAAA, and ipv4hint / ipv6hint of HTTPS and SVCB */
 };
 /* One message (without the 2-byte length of TCP). Compression pointers must point back; names, CNAME chains
- * and records are bounded. SHORT when even the question is cut. Only class IN, opcode QUERY, one question. */
+ * and records are bounded. SHORT when even the question is cut. Only class IN, opcode QUERY, one question (a
+ * response may leave it out). */
 enum weir_wire weir_dns_message(const uint8_t *bytes, size_t length, struct weir_dns_message *ret_message);
 
 /* ---- HTTP/1 (RFC 9112) ---- */

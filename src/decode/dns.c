@@ -43,8 +43,8 @@ static enum weir_wire skip_name(struct weir_cursor *cursor, const uint8_t *messa
     }
 }
 
-/* The question's name as text. It is the first name, so a pointer in it has nothing to point at. */
-static enum weir_wire read_question_name(struct weir_cursor *cursor, struct weir_host *host)
+/* The first name of the message as text. A pointer in it has nothing to point at. */
+static enum weir_wire read_first_name(struct weir_cursor *cursor, struct weir_host *host)
 {
     char text[NAME_MAX_LEN + 1];
     size_t text_len = 0;
@@ -199,10 +199,35 @@ static enum weir_wire read_sections(struct weir_cursor *cursor, const uint8_t *b
     return WEIR_WIRE_OK;
 }
 
+static enum weir_wire read_question(struct weir_cursor *cursor, struct weir_dns_message *message)
+{
+    enum weir_wire wire = read_first_name(cursor, &message->qname);
+    if (wire != WEIR_WIRE_OK)
+        return wire;
+    message->qtype = weir_cursor_be16(cursor);
+    uint16_t class = weir_cursor_be16(cursor);
+    if (cursor->short_of_bytes)
+        return WEIR_WIRE_SHORT;
+    return class == CLASS_IN ? WEIR_WIRE_OK : WEIR_WIRE_NOT;
+}
+
+/* Some servers and relays leave the question out of a response. Owner, type and class of the first answer are laid
+ * out as a question is, and the owner is the head of the chain: so it is read in its place, and again as an answer. */
+static enum weir_wire read_without_question(struct weir_cursor cursor, unsigned n_answers,
+                                            struct weir_dns_message *message)
+{
+    message->no_question = true;
+    if (!message->response)
+        return WEIR_WIRE_NOT;
+    if (n_answers > 0)
+        return read_question(&cursor, message);
+    return message->rcode != WEIR_DNS_NOERROR ? WEIR_WIRE_OK : WEIR_WIRE_NOT; /* a bare refusal */
+}
+
 enum weir_wire weir_dns_message(const uint8_t *bytes, size_t length, struct weir_dns_message *ret_message)
 {
     struct weir_dns_message *message = ret_message;
-    message->response = message->truncated = message->cut = false;
+    message->no_question = message->response = message->truncated = message->cut = false;
     message->rcode = message->n_addrs = message->qname.length = 0;
     message->qname.text[0] = '\0';
     message->qtype = 0;
@@ -216,7 +241,7 @@ enum weir_wire weir_dns_message(const uint8_t *bytes, size_t length, struct weir
     n_records += weir_cursor_be16(&cursor);
     if (cursor.short_of_bytes)
         return WEIR_WIRE_SHORT;
-    if ((flags & OPCODE_MASK) || n_questions != 1)
+    if ((flags & OPCODE_MASK) || n_questions > 1)
         return WEIR_WIRE_NOT;
     message->response = flags & FLAG_RESPONSE;
     message->truncated = flags & FLAG_TRUNCATED;
@@ -224,15 +249,10 @@ enum weir_wire weir_dns_message(const uint8_t *bytes, size_t length, struct weir
     if (!message->response && (message->rcode != 0 || n_answers != 0))
         return WEIR_WIRE_NOT;
 
-    enum weir_wire wire = read_question_name(&cursor, &message->qname);
+    enum weir_wire wire = n_questions ? read_question(&cursor, message)
+                                      : read_without_question(cursor, n_answers, message);
     if (wire != WEIR_WIRE_OK)
         return wire;
-    message->qtype = weir_cursor_be16(&cursor);
-    uint16_t class = weir_cursor_be16(&cursor);
-    if (cursor.short_of_bytes)
-        return WEIR_WIRE_SHORT;
-    if (class != CLASS_IN)
-        return WEIR_WIRE_NOT;
     if (!message->response)
         return WEIR_WIRE_OK;
     return read_sections(&cursor, bytes, n_answers, n_records, message);

@@ -143,9 +143,10 @@ static enum weir_wire read_long(const uint8_t *bytes, size_t length, size_t wire
     if (!fixed_bit && header->version != 0)
         return WEIR_WIRE_NOT;
     header->type = WEIR_QUIC_UNKNOWN_VERSION;
-    header->packet_len = (uint16_t)wire_length;
-    if (is_gquic(header->version))
+    if (is_gquic(header->version)) {
+        header->packet_len = (uint16_t)wire_length;
         return WEIR_WIRE_OK;
+    }
 
     uint8_t dcid_len = cursor_cid(&cursor, &header->dcid);
     uint8_t scid_len = cursor_cid(&cursor, &header->scid);
@@ -154,13 +155,16 @@ static enum weir_wire read_long(const uint8_t *bytes, size_t length, size_t wire
     if (header->version == 0)
         return read_negotiation((size_t)(cursor.at - bytes), wire_length, header);
     const struct quic_version *version = version_find(header->version);
-    if (!version)
+    if (!version) {
+        header->packet_len = (uint16_t)wire_length;
         return WEIR_WIRE_OK;
+    }
     if (dcid_len > sizeof header->dcid.bytes || scid_len > sizeof header->scid.bytes)
         return WEIR_WIRE_NOT;
     header->type = version->type_of_bits[bytes[0] >> 4 & 3];
     if (header->type != WEIR_QUIC_RETRY)
         return read_length(&cursor, bytes, length, wire_length, header);
+    header->packet_len = (uint16_t)wire_length;
     size_t retry_len = wire_length - (size_t)(cursor.at - bytes); /* token and integrity tag, to the end */
     return retry_len > TAG_LEN ? WEIR_WIRE_OK : WEIR_WIRE_NOT;
 }
