@@ -1,0 +1,81 @@
+"""What the tests of the program share: how to run weir, where captures are, and a Redis of the test's own."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+WEIR = os.environ.get("WEIR", str(TOP / "build" / "src" / "weir"))
+PCAPS = TOP / "pcaps"
+
+
+def weir(*arguments, code=0, stdin=None):
+    """Runs weir; its standard output as text. Fails unless it ends with `code` (None: any)."""
+    done = subprocess.run([WEIR, *map(str, arguments)], input=stdin, capture_output=True, timeout=300)
+    assert code is None or done.returncode == code, f"exit {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}"
+    weir.stderr = done.stderr.decode(errors="replace")
+    weir.code = done.returncode
+    return done.stdout.decode()
+
+
+def records(*arguments, kind=None, **options):
+    """The NDJSON records of a replay, all types."""
+    lines = weir("replay", "--json", "--records", "flow,window,service,session,incident,capture", *arguments, **options).splitlines()
+    parsed = [json.loads(line) for line in lines]
+    return [record for record in parsed if kind is None or record["type"] == kind]
+
+
+@pytest.fixture
+def public_capture():
+    """Finds a capture of the public collection, which is not part of the project; skips where it is absent."""
+    def find(name):
+        path = pathlib.Path(os.environ.get("WEIR_SHARED", TOP / ".." / "shared")) / "pcaps" / name
+        if not path.exists():
+            pytest.skip(f"public capture {name} is not here")
+        return path
+    return find
+
+
+class Redis:
+    def __init__(self, directory, password=None):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(directory),
+                   "--unixsocket", str(directory / "redis.sock")]
+        self.password = password
+        if password:
+            command += ["--requirepass", password]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(100):
+            if self.cli("PING") == "PONG":
+                return
+            time.sleep(0.05)
+        raise RuntimeError("redis-server does not start")
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def cli(self, *arguments, as_json=False):
+        command = ["redis-cli", "-p", str(self.port), *(["--json"] if as_json else []), *(["-a", self.password, "--no-auth-warning"] if self.password else []), *arguments]
+        text = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        return json.loads(text) if as_json else text
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path):
+    if not shutil.which("redis-server"):
+        pytest.fail("redis-server is missing: contrib/test installs it")
+    server = Redis(tmp_path)
+    yield server
+    server.close()
