@@ -22,6 +22,8 @@ bool weir_host_set(struct weir_host *host, const char *text, size_t length)
 {
     host->length = 0;
     host->text[0] = '\0';
+    if (length > HOST_TEXT_MAX + 1)
+        return false;
     if (length > 0 && text[length - 1] == '.')
         length--;
     if (length == 0 || length > HOST_TEXT_MAX)
