@@ -36,21 +36,34 @@ void ip_addresses(const struct ip_header *ip, struct weir_addr *ret_src, struct 
     addr_write(ret_dst, ip->dst, ip->version);
 }
 
+/* Nearly all frames are Ethernet with IP right behind it: they are spared the calls and tables of link.c. */
+static inline int link_enter(struct walk *walk, uint16_t linktype)
+{
+    if (linktype != LINKTYPE_ETHERNET || walk_captured(walk) < ETHERNET_BYTES)
+        return walk_link(walk, linktype);
+    uint16_t ethertype = be16(walk->at + 12);
+    if (ethertype != ETHERTYPE_IPV4 && ethertype != ETHERTYPE_IPV6)
+        return walk_link(walk, linktype);
+    walk_skip(walk, ETHERNET_BYTES);
+    walk->ip_version = ethertype == ETHERTYPE_IPV4 ? 4 : 6;
+    return WEIR_DECODE_OK;
+}
+
 int weir_decode(const struct weir_frame *frame, struct weir_packet *packet)
 {
     struct walk walk = {
         .at = frame->data,
-        .captured = frame->caplen,
-        .wire = frame->wirelen > frame->caplen ? frame->wirelen : frame->caplen,
+        .end = frame->data ? frame->data + frame->caplen : NULL,
+        .uncaptured = frame->wirelen > frame->caplen ? frame->wirelen - frame->caplen : 0,
     };
-    int outcome = walk_link(&walk, frame->linktype);
+    int outcome = link_enter(&walk, frame->linktype);
     if (outcome)
         return outcome;
 
     struct ip_header ip;
     outcome = walk_ip(&walk, &ip);
     bool inner = true;
-    while (!outcome && inner)
+    while (!outcome && inner && ip.protocol != PROTOCOL_TCP)
         outcome = walk_tunnel(&walk, &ip, &inner);
     if (outcome)
         return outcome;
@@ -61,7 +74,7 @@ int weir_decode(const struct weir_frame *frame, struct weir_packet *packet)
     packet->ip_id = ip.id;
     packet->fragment = ip.first_fragment;
     packet->domain = walk.domain;
-    packet->ip_payload_len = walk.wire;
+    packet->ip_payload_len = walk_wire(&walk);
     ip_addresses(&ip, &packet->src, &packet->dst);
     return read_transport(&walk, &ip, packet);
 }

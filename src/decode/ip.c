@@ -20,7 +20,7 @@ static int length_apply(struct walk *walk, uint32_t length, enum length_rule rul
 {
     if (rule == LENGTH_QUOTED)
         return WEIR_DECODE_OK;
-    if (length > walk->wire && !walk->outer_cut)
+    if (length > walk_wire(walk) && !walk->outer_cut)
         return WEIR_DECODE_IP_TOTAL_LEN;
     walk_limit(walk, length);
     return WEIR_DECODE_OK;
@@ -29,14 +29,14 @@ static int length_apply(struct walk *walk, uint32_t length, enum length_rule rul
 /* Authentication header (RFC 4302): the next protocol, a length in words less two. */
 static int pass_authentication(struct walk *walk, struct ip_header *ip, int malformed)
 {
-    if (walk->wire < 12)
+    if (walk_wire(walk) < 12)
         return malformed;
-    if (walk->captured < 12)
+    if (walk_captured(walk) < 12)
         return WEIR_DECODE_IP_CUT;
     uint32_t length = (walk->at[1] + 2u) * 4;
-    if (length < 12 || length > walk->wire)
+    if (length < 12 || length > walk_wire(walk))
         return malformed;
-    if (length > walk->captured)
+    if (length > walk_captured(walk))
         return WEIR_DECODE_IP_CUT;
     ip->protocol = walk->at[0];
     walk_skip(walk, length);
@@ -45,22 +45,22 @@ static int pass_authentication(struct walk *walk, struct ip_header *ip, int malf
 
 static int walk_ip4(struct walk *walk, struct ip_header *ip, enum length_rule rule)
 {
-    if (walk->captured < IPV4_BYTES)
+    if (walk_captured(walk) < IPV4_BYTES)
         return WEIR_DECODE_IP_CUT;
     const uint8_t *header = walk->at;
     uint32_t header_len = (header[0] & 0x0fu) * 4;
     uint32_t total_len = be16(header + 2);
-    if (header_len < IPV4_BYTES || header_len > walk->wire)
+    if (header_len < IPV4_BYTES || header_len > walk_wire(walk))
         return WEIR_DECODE_IP_HEADER_LEN;
     ip->length_unsaid = total_len == 0;
     if (ip->length_unsaid)
-        total_len = walk->wire;
+        total_len = walk_wire(walk);
     if (total_len < header_len && rule == LENGTH_CHECKED)
         return WEIR_DECODE_IP_TOTAL_LEN;
     int outcome = length_apply(walk, total_len, rule);
     if (outcome)
         return outcome;
-    if (walk->captured < header_len)
+    if (walk_captured(walk) < header_len)
         return WEIR_DECODE_IP_CUT;
 
     uint16_t fragment = be16(header + 6);
@@ -92,16 +92,16 @@ static int pass_extension(struct walk *walk, struct ip_header *ip)
 {
     if (ip->protocol == PROTOCOL_AH)
         return pass_authentication(walk, ip, WEIR_DECODE_IP6_EXTENSION);
-    if (walk->wire < 8)
+    if (walk_wire(walk) < 8)
         return WEIR_DECODE_IP6_EXTENSION;
-    if (walk->captured < 8)
+    if (walk_captured(walk) < 8)
         return WEIR_DECODE_IP_CUT;
     if (ip->protocol == PROTOCOL_FRAGMENT)
         return pass_fragment(walk, ip);
     uint32_t length = (walk->at[1] + 1u) * 8;
-    if (length > walk->wire)
+    if (length > walk_wire(walk))
         return WEIR_DECODE_IP6_EXTENSION;
-    if (length > walk->captured)
+    if (length > walk_captured(walk))
         return WEIR_DECODE_IP_CUT;
     ip->protocol = walk->at[0];
     walk_skip(walk, length);
@@ -116,7 +116,7 @@ static bool is_extension(uint8_t protocol)
 
 static int walk_ip6(struct walk *walk, struct ip_header *ip, enum length_rule rule)
 {
-    if (walk->captured < IPV6_BYTES)
+    if (walk_captured(walk) < IPV6_BYTES)
         return WEIR_DECODE_IP_CUT;
     const uint8_t *header = walk->at;
     uint32_t payload_len = be16(header + 4);
@@ -130,7 +130,7 @@ static int walk_ip6(struct walk *walk, struct ip_header *ip, enum length_rule ru
     ip->length_unsaid = payload_len == 0;
     walk_skip(walk, IPV6_BYTES);
     if (ip->length_unsaid)
-        payload_len = walk->wire;
+        payload_len = walk_wire(walk);
     int outcome = length_apply(walk, payload_len, rule);
     for (unsigned n = 0; !outcome && is_extension(ip->protocol); n++)
         outcome = n < IPV6_EXTENSIONS_MAX ? pass_extension(walk, ip) : WEIR_DECODE_IP6_EXTENSION;
@@ -139,7 +139,7 @@ static int walk_ip6(struct walk *walk, struct ip_header *ip, enum length_rule ru
 
 static int walk_ip_by(struct walk *walk, struct ip_header *ip, enum length_rule rule)
 {
-    if (walk->captured < 1)
+    if (walk_captured(walk) < 1)
         return WEIR_DECODE_IP_CUT;
     uint8_t version = walk->at[0] >> 4;
     if (walk->ip_version && walk->ip_version != version)

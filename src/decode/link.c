@@ -9,14 +9,12 @@
  * are counted as unknown, not guessed. */
 #include "walk.h"
 
+/* Those that other files name are in walk.h. */
 enum ethertype {
     ETHERTYPE_LEN_MAX = 1500, /* up to here an IEEE 802.3 length */
     ETHERTYPE_MIN = 0x0600,
-    ETHERTYPE_IPV4 = 0x0800,
     ETHERTYPE_TEB = 0x6558, /* transparent Ethernet bridging: a whole Ethernet frame */
     ETHERTYPE_VLAN = 0x8100,
-    ETHERTYPE_IPV6 = 0x86dd,
-    ETHERTYPE_MPLS = 0x8847,
     ETHERTYPE_MPLS_UPSTREAM = 0x8848,
     ETHERTYPE_PPPOE = 0x8864,
     ETHERTYPE_QINQ = 0x88a8,
@@ -45,7 +43,6 @@ enum ppp_protocol {
 };
 
 enum {
-    ETHERNET_BYTES = 14,
     LLC_BYTES = 3,
     SNAP_BYTES = 8,
     TAG_BYTES = 4,
@@ -66,11 +63,11 @@ static int found_ip(struct walk *walk, uint8_t version)
 /* IEEE 802.2: either SNAP with an Ethernet type, or one of the protocols that are never IP. */
 static int walk_llc(struct walk *walk)
 {
-    if (walk->captured < LLC_BYTES)
+    if (walk_captured(walk) < LLC_BYTES)
         return WEIR_DECODE_LINK_CUT;
     if (walk->at[0] != 0xaa || walk->at[1] != 0xaa || walk->at[2] != 0x03)
         return WEIR_DECODE_NOT_IP;
-    if (walk->captured < SNAP_BYTES)
+    if (walk_captured(walk) < SNAP_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint32_t organisation = be32(walk->at + 2) & 0xffffff;
     uint16_t ethertype = be16(walk->at + 6);
@@ -86,7 +83,7 @@ static int walk_vlan_tag(struct walk *walk, uint16_t *ret_ethertype)
 {
     if (walk_deeper(walk))
         return WEIR_DECODE_TUNNEL_DEPTH;
-    if (walk->captured < TAG_BYTES)
+    if (walk_captured(walk) < TAG_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t vlan = be16(walk->at) & 0x0fff;
     if (vlan)
@@ -108,11 +105,11 @@ static bool carries_ip(uint16_t ethertype)
  * of many nested wires would take exponential time. */
 static int walk_pseudowire(struct walk *walk)
 {
-    if (walk->captured < ETHERNET_BYTES)
+    if (walk_captured(walk) < ETHERNET_BYTES)
         return WEIR_DECODE_LINK_CUT;
     if (be16(walk->at) == 0) {
         bool plain = carries_ip(be16(walk->at + 12));
-        bool behind_word = walk->captured >= CONTROL_WORD_BYTES + ETHERNET_BYTES && carries_ip(be16(walk->at + 16));
+        bool behind_word = walk_captured(walk) >= CONTROL_WORD_BYTES + ETHERNET_BYTES && carries_ip(be16(walk->at + 16));
         if (behind_word || !plain)
             walk_skip(walk, CONTROL_WORD_BYTES);
     }
@@ -126,12 +123,12 @@ static int walk_mpls(struct walk *walk)
     while (!bottom) {
         if (walk_deeper(walk))
             return WEIR_DECODE_TUNNEL_DEPTH;
-        if (walk->captured < LABEL_BYTES)
+        if (walk_captured(walk) < LABEL_BYTES)
             return WEIR_DECODE_LINK_CUT;
         bottom = walk->at[2] & 1;
         walk_skip(walk, LABEL_BYTES);
     }
-    if (walk->captured < 1)
+    if (walk_captured(walk) < 1)
         return WEIR_DECODE_LINK_CUT;
     switch (walk->at[0] >> 4) {
     case 4:
@@ -169,14 +166,14 @@ static int walk_ppp_protocol(struct walk *walk, uint16_t protocol)
 /* Protocol field of two bytes, or of one odd byte where it was compressed (RFC 1661, 6.5). */
 static int walk_ppp(struct walk *walk)
 {
-    if (walk->captured < 1)
+    if (walk_captured(walk) < 1)
         return WEIR_DECODE_LINK_CUT;
     uint16_t protocol = walk->at[0];
     if (protocol & 1) {
         walk_skip(walk, 1);
         return walk_ppp_protocol(walk, protocol);
     }
-    if (walk->captured < 2)
+    if (walk_captured(walk) < 2)
         return WEIR_DECODE_LINK_CUT;
     protocol = be16(walk->at);
     walk_skip(walk, 2);
@@ -188,7 +185,7 @@ static int walk_pppoe(struct walk *walk)
 {
     if (walk_deeper(walk))
         return WEIR_DECODE_TUNNEL_DEPTH;
-    if (walk->captured < PPPOE_BYTES)
+    if (walk_captured(walk) < PPPOE_BYTES)
         return WEIR_DECODE_LINK_CUT;
     if (walk->at[0] != 0x11)
         return WEIR_DECODE_TUNNEL_MALFORMED;
@@ -238,7 +235,7 @@ int walk_ethertype(struct walk *walk, uint16_t ethertype)
 
 int walk_ethernet(struct walk *walk)
 {
-    if (walk->captured < ETHERNET_BYTES)
+    if (walk_captured(walk) < ETHERNET_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t ethertype = be16(walk->at + 12);
     walk_skip(walk, ETHERNET_BYTES);
@@ -264,7 +261,7 @@ static int walk_raw6(struct walk *walk)
  * families are small, so that the order shows. AF_INET6 differs between systems. */
 static int walk_family(struct walk *walk)
 {
-    if (walk->captured < FAMILY_BYTES)
+    if (walk_captured(walk) < FAMILY_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint32_t family = be32(walk->at);
     if (family > 0xffff)
@@ -285,7 +282,7 @@ static int walk_family(struct walk *walk)
 
 static int walk_ppp_framed(struct walk *walk)
 {
-    if (walk->captured < 2)
+    if (walk_captured(walk) < 2)
         return WEIR_DECODE_LINK_CUT;
     uint16_t address_control = be16(walk->at);
     if (address_control == 0xff03)
@@ -296,7 +293,7 @@ static int walk_ppp_framed(struct walk *walk)
 /* LINKTYPE_PPP_HDLC holds Cisco's framing too: unicast 0x0f or multicast 0x8f, 0, an Ethernet type. */
 static int walk_ppp_hdlc(struct walk *walk)
 {
-    if (walk->captured < 4)
+    if (walk_captured(walk) < 4)
         return WEIR_DECODE_LINK_CUT;
     uint16_t address_control = be16(walk->at);
     if (address_control != 0x0f00 && address_control != 0x8f00)
@@ -322,7 +319,7 @@ static int walk_cooked(struct walk *walk, uint16_t hardware, uint16_t protocol)
 
 static int walk_sll(struct walk *walk)
 {
-    if (walk->captured < SLL_BYTES)
+    if (walk_captured(walk) < SLL_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t hardware = be16(walk->at + 2), protocol = be16(walk->at + 14);
     walk_skip(walk, SLL_BYTES);
@@ -331,7 +328,7 @@ static int walk_sll(struct walk *walk)
 
 static int walk_sll2(struct walk *walk)
 {
-    if (walk->captured < SLL2_BYTES)
+    if (walk_captured(walk) < SLL2_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t protocol = be16(walk->at), hardware = be16(walk->at + 8);
     walk_skip(walk, SLL2_BYTES);
@@ -342,7 +339,7 @@ static const struct {
     uint16_t linktype;
     int (*walk)(struct walk *walk);
 } links[] = {
-    {1, walk_ethernet},
+    {LINKTYPE_ETHERNET, walk_ethernet},
     {113, walk_sll},
     {276, walk_sll2},
     {101, walk_raw},
@@ -359,9 +356,7 @@ static const struct {
 
 int walk_link(struct walk *walk, uint16_t linktype)
 {
-    if (linktype == links[0].linktype)
-        return walk_ethernet(walk);
-    for (unsigned i = 1; i < sizeof links / sizeof links[0]; i++)
+    for (unsigned i = 0; i < sizeof links / sizeof links[0]; i++)
         if (links[i].linktype == linktype)
             return links[i].walk(walk);
     return WEIR_DECODE_LINK_UNKNOWN;

@@ -17,7 +17,7 @@ enum {
 /* The payload begins `header_len` bytes into the transport part, which is `length` bytes long. */
 static void payload_write(struct weir_packet *packet, const struct walk *walk, uint32_t header_len, uint32_t length)
 {
-    uint32_t captured = walk->captured < length ? walk->captured : length;
+    uint32_t captured = walk_captured(walk) < length ? walk_captured(walk) : length;
     packet->payload_len = length - header_len;
     packet->payload_captured = captured > header_len ? captured - header_len : 0;
     packet->payload = walk->at + (captured < header_len ? captured : header_len);
@@ -104,12 +104,12 @@ static void tcp_all_options_read(const uint8_t *tcp, uint32_t captured, uint32_t
 static int read_tcp(const struct walk *walk, struct weir_packet *packet)
 {
     const uint8_t *tcp = walk->at;
-    if (walk->wire < TCP_BYTES)
+    if (walk_wire(walk) < TCP_BYTES)
         return WEIR_DECODE_TCP_HEADER_LEN;
-    if (walk->captured < TCP_BYTES)
+    if (walk_captured(walk) < TCP_BYTES)
         return WEIR_DECODE_TRANSPORT_CUT;
     uint32_t header_len = (tcp[12] >> 4) * 4u;
-    if (header_len < TCP_BYTES || header_len > walk->wire)
+    if (header_len < TCP_BYTES || header_len > walk_wire(walk))
         return WEIR_DECODE_TCP_HEADER_LEN;
     packet->transport = WEIR_TRANSPORT_TCP;
     packet->src_port = be16(tcp);
@@ -119,8 +119,8 @@ static int read_tcp(const struct walk *walk, struct weir_packet *packet)
     packet->tcp.seq = be32(tcp + 4);
     packet->tcp.ack = be32(tcp + 8);
     packet->tcp.window = be16(tcp + 14);
-    tcp_all_options_read(tcp, walk->captured, header_len, packet);
-    payload_write(packet, walk, header_len, walk->wire);
+    tcp_all_options_read(tcp, walk_captured(walk), header_len, packet);
+    payload_write(packet, walk, header_len, walk_wire(walk));
     return WEIR_DECODE_OK;
 }
 
@@ -129,21 +129,21 @@ static int read_tcp(const struct walk *walk, struct weir_packet *packet)
 static int read_udp(const struct walk *walk, const struct ip_header *ip, struct weir_packet *packet)
 {
     const uint8_t *udp = walk->at;
-    if (walk->wire < UDP_BYTES)
+    if (walk_wire(walk) < UDP_BYTES)
         return WEIR_DECODE_UDP_LEN;
-    if (walk->captured < UDP_BYTES)
+    if (walk_captured(walk) < UDP_BYTES)
         return WEIR_DECODE_TRANSPORT_CUT;
     uint32_t length = be16(udp + 4);
     if (length == 0 && ip->length_unsaid)
-        length = walk->wire;
-    if (length < UDP_BYTES || (length > walk->wire && !ip->first_fragment))
+        length = walk_wire(walk);
+    if (length < UDP_BYTES || (length > walk_wire(walk) && !ip->first_fragment))
         return WEIR_DECODE_UDP_LEN;
     packet->transport = WEIR_TRANSPORT_UDP;
     packet->tcp_flags = 0;
     packet->src_port = be16(udp);
     packet->dst_port = be16(udp + 2);
     packet->checksum = be16(udp + 6);
-    payload_write(packet, walk, UDP_BYTES, length < walk->wire ? length : walk->wire);
+    payload_write(packet, walk, UDP_BYTES, length < walk_wire(walk) ? length : walk_wire(walk));
     return WEIR_DECODE_OK;
 }
 
@@ -173,7 +173,7 @@ static int icmp_quote_read(const struct walk *walk, uint8_t version, struct weir
     packet->icmp.quoted_seq = 0;
     if (ip.protocol != PROTOCOL_TCP && ip.protocol != PROTOCOL_UDP)
         return WEIR_DECODE_OK;
-    if (quote.captured < 8)
+    if (walk_captured(&quote) < 8)
         return WEIR_DECODE_ICMP_QUOTE;
     packet->icmp.quoted_transport = ip.protocol;
     packet->icmp.quoted_src_port = be16(quote.at);
@@ -186,13 +186,13 @@ static int icmp_quote_read(const struct walk *walk, uint8_t version, struct weir
 static int read_icmp(const struct walk *walk, const struct ip_header *ip, struct weir_packet *packet)
 {
     const uint8_t *icmp = walk->at;
-    if (walk->captured < 1)
-        return walk->wire < 1 ? WEIR_DECODE_NOT_TRANSPORT : WEIR_DECODE_TRANSPORT_CUT;
+    if (walk_captured(walk) < 1)
+        return walk_wire(walk) < 1 ? WEIR_DECODE_NOT_TRANSPORT : WEIR_DECODE_TRANSPORT_CUT;
     if (!icmp_is_error(ip, icmp[0]))
         return WEIR_DECODE_NOT_TRANSPORT;
-    if (walk->wire < ICMP_BYTES)
+    if (walk_wire(walk) < ICMP_BYTES)
         return WEIR_DECODE_ICMP_QUOTE;
-    if (walk->captured < ICMP_BYTES)
+    if (walk_captured(walk) < ICMP_BYTES)
         return WEIR_DECODE_TRANSPORT_CUT;
     packet->transport = WEIR_TRANSPORT_ICMP;
     packet->tcp_flags = 0;
@@ -201,7 +201,7 @@ static int read_icmp(const struct walk *walk, const struct ip_header *ip, struct
     packet->checksum = be16(icmp + 2);
     packet->icmp.type = icmp[0];
     packet->icmp.code = icmp[1];
-    payload_write(packet, walk, ICMP_BYTES, walk->wire);
+    payload_write(packet, walk, ICMP_BYTES, walk_wire(walk));
     return icmp_quote_read(walk, ip->version, packet);
 }
 

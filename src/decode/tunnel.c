@@ -29,17 +29,17 @@ enum {
 static int enter_gre(struct walk *walk)
 {
     enum { CHECKSUM = 0x8000, ROUTING = 0x4000, KEY = 0x2000, SEQUENCE = 0x1000, VERSION = 0x0007 };
-    if (walk->captured < 4)
-        return walk->wire < 4 ? WEIR_DECODE_TUNNEL_MALFORMED : WEIR_DECODE_TRANSPORT_CUT;
+    if (walk_captured(walk) < 4)
+        return walk_wire(walk) < 4 ? WEIR_DECODE_TUNNEL_MALFORMED : WEIR_DECODE_TRANSPORT_CUT;
     uint16_t flags = be16(walk->at), ethertype = be16(walk->at + 2);
     if ((flags & VERSION) == 1)
         return WEIR_DECODE_NOT_TRANSPORT;
     if (flags & (VERSION | ROUTING))
         return WEIR_DECODE_TUNNEL_MALFORMED;
     uint32_t length = 4 + (flags & CHECKSUM ? 4 : 0) + (flags & KEY ? 4 : 0) + (flags & SEQUENCE ? 4 : 0);
-    if (length > walk->wire)
+    if (length > walk_wire(walk))
         return WEIR_DECODE_TUNNEL_MALFORMED;
-    if (length > walk->captured)
+    if (length > walk_captured(walk))
         return WEIR_DECODE_TRANSPORT_CUT;
     walk_skip(walk, length);
     if (ethertype < 0x0600) /* 0 is a keep-alive; no lengths here, so LLC cannot follow */
@@ -50,7 +50,7 @@ static int enter_gre(struct walk *walk)
 /* RFC 7348: flag I set, the reserved ones clear but for the group policy draft's (G, D and A). */
 static bool enter_vxlan(struct walk *walk)
 {
-    if (walk->captured < VXLAN_BYTES || (walk->at[0] & 0x7f) != 0x08 || (walk->at[1] & 0xb7) || walk->at[7])
+    if (walk_captured(walk) < VXLAN_BYTES || (walk->at[0] & 0x7f) != 0x08 || (walk->at[1] & 0xb7) || walk->at[7])
         return false;
     uint32_t network = be32(walk->at + 4) >> 8;
     walk_skip(walk, VXLAN_BYTES);
@@ -63,23 +63,23 @@ static bool enter_vxlan(struct walk *walk)
 static bool enter_gtp(struct walk *walk)
 {
     enum { G_PDU = 0xff, OPTIONAL_FIELDS = 0x07, EXTENSIONS = 0x04 };
-    if (walk->captured < GTP_BYTES || (walk->at[0] & 0xf8) != 0x30 || walk->at[1] != G_PDU)
+    if (walk_captured(walk) < GTP_BYTES || (walk->at[0] & 0xf8) != 0x30 || walk->at[1] != G_PDU)
         return false;
     uint8_t flags = walk->at[0];
     uint32_t length = be16(walk->at + 2);
     walk_skip(walk, GTP_BYTES);
-    if (length > walk->wire && !walk->outer_cut)
+    if (length > walk_wire(walk) && !walk->outer_cut)
         return false;
     walk_limit(walk, length);
     if (!(flags & OPTIONAL_FIELDS))
         return true;
-    if (walk->captured < 4)
+    if (walk_captured(walk) < 4)
         return false;
     uint8_t next = flags & EXTENSIONS ? walk->at[3] : 0;
     walk_skip(walk, 4);
     for (unsigned n = 0; next; n++) {
-        uint32_t bytes = walk->captured ? walk->at[0] * 4u : 0;
-        if (bytes == 0 || bytes > walk->captured || n == GTP_EXTENSIONS_MAX)
+        uint32_t bytes = walk_captured(walk) ? walk->at[0] * 4u : 0;
+        if (bytes == 0 || bytes > walk_captured(walk) || n == GTP_EXTENSIONS_MAX)
             return false;
         next = walk->at[bytes - 1];
         walk_skip(walk, bytes);
@@ -94,10 +94,10 @@ static int walk_udp_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_in
     struct ip_header guess_ip;
     uint16_t port = be16(walk->at + 2);
     uint32_t udp_len = be16(walk->at + 4);
-    bool plausible = udp_len ? udp_len >= UDP_BYTES && (udp_len <= walk->wire || walk->outer_cut) : ip->length_unsaid;
+    bool plausible = udp_len ? udp_len >= UDP_BYTES && (udp_len <= walk_wire(walk) || walk->outer_cut) : ip->length_unsaid;
     if (!plausible) /* read_transport() refuses it */
         return WEIR_DECODE_OK;
-    if (udp_len && udp_len < guess.wire)
+    if (udp_len && udp_len < walk_wire(&guess))
         walk_limit(&guess, udp_len);
     walk_skip(&guess, UDP_BYTES);
     guess.ip_version = 0;
@@ -133,7 +133,7 @@ int walk_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
     *ret_inner = false;
     switch (ip->protocol) {
     case PROTOCOL_UDP:
-        if (walk->captured < UDP_BYTES ||
+        if (walk_captured(walk) < UDP_BYTES ||
             (be16(walk->at + 2) != PORT_VXLAN && be16(walk->at + 2) != PORT_GTP_U))
             return WEIR_DECODE_OK;
         return walk_udp_tunnel(walk, ip, ret_inner);
@@ -148,7 +148,7 @@ int walk_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
     if (walk_deeper(walk))
         return WEIR_DECODE_TUNNEL_DEPTH;
     int entered = ip->protocol == PROTOCOL_GRE    ? enter_gre(walk)
-                  : ip->protocol == PROTOCOL_MPLS ? walk_ethertype(walk, 0x8847)
+                  : ip->protocol == PROTOCOL_MPLS ? walk_ethertype(walk, ETHERTYPE_MPLS)
                                                   : enter_ip(walk, ip->protocol == PROTOCOL_IPV4 ? 4 : 6);
     return walk_inner_ip(walk, ip, entered, ret_inner);
 }

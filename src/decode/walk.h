@@ -2,12 +2,13 @@
  *
  *      frame: | link | tags | IP | tunnel | ... | IP | TCP | payload | padding |
  *                                           ^at
- *             |<-- passed ---------------->|<-- captured -->|
- *                                          |<-- wire ----------------------->|
+ *             |<-- passed ---------------->|<-- captured -->|<-- uncaptured ->|
+ *                                                            ^end
+ *                                          |<-- wire ------------------------>|
  *
  * `wire` is what the frame, and after each IP header that header, says is there; `captured` is the part
  * of it at hand. Every step checks both: bytes that were not captured are "cut" (the packet may be fine),
- * bytes that are not there at all are a packet that lies. */
+ * bytes that are not there at all are a packet that lies. Passing a header moves only `at`. */
 #pragma once
 
 #include <weir/decode.h>
@@ -16,13 +17,12 @@
 enum { WALK_DEPTH_MAX = 16 };
 
 struct walk {
-    const uint8_t *at;
-    uint32_t captured;  /* readable bytes at `at`; <= wire */
-    uint32_t wire;      /* bytes from `at` to the end of the packet */
-    uint32_t domain;    /* see decode.h */
-    uint8_t depth;      /* tags, labels and tunnels passed, bounded */
-    uint8_t ip_version; /* of the packet at `at`: 4, 6, or 0 when only its first nibble says */
-    bool outer_cut;     /* an outer IP packet is a first fragment: inner lengths may go beyond `wire` */
+    const uint8_t *at, *end; /* the readable bytes */
+    uint32_t uncaptured; /* bytes of the packet behind `end` */
+    uint32_t domain;     /* see decode.h */
+    uint8_t depth;       /* tags, labels and tunnels passed, bounded */
+    uint8_t ip_version;  /* of the packet at `at`: 4, 6, or 0 when only its first nibble says */
+    bool outer_cut;      /* an outer IP packet is a first fragment: inner lengths may go beyond `wire` */
 };
 
 /* One IP header (with its extension headers); the walk stands behind it. */
@@ -35,6 +35,9 @@ struct ip_header {
     bool length_unsaid;  /* the length field was 0, as in super-packets of offloads: the wire's was used */
     uint16_t id;
 };
+
+enum { LINKTYPE_ETHERNET = 1, ETHERNET_BYTES = 14 };
+enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, ETHERTYPE_MPLS = 0x8847 };
 
 enum ip_protocol {
     PROTOCOL_HOP_BY_HOP = 0,
@@ -62,20 +65,29 @@ static inline uint32_t be32(const uint8_t *b)
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
+static inline uint32_t walk_captured(const struct walk *walk)
+{
+    return (uint32_t)(walk->end - walk->at);
+}
+
+static inline uint32_t walk_wire(const struct walk *walk)
+{
+    return walk_captured(walk) + walk->uncaptured;
+}
+
 /* The caller has checked that `length` bytes are captured. */
 static inline void walk_skip(struct walk *walk, uint32_t length)
 {
     walk->at += length;
-    walk->captured -= length;
-    walk->wire -= length;
 }
 
 /* The packet ends after `length` bytes: what follows is padding. */
 static inline void walk_limit(struct walk *walk, uint32_t length)
 {
-    walk->wire = length;
-    if (walk->captured > length)
-        walk->captured = length;
+    uint32_t captured = walk_captured(walk);
+    walk->uncaptured = length > captured ? length - captured : 0;
+    if (length < captured)
+        walk->end = walk->at + length;
 }
 
 /* One more tag, label or tunnel. */
