@@ -1,0 +1,77 @@
+/* Packets captured twice (METHODS 1.3.3): a mirror port that copies both ways, a bridge seen on two ports.
+ *
+ * The same addresses, sequence number, length, IP identification and checksum within a millisecond, with a TTL equal
+ * or one less, is the same packet. Where a sender leaves checksums to its card and identifications at 0, all of that
+ * can be equal between two packets in a row, so that acknowledgement, window, time stamp and the ends of UDP payloads
+ * are compared too.
+ *
+ * One cache of the last packets serves the whole table, eight in a set of one cache line. A second at a million
+ * packets puts less than one in a set during a millisecond; one that is pushed out younger than that is counted.
+ */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "flow/flow.h"
+
+enum { ECHO_WAYS = 8, ECHO_WINDOW_US = 1000, ECHO_UNIT_US = 4 };
+
+struct echo {
+    uint32_t signature;
+    uint32_t stamp; /* 24 bits of ECHO_UNIT_US, then the TTL */
+};
+struct echo_set { struct echo ways[ECHO_WAYS]; };
+static_assert(sizeof(struct echo_set) == 64, "a set is one cache line");
+
+static uint64_t signature(uint64_t hash, const struct weir_packet *packet)
+{
+    struct {
+        uint64_t hash;
+        uint32_t seq, ack, tsval, len;
+        uint16_t id, checksum, port, window;
+        uint64_t ends;
+    } of = {.hash = hash, .len = packet->payload_len, .id = packet->ip_id, .checksum = packet->checksum, .port = packet->src_port};
+    if (packet->transport == WEIR_TRANSPORT_TCP) {
+        of.seq = packet->tcp.seq;
+        of.ack = packet->tcp.ack ^ (uint32_t)packet->tcp_flags << 24;
+        of.tsval = packet->tcp.has_timestamps ? packet->tcp.tsval : 0;
+        of.window = packet->tcp.window;
+    } else if (packet->payload_captured) {
+        uint32_t n = packet->payload_captured;
+        of.ends = n <= 64 ? XXH3_64bits(packet->payload, n)
+                          : XXH3_64bits(packet->payload, 32) ^ XXH3_64bits(packet->payload + n - 32, 32) * 3;
+    }
+    return XXH3_64bits(&of, sizeof of);
+}
+
+static uint32_t age_us(uint32_t stamp, uint32_t now)
+{
+    uint32_t forward = (now - stamp) & 0xffffff, backward = (stamp - now) & 0xffffff;
+    return (forward < backward ? forward : backward) * ECHO_UNIT_US;
+}
+
+bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
+{
+    uint64_t of = signature(hash, packet);
+    struct echo_set *set = &table->echoes[(of >> 32) & table->echo_mask];
+    uint32_t now = (uint32_t)((uint64_t)packet->ts_us / ECHO_UNIT_US) & 0xffffff;
+    struct echo mine = {(uint32_t)of | 1, now << 8 | packet->ttl};
+    struct echo *oldest = &set->ways[0];
+    uint32_t oldest_us = 0;
+    for (unsigned i = 0; i < ECHO_WAYS; i++) {
+        struct echo *way = &set->ways[i];
+        uint32_t us = way->signature ? age_us(way->stamp >> 8, now) : UINT32_MAX;
+        if (way->signature == mine.signature && us <= ECHO_WINDOW_US) {
+            uint8_t ttl = (uint8_t)way->stamp;
+            if (packet->ttl == ttl || packet->ttl + 1 == ttl)
+                return true;
+        }
+        if (us > oldest_us) {
+            oldest_us = us;
+            oldest = way;
+        }
+    }
+    if (oldest_us <= ECHO_WINDOW_US)
+        table->stats.detail_refused++;
+    *oldest = mine;
+    return false;
+}

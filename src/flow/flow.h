@@ -1,0 +1,308 @@
+/* The private layout of the flow stage.
+ *
+ * A flow is four cache lines; what only some flows need lies in slabs and is reached by a 32-bit handle
+ * (0: none), taken when the first such measurement comes:
+ *
+ *      line 0  key, state, timer        read by every lookup
+ *      line 1  counters and stamps      written by every packet
+ *      line 2  TCP                      written by every TCP packet
+ *      line 3  names, handles           written when something is learned
+ *        rtt    two small distributions          serve   the open request, TTFB, goodput
+ *        shake  TLS or QUIC handshake, freed     detail  anomaly counters and holes
+ *
+ * All memory comes from reserved mappings that grow by being touched, under one bound.
+ */
+#pragma once
+
+#include <assert.h>
+
+#include <weir/flow.h>
+#include <weir/record.h>
+
+#include "flow/slab.h"
+#include "flow/spread.h"
+
+enum { TABLE_WHEEL_SLOTS = 512, DNS_STREAM_BYTES = 4096 + 16 };
+
+enum flow_state {
+    STATE_SYN_SENT,    /* SYN seen, unanswered */
+    STATE_SYN_ACKED,   /* SYN-ACK seen, not yet acknowledged */
+    STATE_OPEN,        /* established, or taken up in the middle, or UDP */
+    STATE_CLOSED,      /* FIN both ways, or a RST */
+};
+
+enum flow_proto { PROTO_NONE, PROTO_PLAIN, PROTO_TLS, PROTO_QUIC, PROTO_UDP };
+
+/* Flags of one side stand at bit + side. */
+enum flow_flag {
+    FLOW_FIN = 1u << 0,          /* and << 1 for the server */
+    FLOW_NXT = 1u << 2,          /* nxt[side] is valid */
+    FLOW_ACK = 1u << 4,          /* ack[side] is valid */
+    FLOW_PENDING = 1u << 6,      /* an RTT sample of this sender is out */
+    FLOW_PENDING_BARE = 1u << 8, /* ... armed by a segment without payload */
+    FLOW_TSVAL = 1u << 10,       /* tsval[side] is valid */
+    FLOW_MID = 1u << 12,         /* no handshake was seen */
+    FLOW_RST = 1u << 13,
+    FLOW_WAITING = 1u << 14,     /* nobody answered yet: in the list of flows that are shed first */
+    FLOW_TIMESTAMPS = 1u << 15,
+    FLOW_DECIDED = 1u << 16,     /* the connection attempt failed, or has no verdict to come */
+    FLOW_USEFUL = 1u << 17,
+    FLOW_ICMP = 1u << 18,        /* an ICMP error quoted the opening packet */
+    FLOW_SHAKE = 1u << 19,       /* `shake` is a handle */
+    FLOW_SHAKEN = 1u << 20,      /* `shake` is the length of the handshake, in us */
+    FLOW_CUT = 1u << 21,         /* a record header lay behind the snap length */
+    FLOW_ACKS_UNSEEN = 1u << 22, /* the client acknowledged a server that was never seen */
+    FLOW_CLIENT_DATA = 1u << 23, /* plain TCP: the client has spoken */
+    FLOW_INJECTED = 1u << 24,    /* the RST was not the peer's own */
+    FLOW_ZERO_SINCE = 1u << 25,  /* the client's window was closed since the last server byte */
+    FLOW_DNS = 1u << 26,
+    FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST */
+};
+
+#define RTT_NONE UINT32_MAX
+
+struct weir_flow {
+    struct weir_addr addr[2];
+    uint32_t domain;
+    uint16_t port[2];
+    uint8_t transport, state, proto, outcome;
+    uint32_t flags;
+    uint32_t last_ms;         /* engine's clock of the last packet, in ms */
+    uint32_t timer_due;       /* engine's second */
+    uint32_t timer_prev, timer_next;
+
+    uint64_t bytes[2], payload[2];
+    uint32_t packets[2];
+    int64_t first_ts_us, last_ts_us;
+    uint32_t payload_us[2];   /* low bits of the stamp of the last payload; [SERVER]: of the SYN-ACK before any */
+
+    uint32_t nxt[2], ack[2];  /* by sender: highest end of sequence, highest acknowledgement */
+    uint32_t tsval[2];
+    union {
+        struct { uint32_t value[2], us[2]; } pending; /* TSval or acknowledgement awaited; after a RST its seq and stamp */
+        struct { uint32_t prev, next, born_ms, icmp_ms; } waiting; /* while FLOW_WAITING */
+    };
+    uint16_t mss[2];
+    uint32_t opening_rtt_us[2]; /* of the handshake, by side */
+    uint16_t server_id;       /* IPv4 identification of the server's last packet */
+    uint8_t server_id_steps;  /* how often it went up by little */
+    uint8_t reset;            /* side << 4 | kind */
+    uint8_t ttl[2];
+    uint8_t syn, syn_ack;
+    uint32_t duplicates;
+
+    struct weir_named named;
+    void *naming;
+    struct weir_flow_table *table;
+    uint32_t rtt, serve, shake, detail; /* handles; `serve` is a dns_flow where FLOW_DNS */
+};
+static_assert(sizeof(struct weir_flow) == 256, "a flow is four cache lines");
+static_assert(offsetof(struct weir_flow, bytes) == 64, "lookup stays in one cache line");
+static_assert(offsetof(struct weir_flow, nxt) == 128, "counters stay in one cache line");
+static_assert(offsetof(struct weir_flow, named) == 192, "TCP stays in one cache line");
+
+/* ---- cold state ---- */
+
+struct rtt { struct spread side[2]; };
+
+enum { DETAIL_HOLES = 4 };
+struct hole { uint32_t start, end, us; bool open; };
+struct detail {
+    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], zero_window[2], keepalives;
+    uint64_t lost_bytes[2];
+    struct hole holes[2][DETAIL_HOLES];
+};
+
+enum serve_state {
+    SERVE_IDLE,      /* nothing asked */
+    SERVE_WAITING,   /* asked, no byte of the answer yet */
+    SERVE_ANSWERING, /* the answer is arriving */
+    SERVE_SILENT,    /* the answer has been reported as complete; more of it may still come */
+};
+struct stalls { struct { int64_t start_us, duration_us; } list[WEIR_STALLS_MAX]; };
+struct serve {
+    int64_t asked_us, first_byte_us, last_byte_us;
+    uint64_t chunk_bytes, tick_bytes;
+    uint32_t asked_ms, progress_ms, byte_ms;
+    uint32_t request_bytes, requests, timeouts;
+    uint32_t stalls, n_stalls;
+    uint8_t state;
+    bool timed_out, resumed;
+    struct spread ttfb, goodput;
+};
+
+enum walk_state { WALK_NONE, WALK_ON, WALK_LOST };
+struct walk { /* over the TLS records of one direction */
+    uint32_t next;       /* sequence number of the next record header */
+    uint8_t state, n_held;
+    uint8_t held[6];     /* the header's bytes so far, and the first behind it */
+};
+
+enum shake_flag { /* TLS */
+    SHAKE_CLIENT_HELLO = 1u << 0, SHAKE_HELLO_WHOLE = 1u << 1, SHAKE_SERVER_HELLO = 1u << 2,
+    SHAKE_CLIENT_22 = 1u << 3,    /* a client handshake record that is no ClientHello: TLS 1.2 */
+    SHAKE_CLIENT_CCS = 1u << 4, SHAKE_SERVER_CCS = 1u << 5,
+    SHAKE_FINISHED = 1u << 6,     /* the client's part is over */
+    SHAKE_CLIENT_DATA = 1u << 7,
+    SHAKE_REJECT = 1u << 8,       /* the client answered with what can only be an alert */
+    SHAKE_TIMED = 1u << 9,        /* handshake_us is valid */
+    SHAKE_SETTLED = 1u << 10,     /* no more session tickets are expected */
+    SHAKE_GUESSED = 1u << 11,     /* TLS by the port only: no byte was captured */
+    /* QUIC */
+    SHAKE_SERVER_INITIAL = 1u << 16, SHAKE_SERVER_HANDSHAKE = 1u << 17, SHAKE_CLIENT_HANDSHAKE = 1u << 18,
+    SHAKE_CLIENT_SHORT = 1u << 19,
+    SHAKE_ANSWERED = 1u << 20,    /* any datagram of the server that is neither Retry nor version negotiation */
+    SHAKE_RETRY = 1u << 21, SHAKE_NEGOTIATION = 1u << 22, /* the last word of the server, no new Initial since */
+    SHAKE_NEW_DCID = 1u << 23,    /* the next client Initial brings the id that the keys come from */
+};
+struct shake {
+    int64_t start_us;        /* stamp of ClientHello or first Initial */
+    int64_t server_us;       /* QUIC: stamp of the server's first Handshake packet */
+    uint32_t flags;
+    uint32_t whole_ms;       /* engine's clock when the ClientHello was whole; QUIC: of Retry or negotiation */
+    uint32_t hello_end;      /* sequence number behind the ClientHello */
+    uint32_t reject_us;      /* low bits of the stamp of the suspected alert; QUIC: of the client's first 1-RTT packet */
+    uint32_t handshake_us;
+    uint32_t initial_ms;     /* QUIC: of the last client Initial */
+    uint16_t ticket_len;
+    uint8_t n_tickets, n_small, n_client_records;
+    uint8_t initials, retries; /* QUIC: flights of client Initials, Retry packets */
+    struct walk walk[2];
+    struct weir_cid dcid;
+};
+
+enum { DNS_OPEN_MAX = 6 };
+struct dns_flow {
+    uint32_t queries, answers, timeout, servfail, refused, nxdomain;
+    uint8_t last;            /* enum weir_outcome of the last answer */
+    struct { uint32_t name, first_ms; uint16_t id; uint8_t sends; bool open; } open[DNS_OPEN_MAX];
+    uint32_t stream[2];      /* DNS over TCP: handles of buffers */
+};
+
+/* ---- the table ---- */
+
+struct bucket;
+struct echo_set;
+struct dns;
+
+struct weir_flow_table {
+    struct weir_flow_config config;
+    struct memory flow_memory, memory;
+    struct slab flows, rtt, histograms, serve, stalls, shake, detail, dns_flows, dns_streams;
+    struct bucket *buckets;
+    size_t bucket_mask;
+    uint32_t waiting_head, waiting_tail;
+    uint32_t wheel[TABLE_WHEEL_SLOTS];
+    int64_t wheel_sec;
+    bool wheel_started;
+    struct fired *fired;
+    struct echo_set *echoes;
+    size_t echo_mask;
+    struct dns *dns;
+    struct weir_flow_stats stats;
+};
+
+static inline enum weir_side other(enum weir_side side) { return side == WEIR_CLIENT ? WEIR_SERVER : WEIR_CLIENT; }
+static inline bool flow_is(const struct weir_flow *flow, uint32_t flags) { return (flow->flags & flags) != 0; }
+static inline uint32_t now_ms(int64_t now_us) { return (uint32_t)((uint64_t)now_us / 1000); }
+
+/* Microseconds between two stamps, of which the low bits of the earlier are kept; never negative. */
+static inline uint32_t low_span(uint32_t earlier_us, int64_t later_us)
+{
+    int32_t span = (int32_t)((uint32_t)later_us - earlier_us);
+    return span > 0 ? (uint32_t)span : 0;
+}
+
+static inline int64_t span_us(struct weir_flow_table *table, int64_t earlier_us, int64_t later_us)
+{
+    int64_t span;
+    if (__builtin_sub_overflow(later_us, earlier_us, &span) || span < 0) {
+        table->stats.time_clamped++;
+        return 0;
+    }
+    return span;
+}
+
+/* The cold parts of a flow: NULL when there is none; the _make forms take one, NULL (counted) without room. */
+struct detail *flow_detail(const struct weir_flow *flow);
+struct detail *flow_detail_make(struct weir_flow *flow);
+struct rtt *flow_rtt(const struct weir_flow *flow);
+struct rtt *flow_rtt_make(struct weir_flow *flow);
+struct serve *flow_serve(const struct weir_flow *flow);
+struct serve *flow_serve_make(struct weir_flow *flow);
+struct shake *flow_shake(const struct weir_flow *flow);
+struct shake *flow_shake_make(struct weir_flow *flow);
+void flow_shake_free(struct weir_flow *flow);
+struct dns_flow *flow_dns(const struct weir_flow *flow);
+
+/* Packets of one side only, while the other side must have spoken. */
+bool flow_one_way(const struct weir_flow *flow);
+void flow_emit(struct weir_flow *flow, const struct weir_event *event);
+/* Decides an attempt and reports it; failures of one-way flows are not reported. */
+void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_layer layer, enum weir_outcome outcome,
+                  int64_t first_us);
+/* A CONNECT or QUIC attempt: a failure only once, useful only once. */
+void flow_connect(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_outcome outcome);
+void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, int64_t us, bool handshake);
+/* Somebody answered: the flow is no longer shed first. */
+void flow_answered(struct weir_flow *flow);
+/* The last events, END, and the memory back. */
+void flow_end(struct weir_flow *flow, enum weir_flow_end end, int64_t ts_us, int64_t now_us);
+enum weir_flow_end flow_end_reason(const struct weir_flow *flow, enum weir_flow_end otherwise);
+
+/* timer.c: fires on the first tick at or after due_us, or earlier if it was already armed so. */
+void timer_start(struct weir_flow *flow, int64_t now_us, int64_t due_us);
+void timer_by(struct weir_flow *flow, int64_t due_us);
+void timer_stop(struct weir_flow *flow);
+/* expire.c: what is due at a tick; ends the flow or says when to ask again. */
+void flow_timer(struct weir_flow *flow, int64_t now_us);
+void flow_last_words(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
+/* ts_us: earlier stamps first, then by key. */
+int flow_compare(const struct weir_flow *a, const struct weir_flow *b);
+
+/* echo.c: true when this packet was captured within the last millisecond. */
+bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);
+
+/* tcp.c, rtt.c */
+void tcp_open(struct weir_flow *flow, const struct weir_packet *packet);
+void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+bool tcp_is_reuse(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+/* anomaly.c: judges a segment against what was seen, moves nxt on; returns the payload bytes not seen before. */
+uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool *ret_disturbed);
+void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+void rtt_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool disturbed);
+uint32_t flow_opening_rtt_us(const struct weir_flow *flow); /* both sides together; 0: not known */
+
+/* tls.c: payload of a flow that began with TLS. Returns whether the packet carries an application's bytes. */
+enum tls_says { TLS_HANDSHAKING, TLS_DEBRIS, TLS_APPLICATION };
+bool tls_begins(const struct weir_flow *flow, const struct weir_packet *packet);
+enum tls_says tls_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+/* A FIN or RST during the handshake; returns true when the handshake was still open (the reset kind is HANDSHAKE). */
+bool tls_closed(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side by);
+
+/* quic.c */
+enum quic_opening { QUIC_NOT, QUIC_OPENING, QUIC_MIDSTREAM };
+enum quic_opening quic_opens(const struct weir_packet *packet);
+void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+int64_t quic_timer(struct weir_flow *flow, int64_t now_us); /* when to ask again; INT64_MAX: no need */
+
+/* request.c: application bytes of one packet, those not seen before. */
+void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes);
+void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes);
+void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
+bool request_waiting(const struct weir_flow *flow);
+int64_t request_timer(struct weir_flow *flow, int64_t now_us);
+void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
+
+/* dns.c: transactions; dns_flow.c: the part of a flow. */
+int dns_new(struct weir_flow_table *table);
+void dns_free(struct weir_flow_table *table);
+void dns_tick(struct weir_flow_table *table, int64_t now_us, bool last);
+/* The outcome of an answer (NONE of a question, or of what is no DNS). */
+struct weir_dns_message;
+enum weir_outcome dns_message(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                              const struct weir_dns_message *message, uint16_t n_answers);
+void dns_payload(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+void dns_flow_end(struct weir_flow *flow, int64_t now_us);
+void dns_flow_release(struct weir_flow *flow);

@@ -1,0 +1,240 @@
+/* QUIC seen from outside (METHODS 4): the stages of its handshake by long headers.
+ *
+ *      client Initial -> server Initial/Handshake -> client Handshake -> 1-RTT both ways
+ *          |---- server ----|          |----- client -----|                 (round trips)
+ *
+ * Only one thing is decrypted: a server Initial that no Handshake packet accompanies, as it may hold the
+ * CONNECTION_CLOSE of a refusal. Its keys come from the destination id of the client's first Initial; after a Retry
+ * or version negotiation, of the next. An answer is told from an acknowledgement by its size alone: 80 bytes or more,
+ * and two datagrams below 700 bytes in the first round trips of 1-RTT are taken for tickets and settings.
+ * Blind spots: loss, the end of a connection, requests in 0-RTT.
+ */
+#include "flow/flow.h"
+
+enum {
+    PORT_QUIC = 443, INITIAL_MIN = 1200, SHORT_MIN = 21, PACKETS_MAX = 8, FLIGHT_GAP_MS = 100, TIMEOUT_MS = 3000,
+    ANSWER_MIN = 80, DEBRIS_MAX = 700, DEBRIS_COUNT = 2, DEBRIS_SLACK_US = 50000,
+};
+
+enum quic_opening quic_opens(const struct weir_packet *packet)
+{
+    struct weir_quic_header header;
+    if (packet->payload_captured == 0 || packet->src_port == 53 || packet->dst_port == 53)
+        return QUIC_NOT;
+    bool port = packet->dst_port == PORT_QUIC || packet->src_port == PORT_QUIC;
+    bool long_header = packet->payload[0] & 0x80;
+    if (!long_header)
+        return port && packet->payload_len >= SHORT_MIN && (packet->payload[0] & 0x40) ? QUIC_MIDSTREAM : QUIC_NOT;
+    if (weir_quic_header(packet->payload, packet->payload_captured, packet->payload_len, &header) != WEIR_WIRE_OK)
+        return QUIC_NOT;
+    if (header.type == WEIR_QUIC_INITIAL && packet->payload_len >= INITIAL_MIN)
+        return packet->src_port == PORT_QUIC && packet->dst_port != PORT_QUIC ? QUIC_MIDSTREAM : QUIC_OPENING;
+    if (header.type == WEIR_QUIC_UNKNOWN_VERSION)
+        return packet->dst_port == PORT_QUIC && packet->payload_len >= INITIAL_MIN ? QUIC_OPENING : QUIC_NOT;
+    return port ? QUIC_MIDSTREAM : QUIC_NOT;
+}
+
+/* What one datagram holds. */
+struct datagram {
+    uint32_t types;       /* bits of 1 << enum weir_quic_type */
+    uint32_t short_bytes; /* of the 1-RTT packet, which is always the last */
+    bool hidden;          /* packets behind the captured bytes */
+    uint32_t initial_at;
+    struct weir_quic_header initial;
+};
+
+static void walk_datagram(const struct weir_packet *packet, struct datagram *ret)
+{
+    *ret = (struct datagram){0};
+    uint32_t at = 0;
+    for (unsigned n = 0; n < PACKETS_MAX && at < packet->payload_len; n++) {
+        struct weir_quic_header header;
+        if (at >= packet->payload_captured) {
+            ret->hidden = true;
+            return;
+        }
+        if (!(packet->payload[at] & 0x80)) {
+            if (at == 0 || (packet->payload[at] & 0x40)) { /* else padding behind the last packet */
+                ret->types |= 1u << WEIR_QUIC_SHORT;
+                ret->short_bytes = packet->payload_len - at;
+            }
+            return;
+        }
+        if (weir_quic_header(packet->payload + at, packet->payload_captured - at, packet->payload_len - at, &header) != WEIR_WIRE_OK)
+            return;
+        ret->types |= 1u << header.type;
+        if (header.type == WEIR_QUIC_INITIAL && !ret->initial.packet_len) {
+            ret->initial = header;
+            ret->initial_at = at;
+        }
+        if (!header.packet_len)
+            return;
+        at += header.packet_len;
+    }
+}
+
+static bool has(const struct datagram *datagram, enum weir_quic_type type) { return datagram->types >> type & 1; }
+
+static void client_initial(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
+                           const struct datagram *datagram)
+{
+    uint32_t ms = now_ms(packet->now_us);
+    if (shake->initials == 0 || ms - shake->initial_ms >= FLIGHT_GAP_MS) {
+        if (shake->initials < UINT8_MAX)
+            shake->initials++;
+        shake->initial_ms = ms;
+    }
+    if (shake->initials == 1 && shake->start_us == 0)
+        shake->start_us = packet->ts_us;
+    if (shake->flags & SHAKE_NEW_DCID || shake->dcid.length == 0)
+        shake->dcid = datagram->initial.dcid;
+    shake->flags &= ~(uint32_t)(SHAKE_NEW_DCID | SHAKE_RETRY | SHAKE_NEGOTIATION);
+    if (flow_is(flow, FLOW_WAITING)) {
+        uint32_t age = ms - flow->waiting.born_ms;
+        timer_by(flow, packet->now_us + (age < TIMEOUT_MS ? (int64_t)(TIMEOUT_MS - age) * 1000 : 0));
+    }
+}
+
+static void handshake_timed(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet)
+{
+    shake->flags |= SHAKE_CLIENT_SHORT;
+    shake->reject_us = (uint32_t)packet->ts_us;
+    if (shake->flags & SHAKE_TIMED || !shake->start_us)
+        return;
+    int64_t us = span_us(flow->table, shake->start_us, packet->ts_us);
+    shake->flags |= SHAKE_TIMED;
+    shake->handshake_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+    flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_HANDSHAKE, .ts_us = packet->ts_us, .now_us = packet->now_us,
+        .handshake = {us}});
+}
+
+static void client_datagram(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet)
+{
+    struct datagram datagram;
+    walk_datagram(packet, &datagram);
+    if (has(&datagram, WEIR_QUIC_INITIAL) || (has(&datagram, WEIR_QUIC_UNKNOWN_VERSION) && !flow->packets[WEIR_SERVER]))
+        client_initial(flow, shake, packet, &datagram);
+    if (has(&datagram, WEIR_QUIC_HANDSHAKE) && !(shake->flags & SHAKE_CLIENT_HANDSHAKE)) {
+        shake->flags |= SHAKE_CLIENT_HANDSHAKE;
+        if (shake->flags & SHAKE_SERVER_HANDSHAKE)
+            flow_rtt_sample(flow, packet, WEIR_CLIENT, span_us(flow->table, shake->server_us, packet->ts_us), true);
+    }
+    if (has(&datagram, WEIR_QUIC_SHORT) && !(shake->flags & SHAKE_CLIENT_SHORT))
+        handshake_timed(flow, shake, packet);
+    if ((shake->flags & (SHAKE_CLIENT_HANDSHAKE | SHAKE_CLIENT_SHORT)) && !flow->packets[WEIR_SERVER])
+        flow->flags |= FLOW_ACKS_UNSEEN;
+    if (datagram.short_bytes)
+        request_client(flow, packet, datagram.short_bytes);
+}
+
+static bool server_closes(const struct shake *shake, const struct weir_packet *packet, const struct datagram *datagram)
+{
+    static _Thread_local struct weir_quic_initial initial;
+    const struct weir_quic_header *header = &datagram->initial;
+    if (!header->packet_len || has(datagram, WEIR_QUIC_HANDSHAKE) || shake->flags & SHAKE_SERVER_HANDSHAKE)
+        return false;
+    initial.closed = false;
+    weir_quic_open_initial(packet->payload + datagram->initial_at, packet->payload_captured - datagram->initial_at, header,
+                           &shake->dcid, true, &initial);
+    return initial.closed;
+}
+
+static void server_wants_again(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet, bool retry)
+{
+    if (shake->flags & SHAKE_ANSWERED)
+        return;
+    shake->flags |= SHAKE_NEW_DCID | (retry ? SHAKE_RETRY : SHAKE_NEGOTIATION);
+    shake->whole_ms = now_ms(packet->now_us);
+    timer_by(flow, packet->now_us + TIMEOUT_MS * 1000);
+    if (retry && ++shake->retries >= 2)
+        flow_connect(flow, packet->ts_us, packet->now_us, WEIR_OUTCOME_QUIC_CLOSE);
+}
+
+static void server_stages(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
+                          const struct datagram *datagram)
+{
+    if (has(datagram, WEIR_QUIC_RETRY) || has(datagram, WEIR_QUIC_VERSION_NEGOTIATION)) {
+        server_wants_again(flow, shake, packet, has(datagram, WEIR_QUIC_RETRY));
+        return;
+    }
+    shake->flags |= SHAKE_ANSWERED;
+    shake->flags &= ~(uint32_t)(SHAKE_RETRY | SHAKE_NEGOTIATION);
+    if (has(datagram, WEIR_QUIC_INITIAL) && !(shake->flags & SHAKE_SERVER_INITIAL)) {
+        shake->flags |= SHAKE_SERVER_INITIAL;
+        if (shake->initials == 1 && shake->start_us)
+            flow_rtt_sample(flow, packet, WEIR_SERVER, span_us(flow->table, shake->start_us, packet->ts_us), true);
+    }
+    if (server_closes(shake, packet, datagram))
+        flow_connect(flow, packet->ts_us, packet->now_us, WEIR_OUTCOME_QUIC_CLOSE);
+    if (has(datagram, WEIR_QUIC_HANDSHAKE) && !(shake->flags & SHAKE_SERVER_HANDSHAKE)) {
+        shake->flags |= SHAKE_SERVER_HANDSHAKE;
+        shake->server_us = packet->ts_us;
+    }
+}
+
+/* The server's tickets and settings, in the first round trips of 1-RTT, are no answer. */
+static bool debris(const struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet)
+{
+    uint32_t window = 2 * (flow_opening_rtt_us(flow) < 10000000 ? flow_opening_rtt_us(flow) : 10000000) + DEBRIS_SLACK_US;
+    if (packet->payload_len >= DEBRIS_MAX || shake->n_small >= DEBRIS_COUNT || low_span(shake->reject_us, packet->ts_us) > window)
+        return false;
+    shake->n_small++;
+    return true;
+}
+
+static void server_datagram(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet)
+{
+    struct datagram datagram;
+    walk_datagram(packet, &datagram);
+    server_stages(flow, shake, packet, &datagram);
+    bool told = has(&datagram, WEIR_QUIC_SHORT) && (shake->flags & SHAKE_CLIENT_SHORT);
+    bool untold = (datagram.hidden || packet->payload_captured == 0) && (shake->flags & SHAKE_CLIENT_HANDSHAKE);
+    if (!told && !untold)
+        return;
+    flow_connect(flow, packet->ts_us, packet->now_us, WEIR_OUTCOME_USEFUL);
+    if (packet->payload_len < ANSWER_MIN || debris(flow, shake, packet))
+        return;
+    request_server(flow, packet, packet->payload_len);
+    flow_shake_free(flow);
+}
+
+void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    if (flow->packets[0] + flow->packets[1] == 1) {
+        flow->named.app = WEIR_APP_QUIC;
+        if (side == WEIR_CLIENT && quic_opens(packet) == QUIC_OPENING)
+            flow_shake_make(flow);
+        else
+            flow->flags |= FLOW_MID;
+    }
+    struct shake *shake = flow_shake(flow);
+    if (shake) {
+        if (side == WEIR_CLIENT)
+            client_datagram(flow, shake, packet);
+        else
+            server_datagram(flow, shake, packet);
+        return;
+    }
+    if (packet->payload_captured && packet->payload[0] & 0x80)
+        return;
+    if (side == WEIR_CLIENT)
+        request_client(flow, packet, packet->payload_len);
+    else if (packet->payload_len >= ANSWER_MIN)
+        request_server(flow, packet, packet->payload_len);
+}
+
+int64_t quic_timer(struct weir_flow *flow, int64_t now_us)
+{
+    const struct shake *shake = flow->proto == PROTO_QUIC ? flow_shake(flow) : NULL;
+    if (!shake || flow_is(flow, FLOW_DECIDED | FLOW_USEFUL))
+        return INT64_MAX;
+    bool again = shake->flags & (SHAKE_RETRY | SHAKE_NEGOTIATION);
+    bool unanswered = flow_is(flow, FLOW_WAITING) && !flow->packets[WEIR_SERVER] && shake->initials >= 2 && !flow_is(flow, FLOW_ICMP);
+    if (!again && !unanswered)
+        return INT64_MAX;
+    uint32_t age = now_ms(now_us) - (again ? shake->whole_ms : flow->waiting.born_ms);
+    if (age < TIMEOUT_MS)
+        return now_us + (int64_t)(TIMEOUT_MS - age) * 1000;
+    flow_connect(flow, now_us, now_us, again && shake->flags & SHAKE_NEGOTIATION ? WEIR_OUTCOME_QUIC_CLOSE : WEIR_OUTCOME_QUIC_TIMEOUT);
+    return INT64_MAX;
+}

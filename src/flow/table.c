@@ -1,0 +1,504 @@
+/* The table of flows: a keyed hash (XXH3) of the sorted pair of endpoints leads to a bucket of one cache line.
+ *
+ *      bucket  | 12 tags of 8 bits | passed | 12 handles |
+ *
+ * A tag tells nearly always whether the handle is worth following. A flow whose bucket is full goes to the next one
+ * with room; each bucket it passes counts it in `passed`, so that a search ends at the first bucket that nobody passed
+ * and removing leaves no tombstones. The buckets are sized for the most flows that the bound allows and never move.
+ *
+ * When there is no room, the flow that has been waiting longest for any answer makes way: a flood of SYNs displaces
+ * itself, not the flows that work.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "flow/table.h"
+
+enum { BUCKET_WAYS = 12, FLOWS_MIN = 64, PORT_DNS = 53 };
+
+struct bucket {
+    uint8_t tags[BUCKET_WAYS]; /* 0: empty */
+    uint32_t passed;
+    uint32_t handles[BUCKET_WAYS];
+};
+static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+
+struct endpoints {
+    const struct weir_addr *src, *dst;
+    uint16_t src_port, dst_port;
+    uint8_t transport;
+};
+
+static struct endpoints endpoints_of(const struct weir_packet *packet)
+{
+    if (packet->transport == WEIR_TRANSPORT_ICMP)
+        return (struct endpoints){&packet->icmp.quoted_src, &packet->icmp.quoted_dst, packet->icmp.quoted_src_port,
+                                  packet->icmp.quoted_dst_port, packet->icmp.quoted_transport};
+    return (struct endpoints){&packet->src, &packet->dst, packet->src_port, packet->dst_port, packet->transport};
+}
+
+static uint64_t hash_endpoints(uint64_t secret, const struct endpoints *of, uint32_t domain)
+{
+    struct { struct weir_addr low, high; uint16_t low_port, high_port; uint32_t transport, domain; } key;
+    bool dns = of->src_port == PORT_DNS || of->dst_port == PORT_DNS;
+    uint16_t src_port = dns ? 0 : of->src_port, dst_port = dns ? 0 : of->dst_port;
+    int order = weir_addr_compare(of->src, of->dst);
+    bool swap = order > 0 || (order == 0 && src_port > dst_port);
+    key.low = swap ? *of->dst : *of->src;
+    key.high = swap ? *of->src : *of->dst;
+    key.low_port = swap ? dst_port : src_port;
+    key.high_port = swap ? src_port : dst_port;
+    key.transport = dns ? 0 : of->transport;
+    key.domain = domain;
+    return XXH3_64bits_withSeed(&key, sizeof key, secret);
+}
+
+/* Where in the table: all of a client's DNS flows share the hash that chooses the worker, so ports are added here. */
+static uint64_t place(uint64_t hash, const struct endpoints *of)
+{
+    if (of->src_port != PORT_DNS && of->dst_port != PORT_DNS)
+        return hash;
+    uint64_t ports = (uint64_t)of->src_port + of->dst_port + ((uint64_t)of->transport << 32);
+    return (hash ^ ports * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
+}
+
+uint64_t weir_flow_hash(const struct weir_flow_table *table, const struct weir_packet *packet)
+{
+    struct endpoints of = endpoints_of(packet);
+    return hash_endpoints(table->config.hash_secret, &of, packet->domain);
+}
+
+static uint8_t tag_of(uint64_t where) { return (uint8_t)(where >> 56) | 1; }
+static size_t home_of(const struct weir_flow_table *table, uint64_t where) { return where & table->bucket_mask; }
+
+static bool same(const struct weir_flow *flow, const struct endpoints *of, uint32_t domain, enum weir_side *ret_side)
+{
+    if (flow->transport != of->transport || flow->domain != domain)
+        return false;
+    if (flow->port[0] == of->src_port && flow->port[1] == of->dst_port && !weir_addr_compare(&flow->addr[0], of->src) &&
+        !weir_addr_compare(&flow->addr[1], of->dst)) {
+        *ret_side = WEIR_CLIENT;
+        return true;
+    }
+    if (flow->port[1] == of->src_port && flow->port[0] == of->dst_port && !weir_addr_compare(&flow->addr[1], of->src) &&
+        !weir_addr_compare(&flow->addr[0], of->dst)) {
+        *ret_side = WEIR_SERVER;
+        return true;
+    }
+    return false;
+}
+
+static struct weir_flow *find(const struct weir_flow_table *table, uint64_t where, const struct endpoints *of,
+                              uint32_t domain, enum weir_side *ret_side)
+{
+    uint8_t tag = tag_of(where);
+    for (size_t at = home_of(table, where), n = 0; n <= table->bucket_mask; at = (at + 1) & table->bucket_mask, n++) {
+        const struct bucket *bucket = &table->buckets[at];
+        for (unsigned i = 0; i < BUCKET_WAYS; i++) {
+            if (bucket->tags[i] != tag)
+                continue;
+            struct weir_flow *flow = slab_at(&table->flows, bucket->handles[i]);
+            if (same(flow, of, domain, ret_side))
+                return flow;
+        }
+        if (!bucket->passed)
+            break;
+    }
+    return NULL;
+}
+
+static void insert(struct weir_flow_table *table, uint64_t where, uint32_t handle)
+{
+    for (size_t at = home_of(table, where);; at = (at + 1) & table->bucket_mask) {
+        struct bucket *bucket = &table->buckets[at];
+        for (unsigned i = 0; i < BUCKET_WAYS; i++) {
+            if (bucket->tags[i])
+                continue;
+            bucket->tags[i] = tag_of(where);
+            bucket->handles[i] = handle;
+            return;
+        }
+        bucket->passed++;
+    }
+}
+
+static uint32_t handle_of(const struct weir_flow *flow)
+{
+    return (uint32_t)(((const uint8_t *)flow - flow->table->flows.base) / sizeof *flow);
+}
+
+static void unhash(struct weir_flow *flow)
+{
+    struct weir_flow_table *table = flow->table;
+    struct endpoints of = {&flow->addr[0], &flow->addr[1], flow->port[0], flow->port[1], flow->transport};
+    uint64_t where = place(hash_endpoints(table->config.hash_secret, &of, flow->domain), &of);
+    uint32_t handle = handle_of(flow);
+    for (size_t at = home_of(table, where), n = 0; n <= table->bucket_mask; at = (at + 1) & table->bucket_mask, n++) {
+        struct bucket *bucket = &table->buckets[at];
+        for (unsigned i = 0; i < BUCKET_WAYS; i++) {
+            if (bucket->tags[i] && bucket->handles[i] == handle) {
+                bucket->tags[i] = 0;
+                return;
+            }
+        }
+        bucket->passed--;
+    }
+    assert(!"a flow is in its table");
+}
+
+/* ---- the flows that wait for an answer, oldest first ---- */
+
+static void waiting_add(struct weir_flow *flow, int64_t now_us)
+{
+    struct weir_flow_table *table = flow->table;
+    uint32_t handle = handle_of(flow);
+    flow->flags |= FLOW_WAITING;
+    flow->waiting.prev = table->waiting_tail;
+    flow->waiting.next = 0;
+    flow->waiting.born_ms = now_ms(now_us);
+    flow->waiting.icmp_ms = 0;
+    if (table->waiting_tail)
+        ((struct weir_flow *)slab_at(&table->flows, table->waiting_tail))->waiting.next = handle;
+    else
+        table->waiting_head = handle;
+    table->waiting_tail = handle;
+}
+
+void flow_answered(struct weir_flow *flow)
+{
+    if (!flow_is(flow, FLOW_WAITING))
+        return;
+    struct weir_flow_table *table = flow->table;
+    uint32_t prev = flow->waiting.prev, next = flow->waiting.next;
+    *(prev ? &((struct weir_flow *)slab_at(&table->flows, prev))->waiting.next : &table->waiting_head) = next;
+    *(next ? &((struct weir_flow *)slab_at(&table->flows, next))->waiting.prev : &table->waiting_tail) = prev;
+    flow->flags &= ~(uint32_t)FLOW_WAITING;
+    memset(&flow->pending, 0, sizeof flow->pending);
+}
+
+void table_remove(struct weir_flow *flow)
+{
+    struct weir_flow_table *table = flow->table;
+    flow_answered(flow);
+    timer_stop(flow);
+    unhash(flow);
+    table->stats.flows_now--;
+    slab_give(&table->flows, handle_of(flow));
+}
+
+static bool shed(struct weir_flow_table *table, const struct weir_packet *packet)
+{
+    if (!table->waiting_head)
+        return false;
+    struct weir_flow *flow = slab_at(&table->flows, table->waiting_head);
+    table->stats.flows_shed++;
+    flow_end(flow, WEIR_END_OPEN, packet->ts_us, packet->now_us);
+    return true;
+}
+
+/* ---- who is the client ---- */
+
+static bool in_local(const struct weir_flow_table *table, const struct weir_addr *addr)
+{
+    for (size_t i = 0; i < table->config.n_local; i++)
+        if (weir_cidr_contains(&table->config.local[i], addr))
+            return true;
+    return false;
+}
+
+static enum weir_side sender_by_addr(const struct weir_flow_table *table, const struct weir_packet *packet)
+{
+    bool src = in_local(table, &packet->src), dst = in_local(table, &packet->dst);
+    if (src == dst) {
+        src = weir_addr_is_local(&packet->src);
+        dst = weir_addr_is_local(&packet->dst);
+    }
+    if (weir_addr_is_group(&packet->dst) || weir_addr_is_group(&packet->src))
+        return weir_addr_is_group(&packet->dst) ? WEIR_CLIENT : WEIR_SERVER;
+    if (src != dst)
+        return src ? WEIR_CLIENT : WEIR_SERVER;
+    if (packet->src_port != packet->dst_port)
+        return packet->src_port > packet->dst_port ? WEIR_CLIENT : WEIR_SERVER;
+    return weir_addr_compare(&packet->src, &packet->dst) <= 0 ? WEIR_CLIENT : WEIR_SERVER;
+}
+
+static enum weir_side sender_of(const struct weir_flow_table *table, const struct weir_packet *packet)
+{
+    if (packet->transport == WEIR_TRANSPORT_TCP && (packet->tcp_flags & WEIR_TCP_SYN))
+        return packet->tcp_flags & WEIR_TCP_ACK ? WEIR_SERVER : WEIR_CLIENT;
+    bool to_dns = packet->dst_port == PORT_DNS, from_dns = packet->src_port == PORT_DNS;
+    if (to_dns && from_dns && packet->transport == WEIR_TRANSPORT_UDP && packet->payload_captured > 2)
+        return packet->payload[2] & 0x80 ? WEIR_SERVER : WEIR_CLIENT;
+    if (to_dns != from_dns)
+        return to_dns ? WEIR_CLIENT : WEIR_SERVER;
+    if (packet->transport == WEIR_TRANSPORT_UDP && quic_opens(packet) == QUIC_OPENING)
+        return packet->src_port == 443 && packet->dst_port != 443 ? WEIR_SERVER : WEIR_CLIENT;
+    return sender_by_addr(table, packet);
+}
+
+/* ---- packets ---- */
+
+static int64_t first_timer_us(const struct weir_flow *flow)
+{
+    if (flow->transport == WEIR_TRANSPORT_TCP)
+        return flow->state == STATE_OPEN ? INT64_C(300000000) : INT64_C(30000000);
+    return flow_is(flow, FLOW_DNS) ? INT64_C(10000000) : INT64_C(60000000);
+}
+
+static struct weir_flow *make(struct weir_flow_table *table, uint64_t where, const struct weir_packet *packet,
+                              enum weir_side *ret_side)
+{
+    uint32_t handle = slab_take(&table->flows);
+    if (!handle && shed(table, packet))
+        handle = slab_take(&table->flows);
+    if (!handle)
+        return NULL;
+    struct weir_flow *flow = slab_at(&table->flows, handle);
+    enum weir_side side = sender_of(table, packet);
+    flow->table = table;
+    flow->addr[side] = packet->src;
+    flow->addr[other(side)] = packet->dst;
+    flow->port[side] = packet->src_port;
+    flow->port[other(side)] = packet->dst_port;
+    flow->domain = packet->domain;
+    flow->transport = packet->transport;
+    flow->first_ts_us = flow->last_ts_us = packet->ts_us;
+    flow->opening_rtt_us[0] = flow->opening_rtt_us[1] = RTT_NONE;
+    if (flow->port[WEIR_SERVER] == PORT_DNS)
+        flow->flags |= FLOW_DNS;
+    if (flow->transport == WEIR_TRANSPORT_TCP) {
+        tcp_open(flow, packet);
+    } else {
+        flow->state = STATE_OPEN;
+        flow->proto = PROTO_UDP;
+    }
+    insert(table, where, handle);
+    if (flow->state == STATE_SYN_SENT || flow->transport == WEIR_TRANSPORT_UDP)
+        waiting_add(flow, packet->now_us);
+    timer_start(flow, packet->now_us, packet->now_us + first_timer_us(flow));
+    table->stats.flows++;
+    if (++table->stats.flows_now > table->stats.flows_peak)
+        table->stats.flows_peak = table->stats.flows_now;
+    *ret_side = side;
+    return flow;
+}
+
+static void count_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    flow->packets[side]++;
+    flow->bytes[side] += packet->ip_payload_len;
+    flow->payload[side] += packet->payload_len;
+    if (packet->ts_us > flow->last_ts_us)
+        flow->last_ts_us = packet->ts_us;
+    else if (packet->ts_us < flow->first_ts_us)
+        flow->first_ts_us = packet->ts_us;
+    flow->last_ms = now_ms(packet->now_us);
+}
+
+static void udp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    if (flow_is(flow, FLOW_WAITING) && flow->packets[0] && flow->packets[1])
+        flow_answered(flow);
+    if (flow_is(flow, FLOW_DNS)) {
+        dns_payload(flow, packet, side);
+        return;
+    }
+    if (flow->proto == PROTO_UDP && flow->packets[0] + flow->packets[1] == 1 && quic_opens(packet))
+        flow->proto = PROTO_QUIC;
+    if (flow->proto == PROTO_QUIC)
+        quic_packet(flow, packet, side);
+    if (packet->payload_len)
+        flow->payload_us[side] = (uint32_t)packet->ts_us;
+}
+
+static bool icmp_unreachable(const struct weir_packet *packet)
+{
+    uint8_t type = packet->icmp.type, code = packet->icmp.code;
+    if (!weir_addr_is_v4(&packet->icmp.quoted_src))
+        return type == 1;
+    static const uint32_t codes = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 9 | 1u << 10 | 1u << 13;
+    return type == 3 && code < 32 && (codes >> code & 1);
+}
+
+/* An error about the packet that opens a flow is held for three seconds: an answer may still come (METHODS 1.1). */
+static enum weir_track icmp_packet(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet,
+                                   struct weir_flow **ret_flow, enum weir_side *ret_side)
+{
+    struct endpoints of = endpoints_of(packet);
+    enum weir_side quoted;
+    struct weir_flow *flow = find(table, place(hash, &of), &of, packet->domain, &quoted);
+    if (!flow)
+        return WEIR_TRACK_NO_FLOW;
+    *ret_flow = flow;
+    *ret_side = other(quoted);
+    if (!icmp_unreachable(packet) || quoted != WEIR_CLIENT || !flow_is(flow, FLOW_WAITING) || flow_is(flow, FLOW_ICMP))
+        return WEIR_TRACK_OK;
+    if (flow->transport == WEIR_TRANSPORT_TCP &&
+        (flow->state != STATE_SYN_SENT || packet->icmp.quoted_seq != flow->nxt[WEIR_CLIENT] - 1))
+        return WEIR_TRACK_OK;
+    flow->flags |= FLOW_ICMP;
+    flow->waiting.icmp_ms = now_ms(packet->now_us);
+    timer_by(flow, packet->now_us + 3000000);
+    return WEIR_TRACK_OK;
+}
+
+enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet,
+                                struct weir_flow **ret_flow, enum weir_side *ret_side)
+{
+    if (packet->transport == WEIR_TRANSPORT_ICMP)
+        return icmp_packet(table, hash, packet, ret_flow, ret_side);
+    if (packet->transport != WEIR_TRANSPORT_TCP && packet->transport != WEIR_TRANSPORT_UDP)
+        return WEIR_TRACK_NO_FLOW;
+    struct endpoints of = endpoints_of(packet);
+    uint64_t where = place(hash, &of);
+    enum weir_side side = WEIR_CLIENT;
+    struct weir_flow *flow = find(table, where, &of, packet->domain, &side);
+
+    if (echo_seen(table, hash, packet)) {
+        table->stats.duplicates++;
+        if (flow) {
+            flow->duplicates++;
+            flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY, .ts_us = packet->ts_us, .now_us = packet->now_us,
+                .anomaly = {WEIR_ANOMALY_DUPLICATE, side, packet->payload_len, 1}});
+        }
+        return WEIR_TRACK_DUPLICATE;
+    }
+    if (flow && flow->transport == WEIR_TRANSPORT_TCP && tcp_is_reuse(flow, packet, side)) {
+        flow_last_words(flow, packet->ts_us, packet->now_us);
+        flow_end(flow, flow_end_reason(flow, WEIR_END_IDLE), packet->ts_us, packet->now_us);
+        flow = NULL;
+    }
+    if (!flow) {
+        flow = make(table, where, packet, &side);
+        if (!flow) {
+            table->stats.flows_refused++;
+            return WEIR_TRACK_REFUSED;
+        }
+        count_packet(flow, packet, side);
+        flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_NEW, .ts_us = packet->ts_us, .now_us = packet->now_us});
+    } else {
+        count_packet(flow, packet, side);
+    }
+    if (flow->transport == WEIR_TRANSPORT_TCP)
+        tcp_packet(flow, packet, side);
+    else
+        udp_packet(flow, packet, side);
+    *ret_flow = flow;
+    *ret_side = side;
+    return WEIR_TRACK_OK;
+}
+
+void weir_flow_prefetch_bucket(const struct weir_flow_table *table, uint64_t hash)
+{
+    __builtin_prefetch(&table->buckets[home_of(table, hash)]);
+}
+
+void weir_flow_prefetch_flow(const struct weir_flow_table *table, uint64_t hash)
+{
+    const struct bucket *bucket = &table->buckets[home_of(table, hash)];
+    uint8_t tag = tag_of(hash);
+    for (unsigned i = 0; i < BUCKET_WAYS; i++) {
+        if (bucket->tags[i] != tag)
+            continue;
+        const uint8_t *flow = slab_at(&table->flows, bucket->handles[i]);
+        for (unsigned line = 0; line < sizeof(struct weir_flow) / 64; line++)
+            __builtin_prefetch(flow + 64 * line, 1);
+        return;
+    }
+}
+
+/* ---- making and freeing ---- */
+
+static size_t power_of_two_below(size_t n)
+{
+    size_t power = 1;
+    while (power * 2 <= n)
+        power *= 2;
+    return power;
+}
+
+/* Of the bound: a fixed part for duplicates, DNS and buckets, 60 % of the rest for flows, 40 % for what is cold. */
+static int table_size(struct weir_flow_table *table)
+{
+    size_t bytes = table->config.memory_bytes;
+    size_t n_flows = bytes / 2 / (sizeof(struct weir_flow) + sizeof(struct fired *) * 2 + 16);
+    if (n_flows < FLOWS_MIN)
+        return -EINVAL;
+    size_t n_buckets = power_of_two_below(n_flows / BUCKET_WAYS * 2 + 1);
+    if (n_buckets * BUCKET_WAYS < n_flows + n_flows / 8)
+        n_buckets *= 2;
+    size_t n_echoes = power_of_two_below(bytes / 512 / sizeof(struct bucket) + 1);
+    if (n_echoes > 2048)
+        n_echoes = 2048;
+    table->bucket_mask = n_buckets - 1;
+    table->echo_mask = n_echoes - 1;
+    table->buckets = memory_reserve(n_buckets * sizeof *table->buckets);
+    table->echoes = memory_reserve(n_echoes * sizeof(struct bucket));
+    table->fired = memory_reserve(timer_fired_bytes(n_flows + 1));
+    if (!table->buckets || !table->echoes || !table->fired)
+        return -ENOMEM;
+    table->flow_memory.max = n_flows * sizeof(struct weir_flow);
+    table->memory.max = bytes * 2 / 5;
+    return 0;
+}
+
+static int slabs_init(struct weir_flow_table *table)
+{
+    const struct { struct slab *slab; size_t item_bytes; } slabs[] = {
+        {&table->rtt, sizeof(struct rtt)}, {&table->histograms, sizeof(struct spread_histogram)},
+        {&table->serve, sizeof(struct serve)}, {&table->stalls, sizeof(struct stalls)},
+        {&table->shake, sizeof(struct shake)}, {&table->detail, sizeof(struct detail)},
+        {&table->dns_flows, sizeof(struct dns_flow)}, {&table->dns_streams, DNS_STREAM_BYTES},
+    };
+    int error = slab_init(&table->flows, &table->flow_memory, sizeof(struct weir_flow),
+                          table->flow_memory.max / sizeof(struct weir_flow));
+    for (size_t i = 0; !error && i < sizeof slabs / sizeof *slabs; i++)
+        error = slab_init(slabs[i].slab, &table->memory, slabs[i].item_bytes, table->memory.max / slabs[i].item_bytes);
+    return error;
+}
+
+int weir_flow_table_new(struct weir_flow_table **ret_table, const struct weir_flow_config *config)
+{
+    struct weir_flow_table *table = calloc(1, sizeof *table);
+    if (!table)
+        return -ENOMEM;
+    table->config = *config;
+    int error = table_size(table);
+    if (!error)
+        error = slabs_init(table);
+    if (!error)
+        error = dns_new(table);
+    if (error) {
+        weir_flow_table_free(table);
+        return error;
+    }
+    *ret_table = table;
+    return 0;
+}
+
+void weir_flow_table_free(struct weir_flow_table *table)
+{
+    if (!table)
+        return;
+    struct slab *slabs[] = {&table->rtt, &table->histograms, &table->serve, &table->stalls, &table->shake, &table->detail,
+                            &table->dns_flows, &table->dns_streams};
+    size_t n_flows = table->flow_memory.max / sizeof(struct weir_flow);
+    memory_release(table->buckets, (table->bucket_mask + 1) * sizeof(struct bucket));
+    memory_release(table->echoes, (table->echo_mask + 1) * sizeof(struct bucket));
+    memory_release(table->fired, timer_fired_bytes(n_flows + 1));
+    slab_deinit(&table->flows);
+    for (size_t i = 0; i < sizeof slabs / sizeof *slabs; i++)
+        slab_deinit(slabs[i]);
+    dns_free(table);
+    free(table);
+}
+
+void weir_flow_table_stats(const struct weir_flow_table *table, struct weir_flow_stats *ret_stats)
+{
+    *ret_stats = table->stats;
+    ret_stats->memory_bytes = sizeof *table + table->flow_memory.used + table->memory.used +
+                              (table->bucket_mask + table->echo_mask + 2) * sizeof(struct bucket);
+}
