@@ -300,6 +300,8 @@ static void test_gtp_guess_refused(void **state)
     *frame_at(&frame, 29) = 0xff;
     *frame_at(&frame, 31) += 1; /* length beyond the datagram */
     assert_outer(&frame, GTP_U, 70);
+    *frame_at(&frame, 31) -= 2; /* and too short for the packet in it */
+    assert_outer(&frame, GTP_U, 70);
 
     frame_common(&frame, 4); /* an extension header of no length must not turn round */
     FRAME_PUT(&frame, 0, 0, 9, 0xc0);
