@@ -4,16 +4,21 @@
  * into an array of frames under its lock (whichever worker comes first does it), and the batch is
  * shared, counted, and recycled when the last worker is done with it. So decompressing, merging several
  * files, the BPF filter and the repair of time stamps happen once, and all workers see the same packets
- * in the same order, which makes their results independent of their number.
+ * in the same order, which makes their results independent of their number. Where one batch ends and the
+ * next begins may depend on the reads (a pipe gives less at once); the frames and their order do not.
  *
  *      file(s) --read, inflate--> chunk --walk records--> weir_batch {frames[]} --> worker 0
  *                                                                              \--> worker 1
  * The engine's clock: now = max(now, ts + offset). A stamp more than 60 s behind `now` is a clock that was
  * set back: the offset grows so that time goes on from `now`, and the step is counted. Smaller disorder
- * only holds `now` still.
+ * only holds `now` still. Stamps are brought into the years 1970 to 9999.
+ *
+ * Several files are merged by stamp; each keeps its own order, and its own interface numbers, from 0.
+ * A frame of a pcapng block that has no stamp gets that of the frame before it.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,14 +36,17 @@ struct weir_source; /* opaque */
 struct weir_source_options {
     const char *filter;      /* BPF expression or NULL */
     unsigned n_workers;      /* >= 1 */
+    /* Which link types the caller can decode; NULL: any. A file that has no other kind is refused with a fault that
+     * names the type; frames of unknown types beside known ones are delivered. */
+    bool (*knows_linktype)(uint16_t linktype);
 };
 
 struct weir_source_stats {
     uint64_t packets;           /* handed on */
     uint64_t bytes;             /* their wire bytes */
     uint64_t filtered;          /* left out by the filter */
-    uint64_t dropped_kernel;    /* ps_drop; pcapng interface statistics for files */
-    uint64_t dropped_interface; /* ps_ifdrop */
+    uint64_t dropped_kernel;    /* ps_drop; pcapng interface statistics for files (dumpcap puts ps_drop there) */
+    uint64_t dropped_interface; /* ps_ifdrop; 0 for files */
     uint64_t time_backwards;    /* stamps behind the clock, held */
     uint64_t time_steps;        /* stamps over 60 s behind: the clock was set back */
     uint64_t snaplen_cut;       /* frames with caplen < wirelen */
@@ -61,6 +69,11 @@ int weir_source_open_files(struct weir_source **ret_source, const char *const *p
 enum { WEIR_SOURCE_END = 1 };
 int weir_source_next(struct weir_source *source, unsigned worker, const struct weir_batch **ret_batch,
                      struct weir_fault *fault);
+
+/* Fills no further batch: each worker still gets those that are filled, then WEIR_SOURCE_END. Any thread, any time,
+ * and from signal handlers; workers go on calling weir_source_next() until it ends. A read that blocks is ended by
+ * a signal to its thread (handler without SA_RESTART). */
+void weir_source_stop(struct weir_source *source);
 
 /* Counters up to now; any thread, any time. */
 void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats);

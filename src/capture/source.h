@@ -1,0 +1,35 @@
+/* Between a producer of batches (files.c; an interface) and the workers that read them. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include <weir/capture.h>
+
+#include "capture/reader.h"
+
+enum {
+    WEIR_BATCH_FRAMES = 4096,         /* 160 KiB of frames ... */
+    WEIR_BATCH_BYTES = 256 * 1024,    /* ... and their bytes: together well within a core's L2 cache */
+};
+
+/* A batch while it is filled: the producer owns it then, alone. */
+struct weir_batch_room {
+    struct weir_frame *frames; /* WEIR_BATCH_FRAMES of them */
+    size_t n_frames;
+    struct weir_buffer buffer; /* of WEIR_BATCH_BYTES at the least; may be grown while no frame points into it */
+};
+
+struct weir_producer {
+    /* Fills the room with at least one frame, blocking for it. Returns 0; or WEIR_SOURCE_END or < 0 with the frames
+     * before it (maybe none), and is then not called again. Never called by two threads at once. */
+    int (*fill)(void *state, struct weir_batch_room *room, struct weir_fault *fault);
+    /* Counters; called by the thread that fills, after each fill. */
+    void (*stats)(const void *state, struct weir_source_stats *ret_stats);
+    /* Bytes taken from disk up to this moment; any thread, during a fill too. NULL: as in the stats. */
+    uint64_t (*bytes_read)(const void *state);
+    void (*free)(void *state);
+};
+
+/* Takes over `state`, also when it fails. `stop` is the flag that `state` watches, or NULL. */
+int weir_source_new(struct weir_source **ret_source, const struct weir_producer *producer, void *state,
+                    atomic_bool *stop, unsigned n_workers, struct weir_fault *fault);
