@@ -54,7 +54,8 @@ void weir_classify_packet(struct weir_classifier *classifier, struct weir_flow *
 void weir_classify_dns(struct weir_classifier *classifier, const struct weir_dns_message *answer,
                        const struct weir_addr *client, int64_t now_us);
 
-/* At the flow's end (WEIR_EVENT_END): frees what was kept for it. A second call does nothing. */
+/* At the flow's end (WEIR_EVENT_END), once, before the flow is reported: nDPI may still say what it makes of the few
+ * packets there were. Frees what was kept for it. */
 void weir_classify_end(struct weir_classifier *classifier, struct weir_flow *flow);
 
 /* "TLS.NetFlix", "QUIC.YouTube", "DNS": nDPI's view of a named flow; empty when it had none. `text` holds

@@ -1,0 +1,48 @@
+/* What the files of the classifier share: its layout, and the state of a flow while it is being named. */
+#pragma once
+
+#include <weir/classify.h>
+
+#include "classify/dpi.h"
+#include "classify/drift.h"
+#include "classify/facts.h"
+#include "classify/hello.h"
+#include "classify/hosts.h"
+#include "classify/names.h"
+
+struct weir_classifier {
+    struct weir_service_set *set;
+    struct dpi *dpi;
+    struct hosts hosts;
+    struct names names;
+    struct weir_address_memory *addresses;
+    uint64_t secret;
+    size_t naming_max;
+    struct weir_naming_stats stats; /* the counters of the parts above are read from them */
+    struct drift drift;
+    struct facts facts;
+    struct weir_quic_initial initial;      /* scratch */
+    uint8_t scratch[HELLO_BYTES_MAX];
+};
+
+/* Where weir_flow_naming() points, from the first payload that did not settle the name to the verdict. */
+struct naming {
+    struct hello_stream stream;
+    struct dpi_flow *dpi;
+    uint8_t n_client;   /* payload packets of the client so far */
+    bool begun;         /* the stream begins like a hello: nDPI waits */
+    bool own_over;      /* weir's own parsers have nothing more to say */
+};
+
+/* ---- assign.c: what a name means ---- */
+
+bool host_is_name(const struct weir_host *host); /* not empty and not an address */
+/* Names the flow by what its payload said. `whole` is false where more of the hello may come. */
+void assign_host(struct weir_classifier *classifier, struct weir_flow *flow, const struct hello *hello, bool whole,
+                 int64_t now_us);
+void assign_verdict(struct weir_classifier *classifier, struct weir_flow *flow, const struct dpi_verdict *verdict,
+                    int64_t now_us);
+/* The provisional name, from the memories. */
+void assign_memory(struct weir_classifier *classifier, struct weir_flow *flow, int64_t now_us);
+/* Tells the coordinator what the flow's server serves, if the flow knows by itself. */
+void assign_fact(struct weir_classifier *classifier, struct weir_flow *flow);
