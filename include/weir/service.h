@@ -46,6 +46,7 @@ struct weir_service {
     const char *const *ndpi;               /* nDPI protocol names */
     size_t n_ndpi;
     const struct weir_cidr *prefixes;
+    const uint8_t *prefix_roles;           /* enum weir_role of each prefix: what its addresses serve */
     size_t n_prefixes;
     const uint32_t *asns;
     size_t n_asns;
@@ -54,23 +55,30 @@ struct weir_service {
 
 struct weir_service_set; /* opaque, reference counted */
 
-/* Reads every *.yaml of a directory. On the first fault (schema, duplicate suffix between services, bad
- * prefix) returns < 0 with file, line and field in `fault`. */
+/* Reads every *.yaml of a directory (format: signatures/FORMAT.md). On the first fault (schema, duplicate suffix
+ * between services, bad prefix) returns < 0 with file, line and field in `fault`, and leaves `ret_set` alone.
+ * The caller owns the one reference of a new set. ref and unref may be called from any thread; unref takes NULL. */
 int weir_service_set_load(struct weir_service_set **ret_set, const char *directory, struct weir_fault *fault);
 struct weir_service_set *weir_service_set_ref(struct weir_service_set *set);
 void weir_service_set_unref(struct weir_service_set *set);
 
 size_t weir_service_set_count(const struct weir_service_set *set); /* ids are 0 .. count-1, NONE and OTHER included */
+/* NONE and OTHER have an id and a title ("none", "other") and nothing else. NULL: no such number. */
 const struct weir_service *weir_service_get(const struct weir_service_set *set, weir_service_id id);
 weir_service_id weir_service_find(const struct weir_service_set *set, const char *id); /* WEIR_SERVICE_NONE: no such */
 
 struct weir_match {
     weir_service_id service; /* WEIR_SERVICE_OTHER when nothing matches */
     uint8_t role;            /* enum weir_role */
+    bool never_count;        /* the host is listed as not to be counted: let no weaker way name it either */
 };
-/* The longest suffix wins; never-count hosts give OTHER. `host` is lower case. */
+/* The longest suffix wins, at label boundaries only; never-count hosts give OTHER. `host` is lower case; one
+ * trailing dot is ignored. Allocates nothing and takes no lock. */
 struct weir_match weir_service_match_host(const struct weir_service_set *set, const char *host, size_t length);
+/* By nDPI's protocol name, upper and lower case alike (the spelling differs between its versions). The role is
+ * WEIR_ROLE_OTHER: such a name says whose a flow is, not what it carries. */
 struct weir_match weir_service_match_ndpi(const struct weir_service_set *set, const char *ndpi_name);
+/* By the longest address prefix, with the prefix's role. */
 struct weir_match weir_service_match_addr(const struct weir_service_set *set, const struct weir_addr *addr);
 /* True where the host belongs to a CDN that carries media of many services (akamaihd.net, cloudfront.net, ...):
  * its most popular unmatched names are shown as signature drift (signatures/cdn.yaml). */
