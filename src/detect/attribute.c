@@ -1,0 +1,468 @@
+/* Whose fault is it? The ordered tests of METHODS 7, each over the trials since the onset and nothing before it.
+ *
+ *     capture -> uplink -> client -> dns -> cdn -> one path -> quic -> the service
+ *
+ * The order is that of how many innocents an error would accuse: a dead uplink makes every service look dead, so it is
+ * asked first. A test that lacks the trials to answer says nothing, and the next is asked; where a wrong answer is
+ * likely and a right one near (one client failing for a few seconds, a quiet house), the verdict is held.
+ *
+ * Multiple tests: at most one client and one prefix are tested a judgement, the ones that fail most.
+ */
+#include <string.h>
+
+#include "detect/state.h"
+
+#define RECENT_US INT64_C(60000000)
+
+static struct weir_tally minus(struct weir_tally a, struct weir_tally b)
+{
+    return (struct weir_tally){.fail = a.fail - b.fail, .total = a.total - b.total};
+}
+
+static bool mostly_fails(struct weir_tally tally)
+{
+    return tally.fail * 2 > tally.total;
+}
+
+bool weir_uplink_is_raised(const struct weir_detector *detector)
+{
+    return detector->uplink_case.open && weir_track_now(&detector->uplink, detector->generation)->hard_alarm;
+}
+
+/* ---- severity and confidence ---- */
+
+static bool is_starvation(const struct weir_incident *record)
+{
+    return record->kinds[WEIR_OUTCOME_STARVED] * 2 > record->trials.fail;
+}
+
+static enum weir_state severity(const struct weir_incident *record, struct weir_tally recent, bool slow)
+{
+    if (is_starvation(record))
+        return WEIR_STATE_DEGRADED;
+    if (slow || recent.total == 0)
+        return WEIR_STATE_PARTIAL;
+    if (recent.fail == recent.total || (recent.total >= 16 && weir_wilson(recent.fail, recent.total).low > 0.8))
+        return WEIR_STATE_DOWN;
+    return WEIR_STATE_PARTIAL;
+}
+
+static enum weir_confidence confidence(const struct weir_incident *record)
+{
+    if (record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK || (record->n_clients_seen <= 1 && record->cause != WEIR_CAUSE_CLIENT))
+        return WEIR_CONFIDENCE_LOW;
+    if (record->state == WEIR_STATE_DOWN && record->trials.total < 16)
+        return WEIR_CONFIDENCE_LOW;
+    if (record->controls.total < 3 && record->cause != WEIR_CAUSE_UPLINK)
+        return WEIR_CONFIDENCE_LOW;
+    bool many = record->trials.total >= 16 && (record->n_clients >= 2 || record->cause == WEIR_CAUSE_CLIENT);
+    return many && (record->controls.total >= 10 || record->cause == WEIR_CAUSE_UPLINK) ? WEIR_CONFIDENCE_HIGH : WEIR_CONFIDENCE_MEDIUM;
+}
+
+static void begin(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *verdict)
+{
+    *verdict = (struct weir_verdict){.record = {
+        .service = scope->service, .ts_us = detector->now_us, .onset_us = scope->began_us,
+        .layer = scope->layer < WEIR_LAYER_N ? scope->layer : scope->layer == WEIR_STREAM_ENDS ? WEIR_LAYER_SERVE : WEIR_LAYER_QUIC,
+    }};
+}
+
+static struct weir_pick own_pick(const struct weir_scope *scope)
+{
+    return (struct weir_pick){.service = scope->service, .layer = scope->layer, .need = WEIR_ITEM_SCORED,
+                              .since_us = scope->since_us, .slow = scope->slow};
+}
+
+/* ---- test 1: the uplink ---- */
+
+static unsigned clients_with_controls(const struct weir_detector *detector, bool failing)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < detector->by_client.n; i++) {
+        struct weir_tally other = detector->by_client.order[i]->other;
+        n += failing ? other.fail > 0 : other.total > 0;
+    }
+    return n;
+}
+
+/* The controls fail now, too, and not only earlier since the onset. */
+static bool controls_fail_now(const struct weir_detector *detector, weir_service_id service)
+{
+    struct weir_pick all = {.any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = detector->now_us - RECENT_US};
+    struct weir_pick own = all;
+    own.any_service = false;
+    own.service = service;
+    return mostly_fails(minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own)));
+}
+
+static bool uplink_explains(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_tally own,
+                            struct weir_tally controls, bool *ret_hold)
+{
+    *ret_hold = false;
+    if (weir_uplink_is_raised(detector))
+        return true;
+    if (scope->layer == WEIR_LAYER_SERVE && detector->congested_us >= scope->since_us &&
+        detector->now_us - detector->congested_us <= 2 * WEIR_SLOT_US)
+        return true;
+    if (controls.total < 3 && clients_with_controls(detector, false) < 2)
+        return false;
+    if (scope->slow)
+        return weir_wilson(controls.fail, controls.total).low > detector->config.p0 &&
+               (double)controls.fail * own.total * 2 >= (double)own.fail * controls.total;
+    if (!mostly_fails(controls))
+        return false;
+    /* One client's failing network, or an outage that is over: neither is the uplink. */
+    *ret_hold = !controls_fail_now(detector, scope->service) || (clients_with_controls(detector, true) < 2 && detector->n_active > 1);
+    return true;
+}
+
+/* The incident is the uplink's: published are the trials of everything. */
+static void be_uplink(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *verdict)
+{
+    struct weir_incident *record = &verdict->record;
+    struct weir_pick pick = {.any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    record->cause = WEIR_CAUSE_UPLINK;
+    record->service = WEIR_SERVICE_NONE;
+    weir_tally_own(detector, &pick, record);
+    struct weir_tally recent = weir_tally_severity(detector, &pick, record);
+    weir_tallies_begin(&detector->by_prefix);
+    weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, record);
+    record->controls.fail = record->controls.total = 0; /* there is nothing beside the uplink: what is listed is what it hit */
+    bool congestion = record->trials.fail * 2 <= record->trials.total && detector->congested_us >= scope->since_us;
+    record->state = congestion ? WEIR_STATE_DEGRADED : severity(record, recent, scope->slow);
+    record->confidence = confidence(record);
+}
+
+/* ---- test 2: one client ---- */
+
+/* A client that fails at one prefix only, and is well served elsewhere, isn't what is broken. */
+static bool fails_at_one_prefix(const struct weir_detector *detector, const struct weir_pick *own, const struct weir_addr *client)
+{
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
+    struct weir_pick pick = *own;
+    pick.client = client;
+    struct weir_tally all = weir_tally_sum(detector, &pick);
+    pick.prefix = &top->addr;
+    struct weir_tally elsewhere = minus(all, weir_tally_sum(detector, &pick));
+    return elsewhere.fail == 0 && elsewhere.total >= 2;
+}
+
+static struct weir_tally other_clients_controls(const struct weir_detector *detector, const struct weir_tally_entry *top)
+{
+    struct weir_tally sum = {0};
+    for (size_t i = 0; i < detector->by_client.n; i++)
+        if (detector->by_client.order[i] != top) {
+            sum.fail += detector->by_client.order[i]->other.fail;
+            sum.total += detector->by_client.order[i]->other.total;
+        }
+    return sum;
+}
+
+static const struct weir_addr *client_explains(const struct weir_detector *detector, const struct weir_pick *own)
+{
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
+    if (!top || fails_at_one_prefix(detector, own, &top->addr))
+        return NULL;
+    if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
+        return &top->addr;
+    struct weir_tally others = other_clients_controls(detector, top);
+    if (top->other.total >= 2 && mostly_fails(top->other) && others.total >= 2 && !mostly_fails(others) && weir_rest_is_fine(rest))
+        return &top->addr;
+    return NULL;
+}
+
+/* The incident is the client's: the controls are the other clients of the same service. */
+static void be_client(struct weir_detector *detector, const struct weir_scope *scope, const struct weir_pick *own,
+                      const struct weir_addr *client, struct weir_verdict *verdict)
+{
+    struct weir_incident *record = &verdict->record;
+    struct weir_pick pick = *own;
+    struct weir_tally all = weir_tally_sum(detector, &pick);
+    verdict->subject = *client;
+    pick.client = &verdict->subject;
+    record->cause = WEIR_CAUSE_CLIENT;
+    record->service = WEIR_SERVICE_NONE;
+    record->n_clients = 1;
+    record->clients[0] = verdict->subject;
+    struct weir_tally recent = weir_tally_severity(detector, &pick, record);
+    struct weir_tally rest = minus(all, weir_tally_sum(detector, &pick));
+    memset(&record->controls, 0, sizeof record->controls);
+    record->controls.fail = rest.fail;
+    record->controls.total = rest.total;
+    record->controls.n = own->any_service ? 0 : 1;
+    record->controls.by_service[0].service = own->service;
+    record->controls.by_service[0].fail = rest.fail;
+    record->controls.by_service[0].total = rest.total;
+    record->state = severity(record, recent, scope->slow);
+    record->confidence = confidence(record);
+    verdict->hold = detector->now_us - scope->since_us < detector->config.client_us;
+}
+
+/* ---- test 3: names ---- */
+
+static bool lookups_alone_fail(const struct weir_detector *detector, const struct weir_scope *scope)
+{
+    struct weir_pick connect = {.service = scope->service, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_SCORED, .since_us = scope->since_us};
+    struct weir_tally tally = weir_tally_sum(detector, &connect);
+    return tally.fail < 3 || !mostly_fails(tally);
+}
+
+/* The resolver through which most of the service's lookups fail: do other names fail there as well? */
+static bool resolver_explains(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_addr *ret_resolver)
+{
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
+    if (!top)
+        return false;
+    struct weir_pick all = {.any_service = true, .layer = WEIR_LAYER_DNS, .need = WEIR_ITEM_SCORED, .prefix = &top->addr, .since_us = scope->since_us};
+    struct weir_pick own = all;
+    own.any_service = false;
+    own.service = scope->service;
+    struct weir_tally others = minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
+    *ret_resolver = top->addr;
+    return others.fail >= 2 && mostly_fails(others);
+}
+
+/* ---- tests 4 and 5: a shared CDN, one path ---- */
+
+static bool neighbours_fail(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
+{
+    struct weir_pick all = {.any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .prefix = prefix, .since_us = scope->since_us};
+    struct weir_pick own = all;
+    own.any_service = false;
+    own.service = scope->service;
+    struct weir_tally others = minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
+    return others.fail >= 2 && mostly_fails(others);
+}
+
+/* Another prefix of the service was useful a moment ago. */
+static bool knows_other_prefix(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
+{
+    size_t cursor = 0;
+    for (const struct weir_prefix *other; (other = weir_keyed_next(&detector->prefixes, &cursor));) {
+        const struct weir_track_state *state = weir_track_now(&other->track, detector->generation);
+        if (other->head.service == scope->service && other->head.layer == scope->layer && weir_addr_compare(&other->head.addr, prefix) != 0 &&
+            state->ok_run > 0 && detector->now_us - state->last_us <= detector->config.control_us)
+            return true;
+    }
+    return false;
+}
+
+static bool path_explains(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_tally_entry *top,
+                          struct weir_tally rest)
+{
+    if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
+        return true;
+    return rest.fail == 0 && top->own.fail >= 3 && (rest.total > 0 || knows_other_prefix(detector, scope, &top->addr));
+}
+
+/* ---- all of them ---- */
+
+static void be_path(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
+                    struct weir_verdict *verdict, bool shared, struct weir_tally rest)
+{
+    struct weir_incident *record = &verdict->record;
+    pick->prefix = &verdict->subject;
+    record->cause = shared ? WEIR_CAUSE_CDN : WEIR_CAUSE_CDN_PATH;
+    record->n_prefixes = 1;
+    record->prefixes[0] = verdict->subject;
+    record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
+    /* A service that works from its other prefixes is not down. */
+    if (record->state == WEIR_STATE_DOWN && rest.total - rest.fail >= 3)
+        record->state = WEIR_STATE_PARTIAL;
+}
+
+static void place_blame(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
+                        struct weir_tally controls, struct weir_verdict *verdict)
+{
+    struct weir_incident *record = &verdict->record;
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
+    bool names = scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope);
+    if (!names && top && scope->layer != WEIR_LAYER_DNS && scope->layer != WEIR_STREAM_FALLBACK) {
+        bool shared = neighbours_fail(detector, scope, &top->addr);
+        if (shared || path_explains(detector, scope, top, rest)) {
+            verdict->subject = top->addr;
+            be_path(detector, scope, pick, verdict, shared, rest);
+            return;
+        }
+    }
+    record->cause = names ? WEIR_CAUSE_DNS_SERVICE : scope->layer == WEIR_STREAM_FALLBACK ? WEIR_CAUSE_QUIC_BLOCKED :
+                    controls.total == 0 ? WEIR_CAUSE_SERVICE_OR_UPLINK : WEIR_CAUSE_SERVICE;
+    record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
+    if (scope->layer == WEIR_STREAM_FALLBACK)
+        record->state = WEIR_STATE_DEGRADED;
+    else if (scope->layer == WEIR_STREAM_ENDS && record->state == WEIR_STATE_DOWN && record->trials.total < 16)
+        record->state = WEIR_STATE_PARTIAL; /* data did flow before the resets */
+}
+
+/* Starved or slow while the loss and the delay are on the client's side: its WiFi. */
+static bool network_of_clients(const struct weir_detector *detector, weir_service_id service)
+{
+    const struct weir_continuous_state *continuous = &detector->services[service].continuous;
+    const struct weir_baseline *near = continuous->signals[WEIR_CONTINUOUS_RTT_CLIENT], *far = continuous->signals[WEIR_CONTINUOUS_RTT_SERVER];
+    bool fresh = detector->now_us - continuous->loss_us <= 3 * WEIR_SLOT_US;
+    if (fresh && continuous->loss_beyond >= 0.1 && continuous->loss_before >= 0 && continuous->loss_before < 0.01)
+        return true;
+    return near && detector->now_us - near->last_us <= 3 * WEIR_SLOT_US && near->s >= detector->config.z_raise &&
+           (!far || far->ratio < 1.5);
+}
+
+void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+{
+    struct weir_verdict *verdict = ret_verdict;
+    begin(detector, scope, verdict);
+    struct weir_pick pick = own_pick(scope);
+    struct weir_tally own = weir_tally_own(detector, &pick, &verdict->record);
+    struct weir_tally controls = weir_tally_controls(detector, scope->service, scope->since_us, scope->slow, &verdict->record);
+    if (scope->slow && verdict->record.n_clients < 2 && verdict->record.n_prefixes < 2) {
+        verdict->hold = true;
+        return;
+    }
+    if (uplink_explains(detector, scope, own, controls, &verdict->hold)) {
+        be_uplink(detector, scope, verdict);
+        return;
+    }
+    const struct weir_addr *client = client_explains(detector, &pick);
+    if (client) {
+        be_client(detector, scope, &pick, client, verdict);
+        return;
+    }
+    if (scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope) && resolver_explains(detector, scope, &verdict->subject)) {
+        struct weir_scope resolver = *scope;
+        struct weir_addr subject = verdict->subject;
+        resolver.prefix = &subject;
+        weir_attribute_resolver(detector, &resolver, verdict);
+        return;
+    }
+    place_blame(detector, scope, &pick, controls, verdict);
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
+    if (verdict->record.state == WEIR_STATE_DEGRADED && is_starvation(&verdict->record) && top && rest.fail == 0 &&
+        network_of_clients(detector, scope->service)) {
+        pick.prefix = NULL;
+        be_client(detector, scope, &pick, &top->addr, verdict);
+        return;
+    }
+    verdict->record.confidence = confidence(&verdict->record);
+}
+
+/* The busiest failing service may be what fails, not the uplink: what is left without it must fail as well. */
+static bool fails_without_top_service(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_tally all)
+{
+    struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, rest;
+    struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    bool overrun;
+    for (uint64_t at = weir_history_since(&detector->history, scope->since_us, &overrun); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        if (!weir_pick_matches(&pick, item))
+            continue;
+        struct weir_tally one = weir_item_tally(item, scope->slow);
+        by_service[item->service].fail += one.fail;
+        by_service[item->service].total += one.total;
+    }
+    unsigned top = WEIR_SERVICE_FIRST;
+    for (unsigned i = WEIR_SERVICE_FIRST; i < WEIR_SERVICES_MAX; i++)
+        if (by_service[i].fail > by_service[top].fail)
+            top = i;
+    rest = minus(all, by_service[top]);
+    struct weir_tally rest_of_prefixes;
+    weir_tally_top(&detector->by_prefix, &rest_of_prefixes);
+    if (rest.fail < 2 || rest_of_prefixes.fail < 2)
+        return false;
+    if (scope->slow)
+        return weir_wilson(rest.fail, rest.total).low > detector->config.p0 &&
+               weir_wilson(rest_of_prefixes.fail, rest_of_prefixes.total).low > detector->config.p0;
+    return mostly_fails(rest) && mostly_fails(rest_of_prefixes);
+}
+
+void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+{
+    begin(detector, scope, ret_verdict);
+    struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    struct weir_tally all = weir_tally_own(detector, &pick, &ret_verdict->record);
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
+    if (!top || !fails_without_top_service(detector, scope, all)) {
+        ret_verdict->hold = true;
+        return;
+    }
+    if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p) {
+        be_client(detector, scope, &pick, &top->addr, ret_verdict);
+        return;
+    }
+    /* One client alone, in a house that has others: they have not been asked yet. */
+    const struct weir_track_state *state = weir_track_now(&detector->uplink, detector->generation);
+    ret_verdict->hold = ret_verdict->record.n_clients < 2 &&
+                        (detector->n_active > 1 || (detector->n_known > 1 && state->hard.s < 2 * detector->rule.h));
+    if (!ret_verdict->hold)
+        be_uplink(detector, scope, ret_verdict);
+}
+
+void weir_attribute_resolver(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+{
+    begin(detector, scope, ret_verdict);
+    struct weir_incident *record = &ret_verdict->record;
+    struct weir_addr resolver = *scope->prefix;
+    struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_DNS, .need = WEIR_ITEM_SCORED, .prefix = &resolver, .since_us = scope->since_us};
+    struct weir_tally all = weir_tally_own(detector, &pick, record);
+    struct weir_tally controls = weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->since_us, false, record);
+    if (uplink_explains(detector, scope, all, controls, &ret_verdict->hold)) {
+        be_uplink(detector, scope, ret_verdict);
+        return;
+    }
+    const struct weir_tally_entry *top;
+    struct weir_tally rest;
+    top = weir_tally_top(&detector->by_client, &rest);
+    if (top && rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p) {
+        be_client(detector, scope, &pick, &top->addr, ret_verdict);
+        return;
+    }
+    /* One service's names failing are that service's incident: the others must fail as well. */
+    for (unsigned id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
+        struct weir_pick one = pick;
+        one.any_service = false;
+        one.service = (weir_service_id)id;
+        struct weir_tally others = minus(all, weir_tally_sum(detector, &one));
+        if (others.total == all.total)
+            continue;
+        if (others.fail < 2 || !mostly_fails(others)) {
+            ret_verdict->hold = true;
+            return;
+        }
+    }
+    record->cause = WEIR_CAUSE_DNS_RESOLVER;
+    record->service = WEIR_SERVICE_NONE;
+    record->layer = WEIR_LAYER_DNS;
+    record->n_prefixes = 1;
+    record->prefixes[0] = ret_verdict->subject = resolver;
+    record->state = severity(record, weir_tally_severity(detector, &pick, record), false);
+    record->confidence = confidence(record);
+}
+
+void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+{
+    begin(detector, scope, ret_verdict);
+    struct weir_incident *record = &ret_verdict->record;
+    struct weir_pick pick = own_pick(scope);
+    weir_tally_own(detector, &pick, record);
+    weir_tally_controls(detector, scope->service, scope->since_us, false, record);
+    weir_tally_severity(detector, &pick, record);
+    record->n_clients = record->n_prefixes = 0; /* nobody's trial failed */
+    record->state = WEIR_STATE_DEGRADED;
+    record->confidence = WEIR_CONFIDENCE_LOW;
+    record->cause = WEIR_CAUSE_SERVICE;
+    bool elsewhere = false;
+    for (size_t i = WEIR_SERVICE_FIRST; i < detector->n_services; i++)
+        for (int signal = 0; i != scope->service && signal < WEIR_CONTINUOUS_N; signal++) {
+            const struct weir_baseline *other = detector->services[i].continuous.signals[signal];
+            elsewhere |= other && other->s >= detector->config.z_raise && detector->now_us - other->last_us <= 3 * WEIR_SLOT_US;
+        }
+    if (weir_uplink_is_raised(detector) || elsewhere) {
+        record->cause = WEIR_CAUSE_UPLINK;
+        record->service = WEIR_SERVICE_NONE;
+    }
+    ret_verdict->hold = network_of_clients(detector, scope->service);
+}

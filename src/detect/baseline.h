@@ -1,0 +1,34 @@
+/* What is normal for a continuous signal, and how far from it: see baseline.c. */
+#pragma once
+
+#include <weir/detect.h>
+
+enum { WEIR_HOURS = 168, WEIR_HOUR_KEEP = 16, WEIR_RECENT = 60, WEIR_GLOBAL = 256 };
+
+struct weir_baseline_hour {
+    uint16_t n;                        /* samples ever, up to 65535 */
+    float values[WEIR_HOUR_KEEP];      /* the latest, logarithms */
+};
+struct weir_baseline {
+    double s;                          /* CUSUM of deviations */
+    int64_t onset_us, frozen_since_us; /* of s; 0: learning */
+    double ratio;                      /* last window's value / baseline */
+    int64_t first_us, last_us;
+    uint64_t n;
+    float recent[WEIR_RECENT];         /* the last 10 minutes' windows */
+    int64_t recent_us[WEIR_RECENT];
+    float global[WEIR_GLOBAL];         /* the latest of all hours */
+    float residual[WEIR_GLOBAL];       /* their deviations from the baseline of their time */
+    double median_all, scale;          /* of the two above, worked out every 5 minutes */
+    int64_t worked_out_us;
+    struct weir_baseline_hour hours[WEIR_HOURS];
+};
+struct weir_continuous_state {
+    struct weir_baseline *signals[WEIR_CONTINUOUS_N]; /* made when the first sample comes */
+    double loss_beyond, loss_before;   /* of the last window; < 0: not known */
+    int64_t loss_us;
+};
+
+/* Takes a window's median. Returns S afterwards. `clients` that gave it. */
+double weir_baseline_take(struct weir_baseline *baseline, const struct weir_detect_config *config, enum weir_continuous signal,
+                          double value, uint32_t clients, int64_t start_us);

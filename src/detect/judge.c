@@ -1,0 +1,352 @@
+/* Each tick: which tracks stand above h, what does the evidence say, and what is over?
+ *
+ * The site's own causes are asked first (capture, uplink, resolvers), so that a service is accused last. A service has one
+ * incident: its worst stream of evidence gives scope and severity, in the order hard failure, slow burn, degradation.
+ */
+#include <string.h>
+
+#include "detect/state.h"
+
+#define MERGE_US INT64_C(120000000)   /* an incident that began this long before the uplink's may be a part of it */
+#define FRESH_US INT64_C(60000000)    /* a raise needs a failure this fresh */
+#define STALE_US INT64_C(300000000)   /* evidence of a layer without trials for so long gives way to other layers' */
+enum { CAPTURE_RUN = 6, ENDS_CLEAN = 30, OTHER_LAYERS_OK = 10 };
+
+static const struct weir_track_state *now_of(const struct weir_detector *detector, const struct weir_track *track)
+{
+    return weir_track_now(track, detector->generation);
+}
+
+/* ---- what is raised ---- */
+
+struct candidate {
+    double rank;          /* 0: none */
+    struct weir_scope scope;
+    int64_t fail_us;      /* last failure */
+    bool continuous;
+};
+
+static void offer(struct candidate *best, double rank, struct weir_scope scope, int64_t fail_us)
+{
+    if (rank > best->rank)
+        *best = (struct candidate){.rank = rank, .scope = scope, .fail_us = fail_us};
+}
+
+static void offer_hard(const struct weir_detector *detector, const struct weir_track *track, bool open, double base, struct weir_scope scope,
+                       struct candidate *best)
+{
+    const struct weir_track_state *state = now_of(detector, track);
+    bool raised = open ? state->hard_alarm : state->hard.s >= detector->rule.h && detector->now_us - state->last_fail_us <= FRESH_US;
+    scope.since_us = state->hard.onset_us;
+    scope.began_us = state->hard.began_us;
+    if (raised)
+        offer(best, base + state->hard.s / detector->rule.h, scope, state->last_fail_us);
+}
+
+static void offer_slow(const struct weir_detector *detector, const struct weir_track *track, bool open, double base, struct weir_scope scope,
+                       struct candidate *best)
+{
+    const struct weir_track_state *state = now_of(detector, track);
+    int64_t age_us = detector->now_us - state->slow.onset_us;
+    bool old = age_us >= (state->slow_mixed >= state->slow_pure ? detector->config.slow_mixed_us : detector->config.slow_pure_us);
+    bool raised = open ? state->slow_alarm :
+                  state->slow.s >= detector->rule.h_slow && old && detector->now_us - state->last_fail_us <= FRESH_US;
+    scope.slow = true;
+    scope.since_us = state->slow.onset_us;
+    scope.began_us = state->slow.began_us;
+    if (raised)
+        offer(best, base + state->slow.s / detector->rule.h_slow, scope, state->last_fail_us);
+}
+
+static void offer_ends(const struct weir_detector *detector, const struct weir_service_state *service, bool open, struct weir_scope scope,
+                       struct candidate *best)
+{
+    const struct weir_ends *ends = &service->ends;
+    bool raised = open ? ends->alarm : ends->cusum.s >= detector->config.ends_h && ends->resets >= detector->config.ends_min &&
+                                       detector->now_us - ends->last_reset_us <= FRESH_US;
+    scope.layer = WEIR_STREAM_ENDS;
+    scope.since_us = ends->cusum.onset_us;
+    scope.began_us = ends->cusum.began_us;
+    if (raised)
+        offer(best, 100 + ends->cusum.s / detector->config.ends_h, scope, ends->last_reset_us);
+}
+
+static void offer_continuous(const struct weir_detector *detector, const struct weir_service_state *service, struct weir_scope scope,
+                             struct candidate *best)
+{
+    for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
+        const struct weir_baseline *baseline = service->continuous.signals[i];
+        if (i == WEIR_CONTINUOUS_RTT_CLIENT || !baseline || baseline->s < detector->config.z_raise ||
+            detector->now_us - baseline->last_us > 3 * WEIR_SLOT_US)
+            continue;
+        scope.since_us = scope.began_us = baseline->onset_us;
+        scope.layer = i == WEIR_CONTINUOUS_DNS ? WEIR_LAYER_DNS : i == WEIR_CONTINUOUS_RTT_SERVER ? WEIR_LAYER_CONNECT : WEIR_LAYER_SERVE;
+        if (best->rank <= 0) {
+            offer(best, 1 + baseline->s / detector->config.z_raise, scope, baseline->last_us);
+            best->continuous = true;
+        }
+    }
+}
+
+/* Hard failures rank above 100, slow burns above 50, QUIC alone above 20, continuous signals above 0. */
+static struct candidate worst_of(const struct weir_detector *detector, weir_service_id id)
+{
+    const struct weir_service_state *service = &detector->services[id];
+    struct candidate best = {0};
+    bool open = service->incident.open;
+    for (int layer = WEIR_LAYER_N - 1; layer >= 0; layer--) {
+        struct weir_scope scope = {.service = id, .layer = (uint8_t)layer};
+        offer_hard(detector, &service->layer[layer], open, 100, scope, &best);
+        offer_slow(detector, &service->layer[layer], open, 50, scope, &best);
+    }
+    const struct weir_prefix *hot = service->hot;
+    if (hot && hot->head.service == id) {
+        struct weir_scope scope = {.service = id, .layer = hot->head.layer, .prefix = &hot->head.addr};
+        offer_hard(detector, &hot->track, open, 99.9, scope, &best);
+    }
+    struct weir_scope scope = {.service = id};
+    offer_ends(detector, service, open, scope, &best);
+    scope.layer = WEIR_STREAM_FALLBACK;
+    offer_hard(detector, &service->quic_blocked, open, 20, scope, &best);
+    offer_continuous(detector, service, scope, &best);
+    return best;
+}
+
+/* ---- what is over ---- */
+
+static bool track_is_over(const struct weir_detector *detector, const struct weir_track *track)
+{
+    const struct weir_track_state *state = now_of(detector, track);
+    return state->hard.s < detector->rule.h / 4 && !state->hard_alarm && !state->slow_alarm;
+}
+
+static bool continuous_is_over(const struct weir_detector *detector, const struct weir_service_state *service)
+{
+    for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
+        const struct weir_baseline *baseline = service->continuous.signals[i];
+        if (baseline && i != WEIR_CONTINUOUS_RTT_CLIENT && baseline->s >= detector->config.z_raise / 4 &&
+            detector->now_us - baseline->last_us < detector->config.silent_us)
+            return false;
+    }
+    return true;
+}
+
+/* A layer that nobody tries any more gives way to the others: served requests say that connecting works. */
+static void forget_stale(const struct weir_detector *detector, struct weir_service_state *service)
+{
+    if (service->ok_run < OTHER_LAYERS_OK)
+        return;
+    for (int layer = 0; layer < WEIR_LAYER_N; layer++)
+        if (detector->now_us - service->layer[layer].committed.last_us > STALE_US)
+            weir_track_reset(&service->layer[layer]);
+    if (detector->now_us - service->quic_blocked.committed.last_us > STALE_US)
+        weir_track_reset(&service->quic_blocked);
+    if (service->hot && detector->now_us - service->hot->track.committed.last_us > STALE_US)
+        weir_track_reset(&service->hot->track);
+}
+
+static void forget_ends(const struct weir_detector *detector, struct weir_ends *ends)
+{
+    bool clean = ends->clean_run >= ENDS_CLEAN ||
+                 (ends->clean_run >= (uint32_t)detector->config.clear_ok && detector->now_us - ends->last_reset_us > STALE_US);
+    if (clean)
+        *ends = (struct weir_ends){.clean_run = ends->clean_run, .last_reset_us = ends->last_reset_us};
+}
+
+static bool service_is_over(const struct weir_detector *detector, const struct weir_service_state *service)
+{
+    const struct weir_case *incident = &service->incident;
+    if (detector->now_us - incident->reraised_us < detector->config.clear_us)
+        return false;
+    for (int layer = 0; layer < WEIR_LAYER_N; layer++)
+        if (!track_is_over(detector, &service->layer[layer]))
+            return false;
+    if (!track_is_over(detector, &service->quic_blocked) || service->ends.alarm || !continuous_is_over(detector, service))
+        return false;
+    const struct weir_track_state *state = now_of(detector, &service->layer[incident->record.layer]);
+    if (incident->record.cause == WEIR_CAUSE_QUIC_BLOCKED)
+        state = now_of(detector, &service->quic_blocked);
+    bool stale = detector->now_us - state->last_us > STALE_US;
+    return stale ? service->ok_run >= OTHER_LAYERS_OK : state->ok_run >= (uint32_t)detector->config.clear_ok;
+}
+
+/* ---- services ---- */
+
+static void judge_service(struct weir_detector *detector, weir_service_id id)
+{
+    struct weir_service_state *service = &detector->services[id];
+    if (service->hot && (service->hot->head.service != id || now_of(detector, &service->hot->track)->hard.s < detector->rule.h / 4))
+        service->hot = NULL;
+    struct weir_case *incident = &service->incident;
+    if (incident->open)
+        forget_stale(detector, service);
+    forget_ends(detector, &service->ends);
+    struct candidate worst = worst_of(detector, id);
+    if (worst.rank <= 0) {
+        if (incident->open && !service->hot && service_is_over(detector, service))
+            weir_case_clear(detector, incident, NULL);
+        return;
+    }
+    /* Open: once a window, and only while it still fails: the good trials afterwards change no blame. */
+    if (incident->open && (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
+        return;
+    struct weir_verdict verdict;
+    if (worst.continuous)
+        weir_attribute_continuous(detector, &worst.scope, &verdict);
+    else
+        weir_attribute_service(detector, &worst.scope, &verdict);
+    if (worst.scope.layer == WEIR_STREAM_ENDS && verdict.record.n_clients_seen >= 2 && verdict.record.n_clients < 2)
+        verdict.hold = true;
+    weir_case_route(detector, incident, &verdict, worst.fail_us);
+}
+
+/* ---- the site ---- */
+
+static bool is_part_of_uplink(const struct weir_detector *detector, const struct weir_case *incident, int64_t onset_us)
+{
+    return incident->open && incident->record.onset_us >= onset_us - MERGE_US &&
+           detector->now_us - incident->evidence_us <= FRESH_US && incident->record.state != WEIR_STATE_DEGRADED;
+}
+
+static struct weir_case *next_part(struct weir_detector *detector, int64_t onset_us)
+{
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
+        if (is_part_of_uplink(detector, &detector->services[id].incident, onset_us))
+            return &detector->services[id].incident;
+    for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++)
+        if (is_part_of_uplink(detector, &detector->resolver_cases[i], onset_us))
+            return &detector->resolver_cases[i];
+    return NULL;
+}
+
+/* Incidents that were raised before the uplink's verdict are its parts: the first goes on as the uplink's. */
+static void merge_into_uplink(struct weir_detector *detector, const struct weir_verdict *verdict, int64_t evidence_us)
+{
+    int64_t onset_us = verdict->record.onset_us;
+    struct weir_case *part = next_part(detector, onset_us);
+    weir_case_route(detector, part ? part : &detector->uplink_case, verdict, evidence_us);
+    while ((part = next_part(detector, onset_us)))
+        weir_case_clear(detector, part, &detector->uplink_case);
+}
+
+static void judge_uplink(struct weir_detector *detector)
+{
+    struct weir_case *incident = &detector->uplink_case;
+    const struct weir_track_state *state = now_of(detector, &detector->uplink);
+    struct candidate worst = {0};
+    struct weir_scope scope = {.layer = WEIR_LAYER_CONNECT};
+    offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
+    offer_slow(detector, &detector->uplink, incident->open, 50, scope, &worst);
+    if (worst.rank > 0) {
+        if (incident->open && (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
+            return;
+        struct weir_verdict verdict;
+        weir_attribute_uplink(detector, &worst.scope, &verdict);
+        if (!verdict.hold && verdict.record.cause == WEIR_CAUSE_UPLINK)
+            merge_into_uplink(detector, &verdict, worst.fail_us);
+        else if (!incident->open)
+            weir_case_route(detector, incident, &verdict, worst.fail_us);
+        return;
+    }
+    if (incident->open && track_is_over(detector, &detector->uplink) && state->ok_run >= (uint32_t)detector->config.clear_ok &&
+        detector->now_us - incident->reraised_us >= detector->config.clear_us &&
+        detector->now_us - incident->evidence_us >= detector->config.clear_us)
+        weir_case_clear(detector, incident, NULL);
+}
+
+static void merge_into_resolver(struct weir_detector *detector, const struct weir_verdict *verdict, int64_t evidence_us)
+{
+    struct weir_case *home = weir_case_of(detector, detector->resolver_cases, WEIR_RESOLVER_CASES, &verdict->subject), *first = home;
+    if (!home) {
+        detector->stats.incidents_refused++;
+        return;
+    }
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
+        struct weir_case *part = &detector->services[id].incident;
+        if (!part->open || part->record.cause != WEIR_CAUSE_DNS_SERVICE || part->record.onset_us < verdict->record.onset_us - MERGE_US)
+            continue;
+        weir_case_route(detector, part, verdict, evidence_us);
+        first = NULL;
+    }
+    if (first)
+        weir_case_route(detector, home, verdict, evidence_us);
+}
+
+static void judge_resolver(struct weir_detector *detector, const struct weir_resolver *resolver)
+{
+    struct weir_case *incident = NULL;
+    for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++)
+        if (detector->resolver_cases[i].open && weir_addr_compare(&detector->resolver_cases[i].subject, &resolver->head.addr) == 0)
+            incident = &detector->resolver_cases[i];
+    struct candidate worst = {0};
+    struct weir_scope scope = {.layer = WEIR_LAYER_DNS, .prefix = &resolver->head.addr};
+    offer_hard(detector, &resolver->track, incident != NULL, 100, scope, &worst);
+    if (worst.rank > 0) {
+        if (incident && (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
+            return;
+        struct weir_verdict verdict;
+        weir_attribute_resolver(detector, &worst.scope, &verdict);
+        if (!verdict.hold && verdict.record.cause == WEIR_CAUSE_DNS_RESOLVER)
+            merge_into_resolver(detector, &verdict, worst.fail_us);
+        else if (incident)
+            weir_case_route(detector, incident, &verdict, worst.fail_us);
+        else if (!verdict.hold) {
+            struct weir_case nobody = {0};
+            weir_case_route(detector, &nobody, &verdict, worst.fail_us);
+        }
+        return;
+    }
+    if (incident && track_is_over(detector, &resolver->track) && detector->now_us - incident->reraised_us >= detector->config.clear_us &&
+        now_of(detector, &resolver->track)->ok_run >= (uint32_t)detector->config.clear_ok)
+        weir_case_clear(detector, incident, NULL);
+}
+
+/* Resolvers and clients can go away: nobody will ever try them again. */
+static void clear_the_gone(struct weir_detector *detector)
+{
+    for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++) {
+        struct weir_case *incident = &detector->resolver_cases[i];
+        const struct weir_resolver *resolver = incident->open ? weir_keyed_find(&detector->resolvers, &incident->subject, 0, 0) : NULL;
+        if (incident->open && (!resolver || detector->now_us - resolver->head.last_us > detector->config.silent_us))
+            weir_case_clear(detector, incident, NULL);
+    }
+    for (size_t i = 0; i < WEIR_CLIENT_CASES; i++) {
+        struct weir_case *incident = &detector->client_cases[i];
+        if (!incident->open)
+            continue;
+        const struct weir_client *client = weir_keyed_find(&detector->clients, &incident->subject, 0, 0);
+        bool gone = !client || detector->now_us - client->head.last_us > detector->config.silent_us;
+        bool well = client && client->ok_run >= (uint32_t)detector->config.clear_ok &&
+                    detector->now_us - incident->reraised_us >= detector->config.clear_us &&
+                    detector->now_us - incident->evidence_us >= detector->config.clear_us;
+        if (gone || well)
+            weir_case_clear(detector, incident, NULL);
+    }
+}
+
+static void judge_capture(struct weir_detector *detector)
+{
+    struct weir_case *incident = &detector->capture_case;
+    if (!incident->open && detector->frozen_run >= CAPTURE_RUN) {
+        int64_t onset_us = detector->open_start_us - detector->frozen_run * WEIR_SLOT_US;
+        struct weir_verdict verdict = {.record = {.onset_us = onset_us, .state = WEIR_STATE_DEGRADED, .cause = WEIR_CAUSE_CAPTURE,
+                                                  .confidence = WEIR_CONFIDENCE_HIGH, .trials = {.high = 1}}};
+        weir_case_apply(detector, incident, &verdict, detector->now_us);
+    } else if (incident->open && detector->sound_run >= CAPTURE_RUN)
+        weir_case_clear(detector, incident, NULL);
+}
+
+void weir_judge(struct weir_detector *detector)
+{
+    judge_capture(detector);
+    for (unsigned i = 0; i < WEIR_FROZEN; i++)
+        if (detector->frozen[i] == detector->open_start_us && detector->n_frozen > i)
+            return;
+    judge_uplink(detector);
+    size_t cursor = 0;
+    for (const struct weir_resolver *resolver; (resolver = weir_keyed_next(&detector->resolvers, &cursor));)
+        judge_resolver(detector, resolver);
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
+        judge_service(detector, (weir_service_id)id);
+    clear_the_gone(detector);
+}

@@ -1,0 +1,214 @@
+/* The incident in one or two sentences, for the person who has to decide whether to do something.
+ *
+ *     <who> <state> since <when> [for <whom>]: <evidence>, <how it failed>. <What speaks against other causes>.
+ *
+ * No client's address is written here: text leaves weir where addresses do not.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "detect/state.h"
+
+struct text {
+    char *at;
+    size_t room;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text->at, text->room, format, args);
+    va_end(args);
+    size_t used = n < 0 ? 0 : (size_t)n < text->room ? (size_t)n : text->room - 1;
+    text->at += used;
+    text->room -= used;
+}
+
+/* "20:41:05": of the day, UTC. */
+static void say_clock(struct text *text, int64_t at_us)
+{
+    int64_t second = at_us / 1000000 % 86400;
+    if (second < 0)
+        second += 86400;
+    say(text, "%02d:%02d:%02d", (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
+}
+
+static void say_span(struct text *text, int64_t span_us)
+{
+    long long seconds = span_us / 1000000;
+    if (seconds >= 3600)
+        say(text, "%lld h %lld min", seconds / 3600, seconds / 60 % 60);
+    else if (seconds >= 60)
+        say(text, "%lld min %lld s", seconds / 60, seconds % 60);
+    else
+        say(text, "%lld s", seconds > 0 ? seconds : 0);
+}
+
+static const char *name_of(const struct weir_detector *detector, weir_service_id id)
+{
+    return id < detector->n_services ? detector->services[id].name : "?";
+}
+
+static void say_subject(struct text *text, const struct weir_detector *detector, const struct weir_case *incident)
+{
+    char addr[WEIR_ADDR_TEXT_MAX];
+    const struct weir_incident *record = &incident->record;
+    switch (record->cause) {
+    case WEIR_CAUSE_UPLINK:
+        say(text, "The uplink");
+        break;
+    case WEIR_CAUSE_DNS_RESOLVER:
+        say(text, "The DNS resolver %s", weir_addr_text(&incident->subject, addr));
+        break;
+    case WEIR_CAUSE_CLIENT:
+        say(text, "One client");
+        break;
+    case WEIR_CAUSE_CAPTURE:
+        say(text, "The capture");
+        break;
+    default:
+        say(text, "%s", name_of(detector, record->service));
+    }
+}
+
+static void say_state(struct text *text, const struct weir_incident *record)
+{
+    if (record->cause == WEIR_CAUSE_CAPTURE)
+        say(text, " is incomplete");
+    else if (record->cause == WEIR_CAUSE_QUIC_BLOCKED)
+        say(text, " is up, but its QUIC is blocked");
+    else if (record->cause == WEIR_CAUSE_CLIENT)
+        say(text, record->state == WEIR_STATE_DOWN ? " gets nothing through" : record->state == WEIR_STATE_PARTIAL ? " fails in part" : " is badly served");
+    else
+        say(text, record->state == WEIR_STATE_DOWN ? " is down" : record->state == WEIR_STATE_PARTIAL ? " fails in part" : " is degraded");
+}
+
+static enum weir_outcome main_kind(const struct weir_incident *record)
+{
+    enum weir_outcome most = WEIR_OUTCOME_NONE;
+    for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
+        if (record->kinds[kind] > 0 && (most == WEIR_OUTCOME_NONE || record->kinds[kind] > record->kinds[most]))
+            most = (enum weir_outcome)kind;
+    return most;
+}
+
+static void say_evidence(struct text *text, const struct weir_incident *record)
+{
+    static const char *const trials[WEIR_LAYER_N] = {"lookup", "connection", "QUIC", "request"};
+    if (record->trials.total == 0 || record->trials.fail == 0) {
+        say(text, ": answers are slower or thinner than normal here");
+        return;
+    }
+    bool pooled = record->cause == WEIR_CAUSE_UPLINK;
+    say(text, ": %u of %u %s trials useful", record->trials.total - record->trials.fail, record->trials.total,
+        pooled ? "connection and request" : trials[record->layer]);
+    say(text, " (95 %%: at least %d %% fail)", (int)(record->trials.low * 100));
+    enum weir_outcome kind = main_kind(record);
+    if (kind != WEIR_OUTCOME_NONE)
+        say(text, ", %s", weir_outcome_help(kind));
+}
+
+/* "youtube 22/22, other 118/118": useful of all, the busiest first, five at the most. */
+static void say_others(struct text *text, const struct weir_detector *detector, const struct weir_incident *record)
+{
+    bool said[WEIR_INCIDENT_LIST_MAX] = {false};
+    for (int turn = 0; turn < 5 && turn < record->controls.n; turn++) {
+        int best = -1;
+        for (int i = 0; i < record->controls.n; i++)
+            if (!said[i] && (best < 0 || record->controls.by_service[i].total > record->controls.by_service[best].total))
+                best = i;
+        said[best] = true;
+        uint32_t fail = record->controls.by_service[best].fail, total = record->controls.by_service[best].total;
+        say(text, "%s%s %u/%u", turn ? ", " : "", name_of(detector, record->controls.by_service[best].service), total - fail, total);
+    }
+}
+
+static void say_reason(struct text *text, const struct weir_detector *detector, const struct weir_case *incident)
+{
+    char addr[WEIR_ADDR_TEXT_MAX];
+    const struct weir_incident *record = &incident->record;
+    switch (record->cause) {
+    case WEIR_CAUSE_CAPTURE:
+        say(text, " No judgement is made meanwhile: %.1f %% of packets were lost before weir, %.0f %% of flows show one direction only.",
+            detector->drop_share * 100, detector->one_way_share * 100);
+        return;
+    case WEIR_CAUSE_UPLINK:
+        say(text, " Several services fail at once");
+        if (record->controls.n)
+            say(text, " (useful: "), say_others(text, detector, record), say(text, ")");
+        say(text, ": the way out, not one of them.");
+        return;
+    case WEIR_CAUSE_CLIENT:
+        say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.", record->controls.total - record->controls.fail,
+            record->controls.total);
+        return;
+    case WEIR_CAUSE_SERVICE_OR_UPLINK:
+        say(text, " Nothing else was tried meanwhile: it may be the service or the uplink.");
+        return;
+    case WEIR_CAUSE_CDN:
+        say(text, " Other services fail on %s as well: a shared CDN.", weir_addr_text(&incident->subject, addr));
+        break;
+    case WEIR_CAUSE_CDN_PATH:
+        say(text, " Only its prefix %s fails.", weir_addr_text(&incident->subject, addr));
+        break;
+    case WEIR_CAUSE_QUIC_BLOCKED:
+        say(text, " TCP to the same names is useful.");
+        break;
+    case WEIR_CAUSE_DNS_RESOLVER:
+        say(text, " Names of unrelated services fail there.");
+        break;
+    default:
+        break;
+    }
+    if (record->controls.total > 0) {
+        say(text, " At the same time ");
+        say_others(text, detector, record);
+        say(text, " useful: not your uplink%s.", record->cause == WEIR_CAUSE_SERVICE && record->layer != WEIR_LAYER_DNS ? ", not DNS" : "");
+    }
+}
+
+static void say_cleared(struct text *text, const struct weir_detector *detector, const struct weir_case *incident, const struct weir_case *part_of)
+{
+    const struct weir_incident *record = &incident->record;
+    say_subject(text, detector, incident);
+    if (part_of) {
+        say(text, ": now counted as part of the incident %s.", part_of->record.id);
+        return;
+    }
+    bool gone = detector->now_us - incident->evidence_us > detector->config.silent_us && record->cause != WEIR_CAUSE_CAPTURE &&
+                (record->cause == WEIR_CAUSE_CLIENT || record->cause == WEIR_CAUSE_DNS_RESOLVER);
+    say(text, gone ? " is no longer seen; its incident began at " : " is well again; it began at ");
+    say_clock(text, record->onset_us);
+    say(text, " UTC, ");
+    say_span(text, detector->now_us - record->onset_us);
+    say(text, " ago.");
+}
+
+void weir_sentence(const struct weir_detector *detector, struct weir_case *incident, const struct weir_case *part_of)
+{
+    struct weir_incident *record = &incident->record;
+    struct text text = {record->text, sizeof record->text};
+    record->text[0] = '\0';
+    if (record->event == WEIR_INCIDENT_CLEARED) {
+        say_cleared(&text, detector, incident, part_of);
+        return;
+    }
+    say_subject(&text, detector, incident);
+    say_state(&text, record);
+    say(&text, " since ");
+    say_clock(&text, record->onset_us);
+    say(&text, " UTC");
+    if (incident->reopened)
+        say(&text, " (on and off, %u times)", incident->reopened + 1);
+    if (record->cause != WEIR_CAUSE_CAPTURE) {
+        if (record->cause != WEIR_CAUSE_CLIENT && record->n_clients > 0)
+            say(&text, " for %u of %u client%s", record->n_clients, record->n_clients_seen, record->n_clients_seen == 1 ? "" : "s");
+        say_evidence(&text, record);
+    }
+    say(&text, ".");
+    say_reason(&text, detector, incident);
+    if (record->n_clients_seen == 1 && record->cause != WEIR_CAUSE_CLIENT)
+        say(&text, " Seen by one client only.");
+}

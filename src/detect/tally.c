@@ -1,0 +1,170 @@
+/* Counting the history: trials of one subject by client and by prefix, and the control trials beside them.
+ *
+ * Severity is judged over the last five minutes at the most, and only up to the last failure: the good trials after an
+ * outage say that it is over, not that it was mild.
+ */
+#include <string.h>
+
+#include "detect/state.h"
+
+bool weir_pick_matches(const struct weir_pick *pick, const struct weir_item *item)
+{
+    return item->at_us >= pick->since_us && (item->flags & pick->need) == pick->need &&
+           (pick->any_service || item->service == pick->service) &&
+           (pick->any_layer ? item->layer < WEIR_LAYER_N : item->layer == pick->layer) &&
+           (!pick->client || weir_addr_compare(pick->client, &item->client) == 0) &&
+           (!pick->prefix || weir_addr_compare(pick->prefix, &item->prefix) == 0);
+}
+
+struct weir_tally weir_item_tally(const struct weir_item *item, bool slow)
+{
+    bool ok = item->flags & WEIR_ITEM_OK, fail = item->flags & WEIR_ITEM_FAIL;
+    if (ok && fail && slow)
+        return (struct weir_tally){.fail = 1, .total = 2};
+    return (struct weir_tally){.fail = fail && !ok, .total = 1};
+}
+
+static void add(struct weir_tally *sum, struct weir_tally more)
+{
+    sum->fail += more.fail;
+    sum->total += more.total;
+}
+
+static uint64_t begin(struct weir_detector *detector, int64_t since_us)
+{
+    bool overrun;
+    uint64_t at = weir_history_since(&detector->history, since_us, &overrun);
+    detector->stats.history_overrun += overrun;
+    return at;
+}
+
+struct weir_tally weir_tally_severity(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record)
+{
+    struct weir_tally all = {0}, recent = {0}, tail = {0};
+    memset(record->kinds, 0, sizeof record->kinds);
+    for (uint64_t at = begin(detector, pick->since_us); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        if (!weir_pick_matches(pick, item))
+            continue;
+        struct weir_tally one = weir_item_tally(item, pick->slow);
+        add(&all, one);
+        if (one.fail)
+            record->kinds[item->kind]++;
+        if (item->at_us < detector->now_us - detector->config.severity_us)
+            continue;
+        add(&tail, one);
+        if (one.fail) {
+            add(&recent, tail);
+            tail = (struct weir_tally){0};
+        }
+    }
+    struct weir_interval interval = weir_wilson(all.fail, all.total);
+    record->trials.fail = all.fail;
+    record->trials.total = all.total;
+    record->trials.low = interval.low;
+    record->trials.high = interval.high;
+    return recent;
+}
+
+static uint32_t list_failing(const struct weir_tallies *tallies, struct weir_addr list[WEIR_INCIDENT_LIST_MAX])
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < tallies->n; i++) {
+        if (tallies->order[i]->own.fail == 0)
+            continue;
+        if (n < WEIR_INCIDENT_LIST_MAX)
+            list[n] = tallies->order[i]->addr;
+        n++;
+    }
+    return n;
+}
+
+struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record)
+{
+    struct weir_tally sum = {0};
+    weir_tallies_begin(&detector->by_client);
+    weir_tallies_begin(&detector->by_prefix);
+    for (uint64_t at = begin(detector, pick->since_us); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        if (!weir_pick_matches(pick, item))
+            continue;
+        struct weir_tally one = weir_item_tally(item, pick->slow);
+        struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
+        struct weir_tally_entry *prefix = weir_tallies_get(&detector->by_prefix, &item->prefix);
+        if (client)
+            add(&client->own, one);
+        if (prefix)
+            add(&prefix->own, one);
+        add(&sum, one);
+    }
+    detector->stats.tally_overrun += detector->by_client.overrun || detector->by_prefix.overrun;
+    record->n_clients_seen = (uint32_t)detector->by_client.n;
+    record->n_clients = list_failing(&detector->by_client, record->clients);
+    record->n_prefixes = list_failing(&detector->by_prefix, record->prefixes);
+    return sum;
+}
+
+static bool fails_here(const struct weir_tallies *prefixes, const struct weir_addr *prefix)
+{
+    const struct weir_tally_entry *entry = weir_tallies_find(prefixes, prefix);
+    return entry && entry->own.fail > 0;
+}
+
+struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow,
+                                      struct weir_incident *record)
+{
+    struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, sum = {0};
+    for (uint64_t at = begin(detector, since_us); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        if (item->at_us < since_us || item->service == service || item->layer >= WEIR_LAYER_N || !(item->flags & WEIR_ITEM_CONTROL) ||
+            fails_here(&detector->by_prefix, &item->prefix))
+            continue;
+        struct weir_tally one = weir_item_tally(item, slow);
+        struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
+        if (client)
+            add(&client->other, one);
+        add(&by_service[item->service], one);
+        add(&sum, one);
+    }
+    memset(&record->controls, 0, sizeof record->controls);
+    record->controls.fail = sum.fail;
+    record->controls.total = sum.total;
+    for (unsigned i = 0; i < WEIR_SERVICES_MAX && record->controls.n < WEIR_INCIDENT_LIST_MAX; i++) {
+        if (by_service[i].total == 0)
+            continue;
+        uint8_t n = record->controls.n++;
+        record->controls.by_service[n].service = (weir_service_id)i;
+        record->controls.by_service[n].fail = by_service[i].fail;
+        record->controls.by_service[n].total = by_service[i].total;
+    }
+    return sum;
+}
+
+struct weir_tally weir_tally_sum(const struct weir_detector *detector, const struct weir_pick *pick)
+{
+    struct weir_tally sum = {0};
+    bool overrun;
+    for (uint64_t at = weir_history_since(&detector->history, pick->since_us, &overrun); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        if (weir_pick_matches(pick, item))
+            add(&sum, weir_item_tally(item, pick->slow));
+    }
+    return sum;
+}
+
+const struct weir_tally_entry *weir_tally_top(const struct weir_tallies *tallies, struct weir_tally *ret_rest)
+{
+    const struct weir_tally_entry *top = NULL;
+    *ret_rest = (struct weir_tally){0};
+    for (size_t i = 0; i < tallies->n; i++) {
+        const struct weir_tally_entry *entry = tallies->order[i];
+        add(ret_rest, entry->own);
+        if (entry->own.fail > 0 && (!top || entry->own.fail > top->own.fail))
+            top = entry;
+    }
+    if (top) {
+        ret_rest->fail -= top->own.fail;
+        ret_rest->total -= top->own.total;
+    }
+    return top;
+}

@@ -1,0 +1,96 @@
+/* A stream of trials under watch (a service's layer, a prefix, a resolver, the uplink): hard and slow CUSUM, the tests
+ * that clear them, and the open slot.
+ *
+ * Closed slots are folded into `committed`. Each tick the open slot's trials are folded over a copy of it, named by the
+ * detector's generation: when the generation moves on, the copy is void without anyone having to clear it.
+ *
+ *     committed ---- closed slot ----> committed ---- closed slot ----> committed
+ *         \                                \
+ *          open (tick 1), open (tick 2)..   open (tick 1)..
+ */
+#include "detect/track.h"
+
+static void hard_fold(struct weir_track_state *state, const struct weir_track_rule *rule, const struct weir_track_trial *trial)
+{
+    bool failed = trial->fail && !trial->ok;
+    if (failed)
+        weir_cusum_fail(&state->hard, rule->hard, trial->weight, 2 * rule->h, trial->at_us, trial->began_us);
+    else
+        weir_cusum_ok(&state->hard, rule->hard);
+
+    if (!state->hard_alarm && state->hard.s >= rule->h) {
+        state->hard_alarm = true;
+        state->hard_sprt.llr = 0;
+    } else if (state->hard_alarm) {
+        if (weir_sprt_step(&state->hard_sprt, rule->hard, failed, trial->weight, rule->sprt_bound) == WEIR_SPRT_GOOD)
+            state->hard.s = 0;
+        state->hard_alarm = state->hard.s >= rule->h / 4;
+    }
+}
+
+static void slow_step(struct weir_track_state *state, const struct weir_track_rule *rule, const struct weir_track_trial *trial, bool failed)
+{
+    if (failed)
+        weir_cusum_fail(&state->slow, rule->slow, trial->slow_weight, 2 * rule->h_slow, trial->at_us, trial->began_us);
+    else
+        weir_cusum_ok(&state->slow, rule->slow);
+    if (state->slow_alarm && weir_sprt_step(&state->slow_sprt, rule->slow, failed, trial->slow_weight, rule->sprt_bound) == WEIR_SPRT_GOOD)
+        state->slow.s = 0;
+}
+
+static void slow_fold(struct weir_track_state *state, const struct weir_track_rule *rule, const struct weir_track_trial *trial)
+{
+    if (trial->fail)
+        slow_step(state, rule, trial, true);
+    if (trial->ok)
+        slow_step(state, rule, trial, false);
+
+    if (state->slow.s <= 0)
+        state->slow_mixed = state->slow_pure = 0;
+    else if (trial->fail && trial->slow_weight > 0)
+        *(trial->ok ? &state->slow_mixed : &state->slow_pure) += 1;
+
+    if (!state->slow_alarm && state->slow.s >= rule->h_slow) {
+        state->slow_alarm = true;
+        state->slow_sprt.llr = 0;
+    } else if (state->slow_alarm && state->slow.s < rule->h_slow / 4)
+        state->slow_alarm = false;
+}
+
+void weir_track_fold(struct weir_track *track, const struct weir_track_rule *rule, const struct weir_track_trial *trial,
+                     uint64_t generation, bool closed)
+{
+    struct weir_track_state *state = &track->committed;
+    if (!closed) {
+        if (track->generation != generation)
+            track->open = track->committed;
+        track->generation = generation;
+        state = &track->open;
+    }
+    hard_fold(state, rule, trial);
+    slow_fold(state, rule, trial);
+
+    state->last_us = trial->at_us;
+    if (trial->ok)
+        state->ok_run++;
+    else if (trial->fail && trial->weight > 0)
+        state->ok_run = 0;
+    if (trial->fail && trial->weight > 0)
+        state->last_fail_us = trial->at_us;
+    if (closed && trial->ok)
+        track->useful++;
+}
+
+const struct weir_track_state *weir_track_now(const struct weir_track *track, uint64_t generation)
+{
+    return track->generation == generation ? &track->open : &track->committed;
+}
+
+void weir_track_reset(struct weir_track *track)
+{
+    struct weir_track_state *states[] = {&track->committed, &track->open};
+    for (int i = 0; i < 2; i++) {
+        struct weir_track_state *state = states[i];
+        *state = (struct weir_track_state){.ok_run = state->ok_run, .last_us = state->last_us, .last_fail_us = state->last_fail_us};
+    }
+}

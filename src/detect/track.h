@@ -1,0 +1,41 @@
+/* One watched stream of trials: see track.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "detect/cusum.h"
+#include "detect/sprt.h"
+
+struct weir_track_state {
+    struct weir_cusum hard, slow;
+    struct weir_sprt hard_sprt, slow_sprt;
+    bool hard_alarm, slow_alarm;   /* reached h, not back below h/4 */
+    uint32_t ok_run;               /* trials since the last failure */
+    uint32_t slow_mixed, slow_pure;/* failures since the slow CUSUM left 0: in mixed slots, in slots without success */
+    int64_t last_us, last_fail_us; /* trials that counted; 0: none */
+};
+
+struct weir_track {
+    struct weir_track_state committed, open; /* up to the last closed slot; with the open slot's trials */
+    uint64_t generation;           /* of `open`: valid while it is the detector's */
+    uint32_t useful;               /* useful trials in closed slots, for the guards */
+};
+
+struct weir_track_rule {           /* the same for all tracks at one time */
+    struct weir_bernoulli hard, slow;
+    double h, h_slow, sprt_bound;
+};
+
+struct weir_track_trial {
+    bool ok, fail;                 /* both: mixed */
+    double weight, slow_weight;    /* of the failure */
+    int64_t at_us, began_us;       /* when it was decided; when the earliest failing attempt began */
+};
+
+void weir_track_fold(struct weir_track *track, const struct weir_track_rule *rule, const struct weir_track_trial *trial,
+                     uint64_t generation, bool closed);
+/* The state as of now. */
+const struct weir_track_state *weir_track_now(const struct weir_track *track, uint64_t generation);
+/* Evidence from elsewhere says that all is well: forgets the failures. */
+void weir_track_reset(struct weir_track *track);

@@ -1,0 +1,565 @@
+/* METHODS 10 at the level of trials: each cause, its scope, its onset; and what must not alarm. */
+#undef NDEBUG
+#include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "site.h"
+
+static struct site site;
+
+static int begin(void **state)
+{
+    site_begin(&site);
+    return 0;
+}
+
+static int end(void **state)
+{
+    site_end(&site);
+    return 0;
+}
+
+static void rest_of_site(unsigned clients, unsigned netflix_prefixes, bool other)
+{
+    if (netflix_prefixes & 1)
+        site_well(&site, NETFLIX, 1, clients);
+    if (netflix_prefixes & 2)
+        site_well(&site, NETFLIX, 2, clients);
+    site_well(&site, YOUTUBE, 3, clients);
+    for (unsigned client = 0; other && client < clients; client++)
+        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 3);
+}
+
+static void service_is_down(void **state)
+{
+    site_healthy(&site, 12, 3);
+    assert_int_equal(site.n_events, 0);
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_HEALTHY);
+    for (int i = 0; i < 3; i++) { /* from 120 s on: SYNs begin at 121, are given up at 124 */
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, NETFLIX, 2, 3);
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->service, NETFLIX);
+    assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(raised->state, WEIR_STATE_DOWN);
+    assert_int_equal(raised->layer, WEIR_LAYER_CONNECT);
+    assert_true(site_seconds(&site, raised->onset_us) == 121);
+    assert_true(site_seconds(&site, raised->ts_us) <= 126);
+    assert_int_equal(raised->confidence, WEIR_CONFIDENCE_LOW); /* few trials as yet */
+    assert_string_equal(raised->id, "netflix-1750000121000");
+    assert_int_equal(raised->n_clients, 3);
+    assert_int_equal(raised->controls.fail, 0);
+    const struct weir_incident *updated = site_last(&site, WEIR_INCIDENT_UPDATED);
+    assert_non_null(updated);
+    assert_int_equal(updated->state, WEIR_STATE_DOWN);
+    assert_int_equal(updated->confidence, WEIR_CONFIDENCE_HIGH);
+    assert_string_equal(updated->id, raised->id);
+    assert_int_equal(updated->kinds[WEIR_OUTCOME_SYN_TIMEOUT], updated->trials.fail);
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
+    assert_int_equal(weir_detector_state(site.detector, YOUTUBE), WEIR_STATE_HEALTHY);
+    assert_non_null(strstr(updated->text, "netflix is down since 15:08:41 UTC for 3 of 3 clients: 0 of "));
+    assert_non_null(strstr(updated->text, "SYNs unanswered"));
+    assert_non_null(strstr(updated->text, "not your uplink"));
+}
+
+static void recovery_clears(void **state)
+{
+    service_is_down(state);
+    size_t before = site.n_events;
+    site_healthy(&site, 12, 3);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+    assert_int_equal(site.events[site.n_events - 1].event, WEIR_INCIDENT_CLEARED);
+    assert_int_equal(site.n_events, before + 1); /* no "partial" on the way */
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_HEALTHY);
+    double took = site_seconds(&site, site.events[before].cleared_us) - 150;
+    assert_true(took >= 30 && took <= 60);
+    assert_non_null(strstr(site.events[before].text, "well again"));
+}
+
+static void uplink_is_one_incident(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, YOUTUBE, 3, 3);
+        for (unsigned client = 0; client < 3; client++) {
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 4.5);
+            site_fail(&site, NETFLIX, WEIR_LAYER_DNS, client, 53, 5);
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, client, 53, 5);
+        }
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_int_equal(raised->cause, WEIR_CAUSE_UPLINK);
+    assert_int_equal(raised->service, WEIR_SERVICE_NONE);
+    assert_int_equal(raised->state, WEIR_STATE_DOWN);
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
+    site_healthy(&site, 15, 3);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+}
+
+/* Only netflix is used when the uplink dies; the rest is tried a minute later. */
+static void service_turns_out_to_be_the_uplink(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, NETFLIX, 2, 3);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_SERVICE_OR_UPLINK);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->confidence, WEIR_CONFIDENCE_LOW);
+    for (int i = 0; i < 6; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, YOUTUBE, 3, 3);
+        for (unsigned client = 0; client < 3; client++)
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 4.5);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    const struct weir_incident *updated = site_last(&site, WEIR_INCIDENT_UPDATED);
+    assert_int_equal(updated->cause, WEIR_CAUSE_UPLINK);
+    assert_int_equal(updated->service, WEIR_SERVICE_NONE);
+    assert_string_equal(updated->id, site_last(&site, WEIR_INCIDENT_RAISED)->id);
+    site_healthy(&site, 15, 3);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+}
+
+static void resolver_is_dead(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        rest_of_site(3, 3, true); /* cached names go on */
+        for (unsigned client = 0; client < 3; client++) {
+            site_fail(&site, NETFLIX, WEIR_LAYER_DNS, client, 53, 5);
+            site_fail(&site, YOUTUBE, WEIR_LAYER_DNS, client, 53, 5.5);
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, client, 53, 6);
+        }
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_int_equal(raised->cause, WEIR_CAUSE_DNS_RESOLVER);
+    assert_int_equal(raised->service, WEIR_SERVICE_NONE);
+    assert_int_equal(raised->layer, WEIR_LAYER_DNS);
+    struct weir_addr resolver = site_prefix(53);
+    assert_int_equal(weir_addr_compare(&raised->prefixes[0], &resolver), 0);
+    assert_non_null(strstr(raised->text, "The DNS resolver 198.18.53.0 is down"));
+    site_healthy(&site, 12, 3);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+}
+
+static void names_of_one_service_fail(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 4; i++) {
+        rest_of_site(3, 3, true);
+        for (unsigned client = 0; client < 3; client++) {
+            site_fail(&site, NETFLIX, WEIR_LAYER_DNS, client, 53, 5)->kind = WEIR_OUTCOME_DNS_SERVFAIL;
+            site_ok(&site, YOUTUBE, WEIR_LAYER_DNS, client, 53, 5.5);
+            site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, client, 53, 6);
+        }
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_DNS_SERVICE);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->service, NETFLIX);
+}
+
+static void one_client_fails(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 12; i++) { /* client 0 fails at netflix, its other trials are fine */
+        site_sick(&site, NETFLIX, 1, 1);
+        site_sick(&site, NETFLIX, 2, 1);
+        for (unsigned client = 1; client < 3; client++) {
+            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 2);
+            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 2, 2);
+        }
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_int_equal(site.events[i].cause, WEIR_CAUSE_CLIENT);
+    assert_int_not_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
+}
+
+/* The others are idle at netflix for a while: then the failures of one client get over h, and Fisher's test says whose they are. */
+static void one_client_fails_alone(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 12; i++) {
+        site_sick(&site, NETFLIX, 1, 1);
+        site_sick(&site, NETFLIX, 2, 1);
+        if (i % 3 == 0)
+            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, 1 + i / 3 % 2, 1, 2);
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->cause, WEIR_CAUSE_CLIENT);
+    assert_int_equal(raised->service, WEIR_SERVICE_NONE);
+    struct weir_addr client = site_client(0);
+    assert_int_equal(weir_addr_compare(&raised->clients[0], &client), 0);
+    assert_null(strstr(raised->text, "192.168")); /* no client's address in text */
+    site_healthy(&site, 15, 3);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+}
+
+static void one_prefix_fails(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 4; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        rest_of_site(3, 2, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->cause, WEIR_CAUSE_CDN_PATH);
+    assert_int_equal(raised->service, NETFLIX);
+    assert_int_equal(raised->n_prefixes, 1);
+    struct weir_addr prefix = site_prefix(1);
+    assert_int_equal(weir_addr_compare(&raised->prefixes[0], &prefix), 0);
+    assert_int_not_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
+}
+
+static void shared_cdn(void **state)
+{
+    for (int i = 0; i < 12; i++) { /* hulu lives on netflix' prefix 1, too */
+        site_well(&site, HULU, 1, 3);
+        site_well(&site, HULU, 5, 3);
+        site_healthy(&site, 1, 3);
+    }
+    for (int i = 0; i < 4; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, HULU, 1, 3);
+        site_well(&site, HULU, 5, 3);
+        rest_of_site(3, 2, true);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 2);
+    bool seen[N_SITE_SERVICES] = {false};
+    for (size_t i = 0; i < site.n_events; i++)
+        if (site.events[i].cause == WEIR_CAUSE_CDN)
+            seen[site.events[i].service] = true;
+    assert_true(seen[NETFLIX] && seen[HULU]);
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_int_not_equal(site.events[i].cause, WEIR_CAUSE_UPLINK);
+}
+
+static void quic_is_blocked(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        rest_of_site(3, 3, true);
+        for (unsigned client = 0; client < 3; client++)
+            site_fail(&site, YOUTUBE, WEIR_LAYER_QUIC, client, 3, 4)->quic_fell_back = true;
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->cause, WEIR_CAUSE_QUIC_BLOCKED);
+    assert_int_equal(raised->state, WEIR_STATE_DEGRADED);
+    assert_int_equal(raised->service, YOUTUBE);
+    assert_int_equal(raised->layer, WEIR_LAYER_QUIC);
+}
+
+/* 30 % of new connections are lost; retries make most slots mixed. */
+static void partial_by_mixed_slots(void **state)
+{
+    site_healthy(&site, 12, 3);
+    unsigned turn = 0;
+    for (int i = 0; i < 30; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            if (turn++ % 3 == 0)
+                site_mixed(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 4);
+            else
+                site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 2);
+            turn += i % 2;
+        }
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->service, NETFLIX);
+    assert_int_equal(raised->state, WEIR_STATE_PARTIAL);
+    assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_PARTIAL);
+}
+
+static void never_healthy_service(void **state)
+{
+    for (int i = 0; i < 60; i++) { /* names resolve, connections never do */
+        rest_of_site(3, 0, true);
+        site_sick(&site, HULU, 6, 3);
+        for (unsigned client = 0; client < 3; client++)
+            site_ok(&site, HULU, WEIR_LAYER_DNS, client, 53, 1);
+        site_slot(&site);
+    }
+    assert_int_equal(site.n_events, 0);
+    assert_int_equal(weir_detector_state(site.detector, HULU), WEIR_STATE_UNKNOWN);
+}
+
+/* The capture begins in an outage of everything, and the first trials are failures. */
+static void begins_in_an_outage(void **state)
+{
+    for (int i = 0; i < 30; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, YOUTUBE, 3, 3);
+        for (unsigned client = 0; client < 3; client++)
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 4.5);
+        site_slot(&site);
+    }
+    assert_int_equal(site.n_events, 0);
+}
+
+/* Three useful trials, then the outage: that is enough to be scored. */
+static void outage_after_three_trials(void **state)
+{
+    site_well(&site, YOUTUBE, 3, 1);
+    site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, 0, 1, 1);
+    site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, 1, 1, 1);
+    site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, 2, 1, 1);
+    site_slot(&site);
+    for (int i = 0; i < 4; i++) {
+        rest_of_site(3, 0, true);
+        site_sick(&site, NETFLIX, 1, 3);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+}
+
+static void dead_alternative_prefix(void **state)
+{
+    for (int i = 0; i < 60; i++) { /* one prefix never worked; clients fall back to the other */
+        site_healthy(&site, 0, 3);
+        rest_of_site(3, 1, true);
+        site_sick(&site, NETFLIX, 7, 3);
+        site_slot(&site);
+    }
+    assert_int_equal(site.n_events, 0);
+}
+
+/* A device knocks at a dead server all night, alone. */
+static void dead_server_at_night(void **state)
+{
+    site_healthy(&site, 30, 3);
+    for (int i = 0; i < 360; i++) {
+        site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 2, 10, 4);
+        if (i % 30 == 0)
+            site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 1, 9, 4);
+        site_slot(&site);
+    }
+    assert_int_equal(site.n_events, 0);
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_UNKNOWN);
+}
+
+static void on_and_off_is_one_incident(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 6; i++) {
+            site_sick(&site, NETFLIX, 1, 3);
+            site_sick(&site, NETFLIX, 2, 3);
+            rest_of_site(3, 0, true);
+            site_slot(&site);
+        }
+        site_healthy(&site, 6, 3);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_string_equal(site.events[i].id, site.events[0].id);
+}
+
+static void a_single_client(void **state)
+{
+    site_healthy(&site, 12, 1);
+    for (int i = 0; i < 6; i++) {
+        site_sick(&site, NETFLIX, 1, 1);
+        site_sick(&site, NETFLIX, 2, 1);
+        rest_of_site(1, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(raised->confidence, WEIR_CONFIDENCE_LOW);
+    assert_non_null(strstr(raised->text, "Seen by one client"));
+}
+
+static void starved_is_degraded(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 1);
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 5)->kind = WEIR_OUTCOME_STARVED;
+        }
+        site_well(&site, YOUTUBE, 3, 3);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->state, WEIR_STATE_DEGRADED);
+    assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(raised->layer, WEIR_LAYER_SERVE);
+}
+
+static void congestion_is_the_uplinks(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 1);
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 5)->kind = WEIR_OUTCOME_STARVED;
+            site_fail(&site, YOUTUBE, WEIR_LAYER_SERVE, client, 3, 5)->kind = WEIR_OUTCOME_STARVED;
+        }
+        struct weir_detect_demand demand = {.open = 3, .clients_open = 3, .clients_starved = 3};
+        demand.service = NETFLIX;
+        weir_detector_demand(site.detector, &demand);
+        demand.service = YOUTUBE;
+        weir_detector_demand(site.detector, &demand);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_UPLINK);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->state, WEIR_STATE_DEGRADED);
+}
+
+/* Two clients, 20 s: four failures, 12.9 < 14; a total freeze weighs twice. */
+static void short_total_freeze(void **state)
+{
+    for (int with = 0; with < 2; with++) {
+        site_end(&site);
+        site_begin(&site);
+        site_healthy(&site, 12, 2);
+        for (int i = 0; i < 2; i++) {
+            for (unsigned client = 0; client < 2; client++)
+                site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 6);
+            site_well(&site, YOUTUBE, 3, 2);
+            struct weir_slot empty = {.start_us = site.slot_us};
+            weir_detector_slot(site.detector, &empty, false);
+            struct weir_detect_demand demand = {.service = NETFLIX, .open = 2, .overdue = 2, .clients_overdue = 2, .clients_open = 2, .clients_starved = 2};
+            if (with)
+                weir_detector_demand(site.detector, &demand);
+            site_slot(&site);
+        }
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), with);
+    }
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->layer, WEIR_LAYER_SERVE);
+}
+
+/* Resets in mid-transfer that retries within the slot make up for. */
+static void connection_ends(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        rest_of_site(3, 3, true);
+        for (unsigned client = 0; client < 2; client++) {
+            struct weir_connection_end end = {.client = site_client(client), .prefix = site_prefix(1), .service = NETFLIX, .rst_mid = true,
+                                              .ts_us = site.slot_us};
+            weir_detector_connection_end(site.detector, &end);
+        }
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->service, NETFLIX);
+    assert_int_equal(raised->layer, WEIR_LAYER_SERVE);
+    assert_true(raised->kinds[WEIR_OUTCOME_RST_MID] >= 5);
+}
+
+static void capture_drops_freeze(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 12; i++) {
+        struct weir_detect_window window = {.start_us = site.slot_us, .drop_share = 0.05};
+        weir_detector_window(site.detector, &window);
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, YOUTUBE, 3, 3);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site.events[0].cause, WEIR_CAUSE_CAPTURE);
+    assert_int_equal(weir_detector_stats(site.detector)->trials_frozen, 72);
+    for (int i = 0; i < 6; i++) {
+        struct weir_detect_window window = {.start_us = site.slot_us};
+        weir_detector_window(site.detector, &window);
+        site_healthy(&site, 1, 3);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+}
+
+/* Time to first byte goes up tenfold for three clients while every request is answered. */
+static void slow_answers_are_degraded(void **state)
+{
+    struct weir_detect_service_window service = {.service = NETFLIX, .loss_beyond = -1, .loss_before = -1};
+    struct weir_detect_window window = {.services = &service, .n_services = 1};
+    for (int i = 0; i < 60; i++) {
+        service.value[WEIR_CONTINUOUS_GOODPUT].value = i < 40 ? 20e6 * (1 + 0.1 * (i % 3)) : 1.5e6;
+        service.value[WEIR_CONTINUOUS_GOODPUT].samples = 12;
+        service.value[WEIR_CONTINUOUS_GOODPUT].clients = 3;
+        window.start_us = site.slot_us;
+        weir_detector_window(site.detector, &window);
+        site_healthy(&site, 1, 3);
+        assert_true(i >= 40 || site.n_events == 0);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site.events[0].state, WEIR_STATE_DEGRADED);
+    assert_int_equal(site.events[0].service, NETFLIX);
+}
+
+static void taken_back_failures(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 30; i++) { /* every slot begins with a failure that its retry takes back; seen tick by tick */
+        struct weir_trial trials[2];
+        for (unsigned client = 0; client < 2; client++)
+            trials[client] = *site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 1);
+        site.n = 0;
+        struct weir_slot open = {.start_us = site.slot_us, .trials = trials, .n_trials = 2};
+        weir_detector_slot(site.detector, &open, false);
+        weir_detector_step(site.detector, site.slot_us + 2 * SECOND);
+        rest_of_site(3, 1, true);
+        site_slot(&site);
+    }
+    assert_int_equal(site.n_events, 0);
+}
+
+#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SCENARIO(service_is_down), SCENARIO(recovery_clears), SCENARIO(uplink_is_one_incident), SCENARIO(service_turns_out_to_be_the_uplink),
+        SCENARIO(resolver_is_dead), SCENARIO(names_of_one_service_fail), SCENARIO(one_client_fails), SCENARIO(one_client_fails_alone),
+        SCENARIO(one_prefix_fails), SCENARIO(shared_cdn), SCENARIO(quic_is_blocked), SCENARIO(partial_by_mixed_slots),
+        SCENARIO(never_healthy_service), SCENARIO(begins_in_an_outage), SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
+        SCENARIO(dead_server_at_night), SCENARIO(on_and_off_is_one_incident), SCENARIO(a_single_client), SCENARIO(starved_is_degraded),
+        SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze), SCENARIO(connection_ends), SCENARIO(capture_drops_freeze),
+        SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
