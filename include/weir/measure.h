@@ -72,6 +72,7 @@ struct weir_evidence {
     uint8_t role;            /* enum weir_role */
     bool media;              /* role media, or 1 MB and more came down on the flow */
     bool midstream;          /* no handshake was seen */
+    bool by_session;         /* ATTEMPT: judged by the sessions, not by flow */
     int64_t first_us;        /* ATTEMPT, DNS: when it began */
     int64_t flow_first_us;   /* first packet of the flow; DNS: first query */
     uint64_t host_hash;      /* of the name (DNS: of the query's name, lower case); 0: none */
@@ -177,7 +178,7 @@ void weir_trials_read_stats(const struct weir_trials *trials, struct weir_trials
 struct weir_sessions_config {
     const struct weir_service_set *set; /* kinds of services; NULL: all VoD */
     size_t n_services;
-    void (*on_attempt)(void *context, const struct weir_evidence *attempt); /* STARVED, HOLLOW: for weir_trials_take() */
+    void (*on_attempt)(void *context, const struct weir_evidence *attempt); /* USEFUL, STARVED, HOLLOW: for weir_trials_take() */
     void (*on_session)(void *context, const struct weir_session_record *session); /* at its end */
     void *context;
     size_t sessions_max, hosts_max; /* 0: defaults (16384, 4096) */

@@ -102,7 +102,7 @@ struct weir_session_record {
     weir_service_id service;
     int64_t startup_us;        /* until the second chunk was complete; WEIR_NULL: there was none, or the start was not seen */
     uint8_t startup_reason;    /* enum weir_reason */
-    uint64_t media_bytes;      /* payload down of complete answers and of open ones so far */
+    uint64_t media_bytes;      /* payload down of complete answers */
     uint64_t chunks, small_answers;
     int64_t bitrate_bps;       /* proxy: bytes over time; WEIR_NULL unless 60 s or longer and receiving less than half of it */
     uint8_t bitrate_reason;

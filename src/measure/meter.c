@@ -1,0 +1,389 @@
+/* The meter: a worker's side of measure. It sorts what flow tells into numbers (accumulators, one per service, handed
+ * over at window ends) and evidence (a list, handed over each tick). Both exist twice and are swapped, so the coordinator
+ * reads one while the worker fills the other.
+ *
+ * A flow often begins without a name. Its first counts would then go to nobody, and with them the handshake's round-trip
+ * times, so a new unnamed flow is kept in a small table (pending.h) until it has a name or ends.
+ *
+ * Blind spot: bytes that pass before the name is known stay with the unnamed.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/classify.h>
+
+#include "measure/pending.h"
+#include "measure/signal.h"
+
+enum {
+    EVIDENCE_MAX = 262144,
+    RECORDS_MAX = 65536,
+    PENDING_MAX = 65536,
+    LIST_FIRST = 256,       /* capacity to begin with */
+    MEDIA_BYTES = 1000000,  /* this much down makes a flow media (METHODS 5) */
+};
+
+struct half { /* what is handed over */
+    struct weir_evidence *evidence;
+    size_t n_evidence, cap_evidence;
+    struct weir_flow_record *records;
+    size_t n_records, cap_records;
+};
+
+struct weir_meter {
+    struct weir_accumulator *filling;        /* n_services of them */
+    size_t accumulator_size, n_services;
+    struct half *half;                       /* the one that is being filled */
+    struct weir_accumulator *given;
+    struct half halves[2];
+    bool given_dirty;
+    struct weir_service_set *set;
+    bool flow_records;
+    size_t evidence_max, records_max;
+    struct weir_pending pending;
+    struct weir_meter_stats stats;
+};
+
+int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config *config)
+{
+    struct weir_meter *meter = calloc(1, sizeof *meter);
+    if (!meter)
+        return -ENOMEM;
+    meter->n_services = config->n_services ? config->n_services : config->set ? weir_service_set_count(config->set) : WEIR_SERVICE_FIRST;
+    meter->set = config->set ? weir_service_set_ref(config->set) : NULL;
+    meter->flow_records = config->flow_records;
+    meter->evidence_max = config->evidence_max ? config->evidence_max : EVIDENCE_MAX;
+    meter->records_max = config->records_max ? config->records_max : RECORDS_MAX;
+    meter->accumulator_size = weir_accumulator_size();
+    meter->filling = weir_accumulators_new(meter->n_services);
+    meter->given = weir_accumulators_new(meter->n_services);
+    meter->half = &meter->halves[0];
+    int error = weir_pending_init(&meter->pending, config->pending_max ? config->pending_max : PENDING_MAX);
+    if (error < 0 || !meter->filling || !meter->given) {
+        weir_meter_free(meter);
+        return -ENOMEM;
+    }
+    *ret_meter = meter;
+    return 0;
+}
+
+void weir_meter_free(struct weir_meter *meter)
+{
+    if (!meter)
+        return;
+    for (int i = 0; i < 2; i++) {
+        free(meter->halves[i].evidence);
+        free(meter->halves[i].records);
+    }
+    if (meter->set)
+        weir_service_set_unref(meter->set);
+    weir_pending_deinit(&meter->pending);
+    free(meter->filling);
+    free(meter->given);
+    free(meter);
+}
+
+void weir_meter_set_services(struct weir_meter *meter, struct weir_service_set *set)
+{
+    if (set)
+        weir_service_set_ref(set);
+    if (meter->set)
+        weir_service_set_unref(meter->set);
+    meter->set = set;
+}
+
+static struct weir_accumulator *accumulator_of(struct weir_meter *meter, weir_service_id service)
+{
+    size_t index = service < meter->n_services ? service : WEIR_SERVICE_OTHER;
+    return (struct weir_accumulator *)((uintptr_t)meter->filling + index * meter->accumulator_size);
+}
+
+void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side, const struct weir_packet *packet)
+{
+    const struct weir_named *named = weir_flow_named(flow);
+    struct weir_accumulator *accumulator = accumulator_of(meter, named->service);
+    struct weir_traffic *traffic = &accumulator->traffic;
+    accumulator->touched = true;
+    traffic->packets[side]++;
+    traffic->bytes[side] += packet->ip_payload_len;
+    traffic->named_bytes[named->by] += packet->ip_payload_len;
+    if (packet->transport == WEIR_TRANSPORT_TCP)
+        traffic->tcp_payload[side] += packet->payload_len;
+}
+
+/* Room for one more in a list that grows to a bound; NULL: full. */
+static void *list_add(void **list, size_t *n, size_t *capacity, size_t max, size_t size)
+{
+    if (*n >= max)
+        return NULL;
+    if (*n == *capacity) {
+        size_t more = *capacity ? *capacity * 2 : LIST_FIRST;
+        void *grown = realloc(*list, more * size);
+        if (!grown)
+            return NULL;
+        *list = grown;
+        *capacity = more;
+    }
+    void *entry = (uint8_t *)*list + (*n)++ * size;
+    memset(entry, 0, size);
+    return entry;
+}
+
+static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_evidence_kind kind, const struct weir_event *event)
+{
+    struct half *half = meter->half;
+    struct weir_evidence *evidence = list_add((void **)&half->evidence, &half->n_evidence, &half->cap_evidence,
+                                              meter->evidence_max, sizeof *evidence);
+    if (!evidence) {
+        meter->stats.evidence_refused++;
+        return NULL;
+    }
+    evidence->kind = (uint8_t)kind;
+    evidence->now_us = event->now_us;
+    evidence->ts_us = event->ts_us;
+    return evidence;
+}
+
+static bool flow_is_media(struct weir_flow *flow)
+{
+    return weir_flow_named(flow)->role == WEIR_ROLE_MEDIA || weir_flow_payload(flow, WEIR_SERVER) >= MEDIA_BYTES;
+}
+
+static void evidence_of_flow(struct weir_evidence *evidence, struct weir_flow *flow)
+{
+    const struct weir_named *named = weir_flow_named(flow);
+    evidence->client = *weir_flow_addr(flow, WEIR_CLIENT);
+    evidence->server = *weir_flow_addr(flow, WEIR_SERVER);
+    evidence->client_port = weir_flow_port(flow, WEIR_CLIENT);
+    evidence->server_port = weir_flow_port(flow, WEIR_SERVER);
+    evidence->transport = weir_flow_transport(flow);
+    evidence->service = named->service;
+    evidence->role = named->role;
+    evidence->host_hash = named->host_hash;
+    evidence->media = flow_is_media(flow);
+    evidence->midstream = weir_flow_midstream(flow);
+    evidence->flow_first_us = weir_flow_first_ts_us(flow);
+}
+
+/* DNS transactions have their own event, with more to tell. */
+static void on_attempt(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    if (event->attempt.layer == WEIR_LAYER_DNS)
+        return;
+    struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_ATTEMPT, event);
+    if (!evidence)
+        return;
+    evidence_of_flow(evidence, flow);
+    evidence->layer = (uint8_t)event->attempt.layer;
+    evidence->outcome = (uint8_t)event->attempt.outcome;
+    evidence->first_us = event->attempt.first_us;
+}
+
+static void on_chunk(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    if (!flow_is_media(flow))
+        return;
+    struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_CHUNK, event);
+    if (!evidence)
+        return;
+    evidence_of_flow(evidence, flow);
+    evidence->first_us = event->chunk.request_us;
+    evidence->chunk.bytes = event->chunk.bytes;
+    evidence->chunk.request_us = event->chunk.request_us;
+    evidence->chunk.ttfb_us = event->chunk.ttfb_us;
+    evidence->chunk.transfer_us = event->chunk.transfer_us;
+}
+
+static void on_progress(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    if (!flow_is_media(flow))
+        return;
+    struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_PROGRESS, event);
+    if (!evidence)
+        return;
+    evidence_of_flow(evidence, flow);
+    evidence->progress.bytes = event->progress.bytes;
+    evidence->progress.open_us = event->progress.open_us;
+    evidence->progress.interval_us = event->progress.interval_us;
+    evidence->progress.waiting = event->progress.waiting;
+    evidence->progress.waiting_us = event->progress.waiting_us;
+}
+
+enum { NAME_MAX_BYTES = 255 };
+
+static size_t name_lower(char lower[NAME_MAX_BYTES], const char *name)
+{
+    size_t length = 0;
+    while (name && name[length] && length < NAME_MAX_BYTES) {
+        lower[length] = (char)tolower((unsigned char)name[length]);
+        length++;
+    }
+    return length;
+}
+
+static void on_dns(struct weir_meter *meter, const struct weir_event *event)
+{
+    char name[NAME_MAX_BYTES];
+    size_t length = name_lower(name, event->dns.qname);
+    struct weir_match match = {.service = WEIR_SERVICE_OTHER, .role = WEIR_ROLE_OTHER};
+    if (meter->set && length > 0)
+        match = weir_service_match_host(meter->set, name, length);
+    struct weir_sample sample = {.event = event, .transport = WEIR_TRANSPORT_UDP, .named_by = WEIR_NAMED_DNS};
+    weir_accumulator_event(accumulator_of(meter, match.service), &sample);
+
+    struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_DNS, event);
+    if (!evidence)
+        return;
+    evidence->client = *event->dns.client;
+    evidence->server = *event->dns.resolver;
+    evidence->server_port = 53;
+    evidence->layer = WEIR_LAYER_DNS;
+    evidence->outcome = (uint8_t)event->dns.outcome;
+    evidence->transport = WEIR_TRANSPORT_UDP;
+    evidence->service = match.service;
+    evidence->role = match.role;
+    evidence->first_us = event->dns.first_us;
+    evidence->flow_first_us = event->dns.first_us;
+    evidence->host_hash = length ? weir_host_hash(name, length) : 0;
+    evidence->dns.latency_us = event->dns.latency_us;
+    evidence->dns.qtype = event->dns.qtype;
+    evidence->dns.queries = event->dns.queries;
+}
+
+static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    bool transferred = weir_flow_payload(flow, WEIR_SERVER) > 0 && flow_is_media(flow);
+    if (!meter->flow_records && !transferred)
+        return;
+    struct weir_flow_record report;
+    weir_flow_report(flow, event->end.end, &report);
+    if (meter->flow_records) {
+        struct half *half = meter->half;
+        struct weir_flow_record *record = list_add((void **)&half->records, &half->n_records, &half->cap_records,
+                                                   meter->records_max, sizeof *record);
+        if (record)
+            *record = report;
+        else
+            meter->stats.records_refused++;
+    }
+    struct weir_evidence *evidence = transferred ? evidence_add(meter, WEIR_EVIDENCE_END, event) : NULL;
+    if (!evidence)
+        return;
+    evidence_of_flow(evidence, flow);
+    evidence->outcome = report.outcome;
+    evidence->end.end = (uint8_t)event->end.end;
+    evidence->end.rst_mid = report.outcome == WEIR_OUTCOME_RST_MID;
+}
+
+static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service, const struct weir_event *event)
+{
+    struct weir_sample sample = {
+        .event = event,
+        .transport = weir_flow_transport(flow),
+        .named_by = weir_flow_named(flow)->by,
+        .media = flow_is_media(flow),
+    };
+    weir_accumulator_event(accumulator_of(meter, service), &sample);
+}
+
+/* What was kept of a flow while it had no name, counted where it belongs. */
+static void pending_settle(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service, const struct weir_pending_flow *kept)
+{
+    struct weir_event event = {.kind = WEIR_EVENT_NEW};
+    count_event(meter, flow, service, &event);
+    for (unsigned i = 0; i < kept->n_rtt; i++) {
+        event = (struct weir_event){.kind = WEIR_EVENT_RTT, .rtt = {.side = kept->rtt[i].side, .us = kept->rtt[i].us}};
+        count_event(meter, flow, service, &event);
+    }
+}
+
+/* True when the event is kept for later. */
+static bool pending_takes(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    weir_service_id service = weir_flow_named(flow)->service;
+    if (event->kind == WEIR_EVENT_NEW) {
+        if (service != WEIR_SERVICE_NONE)
+            return false;
+        if (weir_pending_add(&meter->pending, flow))
+            return true;
+        meter->stats.pending_refused++;
+        return false;
+    }
+    struct weir_pending_flow *kept = weir_pending_find(&meter->pending, flow);
+    if (!kept)
+        return false;
+    if (service == WEIR_SERVICE_NONE && event->kind != WEIR_EVENT_END)
+        return event->kind == WEIR_EVENT_RTT && weir_pending_keep_rtt(kept, event);
+    struct weir_pending_flow copy = *kept;
+    weir_pending_remove(&meter->pending, kept);
+    pending_settle(meter, flow, service, &copy);
+    return false;
+}
+
+void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    if (event->kind == WEIR_EVENT_DNS) {
+        on_dns(meter, event);
+        return;
+    }
+    if (!flow || pending_takes(meter, flow, event))
+        return;
+    count_event(meter, flow, weir_flow_named(flow)->service, event);
+    switch (event->kind) {
+    case WEIR_EVENT_ATTEMPT:
+        on_attempt(meter, flow, event);
+        break;
+    case WEIR_EVENT_CHUNK:
+        on_chunk(meter, flow, event);
+        break;
+    case WEIR_EVENT_PROGRESS:
+        on_progress(meter, flow, event);
+        break;
+    case WEIR_EVENT_END:
+        on_end(meter, flow, event);
+        break;
+    default:
+        break;
+    }
+}
+
+static void accumulators_swap(struct weir_meter *meter)
+{
+    struct weir_accumulator *full = meter->filling;
+    meter->filling = meter->given;
+    meter->given = full;
+    meter->given_dirty = true;
+}
+
+/* What was given at the last window's end has been read by now: make it empty, to be filled next. */
+static void given_clean(struct weir_meter *meter)
+{
+    if (!meter->given_dirty)
+        return;
+    for (size_t i = 0; i < meter->n_services; i++)
+        weir_accumulator_clear(weir_accumulator_at(meter->given, i));
+    meter->given_dirty = false;
+}
+
+void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us, bool window_end)
+{
+    struct half *full = meter->half;
+    meter->half = full == &meter->halves[0] ? &meter->halves[1] : &meter->halves[0];
+    meter->half->n_evidence = meter->half->n_records = 0;
+    given_clean(meter);
+    if (window_end)
+        accumulators_swap(meter);
+    *ret_block = (struct weir_block){
+        .tick_us = tick_us,
+        .window_end = window_end,
+        .evidence = full->evidence,
+        .n_evidence = full->n_evidence,
+        .flows = full->records,
+        .n_flows = full->n_records,
+        .accumulators = window_end ? meter->given : NULL,
+        .n_services = meter->n_services,
+        .meter = meter->stats,
+    };
+}

@@ -1,0 +1,29 @@
+/* New flows that have no name yet, by address of the flow, with the round-trip samples that came meanwhile. A bounded
+ * open-addressing table; an entry lives until the flow has a name or ends. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/flow.h>
+
+enum { WEIR_PENDING_RTT_MAX = 4 };
+
+struct weir_pending_flow {
+    const struct weir_flow *flow; /* NULL: free */
+    unsigned n_rtt;
+    struct { uint8_t side; uint32_t us; } rtt[WEIR_PENDING_RTT_MAX];
+};
+
+struct weir_pending {
+    struct weir_pending_flow *slots;
+    size_t mask, n, max;
+};
+
+int weir_pending_init(struct weir_pending *pending, size_t max); /* 0 or -ENOMEM */
+void weir_pending_deinit(struct weir_pending *pending);
+bool weir_pending_add(struct weir_pending *pending, const struct weir_flow *flow); /* false: no room */
+struct weir_pending_flow *weir_pending_find(struct weir_pending *pending, const struct weir_flow *flow);
+void weir_pending_remove(struct weir_pending *pending, struct weir_pending_flow *entry);
+bool weir_pending_keep_rtt(struct weir_pending_flow *entry, const struct weir_event *event); /* false: it has enough */

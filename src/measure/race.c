@@ -1,0 +1,138 @@
+/* A race is won by another address of the same name or by the other transport. The same address and transport again is
+ * a retry, not a race: it is what mixed slots are made of.
+ *
+ * QUIC that stays silent while TCP is useful is not a lost race but a fall-back: a healthy server answers an Initial
+ * within a round trip, and a client that has its answer by TCP sends no second Initial.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/mix.h"
+#include "measure/race.h"
+
+enum { WAYS = 4, WINS = 3 };
+
+struct win {
+    struct weir_addr server;
+    uint8_t transport;
+    int64_t first_us, useful_us; /* stamps; useful_us 0: none */
+};
+
+struct weir_race_entry {
+    uint64_t key;                /* of client and name; 0: free */
+    int64_t touched_us;
+    int64_t tcp_failed_us;
+    struct win wins[WINS];       /* newest first */
+};
+
+int weir_race_init(struct weir_race_memory *memory, size_t max)
+{
+    size_t buckets = 16;
+    while (buckets * WAYS < max)
+        buckets *= 2;
+    memory->entries = calloc(buckets * WAYS, sizeof *memory->entries);
+    memory->mask = buckets - 1;
+    return memory->entries ? 0 : -ENOMEM;
+}
+
+void weir_race_deinit(struct weir_race_memory *memory)
+{
+    free(memory->entries);
+    memory->entries = NULL;
+}
+
+/* Without a name, the service stands for it; "other" is no name of anything, so there the server's address does. */
+static uint64_t key_of(const struct weir_evidence *evidence)
+{
+    uint64_t hash = weir_mix_addr(evidence->service, &evidence->client);
+    if (evidence->host_hash)
+        hash = weir_mix(hash, evidence->host_hash);
+    else if (evidence->service < WEIR_SERVICE_FIRST)
+        hash = weir_mix_addr(hash, &evidence->server);
+    hash = weir_mix_end(hash);
+    return hash ? hash : 1;
+}
+
+static struct weir_race_entry *bucket_of(const struct weir_race_memory *memory, uint64_t key)
+{
+    return &memory->entries[(key >> 8 & memory->mask) * WAYS];
+}
+
+static struct weir_race_entry *find(const struct weir_race_memory *memory, uint64_t key)
+{
+    struct weir_race_entry *bucket = bucket_of(memory, key);
+    for (int way = 0; way < WAYS; way++)
+        if (bucket[way].key == key)
+            return &bucket[way];
+    return NULL;
+}
+
+static struct weir_race_entry *need(struct weir_race_memory *memory, uint64_t key)
+{
+    struct weir_race_entry *entry = find(memory, key);
+    if (entry)
+        return entry;
+    entry = bucket_of(memory, key);
+    for (int way = 1; way < WAYS; way++)
+        if (entry->key && (!bucket_of(memory, key)[way].key || bucket_of(memory, key)[way].touched_us < entry->touched_us))
+            entry = &bucket_of(memory, key)[way];
+    *entry = (struct weir_race_entry){.key = key};
+    return entry;
+}
+
+static void win_add(struct weir_race_entry *entry, const struct weir_evidence *evidence)
+{
+    int place = 0;
+    while (place < WINS - 1 && !(entry->wins[place].transport == evidence->transport &&
+                                 weir_addr_compare(&entry->wins[place].server, &evidence->server) == 0))
+        place++;
+    memmove(&entry->wins[1], &entry->wins[0], (size_t)place * sizeof entry->wins[0]);
+    entry->wins[0] = (struct win){.server = evidence->server, .transport = evidence->transport,
+                                  .first_us = evidence->first_us, .useful_us = evidence->ts_us};
+}
+
+void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence *evidence)
+{
+    bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL;
+    bool tcp_failed = !useful && evidence->transport == WEIR_TRANSPORT_TCP && weir_outcome_failed(evidence->outcome);
+    if (!useful && !tcp_failed)
+        return;
+    struct weir_race_entry *entry = need(memory, key_of(evidence));
+    entry->touched_us = evidence->now_us;
+    if (useful)
+        win_add(entry, evidence);
+    else
+        entry->tcp_failed_us = evidence->ts_us;
+}
+
+static bool lost_to(const struct weir_evidence *loser, const struct win *win)
+{
+    bool other = win->transport != loser->transport || weir_addr_compare(&win->server, &loser->server) != 0;
+    return other && win->useful_us >= loser->first_us && win->useful_us <= loser->first_us + WEIR_RACE_US &&
+           win->first_us >= loser->first_us - WEIR_RACE_US;
+}
+
+static bool fell_back_to(const struct weir_evidence *quic, const struct win *win)
+{
+    return win->transport == WEIR_TRANSPORT_TCP && win->useful_us >= quic->ts_us - WEIR_FALLBACK_US &&
+           win->useful_us <= quic->ts_us + WEIR_FALLBACK_US;
+}
+
+enum weir_race weir_race_judge(const struct weir_race_memory *memory, const struct weir_evidence *evidence)
+{
+    const struct weir_race_entry *entry = find(memory, key_of(evidence));
+    if (!entry)
+        return WEIR_RACE_NONE;
+    bool quic = evidence->layer == WEIR_LAYER_QUIC;
+    enum weir_race verdict = WEIR_RACE_NONE;
+    for (int i = 0; i < WINS && entry->wins[i].useful_us; i++) {
+        if (quic && fell_back_to(evidence, &entry->wins[i]))
+            verdict = WEIR_RACE_FELL_BACK;
+        else if (lost_to(evidence, &entry->wins[i]))
+            return WEIR_RACE_LOST;
+    }
+    if (verdict == WEIR_RACE_NONE && quic && entry->tcp_failed_us >= evidence->first_us && entry->tcp_failed_us)
+        verdict = WEIR_RACE_BOTH_FAILED;
+    return verdict;
+}

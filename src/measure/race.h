@@ -1,0 +1,22 @@
+/* What became of a client's connections to a name: enough to tell the loser of a race, and a fall-back from QUIC to TCP,
+ * from a failure (METHODS 1.1, 4). A bounded memory of the newest; the oldest of a bucket makes room. */
+#pragma once
+
+#include <weir/measure.h>
+
+#define WEIR_RACE_US INT64_C(2000000)
+#define WEIR_FALLBACK_US INT64_C(10000000)
+
+struct weir_race_memory {
+    struct weir_race_entry *entries; /* buckets of WEIR_RACE_WAYS */
+    size_t mask;
+};
+
+enum weir_race { WEIR_RACE_NONE, WEIR_RACE_LOST, WEIR_RACE_FELL_BACK, WEIR_RACE_BOTH_FAILED };
+
+int weir_race_init(struct weir_race_memory *memory, size_t max); /* 0 or -ENOMEM */
+void weir_race_deinit(struct weir_race_memory *memory);
+/* A connection that was decided, useful or failed. */
+void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence *evidence);
+/* Of a failed connection. BOTH_FAILED: of QUIC, TCP to the name failed as well. */
+enum weir_race weir_race_judge(const struct weir_race_memory *memory, const struct weir_evidence *evidence);

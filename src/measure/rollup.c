@@ -1,0 +1,190 @@
+/* The rollup: accumulators of all workers become a window per service, windows become the run. States merge by addition,
+ * so neither the number of workers nor their order shows. Clients are counted here, in one bounded set: a client's first
+ * evidence in the window, and its first ever, each count once.
+ *
+ * Traffic of flows that never had a name is measured as "other".
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/mix.h"
+#include "measure/signal.h"
+
+enum { CLIENTS_MAX = 65536 };
+
+struct client { /* that asked a service for something */
+    struct weir_addr addr;
+    weir_service_id service;
+    bool used;
+    uint32_t window; /* last one in which it was counted */
+};
+
+struct weir_rollup {
+    size_t n_services;
+    struct weir_accumulator *window, *run;
+    struct { int64_t first_us, last_us; uint64_t clients; } seen[WEIR_SERVICES_MAX];
+    uint64_t window_clients[WEIR_SERVICES_MAX];
+    uint32_t window_number;
+    struct client *clients;
+    size_t n_clients, clients_max, clients_mask;
+    struct weir_rollup_stats stats;
+};
+
+int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services, size_t clients_max)
+{
+    struct weir_rollup *rollup = calloc(1, sizeof *rollup);
+    if (!rollup)
+        return -ENOMEM;
+    rollup->n_services = n_services < WEIR_SERVICE_FIRST ? WEIR_SERVICE_FIRST : n_services > WEIR_SERVICES_MAX ? WEIR_SERVICES_MAX : n_services;
+    rollup->clients_max = clients_max ? clients_max : CLIENTS_MAX;
+    size_t size = 16;
+    while (size < rollup->clients_max * 2)
+        size *= 2;
+    rollup->clients_mask = size - 1;
+    rollup->clients = calloc(size, sizeof *rollup->clients);
+    rollup->window = weir_accumulators_new(rollup->n_services);
+    rollup->run = weir_accumulators_new(rollup->n_services);
+    rollup->window_number = 1;
+    if (!rollup->clients || !rollup->window || !rollup->run) {
+        weir_rollup_free(rollup);
+        return -ENOMEM;
+    }
+    *ret_rollup = rollup;
+    return 0;
+}
+
+void weir_rollup_free(struct weir_rollup *rollup)
+{
+    if (!rollup)
+        return;
+    free(rollup->clients);
+    free(rollup->window);
+    free(rollup->run);
+    free(rollup);
+}
+
+static struct weir_accumulator *window_of(const struct weir_rollup *rollup, weir_service_id service)
+{
+    size_t index = service == WEIR_SERVICE_NONE || service >= rollup->n_services ? WEIR_SERVICE_OTHER : service;
+    return weir_accumulator_at(rollup->window, index);
+}
+
+static void add_naming(const struct weir_accumulator *accumulator, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N])
+{
+    const struct weir_flows_state *state = weir_accumulator_state(accumulator, &weir_signal_traffic);
+    for (int by = 0; by < WEIR_NAMED_N; by++) {
+        flows[by] += state->named_flows[by];
+        bytes[by] += accumulator->traffic.named_bytes[by];
+    }
+}
+
+void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *block)
+{
+    if (!block->window_end || !block->accumulators)
+        return;
+    for (size_t id = 0; id < block->n_services; id++)
+        weir_accumulator_merge(window_of(rollup, (weir_service_id)id), weir_accumulator_at(block->accumulators, id));
+}
+
+/* The client's place, made where there is none; NULL: no room. */
+static struct client *client_need(struct weir_rollup *rollup, const struct weir_addr *addr, weir_service_id service)
+{
+    size_t at = weir_mix_end(weir_mix_addr(service, addr)) & rollup->clients_mask;
+    for (; rollup->clients[at].used; at = (at + 1) & rollup->clients_mask)
+        if (rollup->clients[at].service == service && weir_addr_compare(&rollup->clients[at].addr, addr) == 0)
+            return &rollup->clients[at];
+    if (rollup->n_clients >= rollup->clients_max)
+        return NULL;
+    rollup->n_clients++;
+    rollup->clients[at] = (struct client){.addr = *addr, .service = service, .used = true};
+    rollup->seen[service].clients++;
+    return &rollup->clients[at];
+}
+
+void weir_rollup_evidence(struct weir_rollup *rollup, const struct weir_evidence *evidence)
+{
+    weir_service_id service = evidence->service;
+    if (service == WEIR_SERVICE_NONE || service >= rollup->n_services || evidence->kind == WEIR_EVIDENCE_END)
+        return;
+    struct client *client = client_need(rollup, &evidence->client, service);
+    if (!client) {
+        rollup->stats.clients_refused++;
+        return;
+    }
+    if (client->window == rollup->window_number)
+        return;
+    client->window = rollup->window_number;
+    rollup->window_clients[service]++;
+    window_of(rollup, service)->touched = true;
+}
+
+void weir_rollup_slot(struct weir_rollup *rollup, const struct weir_slot *slot)
+{
+    for (size_t i = 0; i < slot->n_trials; i++)
+        weir_accumulator_trial(window_of(rollup, slot->trials[i].service), &slot->trials[i]);
+}
+
+void weir_rollup_sums(struct weir_rollup *rollup, weir_service_id service, const struct weir_session_sums *sums)
+{
+    weir_accumulator_sums(window_of(rollup, service), sums);
+}
+
+bool weir_rollup_seen(const struct weir_rollup *rollup, weir_service_id service)
+{
+    return service < rollup->n_services && window_of(rollup, service)->touched;
+}
+
+static void put_clients(struct weir_accumulator *accumulator, uint64_t clients)
+{
+    struct weir_clients_state *state = weir_accumulator_state(accumulator, &weir_signal_clients);
+    state->clients = clients;
+}
+
+void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id service, int64_t end_us, struct weir_window_record *ret_record)
+{
+    struct weir_accumulator *accumulator = window_of(rollup, service);
+    *ret_record = (struct weir_window_record){.start_us = end_us - WEIR_SLOT_US, .end_us = end_us, .service = service};
+    put_clients(accumulator, rollup->window_clients[service]);
+    weir_accumulator_read(accumulator, ret_record->values);
+}
+
+void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us)
+{
+    for (size_t id = 0; id < rollup->n_services; id++) {
+        struct weir_accumulator *window = weir_accumulator_at(rollup->window, id);
+        if (!window->touched)
+            continue;
+        weir_accumulator_merge(weir_accumulator_at(rollup->run, id), window);
+        weir_accumulator_clear(window);
+        if (!rollup->seen[id].last_us)
+            rollup->seen[id].first_us = end_us - WEIR_SLOT_US;
+        rollup->seen[id].last_us = end_us;
+    }
+    memset(rollup->window_clients, 0, sizeof rollup->window_clients);
+    rollup->window_number++;
+}
+
+bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service, struct weir_service_record *ret_record)
+{
+    if (service >= rollup->n_services || !rollup->seen[service].last_us)
+        return false;
+    struct weir_accumulator *accumulator = weir_accumulator_at(rollup->run, service);
+    *ret_record = (struct weir_service_record){.first_us = rollup->seen[service].first_us,
+                                               .last_us = rollup->seen[service].last_us, .service = service};
+    add_naming(accumulator, ret_record->named_flows, ret_record->named_bytes);
+    put_clients(accumulator, rollup->seen[service].clients);
+    weir_accumulator_read(accumulator, ret_record->values);
+    return true;
+}
+
+void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N])
+{
+    for (size_t id = 0; id < rollup->n_services; id++)
+        add_naming(weir_accumulator_at(rollup->run, id), flows, bytes);
+}
+
+void weir_rollup_read_stats(const struct weir_rollup *rollup, struct weir_rollup_stats *ret_stats)
+{
+    *ret_stats = rollup->stats;
+}

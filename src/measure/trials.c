@@ -1,0 +1,312 @@
+/* Attempts collapse to trials (METHODS 0): a retry is no new evidence, so what counts is whether a client got through to
+ * a server's network in ten seconds, layer by layer.
+ *
+ *     attempt -> does it say anything? -> lost race, fall-back? (held until that is known) -> trial of the open slot
+ *
+ * An attempt belongs to the slot that is open when it is decided; slots close at ticks only, so the trials of a slot are
+ * those of all ticks in (start, start + 10 s].
+ *
+ * Blind spot: the loser of a race between two services' names looks like a failure.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/known_names.h"
+#include "measure/race.h"
+#include "measure/slot.h"
+
+enum { TRIALS_MAX = 65536, HELD_MAX = 8192, USEFUL_MAX = 16384, NAMES_MAX = 65536 };
+#define MIDSTREAM_US INT64_C(60000000) /* a flow without handshake gives no serve trials for this long */
+#define REJECT_US INT64_C(60000000)    /* two clients that refuse a certificate within this make an incident of it */
+
+struct held {
+    struct weir_evidence evidence;
+    int64_t release_us;
+};
+
+struct reject { /* of a service: the last client that refused its certificate */
+    struct weir_addr client;
+    int64_t us;
+    bool several;
+};
+
+struct weir_trials {
+    struct weir_trials_config config;
+    struct weir_slot_table slot;
+    int64_t start_us; /* of the open slot */
+    bool open;
+    struct held *held; /* in the order of arrival */
+    size_t n_held, held_max;
+    struct weir_race_memory races;
+    struct weir_known_names names;
+    struct reject rejects[WEIR_SERVICES_MAX];
+    struct weir_trials_stats stats;
+};
+
+static size_t or_default(size_t value, size_t otherwise)
+{
+    return value ? value : otherwise;
+}
+
+int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_config *config)
+{
+    struct weir_trials *trials = calloc(1, sizeof *trials);
+    if (!trials)
+        return -ENOMEM;
+    trials->config = *config;
+    trials->held_max = or_default(config->held_max, HELD_MAX);
+    trials->held = calloc(trials->held_max, sizeof *trials->held);
+    if (!trials->held || weir_slot_table_init(&trials->slot, or_default(config->trials_max, TRIALS_MAX)) < 0 ||
+        weir_race_init(&trials->races, or_default(config->useful_max, USEFUL_MAX)) < 0 ||
+        weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0) {
+        weir_trials_free(trials);
+        return -ENOMEM;
+    }
+    *ret_trials = trials;
+    return 0;
+}
+
+void weir_trials_free(struct weir_trials *trials)
+{
+    if (!trials)
+        return;
+    free(trials->held);
+    weir_slot_table_deinit(&trials->slot);
+    weir_race_deinit(&trials->races);
+    weir_known_names_deinit(&trials->names);
+    free(trials);
+}
+
+void weir_trials_read_stats(const struct weir_trials *trials, struct weir_trials_stats *ret_stats)
+{
+    *ret_stats = trials->stats;
+    ret_stats->names_evicted = trials->names.evicted;
+}
+
+static int64_t slot_of(int64_t now_us)
+{
+    int64_t rest = now_us % WEIR_SLOT_US;
+    return now_us - (rest < 0 ? rest + WEIR_SLOT_US : rest);
+}
+
+static void slot_show(struct weir_trials *trials, bool closed)
+{
+    struct weir_slot slot = {.start_us = trials->start_us, .trials = trials->slot.trials, .n_trials = trials->slot.n};
+    if (trials->config.on_slot)
+        trials->config.on_slot(trials->config.context, &slot, closed);
+}
+
+static void slot_close(struct weir_trials *trials)
+{
+    if (trials->open)
+        slot_show(trials, true);
+    weir_slot_table_clear(&trials->slot);
+    trials->open = false;
+}
+
+static void slot_open(struct weir_trials *trials, int64_t now_us)
+{
+    if (trials->open)
+        return;
+    trials->start_us = slot_of(now_us);
+    trials->open = true;
+}
+
+/* The attempt counts now. */
+static void count(struct weir_trials *trials, const struct weir_evidence *evidence, int64_t now_us, bool fell_back)
+{
+    slot_open(trials, now_us);
+    struct weir_trial *trial = weir_slot_table_need(&trials->slot, evidence);
+    if (!trial) {
+        trials->stats.trials_refused++;
+        return;
+    }
+    trials->stats.attempts++;
+    trial->media |= evidence->media || evidence->role == WEIR_ROLE_MEDIA;
+    if (evidence->outcome == WEIR_OUTCOME_USEFUL) {
+        if (!trial->ok)
+            trial->ok_us = now_us;
+        trial->ok = true;
+        trial->attempts_ok++;
+        return;
+    }
+    if (!trial->fail) {
+        trial->fail_us = now_us;
+        trial->kind = evidence->outcome;
+        trial->first_us = evidence->first_us;
+    }
+    if (evidence->first_us < trial->first_us)
+        trial->first_us = evidence->first_us;
+    trial->fail = true;
+    trial->quic_fell_back |= fell_back;
+    trial->attempts_fail++;
+}
+
+/* True when the race is decided, one way or the other. */
+static bool settle(struct weir_trials *trials, const struct weir_evidence *evidence, int64_t now_us, bool due)
+{
+    switch (weir_race_judge(&trials->races, evidence)) {
+    case WEIR_RACE_LOST:
+        trials->stats.neutral++;
+        trials->stats.race_losers++;
+        return true;
+    case WEIR_RACE_FELL_BACK:
+        trials->stats.fell_back++;
+        count(trials, evidence, now_us, true);
+        return true;
+    case WEIR_RACE_BOTH_FAILED:
+        count(trials, evidence, now_us, false);
+        return true;
+    case WEIR_RACE_NONE:
+        break;
+    }
+    if (due)
+        count(trials, evidence, now_us, false);
+    return due;
+}
+
+/* A winner may still come: of any race until 2 s after the first packet, of a fall-back until 10 s after it. */
+static void hold_or_count(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    int64_t patience_us = evidence->layer == WEIR_LAYER_QUIC ? WEIR_FALLBACK_US : WEIR_RACE_US;
+    int64_t left_us = evidence->first_us + patience_us - evidence->ts_us;
+    if (left_us > patience_us)
+        left_us = patience_us;
+    bool full = trials->n_held == trials->held_max;
+    if (left_us > 0 && full)
+        trials->stats.held_refused++;
+    if (settle(trials, evidence, evidence->now_us, left_us <= 0 || full))
+        return;
+    trials->held[trials->n_held++] = (struct held){*evidence, evidence->now_us + left_us};
+}
+
+static void release(struct weir_trials *trials, int64_t now_us, bool all)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < trials->n_held; i++) {
+        const struct held *held = &trials->held[i];
+        if (!settle(trials, &held->evidence, now_us, all || now_us >= held->release_us))
+            trials->held[kept++] = *held;
+    }
+    trials->n_held = kept;
+}
+
+static enum weir_service_kind kind_of(const struct weir_trials *trials, weir_service_id service)
+{
+    if (!trials->config.set || service < WEIR_SERVICE_FIRST || service >= weir_service_set_count(trials->config.set))
+        return WEIR_KIND_VOD;
+    return weir_service_get(trials->config.set, service)->kind;
+}
+
+/* Requests count on media flows only: an unanswered one of an API may be a long poll. Audio and calls have connection
+ * outcomes only. Of our services a request was useful when the sessions saw a chunk, not any answer: an error page is
+ * an answer too. */
+static bool serve_counts(const struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    if (!evidence->media || (evidence->midstream && evidence->now_us - evidence->flow_first_us < MIDSTREAM_US))
+        return false;
+    if (evidence->service < WEIR_SERVICE_FIRST || evidence->by_session || evidence->outcome == WEIR_OUTCOME_RST_MID)
+        return true;
+    enum weir_service_kind kind = kind_of(trials, evidence->service);
+    return evidence->outcome != WEIR_OUTCOME_USEFUL && (kind == WEIR_KIND_VOD || kind == WEIR_KIND_LIVE);
+}
+
+/* One client that refuses a certificate has a problem of its own; two make it the service's. */
+static bool reject_counts(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    struct reject *reject = &trials->rejects[evidence->service % WEIR_SERVICES_MAX];
+    bool recent = reject->us && evidence->now_us - reject->us < REJECT_US;
+    bool other = recent && weir_addr_compare(&reject->client, &evidence->client) != 0;
+    reject->several = recent && (reject->several || other);
+    reject->client = evidence->client;
+    reject->us = evidence->now_us;
+    return reject->several;
+}
+
+static void take_dns(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL;
+    if (useful)
+        weir_known_names_add(&trials->names, evidence->host_hash, evidence->now_us);
+    bool unknown_name = evidence->outcome == WEIR_OUTCOME_DNS_NXDOMAIN &&
+                        !weir_known_names_has(&trials->names, evidence->host_hash, evidence->now_us);
+    if (unknown_name || (!useful && !weir_outcome_failed(evidence->outcome)))
+        trials->stats.neutral++;
+    else
+        count(trials, evidence, evidence->now_us, false);
+}
+
+static void take_attempt(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL;
+    bool connection = evidence->layer == WEIR_LAYER_CONNECT || evidence->layer == WEIR_LAYER_QUIC;
+    bool says_nothing = (!useful && !weir_outcome_failed(evidence->outcome)) ||
+                        (evidence->layer == WEIR_LAYER_SERVE && !serve_counts(trials, evidence)) ||
+                        (evidence->outcome == WEIR_OUTCOME_SUSPECT_REJECT && !reject_counts(trials, evidence));
+    if (says_nothing) {
+        trials->stats.neutral++;
+        return;
+    }
+    if (connection)
+        weir_race_note(&trials->races, evidence);
+    if (connection && !useful && evidence->outcome != WEIR_OUTCOME_RST_MID)
+        hold_or_count(trials, evidence);
+    else
+        count(trials, evidence, evidence->now_us, false);
+}
+
+static void take_end(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    bool finished = evidence->end.end != WEIR_END_OPEN && evidence->transport == WEIR_TRANSPORT_TCP;
+    if (!finished || !evidence->media || !trials->config.on_connection_end)
+        return;
+    struct weir_connection_end end = {
+        .client = evidence->client,
+        .prefix = weir_addr_prefix(&evidence->server),
+        .service = evidence->service,
+        .rst_mid = evidence->end.rst_mid,
+        .ts_us = evidence->now_us,
+    };
+    trials->config.on_connection_end(trials->config.context, &end);
+}
+
+void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    if (evidence->service == WEIR_SERVICE_NONE)
+        return;
+    if (trials->open && evidence->now_us > trials->start_us + WEIR_SLOT_US)
+        slot_close(trials); /* ticks were left out */
+    slot_open(trials, evidence->now_us);
+    switch ((enum weir_evidence_kind)evidence->kind) {
+    case WEIR_EVIDENCE_ATTEMPT:
+        take_attempt(trials, evidence);
+        break;
+    case WEIR_EVIDENCE_DNS:
+        take_dns(trials, evidence);
+        break;
+    case WEIR_EVIDENCE_END:
+        take_end(trials, evidence);
+        break;
+    case WEIR_EVIDENCE_CHUNK:
+    case WEIR_EVIDENCE_PROGRESS:
+        break;
+    }
+}
+
+void weir_trials_tick(struct weir_trials *trials, int64_t now_us)
+{
+    slot_open(trials, now_us - 1);
+    release(trials, now_us, false);
+    if (now_us >= trials->start_us + WEIR_SLOT_US)
+        slot_close(trials);
+    slot_open(trials, now_us);
+    slot_show(trials, false);
+}
+
+void weir_trials_finish(struct weir_trials *trials, int64_t now_us)
+{
+    slot_open(trials, now_us);
+    release(trials, now_us, true);
+    slot_close(trials);
+}
