@@ -10,9 +10,9 @@
  * worker happens to see. 4.2 has no switch for them, so what it says out of a cache is not believed. (One trace is
  * left: 4.2 calls Skype calls Teams where it saw Teams from the same host. Neither is a service.)
  *
- * The API differs between releases; meson.build asks the compiler which form there is (WEIR_NDPI_*). Run here against
- * 4.2 alone; the other forms were compiled against the headers of 4.6, 4.8, 4.10 and of the development branch
- * towards 5.0, and have never run. */
+ * The API differs between releases; meson.build asks the compiler which form there is (WEIR_NDPI_*). Only 4.2
+ * has been run; the other forms were compiled against the headers of 4.6, 4.8, 4.10 and the development branch after
+ * it, except ndpi_detection_giveup() with two parameters (5.0), which is written from its header alone. */
 #include "classify/dpi.h"
 
 #include <errno.h>

@@ -165,15 +165,20 @@ enum weir_wire hello_read_tcp(const uint8_t *bytes, size_t length, uint8_t *scra
     return wire;
 }
 
-static enum weir_wire open_initial(const uint8_t *bytes, size_t length, const struct weir_quic_header *header,
-                                   const struct weir_cid *first_dcid, struct weir_quic_initial *initial)
+/* Opens a client's Initial into `initial`; false where that fails. Of a packet with a malformed frame, the frames
+ * before it count. */
+static bool open_initial(const uint8_t *bytes, size_t length, const struct weir_quic_header *header,
+                         const struct weir_cid *first_dcid, struct weir_quic_initial *initial)
 {
-    enum weir_wire wire = WEIR_WIRE_NOT;
-    if (first_dcid)
-        wire = weir_quic_open_initial(bytes, length, header, first_dcid, false, initial);
-    if (wire != WEIR_WIRE_OK) /* after a Retry the keys come from the id that the server chose */
-        wire = weir_quic_open_initial(bytes, length, header, &header->dcid, false, initial);
-    return wire;
+    if (first_dcid && (weir_quic_open_initial(bytes, length, header, first_dcid, false, initial) == WEIR_WIRE_OK ||
+                       initial->n_crypto > 0))
+        return true;
+    bool same = first_dcid && first_dcid->length == header->dcid.length &&
+                memcmp(first_dcid->bytes, header->dcid.bytes, header->dcid.length) == 0;
+    if (same)
+        return false; /* else after a Retry: the keys come from the id that the server chose */
+    return weir_quic_open_initial(bytes, length, header, &header->dcid, false, initial) == WEIR_WIRE_OK ||
+           initial->n_crypto > 0;
 }
 
 enum weir_wire hello_read_quic(const uint8_t *bytes, size_t length, size_t wire_length,
@@ -186,8 +191,7 @@ enum weir_wire hello_read_quic(const uint8_t *bytes, size_t length, size_t wire_
         struct weir_quic_header header;
         if (weir_quic_header(bytes, length, wire_length, &header) != WEIR_WIRE_OK)
             break;
-        bool opened = header.type == WEIR_QUIC_INITIAL &&
-                      open_initial(bytes, length, &header, first_dcid, initial) == WEIR_WIRE_OK;
+        bool opened = header.type == WEIR_QUIC_INITIAL && open_initial(bytes, length, &header, first_dcid, initial);
         for (unsigned k = 0; opened && k < initial->n_crypto; k++)
             hello_stream_put(stream, initial->crypto[k].offset, initial->crypto[k].bytes, initial->crypto[k].length);
         any |= opened;
