@@ -11,7 +11,7 @@
 #include "measure/mix.h"
 #include "measure/signal.h"
 
-enum { CLIENTS_MAX = 65536 };
+enum { CLIENTS_MAX = 65536, CLIENT_WINDOWS = 360 };
 
 struct client { /* that asked a service for something */
     struct weir_addr addr;
@@ -149,6 +149,28 @@ void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id servic
     weir_accumulator_read(accumulator, ret_record->values);
 }
 
+static void clients_forget(struct weir_rollup *rollup)
+{
+    size_t size = rollup->clients_mask + 1;
+    if (rollup->n_clients < rollup->clients_max / 4 * 3)
+        return;
+    struct client *old = rollup->clients, *clients = calloc(size, sizeof *clients);
+    if (!clients)
+        return;
+    rollup->clients = clients;
+    rollup->n_clients = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (!old[i].used || rollup->window_number - old[i].window > CLIENT_WINDOWS)
+            continue;
+        size_t at = weir_mix_end(weir_mix_addr(old[i].service, &old[i].addr)) & rollup->clients_mask;
+        while (clients[at].used)
+            at = (at + 1) & rollup->clients_mask;
+        clients[at] = old[i];
+        rollup->n_clients++;
+    }
+    free(old);
+}
+
 void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us)
 {
     for (size_t id = 0; id < rollup->n_services; id++) {
@@ -163,6 +185,7 @@ void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us)
     }
     memset(rollup->window_clients, 0, sizeof rollup->window_clients);
     rollup->window_number++;
+    clients_forget(rollup);
 }
 
 bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service, struct weir_service_record *ret_record)

@@ -1,0 +1,31 @@
+/* Hollow answers (METHODS 5): TLS hides an HTTP error, but not its size. Small answers from a media host that gave this
+ * client chunks lately, one after the other and no chunk between, are errors - unless their sizes are what that host's
+ * small answers have always been: playlists and beacons neither make the run nor break it. */
+#pragma once
+
+#include <weir/measure.h>
+
+enum { WEIR_SMALL_BYTES = 5000, WEIR_HOLLOW_RUN = 3, WEIR_HOLLOW_HOSTS = 8, WEIR_HOLLOW_NOTED = 8 };
+#define WEIR_HOLLOW_MEDIAN_BYTES 50000 /* a service whose median chunk is not above this is not judged */
+
+/* Sizes of the small answers of media hosts, over all clients. */
+struct weir_small_answers {
+    struct weir_small_host *hosts;
+    size_t mask, n, max;
+    uint64_t refused;
+};
+int weir_small_answers_init(struct weir_small_answers *answers, size_t max); /* 0 or -ENOMEM */
+void weir_small_answers_deinit(struct weir_small_answers *answers);
+
+/* One session's part. */
+struct weir_hollow {
+    struct { uint64_t host; int64_t chunk_us; } hosts[WEIR_HOLLOW_HOSTS]; /* that gave chunks, and when last */
+    struct { uint64_t host; uint32_t bytes; } noted[WEIR_HOLLOW_NOTED];   /* small answers since the last chunk */
+    uint8_t n_noted;
+    uint32_t run;
+};
+
+/* A chunk came: the run is over, and what was small before it was harmless. */
+void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers, const struct weir_evidence *evidence);
+/* A small answer came; the length of the run of candidates with it, 0 when it is none. */
+uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers, const struct weir_evidence *evidence);

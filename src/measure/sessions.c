@@ -1,0 +1,338 @@
+/* All sessions, and what services are like (METHODS 5). A session begins with a client's first media answer or request and
+ * ends 60 s after the last one, 240 s where a film had filled its buffer. Services' medians of chunk sizes and their 99th
+ * percentile of waiting are learned from all clients.
+ *
+ * Sessions give attempts to the trials: USEFUL where chunks arrive, STARVED once a slot while they come far too slowly,
+ * HOLLOW for the third and later small answers in a row. "other" has no sessions: it is no service.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/learned.h"
+#include "measure/mix.h"
+#include "measure/session.h"
+
+enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096 };
+#define IDLE_US INT64_C(60000000)
+#define IDLE_FULL_US INT64_C(240000000)
+#define TIMEOUT_MIN_US INT64_C(5000000)
+#define TIMEOUT_MAX_US INT64_C(30000000)
+
+struct service {
+    struct weir_learned chunk_bytes, ttfb_us;
+    struct weir_session_sums sums;
+    struct weir_demand demand;
+};
+
+struct weir_sessions {
+    struct weir_sessions_config config;
+    size_t n_services;
+    struct weir_session *sessions; /* dense: the first n are in use */
+    uint32_t *index;               /* 1 + place in sessions; 0: free */
+    size_t n, max, mask;
+    uint32_t serial;
+    struct service *services;
+    int64_t *timeouts_us;
+    struct weir_small_answers small;
+    struct weir_sessions_stats stats;
+};
+
+int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_sessions_config *config)
+{
+    struct weir_sessions *all = calloc(1, sizeof *all);
+    if (!all)
+        return -ENOMEM;
+    all->config = *config;
+    all->n_services = config->n_services > WEIR_SERVICE_FIRST ? config->n_services : WEIR_SERVICE_FIRST;
+    all->max = config->sessions_max ? config->sessions_max : SESSIONS_MAX;
+    size_t size = 16;
+    while (size < all->max * 2)
+        size *= 2;
+    all->mask = size - 1;
+    all->sessions = calloc(all->max, sizeof *all->sessions);
+    all->index = calloc(size, sizeof *all->index);
+    all->services = calloc(all->n_services, sizeof *all->services);
+    all->timeouts_us = calloc(WEIR_SERVICES_MAX, sizeof *all->timeouts_us);
+    int error = weir_small_answers_init(&all->small, config->hosts_max ? config->hosts_max : HOSTS_MAX);
+    if (error < 0 || !all->sessions || !all->index || !all->services || !all->timeouts_us) {
+        weir_sessions_free(all);
+        return -ENOMEM;
+    }
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++)
+        all->timeouts_us[id] = TIMEOUT_MIN_US;
+    *ret_sessions = all;
+    return 0;
+}
+
+void weir_sessions_free(struct weir_sessions *all)
+{
+    if (!all)
+        return;
+    weir_small_answers_deinit(&all->small);
+    free(all->sessions);
+    free(all->index);
+    free(all->services);
+    free(all->timeouts_us);
+    free(all);
+}
+
+static enum weir_service_kind kind_of(const struct weir_sessions *all, weir_service_id service)
+{
+    if (!all->config.set || service >= weir_service_set_count(all->config.set))
+        return WEIR_KIND_VOD;
+    return weir_service_get(all->config.set, service)->kind;
+}
+
+/* Audio fetches a track at a time, calls ask for nothing: neither can be starved or hollow. */
+static bool has_demand(enum weir_service_kind kind)
+{
+    return kind == WEIR_KIND_VOD || kind == WEIR_KIND_LIVE;
+}
+
+/* ---- finding ---- */
+
+static size_t home_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service)
+{
+    return weir_mix_end(weir_mix_addr(service, client)) & all->mask;
+}
+
+static size_t place_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service)
+{
+    size_t at = home_of(all, client, service);
+    for (; all->index[at]; at = (at + 1) & all->mask) {
+        const struct weir_session *session = &all->sessions[all->index[at] - 1];
+        if (session->service == service && weir_addr_compare(&session->client, client) == 0)
+            break;
+    }
+    return at;
+}
+
+static struct weir_session *session_need(struct weir_sessions *all, const struct weir_evidence *evidence)
+{
+    size_t at = place_of(all, &evidence->client, evidence->service);
+    if (all->index[at])
+        return &all->sessions[all->index[at] - 1];
+    if (all->n >= all->max) {
+        all->stats.sessions_refused++;
+        return NULL;
+    }
+    struct weir_session *session = &all->sessions[all->n++];
+    all->index[at] = (uint32_t)all->n;
+    weir_session_begin(session, evidence);
+    session->serial = ++all->serial;
+    all->stats.sessions++;
+    return session;
+}
+
+static void index_remove(struct weir_sessions *all, size_t hole)
+{
+    for (size_t at = (hole + 1) & all->mask; all->index[at]; at = (at + 1) & all->mask) {
+        const struct weir_session *session = &all->sessions[all->index[at] - 1];
+        size_t home = home_of(all, &session->client, session->service);
+        if (((at - home) & all->mask) >= ((at - hole) & all->mask)) {
+            all->index[hole] = all->index[at];
+            hole = at;
+        }
+    }
+    all->index[hole] = 0;
+}
+
+/* The last one moves into the gap. */
+static void session_remove(struct weir_sessions *all, struct weir_session *session)
+{
+    struct weir_session *last = &all->sessions[all->n - 1];
+    index_remove(all, place_of(all, &session->client, session->service));
+    if (last != session) {
+        all->index[place_of(all, &last->client, last->service)] = (uint32_t)(session - all->sessions) + 1;
+        *session = *last;
+    }
+    all->n--;
+}
+
+/* ---- evidence ---- */
+
+static void emit(const struct weir_sessions *all, const struct weir_evidence *from, enum weir_outcome outcome,
+                 int64_t first_us, int64_t now_us)
+{
+    struct weir_evidence attempt = *from;
+    attempt.kind = WEIR_EVIDENCE_ATTEMPT;
+    attempt.layer = WEIR_LAYER_SERVE;
+    attempt.outcome = (uint8_t)outcome;
+    attempt.by_session = true;
+    attempt.first_us = first_us;
+    attempt.now_us = now_us;
+    if (all->config.on_attempt)
+        all->config.on_attempt(all->config.context, &attempt);
+}
+
+static void take_chunk(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
+{
+    struct service *service = &all->services[evidence->service];
+    session->media_bytes += evidence->chunk.bytes;
+    if (evidence->chunk.ttfb_us >= 0)
+        weir_learned_add(&service->ttfb_us, (uint64_t)evidence->chunk.ttfb_us);
+    bool rules = has_demand(kind_of(all, evidence->service));
+    if (evidence->chunk.bytes >= WEIR_SMALL_BYTES) {
+        weir_learned_add(&service->chunk_bytes, evidence->chunk.bytes);
+        service->sums.throughput_drops += weir_session_chunk(session, evidence);
+        weir_hollow_chunk(&session->hollow, &all->small, evidence);
+        if (rules && !session->slow)
+            emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
+        return;
+    }
+    session->small_answers++;
+    uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
+    if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
+        return;
+    session->hollow_answers++;
+    emit(all, evidence, WEIR_OUTCOME_HOLLOW, evidence->first_us, evidence->now_us);
+}
+
+/* A long transfer is useful while it lasts: no need to wait for its end. */
+static void take_progress(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
+{
+    weir_session_progress(session, evidence, all->timeouts_us[evidence->service]);
+    int64_t slot = evidence->now_us / WEIR_SLOT_US;
+    bool useful = evidence->progress.bytes >= WEIR_SMALL_BYTES && !session->slow;
+    if (!useful || session->useful_slot == slot || !has_demand(kind_of(all, evidence->service)))
+        return;
+    session->useful_slot = slot;
+    emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->ts_us - evidence->progress.open_us, evidence->now_us);
+}
+
+void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence)
+{
+    bool chunk = evidence->kind == WEIR_EVIDENCE_CHUNK;
+    if ((!chunk && evidence->kind != WEIR_EVIDENCE_PROGRESS) || !evidence->media ||
+        evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services)
+        return;
+    struct weir_session *session = session_need(all, evidence);
+    if (!session)
+        return;
+    if (chunk || evidence->progress.waiting || evidence->progress.bytes) {
+        session->active_now_us = evidence->now_us;
+        if (evidence->ts_us > session->active_us)
+            session->active_us = evidence->ts_us;
+    }
+    if (evidence->flow_first_us < session->start_us) {
+        session->start_us = evidence->flow_first_us;
+        session->midstream = evidence->midstream;
+    }
+    if (chunk)
+        take_chunk(all, session, evidence);
+    else
+        take_progress(all, session, evidence);
+}
+
+/* ---- ticks ---- */
+
+static void end_session(struct weir_sessions *all, const struct weir_session *session)
+{
+    struct weir_session_record record;
+    weir_session_report(session, kind_of(all, session->service), &record);
+    if (all->config.on_session)
+        all->config.on_session(all->config.context, &record);
+}
+
+static bool is_idle(const struct weir_sessions *all, const struct weir_session *session, int64_t now_us)
+{
+    bool film = kind_of(all, session->service) == WEIR_KIND_VOD;
+    bool full = film && weir_session_bitrate_bps(session) != WEIR_NULL;
+    return now_us - session->active_now_us >= (full ? IDLE_FULL_US : IDLE_US);
+}
+
+static void tick_session(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
+{
+    enum weir_service_kind kind = kind_of(all, session->service);
+    struct service *service = &all->services[session->service];
+    const struct weir_tick_demand *tick = &session->tick;
+    int64_t starved_us = weir_session_tick(session, kind, now_us);
+    if (has_demand(kind)) {
+        service->demand.open += tick->open;
+        service->demand.unanswered += tick->unanswered;
+        service->demand.clients += tick->open > 0;
+        service->demand.clients_unanswered += tick->open > 0 && tick->unanswered == tick->open;
+        service->demand.clients_starved += session->starving;
+        service->sums.demand |= tick->open > 0;
+        service->sums.starved_us += (uint64_t)starved_us;
+        int64_t slot = (now_us - 1) / WEIR_SLOT_US;
+        if (session->slow && tick->open && session->starved_slot != slot) {
+            session->starved_slot = slot;
+            emit(all, &tick->sample, WEIR_OUTCOME_STARVED, now_us - WEIR_SESSION_RUN * INT64_C(1000000), now_us);
+        }
+    }
+    memset(&session->tick, 0, sizeof session->tick);
+}
+
+static void learn_timeouts(struct weir_sessions *all)
+{
+    for (size_t id = WEIR_SERVICE_FIRST; id < all->n_services && id < WEIR_SERVICES_MAX; id++) {
+        int64_t learned_us = 3 * weir_learned_quantile(&all->services[id].ttfb_us, 0.99);
+        all->timeouts_us[id] = learned_us < TIMEOUT_MIN_US ? TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US ? TIMEOUT_MAX_US : learned_us;
+    }
+}
+
+void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
+{
+    for (size_t id = 0; id < all->n_services; id++)
+        all->services[id].demand = (struct weir_demand){0};
+    for (size_t i = 0; i < all->n;) {
+        struct weir_session *session = &all->sessions[i];
+        tick_session(all, session, now_us);
+        if (!is_idle(all, session, now_us)) {
+            i++;
+            continue;
+        }
+        end_session(all, session);
+        session_remove(all, session);
+    }
+    all->stats.sessions_now = all->n;
+    if (now_us % WEIR_SLOT_US == 0)
+        learn_timeouts(all);
+}
+
+static int compare_start(const void *a, const void *b)
+{
+    const struct weir_session *x = a, *y = b;
+    if (x->start_us != y->start_us)
+        return x->start_us < y->start_us ? -1 : 1;
+    return x->serial < y->serial ? -1 : x->serial > y->serial;
+}
+
+void weir_sessions_finish(struct weir_sessions *all, int64_t now_us)
+{
+    qsort(all->sessions, all->n, sizeof *all->sessions, compare_start);
+    for (size_t i = 0; i < all->n; i++)
+        end_session(all, &all->sessions[i]);
+    memset(all->index, 0, (all->mask + 1) * sizeof *all->index);
+    all->n = 0;
+    all->stats.sessions_now = 0;
+}
+
+/* ---- what others ask ---- */
+
+const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *all)
+{
+    return all->timeouts_us;
+}
+
+struct weir_demand weir_sessions_demand(const struct weir_sessions *all, weir_service_id service)
+{
+    return service < all->n_services ? all->services[service].demand : (struct weir_demand){0};
+}
+
+void weir_sessions_take_sums(struct weir_sessions *all, weir_service_id service, struct weir_session_sums *ret_sums)
+{
+    *ret_sums = (struct weir_session_sums){0};
+    if (service >= all->n_services)
+        return;
+    *ret_sums = all->services[service].sums;
+    all->services[service].sums = (struct weir_session_sums){0};
+}
+
+void weir_sessions_read_stats(const struct weir_sessions *all, struct weir_sessions_stats *ret_stats)
+{
+    *ret_stats = all->stats;
+    ret_stats->hosts_refused = all->small.refused;
+}
