@@ -237,25 +237,12 @@ static bool neighbours_fail(const struct weir_detector *detector, const struct w
     return others.fail >= 2 && mostly_fails(others);
 }
 
-/* Another prefix of the service was useful a moment ago. */
-static bool knows_other_prefix(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
-{
-    size_t cursor = 0;
-    for (const struct weir_prefix *other; (other = weir_keyed_next(&detector->prefixes, &cursor));) {
-        const struct weir_track_state *state = weir_track_now(&other->track, detector->generation);
-        if (other->head.service == scope->service && other->head.layer == scope->layer && weir_addr_compare(&other->head.addr, prefix) != 0 &&
-            state->ok_run > 0 && detector->now_us - state->last_us <= detector->config.control_us)
-            return true;
-    }
-    return false;
-}
-
-static bool path_explains(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_tally_entry *top,
-                          struct weir_tally rest)
+/* The other prefixes must have been tried since the onset: a player keeps to the one that it has. */
+static bool path_explains(const struct weir_detector *detector, const struct weir_tally_entry *top, struct weir_tally rest)
 {
     if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
         return true;
-    return rest.fail == 0 && top->own.fail >= 3 && (rest.total > 0 || knows_other_prefix(detector, scope, &top->addr));
+    return rest.fail == 0 && rest.total > 0 && top->own.fail >= 3;
 }
 
 /* ---- all of them ---- */
@@ -283,7 +270,7 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
     bool names = scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope);
     if (!names && top && scope->layer != WEIR_LAYER_DNS && scope->layer != WEIR_STREAM_FALLBACK) {
         bool shared = neighbours_fail(detector, scope, &top->addr);
-        if (shared || path_explains(detector, scope, top, rest)) {
+        if (shared || path_explains(detector, top, rest)) {
             verdict->subject = top->addr;
             be_path(detector, scope, pick, verdict, shared, rest);
             return;
@@ -316,7 +303,8 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
     begin(detector, scope, verdict);
     struct weir_pick pick = own_pick(scope);
     struct weir_tally own = weir_tally_own(detector, &pick, &verdict->record);
-    struct weir_tally controls = weir_tally_controls(detector, scope->service, scope->since_us, scope->slow, &verdict->record);
+    /* Controls count from when the first failing attempt began: what was useful while it hung speaks as well. */
+    struct weir_tally controls = weir_tally_controls(detector, scope->service, scope->began_us, scope->slow, &verdict->record);
     if (scope->slow && verdict->record.n_clients < 2 && verdict->record.n_prefixes < 2) {
         verdict->hold = true;
         return;
@@ -335,6 +323,8 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         struct weir_addr subject = verdict->subject;
         resolver.prefix = &subject;
         weir_attribute_resolver(detector, &resolver, verdict);
+        const struct weir_resolver *known = weir_keyed_find(&detector->resolvers, &subject, 0, 0);
+        verdict->hold |= known && weir_track_now(&known->track, detector->generation)->ok_run >= (uint32_t)detector->config.clear_ok;
         return;
     }
     place_blame(detector, scope, &pick, controls, verdict);
@@ -408,7 +398,7 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
     struct weir_addr resolver = *scope->prefix;
     struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_DNS, .need = WEIR_ITEM_SCORED, .prefix = &resolver, .since_us = scope->since_us};
     struct weir_tally all = weir_tally_own(detector, &pick, record);
-    struct weir_tally controls = weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->since_us, false, record);
+    struct weir_tally controls = weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
     if (uplink_explains(detector, scope, all, controls, &ret_verdict->hold)) {
         be_uplink(detector, scope, ret_verdict);
         return;

@@ -12,7 +12,8 @@
 
 #include "detect/state.h"
 
-enum { DEAD_RUN = 6 };                     /* failures of a destination in a row, while others are useful */
+enum { DEAD_RUN = 6 };                     /* a destination is dead after so many failures in a row */
+#define DEAD_US INT64_C(600000000)         /* over so long, while others are useful */
 #define OTHERS_OK_US INT64_C(30000000)
 #define DAY_US INT64_C(86400000000)
 
@@ -33,7 +34,8 @@ bool weir_controls_counts(const struct weir_detector *detector, const struct wei
     const struct weir_destination *destination = weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
     if (!destination || destination->useful == 0)
         return false;
-    return destination->fail_run < DEAD_RUN || trial->fail_us - detector->uplink_ok_us > OTHERS_OK_US;
+    return destination->fail_run < DEAD_RUN || trial->fail_us - destination->last_ok_us <= DEAD_US ||
+           trial->fail_us - detector->uplink_ok_us > OTHERS_OK_US;
 }
 
 /* The note of the same (service, prefix); else a free one; else the oldest of a service that holds many; else the oldest. */

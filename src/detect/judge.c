@@ -32,11 +32,17 @@ static void offer(struct candidate *best, double rank, struct weir_scope scope, 
         *best = (struct candidate){.rank = rank, .scope = scope, .fail_us = fail_us};
 }
 
+/* What would be cleared at once isn't raised. */
+static bool is_failing(const struct weir_detector *detector, const struct weir_track_state *state)
+{
+    return detector->now_us - state->last_fail_us <= FRESH_US && (state->ok_run < (uint32_t)detector->config.clear_ok || state->slow_mixed > 0);
+}
+
 static void offer_hard(const struct weir_detector *detector, const struct weir_track *track, bool open, double base, struct weir_scope scope,
                        struct candidate *best)
 {
     const struct weir_track_state *state = now_of(detector, track);
-    bool raised = open ? state->hard_alarm : state->hard.s >= detector->rule.h && detector->now_us - state->last_fail_us <= FRESH_US;
+    bool raised = open ? state->hard_alarm : state->hard.s >= detector->rule.h && is_failing(detector, state);
     scope.since_us = state->hard.onset_us;
     scope.began_us = state->hard.began_us;
     if (raised)
@@ -50,7 +56,7 @@ static void offer_slow(const struct weir_detector *detector, const struct weir_t
     int64_t age_us = detector->now_us - state->slow.onset_us;
     bool old = age_us >= (state->slow_mixed >= state->slow_pure ? detector->config.slow_mixed_us : detector->config.slow_pure_us);
     bool raised = open ? state->slow_alarm :
-                  state->slow.s >= detector->rule.h_slow && old && detector->now_us - state->last_fail_us <= FRESH_US;
+                  state->slow.s >= detector->rule.h_slow && old && is_failing(detector, state);
     scope.slow = true;
     scope.since_us = state->slow.onset_us;
     scope.began_us = state->slow.began_us;
@@ -153,10 +159,18 @@ static void forget_ends(const struct weir_detector *detector, struct weir_ends *
         *ends = (struct weir_ends){.clean_run = ends->clean_run, .last_reset_us = ends->last_reset_us};
 }
 
+/* Quiet for long enough: a minute, and twice as long each time that it has come back. */
+static bool is_quiet(const struct weir_detector *detector, const struct weir_case *incident)
+{
+    int64_t quiet_us = detector->config.clear_us << (incident->reopened < 3 ? incident->reopened : 3);
+    return detector->now_us - incident->reraised_us >= detector->config.clear_us &&
+           (incident->reopened == 0 || detector->now_us - incident->evidence_us >= quiet_us);
+}
+
 static bool service_is_over(const struct weir_detector *detector, const struct weir_service_state *service)
 {
     const struct weir_case *incident = &service->incident;
-    if (detector->now_us - incident->reraised_us < detector->config.clear_us)
+    if (!is_quiet(detector, incident))
         return false;
     for (int layer = 0; layer < WEIR_LAYER_N; layer++)
         if (!track_is_over(detector, &service->layer[layer]))
@@ -249,8 +263,7 @@ static void judge_uplink(struct weir_detector *detector)
         return;
     }
     if (incident->open && track_is_over(detector, &detector->uplink) && state->ok_run >= (uint32_t)detector->config.clear_ok &&
-        detector->now_us - incident->reraised_us >= detector->config.clear_us &&
-        detector->now_us - incident->evidence_us >= detector->config.clear_us)
+        is_quiet(detector, incident) && detector->now_us - incident->evidence_us >= detector->config.clear_us)
         weir_case_clear(detector, incident, NULL);
 }
 
@@ -296,7 +309,7 @@ static void judge_resolver(struct weir_detector *detector, const struct weir_res
         }
         return;
     }
-    if (incident && track_is_over(detector, &resolver->track) && detector->now_us - incident->reraised_us >= detector->config.clear_us &&
+    if (incident && track_is_over(detector, &resolver->track) && is_quiet(detector, incident) &&
         now_of(detector, &resolver->track)->ok_run >= (uint32_t)detector->config.clear_ok)
         weir_case_clear(detector, incident, NULL);
 }
@@ -317,8 +330,7 @@ static void clear_the_gone(struct weir_detector *detector)
         const struct weir_client *client = weir_keyed_find(&detector->clients, &incident->subject, 0, 0);
         bool gone = !client || detector->now_us - client->head.last_us > detector->config.silent_us;
         bool well = client && client->ok_run >= (uint32_t)detector->config.clear_ok &&
-                    detector->now_us - incident->reraised_us >= detector->config.clear_us &&
-                    detector->now_us - incident->evidence_us >= detector->config.clear_us;
+                    is_quiet(detector, incident) && detector->now_us - incident->evidence_us >= detector->config.clear_us;
         if (gone || well)
             weir_case_clear(detector, incident, NULL);
     }

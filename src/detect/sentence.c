@@ -179,7 +179,8 @@ static void say_cleared(struct text *text, const struct weir_detector *detector,
     }
     bool gone = detector->now_us - incident->evidence_us > detector->config.silent_us && record->cause != WEIR_CAUSE_CAPTURE &&
                 (record->cause == WEIR_CAUSE_CLIENT || record->cause == WEIR_CAUSE_DNS_RESOLVER);
-    say(text, gone ? " is no longer seen; its incident began at " : " is well again; it began at ");
+    say(text, "%s", gone ? " is no longer seen; its incident began at " : record->cause == WEIR_CAUSE_CAPTURE ? " is complete again; gaps began at " :
+                    " is well again; it began at ");
     say_clock(text, record->onset_us);
     say(text, " UTC, ");
     say_span(text, detector->now_us - record->onset_us);
@@ -201,7 +202,7 @@ void weir_sentence(const struct weir_detector *detector, struct weir_case *incid
     say_clock(&text, record->onset_us);
     say(&text, " UTC");
     if (incident->reopened)
-        say(&text, " (on and off, %u times)", incident->reopened + 1);
+        say(&text, " (on and off)");
     if (record->cause != WEIR_CAUSE_CAPTURE) {
         if (record->cause != WEIR_CAUSE_CLIENT && record->n_clients > 0)
             say(&text, " for %u of %u client%s", record->n_clients, record->n_clients_seen, record->n_clients_seen == 1 ? "" : "s");

@@ -22,8 +22,11 @@ static void hard_fold(struct weir_track_state *state, const struct weir_track_ru
         state->hard_alarm = true;
         state->hard_sprt.llr = 0;
     } else if (state->hard_alarm) {
-        if (weir_sprt_step(&state->hard_sprt, rule->hard, failed, trial->weight, rule->sprt_bound) == WEIR_SPRT_GOOD)
-            state->hard.s = 0;
+        /* The outage is over; what it left in the slow CUSUM was the outage, too. */
+        if (weir_sprt_step(&state->hard_sprt, rule->hard, failed, trial->weight, rule->sprt_bound) == WEIR_SPRT_GOOD) {
+            state->hard.s = state->slow.s = 0;
+            state->slow_alarm = false;
+        }
         state->hard_alarm = state->hard.s >= rule->h / 4;
     }
 }

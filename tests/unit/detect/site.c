@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@ static void on_incident(void *context, const struct weir_incident *incident)
     struct site *site = context;
     if (site->n_events < SITE_EVENTS)
         site->events[site->n_events++] = *incident;
+    if (getenv("WEIR_TEST_SHOW")) /* for whoever looks into a failing scenario */
+        fprintf(stderr, "%6.0f %-8s %-9s %-17s %-6s %s\n", site_seconds(site, incident->ts_us), weir_incident_event_name(incident->event),
+                weir_state_name(incident->state), weir_cause_name(incident->cause), weir_confidence_name(incident->confidence), incident->text);
 }
 
 void site_begin_with(struct site *site, const struct weir_detect_config *config)
