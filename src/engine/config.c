@@ -104,7 +104,7 @@ static int read_number(const char *name, const char *text, unsigned long min, un
 
 static int read_workers(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
-    unsigned long value;
+    unsigned long value = 0;
     int error = read_number("workers", text, 1, 64, &value, fault);
     if (!error)
         config->workers = (unsigned)value;
@@ -113,7 +113,7 @@ static int read_workers(struct weir_config *config, const char *text, struct wei
 
 static int read_memory(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
-    unsigned long value;
+    unsigned long value = 0;
     int error = read_number("memory", text, 16, 1 << 20, &value, fault);
     if (!error)
         config->memory_bytes = (size_t)value << 20;
