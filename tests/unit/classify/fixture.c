@@ -1,9 +1,7 @@
 #include "fixture.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "../decode/hello_builder.h"
+#include "signatures.h"
 
 const struct weir_addr *weir_flow_addr(const struct weir_flow *flow, enum weir_side side) { return &flow->addr[side]; }
 uint16_t weir_flow_port(const struct weir_flow *flow, enum weir_side side) { return flow->port[side]; }
@@ -15,36 +13,17 @@ struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named
 void **weir_flow_naming(struct weir_flow *flow) { return &flow->naming; }
 const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow) { return flow->has_dcid ? &flow->dcid : NULL; }
 
-static const struct { const char *name, *text; } files[] = {
-    {"alpha.yaml", "id: alpha\ntitle: Alpha\nkind: vod\nndpi: [NetFlix]\nhosts:\n  media: [alpha-media.net]\n"
-                   "  control: [alpha.com]\nprefixes:\n  media: [203.0.113.0/24]\n"},
-    {"bravo.yaml", "id: bravo\ntitle: Bravo\nkind: live\nhosts:\n  control: [bravo.com]\n"},
-    {"spotify.yaml", "id: spotify\ntitle: Spotify\nkind: audio\nndpi: [Spotify]\nhosts:\n  control: [spotify.com]\n"},
-    {"cdn.yaml", "cdn: [shared-cdn.net]\n"},
-};
-
 struct weir_service_set *fixture_services(void)
 {
-    char directory[] = "/tmp/weir-classify-XXXXXX", path[128];
-    assert_non_null(mkdtemp(directory));
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", directory, files[i].name);
-        FILE *file = fopen(path, "w");
-        assert_non_null(file);
-        fputs(files[i].text, file);
-        fclose(file);
-    }
-    struct weir_service_set *set = NULL;
-    struct weir_fault fault = {{0}};
-    int r = weir_service_set_load(&set, directory, &fault);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", directory, files[i].name);
-        unlink(path);
-    }
-    rmdir(directory);
-    if (r < 0)
-        fail_msg("%s", fault.text);
-    return set;
+    static const struct signature_text files[] = {
+        {"alpha.yaml", "id: alpha\ntitle: Alpha\nkind: vod\nndpi: [NetFlix]\nhosts:\n  media: [alpha-media.net]\n"
+                       "  control: [alpha.com]\nprefixes:\n  media: [203.0.113.0/24]\n"},
+        {"bravo.yaml", "id: bravo\ntitle: Bravo\nkind: live\nhosts:\n  control: [bravo.com]\n"},
+        {"spotify.yaml", "id: spotify\ntitle: Spotify\nkind: audio\nndpi: [Spotify]\nhosts:\n"
+                         "  control: [spotify.com]\n"},
+        {"cdn.yaml", "cdn: [shared-cdn.net]\n"},
+    };
+    return load_signatures(files, sizeof files / sizeof files[0]);
 }
 
 weir_service_id fixture_service(struct weir_service_set *set, const char *id)
