@@ -138,12 +138,18 @@ enum step {
     STEP_DPI,     /* nDPI should see this packet */
 };
 
-static enum step take_hello(struct weir_classifier *classifier, struct weir_flow *flow, const struct hello *hello,
-                            int64_t now_us)
+static void see_app(struct weir_flow *flow, const struct hello *hello)
 {
     struct weir_named *named = weir_flow_named(flow);
     named->app = (uint8_t)hello->app;
     named->ech = hello->ech;
+    named->ndpi = dpi_master(hello->app);
+}
+
+static enum step take_hello(struct weir_classifier *classifier, struct weir_flow *flow, const struct hello *hello,
+                            int64_t now_us)
+{
+    see_app(flow, hello);
     if (hello->app != WEIR_APP_HTTP) {
         classifier->stats.hellos++;
         classifier->stats.hellos_ech += hello->ech;
@@ -176,7 +182,7 @@ static enum step give_up_hello(struct weir_classifier *classifier, struct weir_f
 static void take_part(struct weir_classifier *classifier, struct weir_flow *flow, const struct hello *hello,
                       int64_t now_us)
 {
-    weir_flow_named(flow)->app = (uint8_t)hello->app;
+    see_app(flow, hello);
     if (hello->app != WEIR_APP_HTTP && host_is_name(&hello->host))
         assign_host(classifier, flow, hello, false, now_us);
 }
