@@ -135,7 +135,7 @@ enum walk_state { WALK_NONE, WALK_ON, WALK_LOST };
 struct walk { /* over the TLS records of one direction */
     uint32_t next;       /* sequence number of the next record header */
     uint8_t state, n_held;
-    uint8_t held[6];     /* the header's bytes so far, and the first behind it */
+    uint8_t held[7];     /* the header's bytes so far, and the first two behind it */
 };
 
 enum shake_flag { /* TLS */

@@ -186,9 +186,10 @@ static bool hold(struct view *view, struct walk *walk)
     while (walk->n_held < sizeof walk->held) {
         uint32_t offset = walk->next + walk->n_held - packet->tcp.seq;
         if (walk->n_held >= WEIR_TLS_RECORD_HEADER) {
-            bool empty = walk->held[3] == 0 && walk->held[4] == 0;
-            if (empty || (offset < packet->payload_len && offset >= packet->payload_captured))
-                return true; /* an empty record, or its first byte was not captured */
+            unsigned length = (unsigned)walk->held[3] << 8 | walk->held[4];
+            bool whole = walk->n_held == WEIR_TLS_RECORD_HEADER + length;
+            if (whole || (offset < packet->payload_len && offset >= packet->payload_captured))
+                return true; /* a record of no more bytes, or more of it was not captured */
         }
         if (offset >= packet->payload_len)
             return false;
