@@ -203,6 +203,8 @@ static int report(const struct weir_signature *signature, struct weir_fault *fau
         line = weir_signature_line(signature, key, 1);
     else if (sscanf(complaint->message, "Mapping field already seen: %63s", key) == 1)
         line = weir_signature_line(signature, key, 2);
+    else if (strncmp(complaint->message, "Missing required", 16) == 0)
+        complaint->line = 0, complaint->field[0] = '\0'; /* libcyaml names the last key that is there */
     if (!complaint->message[0])
         snprintf(complaint->message, sizeof complaint->message, "%s", cyaml_strerror(error));
     fault_at(signature, fault, line ? line : complaint->line, complaint->field, complaint->message);
