@@ -33,7 +33,8 @@ static struct weir_service_set *small_set(void)
                         "id: one\ntitle: One\nkind: vod\nndpi: [OneProto]\n"
                         "hosts: {media: [media.one.net, cache.one.net], control: [one.net, manifest.media.one.net]}\n"
                         "never_count: [speed.one.net, sister.two.net]\n"
-                        "prefixes: {media: [198.18.0.0/16, 2001:db8::/32], control: [198.18.128.0/17, 198.18.7.0/24]}\n");
+                        "prefixes: {media: [198.18.0.0/16, 2001:db8::/32],\n"
+                        "  control: [198.18.128.0/17, 198.18.7.0/24, 198.18.9.0/24]}\n");
     signature_files_add(&files, "two.yaml",
                         "id: two\ntitle: Two\nkind: live\nndpi: [TwoProto]\n"
                         "hosts: {media: [two.net, two.cdn.example], control: [two.one.net]}\n"
@@ -133,6 +134,7 @@ static void test_the_longest_prefix_wins(void **state)
     } cases[] = {
         {"198.17.255.255", "other", "other"}, {"198.18.0.0", "one", "media"},      {"198.18.6.255", "one", "media"},
         {"198.18.7.0", "one", "control"},     {"198.18.7.255", "one", "control"},  {"198.18.8.0", "one", "media"},
+        {"198.18.9.9", "one", "control"},     {"198.18.10.0", "one", "media"},
         {"198.18.127.255", "one", "media"},   {"198.18.128.0", "one", "control"},  {"198.18.199.255", "one", "control"},
         {"198.18.200.0", "two", "media"},     {"198.18.200.255", "two", "media"},  {"198.18.201.0", "one", "control"},
         {"198.18.255.255", "one", "control"}, {"198.19.0.0", "two", "control"},    {"198.20.0.0", "other", "other"},
