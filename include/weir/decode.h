@@ -14,6 +14,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <weir/packet.h>
 
 /* X(enumerator, record name, what happened) */
@@ -47,6 +50,9 @@ enum weir_decode_outcome {
  * holds nothing of use. Never < 0. Of the union only the member of `transport` is written (UDP: none), and
  * fields that are valid by a flag only with that flag. `payload` points into the frame. */
 int weir_decode(const struct weir_frame *frame, struct weir_packet *ret_packet);
+
+/* Is this LINKTYPE_ value one that weir_decode() can read? */
+bool weir_decode_knows_link(uint16_t linktype);
 
 const char *weir_decode_name(enum weir_decode_outcome outcome);
 const char *weir_decode_help(enum weir_decode_outcome outcome);

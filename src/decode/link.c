@@ -354,6 +354,14 @@ static const struct {
     {14, walk_raw},
 };
 
+bool weir_decode_knows_link(uint16_t linktype)
+{
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
+        if (links[i].linktype == linktype)
+            return true;
+    return false;
+}
+
 int walk_link(struct walk *walk, uint16_t linktype)
 {
     for (unsigned i = 0; i < sizeof links / sizeof links[0]; i++)

@@ -60,7 +60,7 @@ bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_p
     for (unsigned i = 0; i < ECHO_WAYS; i++) {
         struct echo *way = &set->ways[i];
         uint32_t us = way->signature ? age_us(way->stamp >> 8, now) : UINT32_MAX;
-        if (way->signature == mine.signature && us <= ECHO_WINDOW_US) {
+        if (way->signature == mine.signature && us < ECHO_WINDOW_US) {
             uint8_t ttl = (uint8_t)way->stamp;
             if (packet->ttl == ttl || packet->ttl + 1 == ttl)
                 return true;

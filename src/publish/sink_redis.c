@@ -5,7 +5,7 @@
  * once: the stream entry first, and only if it is new the message to weir:alerts, so that sending again says nothing twice.
  *
  * Stream ids are explicit, <ms>-<seq>. Redis answers a doubled id and an id below the stream's top alike; then the
- * entry is looked up, under its id and by its text, and added under an id of Redis' own if it is not there.
+ * newest entries are searched for this very event, and it is added under an id of Redis' own if it is not there.
  */
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -161,8 +161,15 @@ static const char *entry_value(const redisReply *entry, const char *name)
     return NULL;
 }
 
-/* Is this very incident event in the newest part of the stream already? 1 yes, 0 no, < 0 lost. */
-static int incident_is_there(struct redis_sink *sink, const char *key, const char *json, struct weir_fault *fault)
+static bool same_value(const redisReply *entry, const char *name, const char *wanted)
+{
+    const char *there = entry_value(entry, name);
+    return there && strcmp(there, wanted) == 0;
+}
+
+/* Is this very event (incident, what happened, when) in the newest part of the stream already? 1 yes, 0 no, < 0 lost. */
+static int incident_is_there(struct redis_sink *sink, const char *key, const struct weir_incident *incident, const char *ts,
+                             struct weir_fault *fault)
 {
     char count[16];
     snprintf(count, sizeof count, "%d", LOOK_BACK);
@@ -176,16 +183,15 @@ static int incident_is_there(struct redis_sink *sink, const char *key, const cha
     if (!reply)
         return -EIO;
     int found = 0;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && !found; i++) {
-        const char *there = entry_value(reply->element[i], "json");
-        found = there && strcmp(there, json) == 0;
-    }
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && !found; i++)
+        found = same_value(reply->element[i], "id", incident->id) && same_value(reply->element[i], "ts", ts) &&
+                same_value(reply->element[i], "event", weir_incident_event_name(incident->event));
     freeReplyObject(reply);
     return found;
 }
 
 /* Adds the entry: 1 added, 0 was there, < 0 lost or refused. */
-static int incident_add(struct redis_sink *sink, const char *key, const char *json, struct weir_fault *fault)
+static int incident_add(struct redis_sink *sink, const char *key, const struct weir_incident *incident, struct weir_fault *fault)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
         begin_xadd(sink, key, sink->options.incident_maxlen, attempt ? "*" : sink->id);
@@ -201,7 +207,7 @@ static int incident_add(struct redis_sink *sink, const char *key, const char *js
             return -EPROTO;
         if (!doubled)
             return 1;
-        int there = incident_is_there(sink, key, json, fault);
+        int there = incident_is_there(sink, key, incident, sink->fields.texts[0], fault);
         if (there)
             return there < 0 ? there : 0;
     }
@@ -221,7 +227,7 @@ static int put_incident(struct redis_sink *sink, const struct weir_record *recor
     weir_fields_time(&sink->fields, "ts", record->ts_us);
     weir_fields_incident(&sink->fields, sink->context, record->incident);
     weir_fields_text(&sink->fields, "json", json);
-    int added = incident_add(sink, site_key(sink, "incidents", ""), json, fault);
+    int added = incident_add(sink, site_key(sink, "incidents", ""), record->incident, fault);
     if (added <= 0)
         return added;
     begin(sink, "PUBLISH");

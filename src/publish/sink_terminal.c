@@ -21,7 +21,7 @@ struct terminal_sink {
     size_t n_services;
     struct weir_service_record *services[WEIR_SERVICES_MAX];
     size_t n_incidents;
-    struct weir_incident *incidents[INCIDENTS_MAX]; /* the last event of each */
+    struct weir_incident *incidents[INCIDENTS_MAX]; /* the last event of each, with the evidence of its last judgement */
     uint64_t n_incidents_left_out;
 };
 
@@ -147,8 +147,10 @@ static void print_service(const struct terminal_sink *sink, const struct weir_se
     char down[32], goodput[32], rtt[32], loss[32];
     const char *kind;
     double ok = count_of(service, NULL, "trials_ok"), failed = failures(service, &kind), value = 0;
-    or_dash(rtt, sizeof rtt, value_of(service, "rtt_server", "p50_us", &value), "%.1f ms", value / 1000);
-    or_dash(loss, sizeof loss, value_of(service, "loss", "down_before_share", &value), "%.2f %%", value * 100);
+    bool known = value_of(service, "rtt_server", "p50_us", &value);
+    or_dash(rtt, sizeof rtt, known, "%.1f ms", value / 1000);
+    known = value_of(service, "loss", "down_before_share", &value);
+    or_dash(loss, sizeof loss, known, "%.2f %%", value * 100);
     if (value_of(service, "goodput", "p50_bps", &value))
         amount(goodput, sizeof goodput, value, "bit/s");
     else
@@ -276,9 +278,13 @@ static int keep_incident(struct terminal_sink *sink, const struct weir_incident 
         sink->n_incidents_left_out++;
         return 0;
     }
-    if (i == sink->n_incidents && !(sink->incidents[sink->n_incidents++] = malloc(sizeof *incident)))
+    if (i == sink->n_incidents && !(sink->incidents[sink->n_incidents++] = calloc(1, sizeof *incident)))
         return -ENOMEM;
+    char evidence[sizeof incident->text];
+    bool cleared = incident->event == WEIR_INCIDENT_CLEARED && sink->incidents[i]->id[0];
+    memcpy(evidence, cleared ? sink->incidents[i]->text : incident->text, sizeof evidence);
     *sink->incidents[i] = *incident;
+    memcpy(sink->incidents[i]->text, evidence, sizeof evidence); /* "well again" says less than what was wrong */
     return 0;
 }
 

@@ -94,6 +94,14 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     return error;
 }
 
+/* The engine does not know names of files. */
+static void name_file(struct weir_fault *fault, int error, const char *path)
+{
+    struct weir_fault inner = *fault;
+    if (error == -EPROTONOSUPPORT)
+        weir_fault_set(fault, error, "%s: %.400s", path, inner.text);
+}
+
 static int complain(const struct weir_fault *fault, int error, int code)
 {
     fprintf(stderr, "weir: %s\n", fault->text[0] ? fault->text : strerror(-error));
@@ -119,8 +127,10 @@ static int run(int argc, char **argv)
         error = name_site(&config, argv[operand]);
     if (error < 0)
         code = complain(&fault, error, WEIR_EXIT_USAGE);
-    else if ((error = replay(&config, argv + operand, argc - operand, set, &fault)) < 0)
+    else if ((error = replay(&config, argv + operand, argc - operand, set, &fault)) < 0) {
+        name_file(&fault, error, argv[operand]);
         code = complain(&fault, error, WEIR_EXIT_FAILED);
+    }
     weir_service_set_unref(set);
     weir_config_deinit(&config);
     return code;

@@ -94,7 +94,8 @@ def rewrite(path, change):
 def all_spans(value, key=""):
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from all_spans(inner, name)
+            if name != "unmeasured":
+                yield from all_spans(inner, name)
     elif isinstance(value, list):
         for inner in value:
             yield from all_spans(inner, key)

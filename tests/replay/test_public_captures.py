@@ -49,7 +49,8 @@ def test_youtube_over_old_quic(public_capture):
 
 def test_dns_without_answers(public_capture):
     dns = [flow for flow in flows(public_capture("nowebaccess1.pcapng")) if flow["server"]["port"] == 53]
-    assert sum(flow["requests"] for flow in dns) == 7
+    assert sum(flow["packets_up"] for flow in dns) == 7 and len({flow["server"]["addr"] for flow in dns}) == 2
+    assert [flow["requests"] for flow in dns] == [flow["request_timeouts"] for flow in dns] == [1, 1], "one question each, asked again and again"
     assert sum(flow["dns"]["answers"] for flow in dns) == 0
     assert {flow["outcome"] for flow in dns} == {"request_timeout"}
 
@@ -67,7 +68,8 @@ def test_tls_alert(public_capture):
 def test_servfail(public_capture):
     dns = [flow for flow in flows(public_capture("flow-drop-iponly-02.pcap")) if flow["server"]["port"] == 53]
     assert [flow["outcome"] for flow in dns] == ["dns_servfail"]
-    assert dns[0]["dns"]["queries"] == 3 and dns[0]["dns"]["answers"] == 3
+    assert (dns[0]["packets_up"], dns[0]["packets_down"]) == (3, 3)
+    assert dns[0]["dns"]["queries"] == 1 and dns[0]["dns"]["fail"]["servfail"] == 1, "one question, asked three times"
 
 
 def test_five_retransmissions(public_capture):
