@@ -1,8 +1,8 @@
 /* From bytes to frames, whatever the format: see reader.h.
  *
- * The buffer is filled by as few reads as the stream allows, but a read that brings enough to go on is not
- * followed by a second one when it came short: a pipe fed by a live tcpdump is answered at once. A stream that
- * breaks (cut, damaged, disk error) is walked to its last whole record first.
+ * A read asks for all that the buffer holds, but is made only when the bytes at hand are no whole record, and not
+ * repeated once they are: a file is read in large pieces, and a pipe fed by a live tcpdump is answered at once. A
+ * stream that breaks (cut, damaged, disk error) is walked to its last whole record first.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include "capture/reader.h"
 
-enum { READ_MIN_BYTES = 32 * 1024 }; /* less room than this is not worth a read of its own */
+enum { FOREIGN_MAGIC_MAX = 8 };
 
 /* Files that people take for captures, and captures that weir does not read. */
 static const struct foreign {
@@ -77,19 +77,13 @@ int weir_reader_refill(struct weir_reader *reader, struct weir_buffer *buffer, s
     int r = carry_over(reader, buffer, fault);
     if (r < 0)
         return r;
-    while (!reader->at_end) {
-        size_t left = weir_reader_left(reader);
-        size_t room = buffer->capacity - left;
-        bool enough = reader->want > 0 ? left >= reader->want : left > 0;
-        if (room == 0 || (enough && room < READ_MIN_BYTES))
-            break;
+    size_t left;
+    while (!reader->at_end && (left = weir_reader_left(reader)) < (reader->want ? reader->want : 1)) {
         size_t n;
-        reader->broken = weir_stream_read(reader->stream, buffer->bytes + left, room, &n, &reader->why);
+        reader->broken = weir_stream_read(reader->stream, buffer->bytes + left, buffer->capacity - left, &n, &reader->why);
         reader->at_end = n == 0;
         reader->end += n;
         reader->stream_bytes += n;
-        if (n < room && left + n >= reader->want)
-            break;
     }
     return 0;
 }
@@ -120,8 +114,12 @@ int weir_reader_walk(struct weir_reader *reader, struct weir_buffer *buffer, str
     }
 }
 
-static int refuse(struct weir_reader *reader, struct weir_fault *fault)
+static int refuse(struct weir_reader *reader, struct weir_buffer *buffer, struct weir_fault *fault)
 {
+    reader->want = FOREIGN_MAGIC_MAX;
+    int r = weir_reader_refill(reader, buffer, fault);
+    if (r < 0)
+        return r;
     size_t n = weir_reader_left(reader);
     if (reader->broken)
         return end_of_stream(reader, fault);
@@ -144,7 +142,7 @@ static int open_format(struct weir_reader *reader, struct weir_buffer *buffer, s
         if (formats[i]->matches(reader->at, weir_reader_left(reader)))
             reader->format = formats[i];
     if (!reader->format)
-        return refuse(reader, fault);
+        return refuse(reader, buffer, fault);
     while ((r = reader->format->open(reader, fault)) == WEIR_READER_MORE) {
         if (reader->at_end)
             return end_of_stream(reader, fault);

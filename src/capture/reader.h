@@ -107,7 +107,8 @@ static inline size_t weir_reader_linktypes(const struct weir_reader *reader, uin
     return reader->format->linktypes(reader, ret_linktypes, max);
 }
 
-/* Moves the unread bytes to the front of `buffer` (the current one or another) and fills it up. 0 or < 0. */
+/* Moves the unread bytes to the front of `buffer` (the current one or another) and, unless they are what the last walk
+ * wanted or were not walked yet, reads on. 0 or < 0. */
 int weir_reader_refill(struct weir_reader *reader, struct weir_buffer *buffer, struct weir_fault *fault);
 
 /* Up to `max` frames out of `buffer`, which is refilled while it gives none. Returns 0, WEIR_READER_END or < 0, each
