@@ -471,6 +471,43 @@ static void test_hello_that_never_ends(void **state)
     assert_true(flow.named.done);
 }
 
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+/* Damaged hellos in pieces of any size and order: no fault (under a sanitizer), no state left, always an end. */
+static void test_damage(void **state)
+{
+    struct bench *bench = *state;
+    uint32_t seed = 7;
+    uint8_t whole[4096], bytes[4096];
+    size_t length = tls_hello("www.alpha.com", true, 1216, true, whole, sizeof whole);
+    struct quic_hello quic;
+    build_quic(&quic, QUIC_V1, "www.alpha.com");
+    for (unsigned i = 0; i < 1500; i++) {
+        bool udp = i % 3 == 0;
+        struct weir_flow flow = begin(bench, udp ? WEIR_TRANSPORT_UDP : WEIR_TRANSPORT_TCP, server_text, 443);
+        flow.midstream = i % 5 == 0;
+        for (unsigned k = 0; k < 24; k++) {
+            size_t size = udp ? quic.lengths[k & 1] : length;
+            memcpy(bytes, udp ? quic.datagrams[k & 1] : whole, size);
+            if (next_random(&seed) % 4 == 0)
+                bytes[next_random(&seed) % size] = (uint8_t)next_random(&seed);
+            size_t from = udp ? 0 : next_random(&seed) % 4 * (size / 4), n = size - from;
+            if (next_random(&seed) % 2 == 0)
+                n = 1 + next_random(&seed) % n;
+            enum weir_side side = next_random(&seed) % 8 == 0 ? WEIR_SERVER : WEIR_CLIENT;
+            feed(bench->classifier, &flow, side, (uint32_t)from + 5000, bytes + from, n);
+        }
+        weir_classify_end(bench->classifier, &flow);
+        assert_true(flow.named.done);
+        assert_null(flow.naming);
+    }
+    assert_in_range(stats_of(bench).hellos, 50, 1500); /* enough of them were whole for this to mean something */
+}
+
 static void test_naming_bound(void **state)
 {
     struct bench *bench = *state;
@@ -556,7 +593,8 @@ int main(void)
         TEST(test_sni_split), TEST(test_sni_bytewise), TEST(test_two_records), TEST(test_sni_in_part),
         TEST(test_hello_without_sni), TEST(test_group_server), TEST(test_ech), TEST(test_http),
         TEST(test_http_to_an_address), TEST(test_quic), TEST(test_quic_unanswered), TEST(test_noise_ends),
-        TEST(test_hello_that_never_ends), TEST(test_naming_bound), TEST(test_self_report), TEST(test_names_survive),
+        TEST(test_hello_that_never_ends), TEST(test_damage), TEST(test_naming_bound), TEST(test_self_report),
+        TEST(test_names_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,10 @@ static void test_drift(void **state)
     assert_string_equal(drift.hosts[0].host.text, popular.text);
     assert_true(drift.hosts[0].flows >= 250 && drift.hosts[0].flows - drift.hosts[0].flows_over <= 250);
     assert_int_equal(drift.hosts[0].bytes, 77);
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < drift.n; i++)
+        total += drift.hosts[i].flows;
+    assert_int_equal(total, 1250); /* no flow is lost: who leaves hands on the count */
 }
 
 static void test_merge(void **state)
