@@ -181,6 +181,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
+    if (evidence->chunk.ttfb_us < 0)
+        return; /* the rest of an answer, after a silence */
     session->small_answers++;
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
     if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
