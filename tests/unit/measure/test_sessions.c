@@ -1,0 +1,568 @@
+/* Sessions by hand: when is a client starved, when is an answer hollow, and when is silence just a full buffer? */
+#include "fake.h"
+#include "measure/learned.h"
+
+static struct {
+    struct weir_evidence attempts[2000];
+    size_t n_attempts;
+    struct weir_session_record sessions[64];
+    size_t n_sessions;
+} seen;
+
+static void on_attempt(void *context, const struct weir_evidence *attempt)
+{
+    assert_true(seen.n_attempts < 2000);
+    assert_true(attempt->by_session && attempt->layer == WEIR_LAYER_SERVE && attempt->kind == WEIR_EVIDENCE_ATTEMPT);
+    seen.attempts[seen.n_attempts++] = *attempt;
+}
+
+static void on_session(void *context, const struct weir_session_record *session)
+{
+    assert_true(seen.n_sessions < 64);
+    seen.sessions[seen.n_sessions++] = *session;
+}
+
+static size_t count_of(enum weir_outcome outcome)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < seen.n_attempts; i++)
+        n += seen.attempts[i].outcome == outcome;
+    return n;
+}
+
+static int setup(void **state)
+{
+    memset(&seen, 0, sizeof seen);
+    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_attempt = on_attempt, .on_session = on_session};
+    return weir_sessions_new((struct weir_sessions **)state, &config);
+}
+
+static int teardown(void **state)
+{
+    weir_sessions_free(*state);
+    return 0;
+}
+
+#define CLIENT "10.0.0.1"
+#define SERVER "192.0.2.1"
+
+static void chunk(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes, int64_t transfer_us)
+{
+    struct weir_evidence evidence = fake_chunk(service, CLIENT, SERVER, now_us, bytes, S / 20, transfer_us);
+    weir_sessions_take(sessions, &evidence);
+}
+
+static void progress(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes, int64_t waiting_us)
+{
+    struct weir_evidence evidence = fake_progress(service, CLIENT, SERVER, now_us, bytes, waiting_us);
+    weir_sessions_take(sessions, &evidence);
+}
+
+/* A healthy player: every `every` seconds a chunk of 1 MB that takes half a second (16 Mbit/s). Returns the time after. */
+static int64_t play(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int n_chunks, int every)
+{
+    for (int i = 0; i < n_chunks; i++)
+        for (int tick = 1; tick <= every; tick++) {
+            from_us += S;
+            if (tick == 1) {
+                progress(sessions, service, from_us, 1000000, 0);
+                chunk(sessions, service, from_us, 1000000, S / 2);
+            }
+            weir_sessions_tick(sessions, from_us);
+        }
+    return from_us;
+}
+
+static int64_t trickle(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int seconds, uint64_t bytes)
+{
+    for (int i = 0; i < seconds; i++) {
+        from_us += S;
+        progress(sessions, service, from_us, bytes, 0);
+        weir_sessions_tick(sessions, from_us);
+    }
+    return from_us;
+}
+
+static int64_t silence(struct weir_sessions *sessions, int64_t from_us, int seconds)
+{
+    for (int i = 0; i < seconds; i++)
+        weir_sessions_tick(sessions, from_us += S);
+    return from_us;
+}
+
+static void test_startup_is_the_second_chunk(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    chunk(sessions, FILM, T0 + 2 * S, 300000, S / 2);
+    chunk(sessions, FILM, T0 + 3 * S, 300000, S / 4);
+    chunk(sessions, FILM, T0 + 9 * S, 300000, S / 4);
+    weir_sessions_finish(sessions, T0 + 10 * S);
+    assert_int_equal(seen.n_sessions, 1);
+    assert_int_equal(seen.sessions[0].start_us, T0);
+    assert_int_equal(seen.sessions[0].startup_us, 3 * S);
+    assert_int_equal(seen.sessions[0].media_bytes, 900000);
+    assert_int_equal(seen.sessions[0].chunks, 3);
+    assert_int_equal(seen.sessions[0].goodput_p50_bps, 9600000); /* 300 kB in 0.25 s, twice of three */
+    assert_int_equal(seen.sessions[0].bitrate_bps, WEIR_NULL);   /* too short to say */
+    assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), 3);
+}
+
+static void test_startup_is_null_without_the_start(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, 0, S / 2);
+    evidence.midstream = true;
+    weir_sessions_take(sessions, &evidence);
+    weir_sessions_take(sessions, &evidence);
+    chunk(sessions, SPORT, T0 + S, 300000, S / 2);
+    weir_sessions_finish(sessions, T0 + 2 * S);
+    assert_int_equal(seen.sessions[0].startup_us, WEIR_NULL);
+    assert_int_equal(seen.sessions[0].startup_reason, WEIR_REASON_NO_HANDSHAKE);
+    assert_int_equal(seen.sessions[1].startup_us, WEIR_NULL);
+    assert_int_equal(seen.sessions[1].startup_reason, WEIR_REASON_NO_SAMPLE);
+}
+
+static void test_bitrate_needs_a_steady_minute(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 16, 5);
+    weir_sessions_finish(sessions, now_us);
+    /* 16 MB over 75 s and the first answer's 0.55 s */
+    assert_int_equal(seen.sessions[0].bitrate_bps / 1000, 16000000 * 8 / 75550);
+}
+
+static void test_idle_ends_a_session(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 2, 1);
+    now_us = silence(sessions, now_us, 59);
+    assert_int_equal(seen.n_sessions, 0);
+    silence(sessions, now_us, 1);
+    assert_int_equal(seen.n_sessions, 1);
+    assert_int_equal(seen.sessions[0].end_us, T0 + 2 * S);
+}
+
+/* A film that had filled its buffer pauses for two minutes: the session lives, and nothing is a stall. */
+static void test_pause_with_a_full_buffer_is_no_stall(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 16, 5);
+    now_us = silence(sessions, now_us, 120);
+    assert_int_equal(seen.n_sessions, 0);
+    now_us = play(sessions, FILM, now_us, 5, 5);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED) + count_of(WEIR_OUTCOME_HOLLOW), 0);
+    now_us = silence(sessions, now_us, 235);
+    assert_int_equal(seen.n_sessions, 0);
+    silence(sessions, now_us, 5);
+    assert_int_equal(seen.n_sessions, 1);
+    assert_int_equal(seen.sessions[0].starved_us, 0);
+    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_NONE);
+}
+
+/* 16 Mbit/s is its own; 1 MB/s is just half, a byte less is below. */
+static void test_starved_below_half_of_its_own_median(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 5, 5);
+    now_us = trickle(sessions, FILM, now_us, 14, 100000);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+    now_us = trickle(sessions, FILM, now_us, 1, 100000); /* the 15th second */
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 1);
+    struct weir_demand demand = weir_sessions_demand(sessions, FILM);
+    assert_int_equal(demand.clients_starved, 1);
+    assert_int_equal(demand.open, 1);
+    now_us = trickle(sessions, FILM, now_us, 20, 100000); /* once a slot */
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 3);
+    struct weir_session_sums sums;
+    weir_sessions_take_sums(sessions, FILM, &sums);
+    assert_true(sums.demand);
+    assert_int_equal(sums.starved_us, 35 * S);
+    weir_sessions_finish(sessions, now_us);
+    assert_int_equal(seen.sessions[0].starved_us, 35 * S);
+    assert_int_equal(seen.sessions[0].starved_spells, 1);
+    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_NONE); /* below 40 s a buffer may hide it */
+}
+
+static void test_half_of_the_median_is_not_starved(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 5, 5);
+    trickle(sessions, FILM, now_us, 30, 1000000);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+static void test_starved_needs_five_chunks(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 4, 5);
+    trickle(sessions, FILM, now_us, 40, 100000);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+/* Short segments with pauses between have a low average and are served well. */
+static void test_short_segments_are_not_starved(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int i = 0; i < 60; i++) {
+        now_us += S;
+        progress(sessions, SPORT, now_us, 100000, 0);
+        chunk(sessions, SPORT, now_us, 100000, S / 20); /* 16 Mbit/s, one a second: 5 % of the time */
+        weir_sessions_tick(sessions, now_us);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+/* A player that fetches little after a pause, at full speed, with quiet ticks between: no open demand, no starvation. */
+static void test_quiet_ticks_end_the_run(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 6, 5);
+    for (int i = 0; i < 30; i++) {
+        now_us = trickle(sessions, FILM, now_us, 1, 20000);
+        now_us = silence(sessions, now_us, 3);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+/* Throttled chunks stay out of the median: the session does not get used to it. */
+static void test_throttled_for_long_stays_starved(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 6, 5);
+    for (int i = 0; i < 20; i++) { /* 1 MB in 13 s each */
+        now_us = trickle(sessions, FILM, now_us, 13, 76923);
+        chunk(sessions, FILM, now_us, 1000000, 13 * S);
+    }
+    assert_in_range(count_of(WEIR_OUTCOME_STARVED), 24, 26); /* 260 s less the first 15, one a slot */
+    struct weir_session_sums sums;
+    weir_sessions_take_sums(sessions, FILM, &sums);
+    assert_int_equal(sums.throughput_drops, 20);
+    play(sessions, FILM, now_us, 3, 5); /* and it ends */
+    size_t starved = count_of(WEIR_OUTCOME_STARVED);
+    play(sessions, FILM, now_us + 20 * S, 5, 5);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), starved);
+    weir_sessions_finish(sessions, now_us + 60 * S);
+    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_LIKELY);
+}
+
+/* No byte at all is a request time-out, which flow tells; here it counts as starved time, and as demand. */
+static void test_unanswered_demand(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 6, 5);
+    for (int i = 1; i <= 45; i++) {
+        now_us += S;
+        progress(sessions, FILM, now_us, 0, i * S);
+        weir_sessions_tick(sessions, now_us);
+        struct weir_demand demand = weir_sessions_demand(sessions, FILM);
+        assert_int_equal(demand.clients_unanswered, i >= 5);
+        assert_int_equal(demand.unanswered, i >= 5);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+    weir_sessions_finish(sessions, now_us);
+    assert_int_equal(seen.sessions[0].starved_us, 45 * S); /* from the request on */
+    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_POSSIBLE);
+}
+
+/* A live player that misses three cadences of 2 s starves, and has no buffer to hide it. */
+static void test_live_misses_its_cadence(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, SPORT, T0, 10, 2);
+    for (int i = 1; i <= 9; i++) {
+        now_us += S;
+        progress(sessions, SPORT, now_us, i < 9 ? 0 : 100, i * S);
+        weir_sessions_tick(sessions, now_us);
+    }
+    weir_sessions_finish(sessions, now_us);
+    assert_int_equal(seen.sessions[0].starved_us, 9 * S);
+    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_LIKELY);
+}
+
+/* ---- hollow answers ---- */
+
+static int64_t learn_film(struct weir_sessions *sessions)
+{
+    return play(sessions, FILM, T0, 30, 4);
+}
+
+static void small(struct weir_sessions *sessions, int64_t now_us, uint64_t bytes)
+{
+    chunk(sessions, FILM, now_us, bytes, S / 100);
+}
+
+static void test_hollow_answers(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = learn_film(sessions);
+    small(sessions, now_us += S, 700);
+    small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    struct weir_evidence other_flow = fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, S / 20, S / 100);
+    other_flow.client_port = 50000;
+    weir_sessions_take(sessions, &other_flow); /* on any flow: players open new ones after an error */
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
+    small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 2);
+    size_t useful = count_of(WEIR_OUTCOME_USEFUL);
+    chunk(sessions, FILM, now_us += S, 1000000, S / 2);
+    assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful + 1);
+    small(sessions, now_us += S, 700); /* the run begins anew, and errors were not learned as usual */
+    small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 2);
+    small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 3);
+}
+
+static void test_a_chunk_between_breaks_the_run(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = learn_film(sessions);
+    for (int i = 0; i < 20; i++) {
+        small(sessions, now_us += S, 300 + (uint64_t)i * 200);
+        small(sessions, now_us += S, 310 + (uint64_t)i * 200);
+        chunk(sessions, FILM, now_us += S, 1000000, S / 2);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+static void test_below_thirty_chunks_nothing_is_hollow(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 29, 4);
+    for (int i = 0; i < 10; i++)
+        small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+static void test_a_service_of_small_chunks_is_not_judged(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int i = 0; i < 40; i++)
+        chunk(sessions, FILM, now_us += S, 40000, S / 10);
+    for (int i = 0; i < 10; i++)
+        small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+/* Playlists of a size that this host's always had, five between two chunks, make no run... */
+static void test_playlists_make_no_run(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < 5; k++)
+            small(sessions, now_us += S, 1500 + (uint64_t)(i % 3) * 10);
+        chunk(sessions, FILM, now_us += S, 1000000, S / 2);
+    }
+    for (int k = 0; k < 30; k++)
+        small(sessions, now_us += S, 1510);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+/* ... nor do they break one of errors. */
+static void test_playlists_do_not_break_a_run(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int i = 0; i < 40; i++) {
+        small(sessions, now_us += S, 1500);
+        chunk(sessions, FILM, now_us += S, 1000000, S / 2);
+    }
+    for (int i = 0; i < 3; i++) {
+        small(sessions, now_us += S, 400);
+        small(sessions, now_us += S, 1500);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
+}
+
+/* A host that never gave this client a chunk may answer small all day (beacons, licences); so may one after 10 min. */
+static void test_only_hosts_with_recent_chunks(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = learn_film(sessions);
+    for (int i = 0; i < 10; i++) {
+        struct weir_evidence beacon = fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, S / 20, S / 100);
+        beacon.host_hash = 77;
+        weir_sessions_take(sessions, &beacon);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    now_us += 601 * S;
+    for (int i = 0; i < 10; i++)
+        small(sessions, now_us += S, 700);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+static void test_the_rest_of_an_answer_is_not_hollow(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = learn_film(sessions);
+    for (int i = 0; i < 10; i++) {
+        struct weir_evidence rest = fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, -1, S / 100);
+        weir_sessions_take(sessions, &rest);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+static void test_audio_is_never_judged(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, RADIO, T0, 40, 4);
+    for (int i = 0; i < 10; i++)
+        chunk(sessions, RADIO, now_us += S, 700, S / 100);
+    trickle(sessions, RADIO, now_us, 60, 1000);
+    assert_int_equal(seen.n_attempts, 0);
+    weir_sessions_finish(sessions, now_us);
+    assert_int_equal(seen.n_sessions, 1);
+}
+
+/* ---- learned ---- */
+
+static void test_learned_needs_thirty_and_keeps_a_thousand(void **state)
+{
+    struct weir_learned learned = {0};
+    for (int i = 0; i < 29; i++)
+        weir_learned_add(&learned, 10);
+    assert_int_equal(weir_learned_quantile(&learned, 0.5), -1);
+    weir_learned_add(&learned, 10);
+    assert_int_equal(weir_learned_quantile(&learned, 0.5), 10);
+    for (int i = 0; i < 500; i++)
+        weir_learned_add(&learned, 12);
+    assert_int_equal(weir_learned_quantile(&learned, 0.5), 12);
+    assert_int_equal(weir_learned_quantile(&learned, 0.05), 10);
+    for (int i = 0; i < 500; i++)
+        weir_learned_add(&learned, 14); /* 1,030 by now: the tens are gone */
+    assert_int_equal(weir_learned_quantile(&learned, 0.0), 12);
+    assert_int_equal(weir_learned_quantile(&learned, 0.5), 12);
+    assert_int_equal(weir_learned_quantile(&learned, 0.51), 14);
+    assert_int_equal(weir_learned_quantile(&learned, 1.0), 14);
+}
+
+/* max(5 s, 3 x p99 of TTFB), changed at window ends only. */
+static void test_request_timeout_is_learned(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    const int64_t *timeouts = weir_sessions_request_timeouts(sessions);
+    assert_int_equal(timeouts[FILM], 5 * S);
+    for (int i = 0; i < 100; i++) {
+        struct weir_evidence held = fake_chunk(FILM, CLIENT, SERVER, T0 + 7 * S, 200000, 4 * S, S / 10);
+        weir_sessions_take(sessions, &held);
+        weir_sessions_tick(sessions, T0 + 7 * S);
+        assert_int_equal(timeouts[FILM], 5 * S);
+    }
+    weir_sessions_tick(sessions, T0 + 10 * S);
+    assert_in_range(timeouts[FILM], 12 * S - 12 * S / 25, 12 * S + 12 * S / 25);
+    assert_int_equal(timeouts[SPORT], 5 * S);
+    for (int i = 0; i < 1000; i++) {
+        struct weir_evidence slow = fake_chunk(FILM, CLIENT, SERVER, T0 + 17 * S, 200000, 100 * S, S / 10);
+        weir_sessions_take(sessions, &slow);
+    }
+    weir_sessions_tick(sessions, T0 + 20 * S);
+    assert_int_equal(timeouts[FILM], 30 * S); /* an outage must not teach it to wait for ever */
+}
+
+/* ---- bounds, order ---- */
+
+static void test_bounds_are_counted(void **state)
+{
+    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_session = on_session, .sessions_max = 8, .hosts_max = 2};
+    struct weir_sessions *sessions;
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(weir_sessions_new(&sessions, &config), 0);
+    for (unsigned i = 0; i < 20; i++) {
+        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, 0, S / 2);
+        evidence.client.bytes[15] = (uint8_t)i;
+        weir_sessions_take(sessions, &evidence);
+    }
+    for (unsigned i = 0; i < 6; i++) { /* six hosts with small answers, then a chunk that vouches for them */
+        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300, 0, S / 2);
+        evidence.host_hash = 100 + i;
+        weir_sessions_take(sessions, &evidence);
+    }
+    chunk(sessions, FILM, T0 + 2 * S, 300000, S / 2);
+    struct weir_sessions_stats stats;
+    weir_sessions_tick(sessions, T0 + 2 * S);
+    weir_sessions_read_stats(sessions, &stats);
+    assert_int_equal(stats.sessions, 8);
+    assert_int_equal(stats.sessions_now, 8);
+    assert_int_equal(stats.sessions_refused, 12);
+    assert_int_equal(stats.hosts_refused, 4);
+    weir_sessions_free(sessions);
+}
+
+/* Sessions come and go in any order: each is found again, and the rest end in the order of their start. */
+static void test_sessions_are_found_again(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    for (unsigned i = 0; i < 40; i++) {
+        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, 0, S / 2);
+        evidence.client.bytes[15] = (uint8_t)i;
+        evidence.flow_first_us = T0 - i;
+        weir_sessions_take(sessions, &evidence);
+    }
+    for (unsigned i = 0; i < 40; i += 2) { /* every second one stays */
+        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + 50 * S, 300000, 0, S / 2);
+        evidence.client.bytes[15] = (uint8_t)i;
+        weir_sessions_take(sessions, &evidence);
+    }
+    weir_sessions_tick(sessions, T0 + 61 * S);
+    assert_int_equal(seen.n_sessions, 20);
+    for (unsigned i = 0; i < 40; i += 2) {
+        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + 62 * S, 300000, 0, S / 2);
+        evidence.client.bytes[15] = (uint8_t)i;
+        weir_sessions_take(sessions, &evidence);
+    }
+    struct weir_sessions_stats stats;
+    weir_sessions_read_stats(sessions, &stats);
+    assert_int_equal(stats.sessions, 40); /* none was begun twice */
+    weir_sessions_finish(sessions, T0 + 63 * S);
+    assert_int_equal(seen.n_sessions, 40);
+    for (size_t i = 20; i < 40; i++) {
+        assert_int_equal(seen.sessions[i].chunks, 3);
+        assert_true(i == 20 || seen.sessions[i - 1].start_us < seen.sessions[i].start_us);
+    }
+}
+
+static void test_other_is_no_service(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    chunk(sessions, WEIR_SERVICE_OTHER, T0 + S, 1000000, S);
+    chunk(sessions, 200, T0 + S, 1000000, S);
+    weir_sessions_finish(sessions, T0 + 2 * S);
+    assert_int_equal(seen.n_sessions, 0);
+    assert_int_equal(weir_sessions_demand(sessions, 200).open, 0);
+}
+
+/* Numbers that lie: nothing overflows, nothing is negative. */
+static void test_absurd_numbers(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    chunk(sessions, FILM, T0 + S, UINT64_MAX, 1);
+    chunk(sessions, FILM, T0 - 100 * S, 300000, -5);
+    progress(sessions, FILM, T0 + 2 * S, UINT64_MAX / 2, 0);
+    weir_sessions_tick(sessions, T0 + 2 * S);
+    weir_sessions_finish(sessions, T0 + 3 * S);
+    assert_int_equal(seen.n_sessions, 1);
+    assert_true(seen.sessions[0].startup_us == WEIR_NULL || seen.sessions[0].startup_us >= 0);
+    assert_true(seen.sessions[0].end_us >= seen.sessions[0].start_us);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_startup_is_the_second_chunk), TEST(test_startup_is_null_without_the_start), TEST(test_bitrate_needs_a_steady_minute),
+        TEST(test_idle_ends_a_session), TEST(test_pause_with_a_full_buffer_is_no_stall), TEST(test_starved_below_half_of_its_own_median),
+        TEST(test_half_of_the_median_is_not_starved), TEST(test_starved_needs_five_chunks), TEST(test_short_segments_are_not_starved),
+        TEST(test_quiet_ticks_end_the_run), TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand),
+        TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_chunk_between_breaks_the_run),
+        TEST(test_below_thirty_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
+        TEST(test_playlists_make_no_run), TEST(test_playlists_do_not_break_a_run), TEST(test_only_hosts_with_recent_chunks),
+        TEST(test_the_rest_of_an_answer_is_not_hollow), TEST(test_audio_is_never_judged),
+        TEST(test_learned_needs_thirty_and_keeps_a_thousand), TEST(test_request_timeout_is_learned), TEST(test_bounds_are_counted),
+        TEST(test_sessions_are_found_again), TEST(test_other_is_no_service), TEST(test_absurd_numbers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
