@@ -43,6 +43,7 @@ static void count_query(struct weir_flow *flow, struct dns_flow *dns, const stru
     }
     dns->queries++;
     if (room == DNS_OPEN_MAX) {
+        dns->unlisted++;
         flow->table->stats.detail_refused++;
         return;
     }
@@ -62,8 +63,9 @@ static void count_answer(struct dns_flow *dns, const struct weir_dns_message *me
         dns->open[i].open = false;
         asked = true;
     }
-    if (!asked && dns->answers + dns->timeout >= dns->queries)
+    if (!asked && dns->unlisted == 0)
         return; /* nobody asked, or a second answer */
+    dns->unlisted -= !asked;
     dns->answers++;
     dns->last = (uint8_t)outcome;
     dns->servfail += message->rcode == WEIR_DNS_SERVFAIL;

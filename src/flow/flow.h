@@ -57,6 +57,7 @@ enum flow_flag {
     FLOW_ZERO_SINCE = 1u << 25,  /* the client's window was closed since the last server byte */
     FLOW_DNS = 1u << 26,
     FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST */
+    FLOW_GQUIC = 1u << 28,       /* Google's QUIC before the standard */
 };
 
 #define RTT_NONE UINT32_MAX
@@ -174,6 +175,7 @@ struct shake {
 enum { DNS_OPEN_MAX = 6 };
 struct dns_flow {
     uint32_t queries, answers, timeout, servfail, refused, nxdomain;
+    uint32_t unlisted;       /* queries that found no room in `open` */
     uint8_t last;            /* enum weir_outcome of the last answer */
     struct { uint32_t name, first_ms; uint16_t id; uint8_t sends; bool open; } open[DNS_OPEN_MAX];
     uint32_t stream[2];      /* DNS over TCP: handles of buffers */
@@ -282,7 +284,7 @@ enum tls_says tls_packet(struct weir_flow *flow, const struct weir_packet *packe
 bool tls_closed(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side by);
 
 /* quic.c */
-enum quic_opening { QUIC_NOT, QUIC_OPENING, QUIC_MIDSTREAM };
+enum quic_opening { QUIC_NOT, QUIC_OPENING, QUIC_MIDSTREAM, QUIC_GOOGLE };
 enum quic_opening quic_opens(const struct weir_packet *packet);
 void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 int64_t quic_timer(struct weir_flow *flow, int64_t now_us); /* when to ask again; INT64_MAX: no need */

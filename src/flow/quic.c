@@ -7,6 +7,7 @@
  * CONNECTION_CLOSE of a refusal. Its keys come from the destination id of the client's first Initial; after a Retry
  * or version negotiation, of the next. An answer is told from an acknowledgement by its size alone: 80 bytes or more,
  * and two datagrams below 700 bytes in the first round trips of 1-RTT are taken for tickets and settings.
+ * Google's QUIC (Q0xx) has no long headers: such a flow is taken as one whose handshake cannot be seen.
  * Blind spots: loss, the end of a connection, requests in 0-RTT.
  */
 #include "flow/flow.h"
@@ -16,6 +17,13 @@ enum {
     ANSWER_MIN = 80, DEBRIS_MAX = 700, DEBRIS_COUNT = 2, DEBRIS_SLACK_US = 50000,
 };
 
+/* Public flags with the version bit, an 8-byte connection id, then "Q0" and two digits. */
+static bool is_google(const struct weir_packet *packet)
+{
+    const uint8_t *at = packet->payload;
+    return packet->dst_port == PORT_QUIC && packet->payload_captured >= 13 && (at[0] & 0xc9) == 0x09 && at[9] == 'Q' && at[10] == '0';
+}
+
 enum quic_opening quic_opens(const struct weir_packet *packet)
 {
     struct weir_quic_header header;
@@ -23,6 +31,8 @@ enum quic_opening quic_opens(const struct weir_packet *packet)
         return QUIC_NOT;
     bool port = packet->dst_port == PORT_QUIC || packet->src_port == PORT_QUIC;
     bool long_header = packet->payload[0] & 0x80;
+    if (is_google(packet))
+        return QUIC_GOOGLE;
     if (!long_header)
         return port && packet->payload_len >= SHORT_MIN && (packet->payload[0] & 0x40) ? QUIC_MIDSTREAM : QUIC_NOT;
     if (weir_quic_header(packet->payload, packet->payload_captured, packet->payload_len, &header) != WEIR_WIRE_OK)
@@ -202,10 +212,11 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
 {
     if (flow->packets[0] + flow->packets[1] == 1) {
         flow->named.app = WEIR_APP_QUIC;
-        if (side == WEIR_CLIENT && quic_opens(packet) == QUIC_OPENING)
+        enum quic_opening opening = quic_opens(packet);
+        if (side == WEIR_CLIENT && opening == QUIC_OPENING)
             flow_shake_make(flow);
         else
-            flow->flags |= FLOW_MID;
+            flow->flags |= FLOW_MID | (opening == QUIC_GOOGLE ? (uint32_t)FLOW_GQUIC : 0);
     }
     struct shake *shake = flow_shake(flow);
     if (shake) {
@@ -215,8 +226,8 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
             server_datagram(flow, shake, packet);
         return;
     }
-    if (packet->payload_captured && packet->payload[0] & 0x80)
-        return;
+    if (packet->payload_captured && (packet->payload[0] & 0x80 || (flow_is(flow, FLOW_GQUIC) && packet->payload[0] & 1)))
+        return; /* of a handshake */
     if (side == WEIR_CLIENT)
         request_client(flow, packet, packet->payload_len);
     else if (packet->payload_len >= ANSWER_MIN)

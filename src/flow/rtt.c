@@ -9,7 +9,8 @@
  * hole or other acknowledgement voids it (Karn). One segment a direction is out at a time: a sample a round trip.
  *
  * Blind spots: delayed acknowledgements add up to 40 ms or more, so that low percentiles are what to trust. A bare
- * acknowledgement is echoed only when the peer has something to send: such a sample is dropped after a second.
+ * acknowledgement is echoed only when the peer has something to send: such a sample gives way to one of data, and is
+ * dropped after a second.
  */
 #include "flow/flow.h"
 
@@ -38,6 +39,7 @@ static void expect(struct weir_flow *flow, const struct weir_packet *packet, enu
 {
     flow->pending.value[side] = value;
     flow->pending.us[side] = (uint32_t)packet->ts_us;
+    forget(flow, side);
     flow->flags |= FLOW_PENDING << side;
     if (!packet->payload_len)
         flow->flags |= FLOW_PENDING_BARE << side;
@@ -68,7 +70,8 @@ static void by_timestamps(struct weir_flow *flow, const struct weir_packet *pack
         return;
     flow->tsval[side] = tsval;
     flow->flags |= FLOW_TSVAL << side;
-    if (!disturbed && !flow_is(flow, FLOW_PENDING << side))
+    bool bare = flow_is(flow, FLOW_PENDING_BARE << side);
+    if (!disturbed && (!flow_is(flow, FLOW_PENDING << side) || (bare && packet->payload_len)))
         expect(flow, packet, side, tsval);
 }
 

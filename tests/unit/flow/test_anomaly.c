@@ -305,6 +305,23 @@ static void test_rtt_by_timestamps(void **state)
     assert_in_range(rig_record(rig)->rtt_us[SV].p50, 37500, 42500);
 }
 
+/* A bare acknowledgement right before the question must not cost its sample. */
+static void test_rtt_data_before_bare(void **state)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = established(rig, 5000, true);
+    talk.tsval[C] += 1;
+    rig_tcp(rig, &talk, C, ACK, 0);
+    rig_wait(rig, 2 * MS);
+    talk.tsval[C] += 2;
+    rig_tcp(rig, &talk, C, ACK, 400);
+    rig_wait(rig, 30 * MS);
+    rig_tcp(rig, &talk, SV, ACK, 0);
+    rig_close(rig);
+    assert_int_equal(rig_record(rig)->rtt_us[SV].samples, 1);
+    assert_int_equal(rig_record(rig)->rtt_us[SV].min, 30000);
+}
+
 static void test_rtt_echo_of_retransmission(void **state)
 {
     struct rig *rig = rig_new();
@@ -335,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_udp_without_checksums_is_no_duplicate), cmocka_unit_test(test_handshake_rtt),
         cmocka_unit_test(test_handshake_rtt_karn), cmocka_unit_test(test_rtt_by_numbers),
         cmocka_unit_test(test_rtt_by_timestamps), cmocka_unit_test(test_rtt_echo_of_retransmission),
+        cmocka_unit_test(test_rtt_data_before_bare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

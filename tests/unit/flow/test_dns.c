@@ -199,6 +199,20 @@ static void test_many_questions_of_one_flow(void **state)
     rig_close(rig);
 }
 
+static void test_answers_to_nobody(void **state)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = talk_udp(1, 53);
+    ask(rig, &talk, 1, "a.example");
+    reply(rig, &talk, 2, "b.example", WEIR_DNS_SERVFAIL, 0);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_DNS), 0);
+    reply(rig, &talk, 1, "a.example", 0, 1);
+    rig_close(rig);
+    assert_int_equal(rig_record(rig)->dns.queries, 1);
+    assert_int_equal(rig_record(rig)->dns.answers, 1);
+    assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_USEFUL);
+}
+
 static void test_one_worker_for_a_client(void **state)
 {
     struct rig *rig = rig_new();
@@ -294,7 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answered), cmocka_unit_test(test_codes), cmocka_unit_test(test_nxdomain), cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_capture_end), cmocka_unit_test(test_many_questions_of_one_flow),
-        cmocka_unit_test(test_one_worker_for_a_client), cmocka_unit_test(test_tcp), cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_answers_to_nobody), cmocka_unit_test(test_one_worker_for_a_client), cmocka_unit_test(test_tcp), cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,6 +233,23 @@ static void test_midstream(void **state)
     assert_int_equal(rig_record(rig)->requests, 1);
 }
 
+static void test_google(void **state)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = talk_udp(1, 443);
+    uint8_t hello[1350] = {0x0d, 1, 2, 3, 4, 5, 6, 7, 8, 'Q', '0', '4', '3'}, data[1350] = {0x0c};
+    rig_udp(rig, &talk, C, hello, sizeof hello);
+    rig_udp(rig, &talk, SV, data, 1200);
+    rig_udp(rig, &talk, C, data, 500);
+    rig_wait(rig, 20 * MS);
+    rig_udp(rig, &talk, SV, data, 1300);
+    rig_close(rig);
+    assert_int_equal(rig_record(rig)->named.app, WEIR_APP_QUIC);
+    assert_int_equal(rig_record(rig)->requests, 1);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_QUIC, WEIR_OUTCOME_USEFUL), 0);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL), 1);
+}
+
 static void test_headers_not_captured(void **state)
 {
     struct rig *rig = rig_new();
@@ -253,7 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_useful), cmocka_unit_test(test_hung_after_handshake), cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_close), cmocka_unit_test(test_retry), cmocka_unit_test(test_negotiation), cmocka_unit_test(test_icmp),
-        cmocka_unit_test(test_midstream), cmocka_unit_test(test_headers_not_captured),
+        cmocka_unit_test(test_midstream), cmocka_unit_test(test_google), cmocka_unit_test(test_headers_not_captured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
