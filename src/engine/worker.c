@@ -33,15 +33,15 @@ struct weir_worker {
     uint64_t hashes[RUN];
 };
 
-/* Flow's events: classify names a new flow before measure hears of it, and lets go of an ended one after. */
+/* Flow's events: classify names a flow before measure hears of it; at an end nDPI's last guess is taken. */
 static void on_event(void *context, struct weir_flow *flow, const struct weir_event *event)
 {
     struct weir_worker *worker = context;
     if (event->kind == WEIR_EVENT_NEW)
         weir_classify_begin(worker->classifier, flow, NULL, event->now_us);
-    weir_meter_event(worker->meter, flow, event);
     if (event->kind == WEIR_EVENT_END)
         weir_classify_end(worker->classifier, flow);
+    weir_meter_event(worker->meter, flow, event);
 }
 
 /* ---- ticks ---- */
