@@ -173,6 +173,23 @@ static const struct weir_addr *client_explains(const struct weir_detector *detec
     return NULL;
 }
 
+/* Only one client fails. Where its own other trials fail now and then, that may be its WiFi; so may it be where it has hardly
+ * any since the onset, while others are about who could have been asked: then half as much evidence again is needed. Bad
+ * WiFi lets some trials through, so failures mixed with successes ask for six clean trials elsewhere. */
+static bool lone_client_is_suspect(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_incident *record)
+{
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
+    if (!top || record->n_clients != 1)
+        return false;
+    if (top->other.fail * 100.0 > top->other.total * 15.0)
+        return true;
+    if (detector->n_active <= 1)
+        return false;
+    bool mixed = record->trials.fail < record->trials.total;
+    return mixed ? top->other.total - top->other.fail < 6 : top->other.total < 3 && scope->strength < 1.5;
+}
+
 /* The incident is the client's: the controls are the other clients of the same service. */
 static void be_client(struct weir_detector *detector, const struct weir_scope *scope, const struct weir_pick *own,
                       const struct weir_addr *client, struct weir_verdict *verdict)
@@ -328,6 +345,7 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         return;
     }
     place_blame(detector, scope, &pick, controls, verdict);
+    verdict->hold = lone_client_is_suspect(detector, scope, &verdict->record);
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
     if (verdict->record.state == WEIR_STATE_DEGRADED && is_starvation(&verdict->record) && top && rest.fail == 0 &&
@@ -381,6 +399,11 @@ void weir_attribute_uplink(struct weir_detector *detector, const struct weir_sco
     }
     if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p) {
         be_client(detector, scope, &pick, &top->addr, ret_verdict);
+        return;
+    }
+    /* Two clients in bad WiFi at once get some trials through: it must be certain that most fail, or be a third client's, too. */
+    if (!scope->slow && all.fail < all.total && ret_verdict->record.n_clients < 3 && weir_wilson(all.fail, all.total).low <= 0.5) {
+        ret_verdict->hold = true;
         return;
     }
     /* One client alone, in a house that has others: they have not been asked yet. */

@@ -4,14 +4,14 @@
  * hour of the week, shrunk to the median of all hours while few samples are there: m = (n m_hour + 20 m_all)/(n + 20);
  * the scale is 1.4826 MAD of what was left over, at least 0.1. S = max(0, S + clip(z, -4, 4) - 1) is a CUSUM (Page-Hinkley
  * has the same form). Before a day and 200 samples there is no normal: then the signal is held against its own last
- * ten minutes, with a scale that only a multiple gets past.
+ * ten minutes, with a scale that only a multiple gets past; and so in an hour of the week that was never seen yet.
  *
  * Guards against calling noise a fault: a deviation counts only if it also matters in itself (table below), and if
  * at least two clients show it: one client's WiFi, server or choice of quality isn't the service's health. Learning
  * stops while S > h/2, but not for ever: after a day the new level is the normal one.
  *
- * Blind spots: the medians are of the latest 16 samples an hour (about three minutes of one week); a service that was
- * always slow is normal.
+ * Blind spots: an hour's median is of sixteen windows, one every four minutes, so mostly of its last week; a service that
+ * was always slow is normal.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static const struct {
 };
 
 static const double cold_scale_min = 0.35; /* z reaches the clip at a factor of 4 */
-enum { COLD_SAMPLES = 12 };
+enum { COLD_SAMPLES = 12, HOUR_SAMPLES = 30, HOUR_WINDOWS = 360 };
 #define RECENT_US INT64_C(600000000)
 #define WORK_OUT_US INT64_C(300000000)
 #define HOUR_US INT64_C(3600000000)
@@ -71,9 +71,7 @@ static size_t hour_of(int64_t start_us)
 static double normal_of_hour(const struct weir_baseline *baseline, int64_t start_us)
 {
     const struct weir_baseline_hour *hour = &baseline->hours[hour_of(start_us)];
-    if (hour->n == 0)
-        return baseline->median_all;
-    double own = median(hour->values, hour->n < WEIR_HOUR_KEEP ? hour->n : WEIR_HOUR_KEEP);
+    double own = median(hour->values, hour->n_kept < WEIR_HOUR_KEEP ? hour->n_kept : WEIR_HOUR_KEEP);
     return (hour->n * own + 20 * baseline->median_all) / (hour->n + 20.0);
 }
 
@@ -81,7 +79,8 @@ static double normal_of_hour(const struct weir_baseline *baseline, int64_t start
 static bool normal(const struct weir_baseline *baseline, const struct weir_detect_config *config, bool cold, int64_t start_us,
                    double *ret_normal, double *ret_scale)
 {
-    if (start_us - baseline->first_us >= config->baseline_us && baseline->n >= (uint64_t)config->baseline_samples) {
+    if (start_us - baseline->first_us >= config->baseline_us && baseline->n >= (uint64_t)config->baseline_samples &&
+        baseline->hours[hour_of(start_us)].n >= HOUR_SAMPLES) {
         *ret_normal = normal_of_hour(baseline, start_us);
         *ret_scale = fmax(baseline->scale, config->scale_min);
         return true;
@@ -108,6 +107,15 @@ static void work_out(struct weir_baseline *baseline, int64_t start_us)
     baseline->worked_out_us = start_us;
 }
 
+static void learn_hour(struct weir_baseline_hour *hour, double x, int64_t start_us)
+{
+    hour->n++;
+    if (hour->n_kept && start_us - hour->kept_us < HOUR_US / WEIR_HOUR_KEEP)
+        return;
+    hour->values[hour->n_kept++ % WEIR_HOUR_KEEP] = (float)x;
+    hour->kept_us = start_us;
+}
+
 static void learn(struct weir_baseline *baseline, double x, double residual, int64_t start_us)
 {
     if (!baseline->first_us)
@@ -118,10 +126,6 @@ static void learn(struct weir_baseline *baseline, double x, double residual, int
     baseline->global[g] = (float)x;
     baseline->residual[g] = (float)residual;
     baseline->n++;
-    struct weir_baseline_hour *hour = &baseline->hours[hour_of(start_us)];
-    hour->values[hour->n % WEIR_HOUR_KEEP] = (float)x;
-    if (++hour->n == UINT16_MAX - UINT16_MAX % WEIR_HOUR_KEEP)
-        hour->n /= 2; /* still a multiple of WEIR_HOUR_KEEP */
     work_out(baseline, start_us);
 }
 
@@ -157,7 +161,12 @@ double weir_baseline_take(struct weir_baseline *baseline, const struct weir_dete
         baseline->onset_us = start_us;
     baseline->s = fmin(2 * config->z_raise, fmax(0, baseline->s + z - config->z_drift));
     baseline->last_us = start_us;
-    if (!is_frozen(baseline, config, start_us))
+    bool frozen = is_frozen(baseline, config, start_us);
+    struct weir_baseline_hour *hour = &baseline->hours[hour_of(start_us)];
+    /* An hour of the week that was never seen has no normal to protect. */
+    if (!frozen || hour->n < HOUR_WINDOWS)
+        learn_hour(hour, x, start_us);
+    if (!frozen)
         learn(baseline, x, known ? x - at : 0, start_us);
     return baseline->s;
 }

@@ -6,8 +6,10 @@
 enum { WEIR_HOURS = 168, WEIR_HOUR_KEEP = 16, WEIR_RECENT = 60, WEIR_GLOBAL = 256 };
 
 struct weir_baseline_hour {
-    uint16_t n;                        /* samples ever, up to 65535 */
-    float values[WEIR_HOUR_KEEP];      /* the latest, logarithms */
+    uint32_t n;                        /* windows ever */
+    uint32_t n_kept;                   /* those that went into `values` */
+    int64_t kept_us;                   /* the last of them */
+    float values[WEIR_HOUR_KEEP];      /* logarithms, about an hour's worth */
 };
 struct weir_baseline {
     double s;                          /* CUSUM of deviations */

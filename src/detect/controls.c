@@ -5,6 +5,8 @@
  * for the uplink). "Elsewhere" is another service on a prefix that this service was never seen on: a shared CDN
  * that dies must not look like a dead uplink.
  *
+ * Bad WiFi lets some trials through: a client whose controls were useful and failed within the minute weighs a half.
+ *
  * A destination that never worked (blocked from the start), or that has long been dead while others answer, says
  * nothing about the path: some device in every home knocks for months at a server that is gone.
  */
@@ -100,21 +102,28 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
     if (closed)
         client->ok_run = trial->ok ? client->ok_run + 1 : 0;
     struct weir_note *note = note_for(client, trial->service, &trial->prefix);
-    *note = (struct weir_note){.prefix = trial->prefix, .at_us = decided_us(trial), .service = trial->service, .ok = trial->ok};
+    bool same = note->at_us && note->service == trial->service && weir_addr_compare(&note->prefix, &trial->prefix) == 0;
+    /* A failure of the open slot may be taken back: it is dated only when the slot is closed. */
+    int64_t fail_us = trial->fail && closed ? trial->fail_us : same ? note->fail_us : 0;
+    *note = (struct weir_note){.prefix = trial->prefix, .at_us = decided_us(trial), .fail_us = fail_us, .service = trial->service, .ok = trial->ok};
 }
 
 double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *addr, weir_service_id service, int64_t now_us)
 {
     const struct weir_client *client = weir_keyed_find(&detector->clients, addr, 0, 0);
     const struct weir_note *latest = NULL;
+    bool shaky = false;
     for (int i = 0; client && i < WEIR_NOTES; i++) {
         const struct weir_note *note = &client->notes[i];
         if (!note->at_us || note->service == service || now_us - note->at_us > detector->config.control_us)
             continue;
-        if ((!latest || note->at_us > latest->at_us) && !seen_on(detector, &note->prefix, service))
+        if (seen_on(detector, &note->prefix, service))
+            continue;
+        shaky |= note->fail_us && now_us - note->fail_us <= detector->config.control_us;
+        if (!latest || note->at_us > latest->at_us)
             latest = note;
     }
-    return !latest ? detector->config.weight_unknown : latest->ok ? 1 : 0;
+    return !latest ? detector->config.weight_unknown : !latest->ok ? 0 : shaky ? detector->config.weight_unknown : 1;
 }
 
 static uint32_t count_since(const struct weir_keyed *keyed, int64_t since_us)

@@ -8,7 +8,8 @@
 #include "detect/state.h"
 
 #define MERGE_US INT64_C(120000000)   /* an incident that began this long before the uplink's may be a part of it */
-#define FRESH_US INT64_C(60000000)    /* a raise needs a failure this fresh */
+#define FAILS_ON_US INT64_C(60000000) /* and must have failed as lately as this */
+#define FRESH_US (2 * WEIR_SLOT_US)   /* a raise needs a failure this fresh: what was held is not raised when it is over */
 #define STALE_US INT64_C(300000000)   /* evidence of a layer without trials for so long gives way to other layers' */
 enum { CAPTURE_RUN = 6, ENDS_CLEAN = 30, OTHER_LAYERS_OK = 10 };
 
@@ -45,8 +46,9 @@ static void offer_hard(const struct weir_detector *detector, const struct weir_t
     bool raised = open ? state->hard_alarm : state->hard.s >= detector->rule.h && is_failing(detector, state);
     scope.since_us = state->hard.onset_us;
     scope.began_us = state->hard.began_us;
+    scope.strength = state->hard.s / detector->rule.h;
     if (raised)
-        offer(best, base + state->hard.s / detector->rule.h, scope, state->last_fail_us);
+        offer(best, base + scope.strength, scope, state->last_fail_us);
 }
 
 static void offer_slow(const struct weir_detector *detector, const struct weir_track *track, bool open, double base, struct weir_scope scope,
@@ -60,8 +62,9 @@ static void offer_slow(const struct weir_detector *detector, const struct weir_t
     scope.slow = true;
     scope.since_us = state->slow.onset_us;
     scope.began_us = state->slow.began_us;
+    scope.strength = state->slow.s / detector->rule.h_slow;
     if (raised)
-        offer(best, base + state->slow.s / detector->rule.h_slow, scope, state->last_fail_us);
+        offer(best, base + scope.strength, scope, state->last_fail_us);
 }
 
 static void offer_ends(const struct weir_detector *detector, const struct weir_service_state *service, bool open, struct weir_scope scope,
@@ -73,8 +76,9 @@ static void offer_ends(const struct weir_detector *detector, const struct weir_s
     scope.layer = WEIR_STREAM_ENDS;
     scope.since_us = ends->cusum.onset_us;
     scope.began_us = ends->cusum.began_us;
+    scope.strength = ends->cusum.s / detector->config.ends_h;
     if (raised)
-        offer(best, 100 + ends->cusum.s / detector->config.ends_h, scope, ends->last_reset_us);
+        offer(best, 100 + scope.strength, scope, ends->last_reset_us);
 }
 
 static void offer_continuous(const struct weir_detector *detector, const struct weir_service_state *service, struct weir_scope scope,
@@ -219,7 +223,7 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
 static bool is_part_of_uplink(const struct weir_detector *detector, const struct weir_case *incident, int64_t onset_us)
 {
     return incident->open && incident->record.onset_us >= onset_us - MERGE_US &&
-           detector->now_us - incident->evidence_us <= FRESH_US && incident->record.state != WEIR_STATE_DEGRADED;
+           detector->now_us - incident->evidence_us <= FAILS_ON_US && incident->record.state != WEIR_STATE_DEGRADED;
 }
 
 static struct weir_case *next_part(struct weir_detector *detector, int64_t onset_us)

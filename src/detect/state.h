@@ -18,7 +18,7 @@
 enum { WEIR_NOTES = 12 };
 struct weir_note { /* the latest result of a client at one (service, prefix) */
     struct weir_addr prefix;
-    int64_t at_us;
+    int64_t at_us, fail_us;   /* of the latest result, of the latest failure */
     uint8_t service;
     bool ok;
 };
@@ -181,6 +181,7 @@ struct weir_scope {
     bool slow;                       /* a slow burn: mixed slots count as one of each */
     const struct weir_addr *prefix;  /* the evidence is of this prefix, or NULL */
     int64_t since_us, began_us;
+    double strength;                 /* S / h */
 };
 void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
 void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);

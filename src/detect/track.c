@@ -70,6 +70,8 @@ void weir_track_fold(struct weir_track *track, const struct weir_track_rule *rul
         track->generation = generation;
         state = &track->open;
     }
+    if (trial->at_us - state->last_us > rule->silent_us && !state->hard_alarm && !state->slow_alarm)
+        state->hard.s = state->slow.s = 0;
     hard_fold(state, rule, trial);
     slow_fold(state, rule, trial);
 

@@ -110,7 +110,7 @@ static void sprt_by_hand(void **state)
 static struct weir_track_rule rule_of_methods(void)
 {
     return (struct weir_track_rule){.hard = weir_bernoulli(0.02, 0.5), .slow = weir_bernoulli(0.02, 0.1), .h = 14, .h_slow = 25,
-                                    .sprt_bound = weir_sprt_bound(0.01)};
+                                    .sprt_bound = weir_sprt_bound(0.01), .silent_us = 900 * SECOND};
 }
 
 static void open_slot_is_provisional(void **state)
@@ -156,6 +156,27 @@ static void sprt_ends_an_outage(void **state)
     }
     assert_true(n >= 7);
     assert_true(track.committed.hard.s == 0);
+}
+
+static void evidence_before_a_silence_is_dropped(void **state)
+{
+    struct weir_track_rule rule = rule_of_methods();
+    struct weir_track track = {0};
+    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = T0, .began_us = T0};
+    for (int i = 0; i < 4; i++)
+        weir_track_fold(&track, &rule, &fail, 1, true);
+    fail.at_us = T0 + 900 * SECOND;
+    weir_track_fold(&track, &rule, &fail, 1, true);
+    assert_near(track.committed.hard.s, 16.094379, 1e-5); /* an alarm outlives a silence */
+    fail.at_us += 2000 * SECOND;
+    weir_track_fold(&track, &rule, &fail, 1, true);
+    assert_near(track.committed.hard.s, 19.313255, 1e-5);
+    track = (struct weir_track){0};
+    weir_track_fold(&track, &rule, &fail, 1, true);
+    fail.at_us += 901 * SECOND;
+    weir_track_fold(&track, &rule, &fail, 1, true);
+    assert_near(track.committed.hard.s, 3.218876, 1e-5);
+    assert_int_equal(track.committed.hard.onset_us, fail.at_us);
 }
 
 static void keyed_is_bounded(void **state)
@@ -260,7 +281,7 @@ int main(void)
         cmocka_unit_test(bernoulli_steps), cmocka_unit_test(cusum_by_hand), cmocka_unit_test(cusum_onset_is_the_last_zero),
         cmocka_unit_test(wilson_by_hand), cmocka_unit_test(fisher_by_hand), cmocka_unit_test(rest_not_failing), cmocka_unit_test(sprt_by_hand),
         cmocka_unit_test(open_slot_is_provisional), cmocka_unit_test(mixed_slot_counts_twice_in_the_slow_cusum),
-        cmocka_unit_test(sprt_ends_an_outage), cmocka_unit_test(keyed_is_bounded), cmocka_unit_test(options_are_whole),
+        cmocka_unit_test(sprt_ends_an_outage), cmocka_unit_test(evidence_before_a_silence_is_dropped), cmocka_unit_test(keyed_is_bounded), cmocka_unit_test(options_are_whole),
         cmocka_unit_test(baseline_of_ten_minutes), cmocka_unit_test(baseline_of_the_hour), cmocka_unit_test(names_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

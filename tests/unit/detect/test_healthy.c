@@ -87,16 +87,24 @@ static size_t accusations(void)
     return n;
 }
 
+/* Two clients in bad WiFi at once look like the uplink, and from the gateway nothing tells them apart: once in a fortnight
+ * of a small home that may be. No service is ever accused. */
 static void healthy(unsigned n_clients, double rate, int hours, int seeds)
 {
+    size_t of_uplink = 0;
     for (int seed = 1; seed <= seeds; seed++) {
         begin((uint64_t)seed, n_clients, rate);
         for (int slot = 0; slot < hours * 360; slot++)
             live(0);
-        assert_int_equal(accusations(), 0);
+        for (size_t i = 0; i < world.site.n_events; i++) {
+            uint8_t cause = world.site.events[i].cause;
+            assert_true(cause == WEIR_CAUSE_CLIENT || cause == WEIR_CAUSE_UPLINK);
+            of_uplink += cause == WEIR_CAUSE_UPLINK && world.site.events[i].event == WEIR_INCIDENT_RAISED;
+        }
         assert_true(weir_detector_stats(world.site.detector)->trials > (uint64_t)hours * 100 * n_clients);
         site_end(&world.site);
     }
+    assert_true(of_uplink <= 1);
 }
 
 static void healthy_home(void **state)
