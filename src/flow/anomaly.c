@@ -25,15 +25,17 @@ static uint32_t segments(const struct weir_flow *flow, enum weir_side side, uint
     return bytes ? (bytes + mss - 1) / mss : 1;
 }
 
-static void report(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, enum weir_anomaly what,
-                   uint32_t bytes)
+static void report(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                   enum weir_anomaly what, uint32_t bytes)
 {
     uint32_t n = segments(flow, side, bytes);
     struct detail *detail = flow_detail_make(flow);
     if (detail) {
         uint32_t *const counters[WEIR_ANOMALY_N] = {
-            [WEIR_ANOMALY_LOST_BEYOND] = &detail->lost_beyond[side], [WEIR_ANOMALY_LOST_BEFORE] = &detail->lost_before[side],
-            [WEIR_ANOMALY_REORDERED] = &detail->reordered[side], [WEIR_ANOMALY_SPURIOUS] = &detail->spurious[side],
+            [WEIR_ANOMALY_LOST_BEYOND] = &detail->lost_beyond[side],
+            [WEIR_ANOMALY_LOST_BEFORE] = &detail->lost_before[side],
+            [WEIR_ANOMALY_REORDERED] = &detail->reordered[side],
+            [WEIR_ANOMALY_SPURIOUS] = &detail->spurious[side],
             [WEIR_ANOMALY_KEEPALIVE] = &detail->keepalives,
         };
         *counters[what] += n;
@@ -119,7 +121,8 @@ static uint32_t old_bytes(struct weir_flow *flow, const struct weir_packet *pack
     return filled;
 }
 
-uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool *ret_disturbed)
+uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                         bool *ret_disturbed)
 {
     uint32_t len = packet->payload_len, seq = packet->tcp.seq;
     uint32_t fin = packet->tcp_flags & WEIR_TCP_FIN ? 1 : 0;

@@ -57,7 +57,8 @@ static void close_flow(struct weir_flow *flow, const struct weir_packet *packet)
     timer_by(flow, packet->now_us + LINGER_US);
 }
 
-static void reset_report(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, enum weir_reset_kind kind)
+static void reset_report(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                         enum weir_reset_kind kind)
 {
     bool foreign = injected(flow, packet, side);
     flow->flags |= FLOW_RST | (foreign ? (uint32_t)FLOW_INJECTED : 0);
@@ -66,11 +67,12 @@ static void reset_report(struct weir_flow *flow, const struct weir_packet *packe
         .reset = {side, kind, foreign}});
 }
 
-/* After the first RST only this: one that disagrees with it within 10 ms shows that somebody else sent them. */
+/* After the first RST only this: one that disagrees with it within 10 ms shows that somebody else sent them. A closed
+ * socket, however, answers whatever still arrives with a RST each. */
 static void another_reset(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
-    if (flow->reset >> 4 == side && flow->pending.value[side] != packet->tcp.seq &&
-        low_span(flow->pending.us[side], packet->ts_us) <= BURST_US)
+    if (flow->reset >> 4 == side && (flow->reset & 15) != WEIR_RESET_TEARDOWN &&
+        flow->pending.value[side] != packet->tcp.seq && low_span(flow->pending.us[side], packet->ts_us) <= BURST_US)
         flow->flags |= FLOW_INJECTED;
 }
 

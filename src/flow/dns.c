@@ -117,7 +117,8 @@ static uint32_t find(const struct dns *dns, uint64_t key)
     return handle;
 }
 
-static void ask(struct weir_flow *flow, const struct weir_packet *packet, const struct weir_dns_message *message, uint64_t key)
+static void ask(struct weir_flow *flow, const struct weir_packet *packet, const struct weir_dns_message *message,
+                uint64_t key)
 {
     struct dns *dns = flow->table->dns;
     uint32_t handle = find(dns, key);
@@ -155,13 +156,21 @@ static void drop(struct dns *dns, uint32_t handle)
     slab_give(&dns->open, handle);
 }
 
-static void over(struct weir_flow_table *table, uint32_t handle, enum weir_outcome outcome, int64_t latency_us, int64_t ts_us,
-                 int64_t now_us)
+static void over(struct weir_flow_table *table, uint32_t handle, enum weir_outcome outcome, int64_t latency_us,
+                 int64_t ts_us, int64_t now_us)
 {
     struct transaction *open = at(table->dns, handle);
-    struct weir_event event = {.kind = WEIR_EVENT_DNS, .ts_us = ts_us, .now_us = now_us, .dns = {
-        .client = &open->client, .resolver = &open->resolver, .qname = open->name, .qtype = open->qtype, .outcome = outcome,
-        .first_us = open->first_us, .latency_us = latency_us, .queries = open->queries}};
+    struct weir_event event = {.kind = WEIR_EVENT_DNS,
+                               .ts_us = ts_us,
+                               .now_us = now_us,
+                               .dns = {.client = &open->client,
+                                       .resolver = &open->resolver,
+                                       .qname = open->name,
+                                       .qtype = open->qtype,
+                                       .outcome = outcome,
+                                       .first_us = open->first_us,
+                                       .latency_us = latency_us,
+                                       .queries = open->queries}};
     if (table->config.observer)
         table->config.observer(table->config.context, NULL, &event);
     drop(table->dns, handle);

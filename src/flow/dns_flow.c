@@ -27,8 +27,8 @@ static struct dns_flow *make(struct weir_flow *flow)
     return flow_dns(flow);
 }
 
-static void count_query(struct weir_flow *flow, struct dns_flow *dns, const struct weir_dns_message *message, uint32_t name,
-                        uint32_t ms)
+static void count_query(struct weir_flow *flow, struct dns_flow *dns, const struct weir_dns_message *message,
+                        uint32_t name, uint32_t ms)
 {
     unsigned room = DNS_OPEN_MAX;
     for (unsigned i = 0; i < DNS_OPEN_MAX; i++) {
@@ -54,7 +54,8 @@ static void count_query(struct weir_flow *flow, struct dns_flow *dns, const stru
     dns->open[room].open = true;
 }
 
-static void count_answer(struct dns_flow *dns, const struct weir_dns_message *message, uint32_t name, enum weir_outcome outcome)
+static void count_answer(struct dns_flow *dns, const struct weir_dns_message *message, uint32_t name,
+                         enum weir_outcome outcome)
 {
     bool asked = false;
     for (unsigned i = 0; i < DNS_OPEN_MAX; i++) {
@@ -73,7 +74,8 @@ static void count_answer(struct dns_flow *dns, const struct weir_dns_message *me
     dns->nxdomain += message->rcode == WEIR_DNS_NXDOMAIN;
 }
 
-static void message(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, const uint8_t *bytes, size_t length)
+static void message(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, const uint8_t *bytes,
+                    size_t length)
 {
     struct weir_dns_message found;
     if (length < HEADER_BYTES || weir_dns_message(bytes, length, &found) != WEIR_WIRE_OK)
@@ -93,7 +95,8 @@ static void message(struct weir_flow *flow, const struct weir_packet *packet, en
 }
 
 /* Whole messages from the start of `bytes`; returns how many bytes they were. */
-static size_t messages(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, const uint8_t *bytes, size_t n)
+static size_t messages(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                       const uint8_t *bytes, size_t n)
 {
     size_t at = 0;
     for (unsigned count = 0; count < MESSAGES_MAX && n - at >= 2; count++) {
@@ -117,8 +120,8 @@ static void stream_drop(struct weir_flow *flow, struct dns_flow *dns, enum weir_
     dns->stream[side] = 0;
 }
 
-static void stream_keep(struct weir_flow *flow, struct dns_flow *dns, enum weir_side side, uint32_t next_seq, const uint8_t *bytes,
-                        size_t n)
+static void stream_keep(struct weir_flow *flow, struct dns_flow *dns, enum weir_side side, uint32_t next_seq,
+                        const uint8_t *bytes, size_t n)
 {
     if (n > STREAM_BYTES)
         return;
@@ -151,7 +154,8 @@ static void tcp_payload(struct weir_flow *flow, const struct weir_packet *packet
     if (!stream) {
         size_t used = messages(flow, packet, side, bytes, n);
         if (n < packet->payload_len && used + 2 < n)
-            message(flow, packet, side, bytes + used + 2, n - used - 2); /* cut by the snap length: the question may be there */
+            message(flow, packet, side, bytes + used + 2,
+                    n - used - 2); /* cut by the snap length: the question may be there */
         else if (used < n)
             stream_keep(flow, dns, side, next_seq, bytes + used, n - used);
         return;

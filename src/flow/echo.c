@@ -29,7 +29,11 @@ static uint64_t signature(uint64_t hash, const struct weir_packet *packet)
         uint32_t seq, ack, tsval, len;
         uint16_t id, checksum, port, window;
         uint64_t ends;
-    } of = {.hash = hash, .len = packet->payload_len, .id = packet->ip_id, .checksum = packet->checksum, .port = packet->src_port};
+    } of = {.hash = hash,
+            .len = packet->payload_len,
+            .id = packet->ip_id,
+            .checksum = packet->checksum,
+            .port = packet->src_port};
     if (packet->transport == WEIR_TRANSPORT_TCP) {
         of.seq = packet->tcp.seq;
         of.ack = packet->tcp.ack ^ (uint32_t)packet->tcp_flags << 24;

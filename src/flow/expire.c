@@ -35,7 +35,8 @@ static int64_t icmp_timer(struct weir_flow *flow, int64_t now_us)
 
 static int64_t syn_timer(struct weir_flow *flow, int64_t now_us)
 {
-    if (flow->state != STATE_SYN_SENT || !flow_is(flow, FLOW_WAITING) || flow->syn < 2 || flow_is(flow, FLOW_DECIDED | FLOW_ICMP))
+    if (flow->state != STATE_SYN_SENT || !flow_is(flow, FLOW_WAITING) || flow->syn < 2 ||
+        flow_is(flow, FLOW_DECIDED | FLOW_ICMP))
         return INT64_MAX;
     int64_t due = due_us(now_us, flow->waiting.born_ms, SYN_TIMEOUT_MS);
     if (due > now_us)
@@ -48,7 +49,7 @@ static int64_t hello_timer(struct weir_flow *flow, int64_t now_us)
 {
     const struct shake *shake = flow->proto == PROTO_TLS ? flow_shake(flow) : NULL;
     if (!shake || flow->state == STATE_CLOSED || flow_is(flow, FLOW_DECIDED) || !(shake->flags & SHAKE_HELLO_WHOLE) ||
-        (shake->flags & SHAKE_SERVER_HELLO) || flow_is(flow, FLOW_FIN))
+        (shake->flags & SHAKE_SERVER_HELLO) || flow_is(flow, FLOW_FIN | FLOW_UNSEEN))
         return INT64_MAX;
     int64_t due = due_us(now_us, shake->whole_ms, HELLO_TIMEOUT_MS);
     if (due > now_us)

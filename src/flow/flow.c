@@ -132,8 +132,8 @@ void flow_emit(struct weir_flow *flow, const struct weir_event *event)
         flow->table->config.observer(flow->table->config.context, flow, event);
 }
 
-void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_layer layer, enum weir_outcome outcome,
-                  int64_t first_us)
+void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_layer layer,
+                  enum weir_outcome outcome, int64_t first_us)
 {
     bool failed = weir_outcome_failed(outcome);
     if (failed && flow_one_way(flow))

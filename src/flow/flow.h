@@ -58,6 +58,7 @@ enum flow_flag {
     FLOW_DNS = 1u << 26,
     FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST */
     FLOW_GQUIC = 1u << 28,       /* Google's QUIC before the standard */
+    FLOW_UNSEEN = 1u << 29,      /* the client acknowledged server bytes that the capture missed, and none came since */
 };
 
 #define RTT_NONE UINT32_MAX
@@ -80,7 +81,9 @@ struct weir_flow {
     uint32_t nxt[2], ack[2];  /* by sender: highest end of sequence, highest acknowledgement */
     uint32_t tsval[2];
     union {
-        struct { uint32_t value[2], us[2]; } pending; /* TSval or acknowledgement awaited; after a RST its seq and stamp */
+        struct {
+            uint32_t value[2], us[2];
+        } pending; /* TSval or acknowledgement awaited; after a RST its seq and stamp */
         struct { uint32_t prev, next, born_ms, icmp_ms; } waiting; /* while FLOW_WAITING */
     };
     uint16_t mss[2];
@@ -162,7 +165,7 @@ struct shake {
     uint32_t flags;
     uint32_t whole_ms;       /* engine's clock when the ClientHello was whole; QUIC: of Retry or negotiation */
     uint32_t hello_end;      /* sequence number behind the ClientHello */
-    uint32_t reject_us;      /* low bits of the stamp of the suspected alert; QUIC: of the client's first 1-RTT packet */
+    uint32_t reject_us; /* low bits of the stamp of the suspected alert; QUIC: of the client's first 1-RTT packet */
     uint32_t handshake_us;
     uint32_t initial_ms;     /* QUIC: of the last client Initial */
     uint16_t ticket_len;
@@ -241,11 +244,12 @@ struct dns_flow *flow_dns(const struct weir_flow *flow);
 bool flow_one_way(const struct weir_flow *flow);
 void flow_emit(struct weir_flow *flow, const struct weir_event *event);
 /* Decides an attempt and reports it; failures of one-way flows are not reported. */
-void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_layer layer, enum weir_outcome outcome,
-                  int64_t first_us);
+void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_layer layer,
+                  enum weir_outcome outcome, int64_t first_us);
 /* A CONNECT or QUIC attempt: a failure only once, useful only once. */
 void flow_connect(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_outcome outcome);
-void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, int64_t us, bool handshake);
+void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, int64_t us,
+                     bool handshake);
 /* Somebody answered: the flow is no longer shed first. */
 void flow_answered(struct weir_flow *flow);
 /* The last events, END, and the memory back. */
@@ -270,7 +274,8 @@ void tcp_open(struct weir_flow *flow, const struct weir_packet *packet);
 void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 bool tcp_is_reuse(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 /* anomaly.c: judges a segment against what was seen, moves nxt on; returns the payload bytes not seen before. */
-uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool *ret_disturbed);
+uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                         bool *ret_disturbed);
 void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void rtt_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool disturbed);

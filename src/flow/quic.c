@@ -21,7 +21,8 @@ enum {
 static bool is_google(const struct weir_packet *packet)
 {
     const uint8_t *at = packet->payload;
-    return packet->dst_port == PORT_QUIC && packet->payload_captured >= 13 && (at[0] & 0xc9) == 0x09 && at[9] == 'Q' && at[10] == '0';
+    return packet->dst_port == PORT_QUIC && packet->payload_captured >= 13 && (at[0] & 0xc9) == 0x09 && at[9] == 'Q' &&
+           at[10] == '0';
 }
 
 enum quic_opening quic_opens(const struct weir_packet *packet)
@@ -70,7 +71,8 @@ static void walk_datagram(const struct weir_packet *packet, struct datagram *ret
             }
             return;
         }
-        if (weir_quic_header(packet->payload + at, packet->payload_captured - at, packet->payload_len - at, &header) != WEIR_WIRE_OK)
+        if (weir_quic_header(packet->payload + at, packet->payload_captured - at, packet->payload_len - at, &header) !=
+            WEIR_WIRE_OK)
             return;
         ret->types |= 1u << header.type;
         if (header.type == WEIR_QUIC_INITIAL && !ret->initial.packet_len) {
@@ -144,12 +146,13 @@ static bool server_closes(const struct shake *shake, const struct weir_packet *p
     if (!header->packet_len || has(datagram, WEIR_QUIC_HANDSHAKE) || shake->flags & SHAKE_SERVER_HANDSHAKE)
         return false;
     initial.closed = false;
-    weir_quic_open_initial(packet->payload + datagram->initial_at, packet->payload_captured - datagram->initial_at, header,
-                           &shake->dcid, true, &initial);
+    weir_quic_open_initial(packet->payload + datagram->initial_at, packet->payload_captured - datagram->initial_at,
+                           header, &shake->dcid, true, &initial);
     return initial.closed;
 }
 
-static void server_wants_again(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet, bool retry)
+static void server_wants_again(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
+                               bool retry)
 {
     if (shake->flags & SHAKE_ANSWERED)
         return;
@@ -185,8 +188,10 @@ static void server_stages(struct weir_flow *flow, struct shake *shake, const str
 /* The server's tickets and settings, in the first round trips of 1-RTT, are no answer. */
 static bool debris(const struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet)
 {
-    uint32_t window = 2 * (flow_opening_rtt_us(flow) < 10000000 ? flow_opening_rtt_us(flow) : 10000000) + DEBRIS_SLACK_US;
-    if (packet->payload_len >= DEBRIS_MAX || shake->n_small >= DEBRIS_COUNT || low_span(shake->reject_us, packet->ts_us) > window)
+    uint32_t window =
+        2 * (flow_opening_rtt_us(flow) < 10000000 ? flow_opening_rtt_us(flow) : 10000000) + DEBRIS_SLACK_US;
+    if (packet->payload_len >= DEBRIS_MAX || shake->n_small >= DEBRIS_COUNT ||
+        low_span(shake->reject_us, packet->ts_us) > window)
         return false;
     shake->n_small++;
     return true;
@@ -226,7 +231,8 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
             server_datagram(flow, shake, packet);
         return;
     }
-    if (packet->payload_captured && (packet->payload[0] & 0x80 || (flow_is(flow, FLOW_GQUIC) && packet->payload[0] & 1)))
+    if (packet->payload_captured &&
+        (packet->payload[0] & 0x80 || (flow_is(flow, FLOW_GQUIC) && packet->payload[0] & 1)))
         return; /* of a handshake */
     if (side == WEIR_CLIENT)
         request_client(flow, packet, packet->payload_len);
@@ -240,12 +246,14 @@ int64_t quic_timer(struct weir_flow *flow, int64_t now_us)
     if (!shake || flow_is(flow, FLOW_DECIDED | FLOW_USEFUL))
         return INT64_MAX;
     bool again = shake->flags & (SHAKE_RETRY | SHAKE_NEGOTIATION);
-    bool unanswered = flow_is(flow, FLOW_WAITING) && !flow->packets[WEIR_SERVER] && shake->initials >= 2 && !flow_is(flow, FLOW_ICMP);
+    bool unanswered =
+        flow_is(flow, FLOW_WAITING) && !flow->packets[WEIR_SERVER] && shake->initials >= 2 && !flow_is(flow, FLOW_ICMP);
     if (!again && !unanswered)
         return INT64_MAX;
     uint32_t age = now_ms(now_us) - (again ? shake->whole_ms : flow->waiting.born_ms);
     if (age < TIMEOUT_MS)
         return now_us + (int64_t)(TIMEOUT_MS - age) * 1000;
-    flow_connect(flow, now_us, now_us, again && shake->flags & SHAKE_NEGOTIATION ? WEIR_OUTCOME_QUIC_CLOSE : WEIR_OUTCOME_QUIC_TIMEOUT);
+    flow_connect(flow, now_us, now_us,
+                 again && shake->flags & SHAKE_NEGOTIATION ? WEIR_OUTCOME_QUIC_CLOSE : WEIR_OUTCOME_QUIC_TIMEOUT);
     return INT64_MAX;
 }

@@ -16,7 +16,8 @@ static void quantiles(const struct weir_flow *flow, const struct spread *spread,
         ret->p50 = spread_quantile(spread, histograms, 50);
         ret->p95 = spread_quantile(spread, histograms, 95);
     } else {
-        ret->reason = no_samples(flow, flow->transport == WEIR_TRANSPORT_TCP ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_TRANSPORT);
+        ret->reason =
+            no_samples(flow, flow->transport == WEIR_TRANSPORT_TCP ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_TRANSPORT);
     }
 }
 
@@ -68,7 +69,8 @@ static void report_handshake(const struct weir_flow *flow, struct weir_flow_reco
     else if (flow_is(flow, FLOW_MID))
         record->tls_handshake_reason = WEIR_REASON_NO_HANDSHAKE;
     else
-        record->tls_handshake_reason = flow_is(flow, FLOW_CUT) ? WEIR_REASON_SNAPLEN : no_samples(flow, WEIR_REASON_NO_SAMPLE);
+        record->tls_handshake_reason =
+            flow_is(flow, FLOW_CUT) ? WEIR_REASON_SNAPLEN : no_samples(flow, WEIR_REASON_NO_SAMPLE);
 }
 
 static void report_serve(const struct weir_flow *flow, struct weir_flow_record *record)
@@ -115,9 +117,16 @@ static void report_dns(const struct weir_flow *flow, struct weir_flow_record *re
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record)
 {
     *ret_record = (struct weir_flow_record){
-        .first_ts_us = flow->first_ts_us, .last_ts_us = flow->last_ts_us, .transport = flow->transport, .named = flow->named,
-        .outcome = flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL : flow->outcome, .end = (uint8_t)end,
-        .syn = flow->syn, .syn_ack = flow->syn_ack, .duplicates = flow->duplicates, .one_direction = flow_one_way(flow),
+        .first_ts_us = flow->first_ts_us,
+        .last_ts_us = flow->last_ts_us,
+        .transport = flow->transport,
+        .named = flow->named,
+        .outcome = flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL : flow->outcome,
+        .end = (uint8_t)end,
+        .syn = flow->syn,
+        .syn_ack = flow->syn_ack,
+        .duplicates = flow->duplicates,
+        .one_direction = flow_one_way(flow),
     };
     for (unsigned side = 0; side < 2; side++) {
         ret_record->addr[side] = flow->addr[side];

@@ -6,14 +6,22 @@
  *
  * A request is a client payload of 300 bytes or more with none open. While the client is still sending much, the
  * clock of its request starts over: an upload is not waiting. A silent spell is a stall when it lies inside a
- * transfer (10 kB before it, 500 bytes after it, one second long, and the client's window was open), or when it was
- * an unanswered request. Multiplexed requests merge into one chunk.
+ * transfer (10 kB before it, 500 bytes after it, one second long, the client's window was open, and it acknowledged
+ * nothing that we had not seen), or when it was an unanswered request. Multiplexed requests merge into one chunk.
  */
 #include "flow/flow.h"
 
 enum {
-    REQUEST_MIN = 300, UPLOAD_PACKET_MIN = 1000, UPLOAD_MIN = 4000, CHUNK_SILENT_MS = 5000, STALL_US = 1000000,
-    STALL_BEFORE_MIN = 10000, STALL_AFTER_MIN = 500, GOODPUT_MIN = 100000, TIMEOUT_DEFAULT_US = 5000000, MEDIA_MIN = 1000000,
+    REQUEST_MIN = 300,
+    UPLOAD_PACKET_MIN = 1000,
+    UPLOAD_MIN = 4000,
+    CHUNK_SILENT_MS = 5000,
+    STALL_US = 1000000,
+    STALL_BEFORE_MIN = 10000,
+    STALL_AFTER_MIN = 500,
+    GOODPUT_MIN = 100000,
+    TIMEOUT_DEFAULT_US = 5000000,
+    MEDIA_MIN = 1000000,
 };
 
 bool request_waiting(const struct weir_flow *flow)
@@ -97,7 +105,8 @@ static void first_byte(struct weir_flow *flow, struct serve *serve, const struct
     serve->first_byte_us = serve->last_byte_us = packet->ts_us;
     if (!spread_add(&serve->ttfb, &flow->table->histograms, ttfb_us < UINT32_MAX ? (uint32_t)ttfb_us : UINT32_MAX))
         flow->table->stats.detail_refused++;
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}}, packet->ts_us, packet->now_us);
+    emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}}, packet->ts_us,
+         packet->now_us);
     if (serve->timed_out)
         stall(flow, serve, serve->asked_us, packet->ts_us, packet->now_us);
     else
@@ -108,7 +117,8 @@ static void first_byte(struct weir_flow *flow, struct serve *serve, const struct
 static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
 {
     int64_t gap_us = packet->ts_us > serve->last_byte_us ? packet->ts_us - serve->last_byte_us : 0;
-    if (gap_us >= STALL_US && serve->chunk_bytes >= STALL_BEFORE_MIN && bytes >= STALL_AFTER_MIN && !flow_is(flow, FLOW_ZERO_SINCE))
+    if (gap_us >= STALL_US && serve->chunk_bytes >= STALL_BEFORE_MIN && bytes >= STALL_AFTER_MIN &&
+        !flow_is(flow, FLOW_ZERO_SINCE | FLOW_UNSEEN))
         stall(flow, serve, serve->last_byte_us, packet->ts_us, packet->now_us);
     if (serve->state != SERVE_SILENT)
         return;
@@ -164,7 +174,8 @@ static uint32_t timeout_ms(const struct weir_flow *flow)
 static void check_timeout(struct weir_flow *flow, struct serve *serve, uint32_t waited_ms, int64_t now_us)
 {
     bool media = flow->named.role == WEIR_ROLE_MEDIA || flow->payload[WEIR_SERVER] >= MEDIA_MIN;
-    if (serve->timed_out || !media || waited_ms < timeout_ms(flow) || flow_is(flow, FLOW_FIN << WEIR_CLIENT) || flow_one_way(flow))
+    if (serve->timed_out || !media || waited_ms < timeout_ms(flow) ||
+        flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || flow_one_way(flow))
         return;
     serve->timed_out = true;
     serve->timeouts++;
@@ -180,9 +191,14 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us)
     bool waiting = serve->state == SERVE_WAITING;
     if (waiting)
         check_timeout(flow, serve, open_ms, now_us);
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_PROGRESS, .progress = {
-        .bytes = serve->tick_bytes, .open_us = (int64_t)open_ms * 1000, .interval_us = (int64_t)(ms - serve->progress_ms) * 1000,
-        .waiting = waiting, .waiting_us = waiting ? (int64_t)open_ms * 1000 : 0}}, now_us, now_us);
+    emit(flow,
+         (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
+                             .progress = {.bytes = serve->tick_bytes,
+                                          .open_us = (int64_t)open_ms * 1000,
+                                          .interval_us = (int64_t)(ms - serve->progress_ms) * 1000,
+                                          .waiting = waiting,
+                                          .waiting_us = waiting ? (int64_t)open_ms * 1000 : 0}},
+         now_us, now_us);
     serve->tick_bytes = 0;
     serve->progress_ms = ms;
     if (!waiting && ms - serve->byte_ms >= CHUNK_SILENT_MS) {

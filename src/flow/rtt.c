@@ -16,7 +16,8 @@
 
 enum { EXPIRE_US = 10000000, EXPIRE_BARE_US = 1000000 };
 
-void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, int64_t us, bool handshake)
+void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, int64_t us,
+                     bool handshake)
 {
     uint32_t kept = us < RTT_NONE - 1 ? (uint32_t)us : RTT_NONE - 1;
     if (handshake) {
@@ -81,7 +82,8 @@ static void by_numbers(struct weir_flow *flow, const struct weir_packet *packet,
         answer(flow, packet, side, packet->tcp.ack);
     if (disturbed)
         forget(flow, side);
-    else if (packet->payload_len && packet->tcp.seq + packet->payload_len == flow->nxt[side] && !flow_is(flow, FLOW_PENDING << side))
+    else if (packet->payload_len && packet->tcp.seq + packet->payload_len == flow->nxt[side] &&
+             !flow_is(flow, FLOW_PENDING << side))
         expect(flow, packet, side, flow->nxt[side]);
 }
 

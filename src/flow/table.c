@@ -361,8 +361,10 @@ enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, co
         table->stats.duplicates++;
         if (flow) {
             flow->duplicates++;
-            flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY, .ts_us = packet->ts_us, .now_us = packet->now_us,
-                .anomaly = {WEIR_ANOMALY_DUPLICATE, side, packet->payload_len, 1}});
+            flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY,
+                                                 .ts_us = packet->ts_us,
+                                                 .now_us = packet->now_us,
+                                                 .anomaly = {WEIR_ANOMALY_DUPLICATE, side, packet->payload_len, 1}});
         }
         return WEIR_TRACK_DUPLICATE;
     }
@@ -483,8 +485,8 @@ void weir_flow_table_free(struct weir_flow_table *table)
 {
     if (!table)
         return;
-    struct slab *slabs[] = {&table->rtt, &table->histograms, &table->serve, &table->stalls, &table->shake, &table->detail,
-                            &table->dns_flows, &table->dns_streams};
+    struct slab *slabs[] = {&table->rtt,   &table->histograms, &table->serve,     &table->stalls,
+                            &table->shake, &table->detail,     &table->dns_flows, &table->dns_streams};
     size_t n_flows = table->flow_memory.max / sizeof(struct weir_flow);
     memory_release(table->buckets, (table->bucket_mask + 1) * sizeof(struct bucket));
     memory_release(table->echoes, (table->echo_mask + 1) * sizeof(struct bucket));

@@ -158,6 +158,21 @@ static void payload(struct weir_flow *flow, const struct weir_packet *packet, en
     else if (flow->proto == PROTO_PLAIN || flow_is(flow, FLOW_MID))
         plain_payload(flow, packet, side, fresh);
     flow->payload_us[side] = (uint32_t)packet->ts_us;
+    if (side == WEIR_SERVER)
+        flow->flags &= ~(uint32_t)FLOW_UNSEEN;
+}
+
+/* Remembers the acknowledgement. One of bytes that never passed here tells of packets that the capture missed:
+ * until the server is seen again its silence proves nothing. */
+static void acknowledged(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    int32_t step = (int32_t)(packet->tcp.ack - flow->ack[side]);
+    if (!flow_is(flow, FLOW_ACK << side) || step > 0)
+        flow->ack[side] = packet->tcp.ack;
+    flow->flags |= FLOW_ACK << side;
+    if (side == WEIR_CLIENT && flow_is(flow, FLOW_NXT << WEIR_SERVER) &&
+        (int32_t)(packet->tcp.ack - flow->nxt[WEIR_SERVER]) > 0)
+        flow->flags |= FLOW_UNSEEN;
 }
 
 static void server_habits(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
@@ -199,12 +214,8 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
 
     bool disturbed = false;
     uint32_t fresh = anomaly_segment(flow, packet, side, &disturbed);
-    if (flags & WEIR_TCP_ACK) {
-        int32_t step = (int32_t)(packet->tcp.ack - flow->ack[side]);
-        if (!flow_is(flow, FLOW_ACK << side) || step > 0)
-            flow->ack[side] = packet->tcp.ack;
-        flow->flags |= FLOW_ACK << side;
-    }
+    if (flags & WEIR_TCP_ACK)
+        acknowledged(flow, packet, side);
     if (flow->state == STATE_CLOSED)
         return;
     if (!flow_is(flow, FLOW_WAITING))

@@ -18,8 +18,17 @@
 #include "flow/flow.h"
 
 enum {
-    PORT_TLS = 443, RECORDS_MAX = 64, ALERT_LEN_MAX = 24, TICKET_LEN_MAX = 700, TICKET_LEN_SLACK = 16, SMALL_LEN_MAX = 80,
-    SMALL_MAX = 3, LOST_DATA_MIN = 200, IDLE_US = 1000000, REJECT_MIN_US = 10000, REJECT_UNKNOWN_US = 200000,
+    PORT_TLS = 443,
+    RECORDS_MAX = 64,
+    ALERT_LEN_MAX = 24,
+    TICKET_LEN_MAX = 700,
+    TICKET_LEN_SLACK = 16,
+    SMALL_LEN_MAX = 80,
+    SMALL_MAX = 3,
+    LOST_DATA_MIN = 200,
+    IDLE_US = 1000000,
+    REJECT_MIN_US = 10000,
+    REJECT_UNKNOWN_US = 200000,
 };
 
 bool tls_begins(const struct weir_flow *flow, const struct weir_packet *packet)
@@ -31,7 +40,8 @@ bool tls_begins(const struct weir_flow *flow, const struct weir_packet *packet)
     if (at[0] == WEIR_TLS_HANDSHAKE && (n < 2 || at[1] == 3))
         return n < 6 || at[5] == 1;
     /* The hello's first segment may have been missed. */
-    return !flow_is(flow, FLOW_MID) && flow->port[WEIR_SERVER] == PORT_TLS && packet->tcp.seq + packet->payload_len != flow->nxt[WEIR_CLIENT];
+    return !flow_is(flow, FLOW_MID) && flow->port[WEIR_SERVER] == PORT_TLS &&
+           packet->tcp.seq + packet->payload_len != flow->nxt[WEIR_CLIENT];
 }
 
 struct view {

@@ -52,7 +52,9 @@ static void assert_event(const struct weir_event *event)
     case WEIR_EVENT_STALL: assert(event->stall.duration_us >= 0); break;
     case WEIR_EVENT_PROGRESS: assert(event->progress.interval_us >= 0 && event->progress.open_us >= 0); break;
     case WEIR_EVENT_DNS: assert(event->dns.qname[0] && event->dns.latency_us >= -1); break;
-    case WEIR_EVENT_ATTEMPT: assert(event->attempt.outcome != WEIR_OUTCOME_NONE && event->attempt.layer < WEIR_LAYER_N); break;
+    case WEIR_EVENT_ATTEMPT:
+        assert(event->attempt.outcome != WEIR_OUTCOME_NONE && event->attempt.layer < WEIR_LAYER_N);
+        break;
     default: break;
     }
 }
@@ -91,8 +93,12 @@ static int64_t feed(struct weir_flow_table *table, const uint8_t *data, size_t s
             weir_flow_tick(table, ticked_us + WEIR_TICK_US);
         uint8_t *bytes = malloc(length ? length : 1); /* exactly as long as captured, so that an over-read shows */
         memcpy(bytes, data, length);
-        struct weir_frame frame = {.ts_us = now_us + skew_us, .now_us = now_us, .data = bytes, .caplen = (uint32_t)length,
-                                   .wirelen = (uint32_t)length + cut * 40, .linktype = 101};
+        struct weir_frame frame = {.ts_us = now_us + skew_us,
+                                   .now_us = now_us,
+                                   .data = bytes,
+                                   .caplen = (uint32_t)length,
+                                   .wirelen = (uint32_t)length + cut * 40,
+                                   .linktype = 101};
         struct weir_packet packet;
         struct weir_flow *flow;
         enum weir_side side;

@@ -29,7 +29,8 @@ void rig_open(struct rig *rig, size_t memory_bytes)
 {
     memset(rig, 0, sizeof *rig);
     rig->us = rig->ticked_us = RIG_START_US;
-    struct weir_flow_config config = {.memory_bytes = memory_bytes, .request_timeout_us = rig->timeouts, .observer = note, .context = rig};
+    struct weir_flow_config config = {
+        .memory_bytes = memory_bytes, .request_timeout_us = rig->timeouts, .observer = note, .context = rig};
     assert_int_equal(weir_flow_table_new(&rig->table, &config), 0);
 }
 

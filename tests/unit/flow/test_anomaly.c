@@ -345,13 +345,21 @@ static void test_rtt_echo_of_retransmission(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain_data_is_no_anomaly), cmocka_unit_test(test_lost_beyond), cmocka_unit_test(test_holes),
-        cmocka_unit_test(test_hole_filled_in_pieces), cmocka_unit_test(test_spurious_keepalive_zero_window),
-        cmocka_unit_test(test_super_packets_count_as_segments), cmocka_unit_test(test_out_of_window_moves_nothing),
-        cmocka_unit_test(test_duplicates), cmocka_unit_test(test_mirrored_burst),
-        cmocka_unit_test(test_udp_without_checksums_is_no_duplicate), cmocka_unit_test(test_handshake_rtt),
-        cmocka_unit_test(test_handshake_rtt_karn), cmocka_unit_test(test_rtt_by_numbers),
-        cmocka_unit_test(test_rtt_by_timestamps), cmocka_unit_test(test_rtt_echo_of_retransmission),
+        cmocka_unit_test(test_plain_data_is_no_anomaly),
+        cmocka_unit_test(test_lost_beyond),
+        cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_hole_filled_in_pieces),
+        cmocka_unit_test(test_spurious_keepalive_zero_window),
+        cmocka_unit_test(test_super_packets_count_as_segments),
+        cmocka_unit_test(test_out_of_window_moves_nothing),
+        cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_mirrored_burst),
+        cmocka_unit_test(test_udp_without_checksums_is_no_duplicate),
+        cmocka_unit_test(test_handshake_rtt),
+        cmocka_unit_test(test_handshake_rtt_karn),
+        cmocka_unit_test(test_rtt_by_numbers),
+        cmocka_unit_test(test_rtt_by_timestamps),
+        cmocka_unit_test(test_rtt_echo_of_retransmission),
         cmocka_unit_test(test_rtt_data_before_bare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,8 +21,9 @@ static uint8_t wire[8192];
 static uint32_t build(uint16_t id, const char *name, uint16_t qtype, bool response, uint8_t rcode, unsigned n_addrs)
 {
     uint8_t *at = wire;
-    const uint8_t head[12] = {(uint8_t)(id >> 8), (uint8_t)id, response ? 0x81 : 1, (uint8_t)((response ? 0x80 : 0) | rcode), 0, 1,
-                              (uint8_t)(n_addrs >> 8), (uint8_t)n_addrs};
+    const uint8_t head[12] = {
+        (uint8_t)(id >> 8),      (uint8_t)id,     response ? 0x81 : 1, (uint8_t)((response ? 0x80 : 0) | rcode), 0, 1,
+        (uint8_t)(n_addrs >> 8), (uint8_t)n_addrs};
     memcpy(at, head, 12);
     at += 12;
     while (*name) {
@@ -306,9 +307,16 @@ static void test_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answered), cmocka_unit_test(test_codes), cmocka_unit_test(test_nxdomain), cmocka_unit_test(test_timeouts),
-        cmocka_unit_test(test_capture_end), cmocka_unit_test(test_many_questions_of_one_flow),
-        cmocka_unit_test(test_answers_to_nobody), cmocka_unit_test(test_one_worker_for_a_client), cmocka_unit_test(test_tcp), cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_answered),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_nxdomain),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_capture_end),
+        cmocka_unit_test(test_many_questions_of_one_flow),
+        cmocka_unit_test(test_answers_to_nobody),
+        cmocka_unit_test(test_one_worker_for_a_client),
+        cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,9 +29,13 @@ static size_t initial(bool from_server, char first, bool close, size_t pad_to)
         quic_add_close(&frames, 0x128, "no");
     else
         quic_add_ping(&frames);
-    struct quic_initial_spec spec = {.version = QUIC_V1, .dcid = from_server ? id('c') : id(first),
-        .scid = from_server ? id('s') : id('c'), .first_dcid = id(first), .from_server = from_server, .packet_number_len = 2,
-        .pad_to = pad_to};
+    struct quic_initial_spec spec = {.version = QUIC_V1,
+                                     .dcid = from_server ? id('c') : id(first),
+                                     .scid = from_server ? id('s') : id('c'),
+                                     .first_dcid = id(first),
+                                     .from_server = from_server,
+                                     .packet_number_len = 2,
+                                     .pad_to = pad_to};
     return quic_build_initial(&spec, frames.bytes, frames.length, datagram, sizeof datagram);
 }
 
@@ -137,7 +141,8 @@ static void test_close(void **state)
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     client_initial(rig, &talk, 'f');
-    rig_udp(rig, &talk, SV, datagram, (uint32_t)initial(true, 'x', true, 0)); /* keys of another connection: a forgery */
+    rig_udp(rig, &talk, SV, datagram,
+            (uint32_t)initial(true, 'x', true, 0)); /* keys of another connection: a forgery */
     assert_int_equal(rig_fails(rig), 0);
     rig_udp(rig, &talk, SV, datagram, (uint32_t)initial(true, 'f', false, 0));
     assert_int_equal(rig_fails(rig), 0);
@@ -186,7 +191,8 @@ static void test_negotiation(void **state)
         client_initial(rig, &talk, 'f');
         struct weir_cid to = id('c'), from = id('f');
         const uint32_t versions[] = {QUIC_V2};
-        rig_udp(rig, &talk, SV, datagram, (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram, sizeof datagram));
+        rig_udp(rig, &talk, SV, datagram,
+                (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram, sizeof datagram));
         rig_wait(rig, 100 * MS);
         if (follows)
             client_initial(rig, &talk, 'n');
@@ -268,9 +274,11 @@ static void test_headers_not_captured(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_useful), cmocka_unit_test(test_hung_after_handshake), cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_close), cmocka_unit_test(test_retry), cmocka_unit_test(test_negotiation), cmocka_unit_test(test_icmp),
-        cmocka_unit_test(test_midstream), cmocka_unit_test(test_google), cmocka_unit_test(test_headers_not_captured),
+        cmocka_unit_test(test_useful),  cmocka_unit_test(test_hung_after_handshake),
+        cmocka_unit_test(test_timeout), cmocka_unit_test(test_close),
+        cmocka_unit_test(test_retry),   cmocka_unit_test(test_negotiation),
+        cmocka_unit_test(test_icmp),    cmocka_unit_test(test_midstream),
+        cmocka_unit_test(test_google),  cmocka_unit_test(test_headers_not_captured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,6 +177,28 @@ static void test_stalls(void **state)
     stall_case(50, 3 * S, 1000, true, false);  /* the player's buffer was full */
 }
 
+/* The capture missed the answer, or a part of it: the client's acknowledgements say so. */
+static void test_bytes_that_the_capture_missed(void **state)
+{
+    struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
+    struct talk talk = established(rig);
+    rig_tcp(rig, &talk, C, ACK, 400);
+    talk.seq[SV] += 5000;
+    rig_tcp(rig, &talk, C, ACK, 0);
+    rig_wait(rig, 7 * S);
+    assert_int_equal(rig_fails(rig), 0);
+    answer(rig, &talk, 50, 1 * MS);
+    talk.seq[SV] += 5000;
+    rig_tcp(rig, &talk, C, ACK, 0);
+    rig_wait(rig, 3 * S);
+    answer(rig, &talk, 50, 1 * MS);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_STALL), 0);
+    rig_wait(rig, 3 * S);
+    answer(rig, &talk, 50, 1 * MS);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_STALL), 1);
+    rig_close(rig);
+}
+
 static void test_progress(void **state)
 {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
@@ -218,9 +240,15 @@ static void test_server_fin_ends_the_chunk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chunks), cmocka_unit_test(test_timeout), cmocka_unit_test(test_client_that_leaves),
-        cmocka_unit_test(test_upload_is_not_waiting), cmocka_unit_test(test_retransmitted_request_is_one),
-        cmocka_unit_test(test_stalls), cmocka_unit_test(test_progress), cmocka_unit_test(test_server_fin_ends_the_chunk),
+        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_client_that_leaves),
+        cmocka_unit_test(test_upload_is_not_waiting),
+        cmocka_unit_test(test_retransmitted_request_is_one),
+        cmocka_unit_test(test_stalls),
+        cmocka_unit_test(test_bytes_that_the_capture_missed),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_server_fin_ends_the_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,73 @@ static void test_long_gap(void **state)
     rig_close(rig);
 }
 
+/* Packets of many conversations, good and bad, dealt to `n` tables as the pipeline does: the same records come out. */
+static int record_compare(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct weir_flow_record));
+}
+
+static void flow_note(void *context, struct weir_flow *flow, const struct weir_event *event)
+{
+    struct rig *rig = context;
+    if (event->kind == WEIR_EVENT_NEW)
+        weir_flow_named(flow)->role = WEIR_ROLE_MEDIA;
+    if (event->kind == WEIR_EVENT_END && rig->n_records < RIG_RECORDS) {
+        memset(&rig->records[rig->n_records], 0, sizeof rig->records[0]);
+        weir_flow_report(flow, event->end.end, &rig->records[rig->n_records++]);
+    }
+}
+
+static size_t run_workers(struct rig *rig, unsigned n_workers)
+{
+    struct weir_flow_table *tables[4];
+    struct weir_flow_config config = {.memory_bytes = 1 << 22, .observer = flow_note, .context = rig};
+    for (unsigned i = 0; i < n_workers; i++)
+        assert_int_equal(weir_flow_table_new(&tables[i], &config), 0);
+    rig->n_records = 0;
+    static struct talk talks[300];
+    for (unsigned i = 0; i < 300; i++) {
+        talks[i] = i % 5 ? talk_tcp(i) : talk_udp(i, i % 2 ? 53 : 9000);
+        talks[i].port[SV] = i % 3 ? talks[i].port[SV] : 8080;
+    }
+    int64_t us = RIG_START_US;
+    uint32_t x = 99;
+    for (unsigned n = 0; n < 9000; n++) {
+        x = x * 1664525 + 1013904223;
+        struct talk *talk = &talks[(x >> 8) % 300];
+        static const uint8_t flags[] = {ACK, ACK, ACK, ACK, SYN, SYN | ACK, WEIR_TCP_RST, ACK | WEIR_TCP_FIN};
+        enum weir_side side = x >> 20 & 1;
+        uint32_t len = x >> 21 & 1023;
+        struct weir_packet packet = talk_packet(talk, side, flags[x >> 17 & 7], len);
+        talk->seq[side] += x >> 31 ? 0 : len;
+        int64_t before = us;
+        us += x >> 12 & 0x3fff;
+        packet.ts_us = packet.now_us = us;
+        unsigned worker = weir_flow_worker(weir_flow_hash(tables[0], &packet), n_workers);
+        for (unsigned i = 0; us / S != before / S && i < n_workers; i++)
+            weir_flow_tick(tables[i], us / S * S);
+        struct weir_flow *flow;
+        assert_true(weir_flow_track(tables[worker], weir_flow_hash(tables[0], &packet), &packet, &flow, &side) <= 1);
+    }
+    for (unsigned i = 0; i < n_workers; i++) {
+        weir_flow_drain(tables[i], us);
+        weir_flow_table_free(tables[i]);
+    }
+    qsort(rig->records, rig->n_records, sizeof rig->records[0], record_compare);
+    return rig->n_records;
+}
+
+static void test_workers(void **state)
+{
+    static struct rig one, more;
+    size_t n = run_workers(&one, 1);
+    assert_in_range(n, 300, RIG_RECORDS - 1);
+    for (unsigned n_workers = 2; n_workers <= 4; n_workers++) {
+        assert_int_equal(run_workers(&more, n_workers), n);
+        assert_memory_equal(one.records, more.records, n * sizeof one.records[0]);
+    }
+}
+
 static void test_prefetch_is_harmless(void **state)
 {
     struct rig *rig = rig_new(1 << 20);
@@ -233,9 +300,16 @@ static void test_spread_saturates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_too_small), cmocka_unit_test(test_flood), cmocka_unit_test(test_refused_when_all_are_established),
-        cmocka_unit_test(test_keys), cmocka_unit_test(test_local), cmocka_unit_test(test_order_of_timers), cmocka_unit_test(test_long_gap),
-        cmocka_unit_test(test_prefetch_is_harmless), cmocka_unit_test(test_spread), cmocka_unit_test(test_spread_saturates),
+        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_refused_when_all_are_established),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_local),
+        cmocka_unit_test(test_order_of_timers),
+        cmocka_unit_test(test_long_gap),
+        cmocka_unit_test(test_workers), cmocka_unit_test(test_prefetch_is_harmless),
+        cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_spread_saturates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,9 +158,10 @@ static struct weir_packet icmp_about(struct talk *talk, uint32_t seq, uint8_t ty
 
 static void test_icmp(void **state)
 {
-    static const struct { uint8_t type, code; uint32_t seq; bool fails; } cases[] = {
-        {3, 0, 1000, true}, {3, 1, 1000, true}, {3, 3, 1000, true}, {3, 9, 1000, true}, {3, 10, 1000, true}, {3, 13, 1000, true},
-        {3, 4, 1000, false}, {11, 0, 1000, false}, {3, 1, 999, false},
+    static const struct { uint8_t type, code; uint32_t seq; bool fails;
+    } cases[] = {
+        {3, 0, 1000, true},  {3, 1, 1000, true},  {3, 3, 1000, true},   {3, 9, 1000, true}, {3, 10, 1000, true},
+        {3, 13, 1000, true}, {3, 4, 1000, false}, {11, 0, 1000, false}, {3, 1, 999, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig *rig = rig_new();
@@ -211,7 +212,8 @@ static void test_preconnect_is_neutral(void **state)
 }
 
 /* After useful, who sends the RST and when? */
-static void reset_case(enum weir_side by, int64_t silence_us, bool request_open, bool fin_before, enum weir_reset_kind kind)
+static void reset_case(enum weir_side by, int64_t silence_us, bool request_open, bool fin_before,
+                       enum weir_reset_kind kind)
 {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
@@ -428,12 +430,24 @@ static void test_stamps_out_of_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_useful), cmocka_unit_test(test_syn_timeout), cmocka_unit_test(test_late_syn_ack_still_counts_as_useful),
-        cmocka_unit_test(test_single_syn_is_neutral), cmocka_unit_test(test_capture_end), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_icmp), cmocka_unit_test(test_icmp_then_syn_ack), cmocka_unit_test(test_preconnect_is_neutral),
-        cmocka_unit_test(test_reset_kinds), cmocka_unit_test(test_injected), cmocka_unit_test(test_resets_that_disagree),
-        cmocka_unit_test(test_port_reuse), cmocka_unit_test(test_reuse_decides_three_syns), cmocka_unit_test(test_midstream),
-        cmocka_unit_test(test_one_way), cmocka_unit_test(test_unanswered_syn_is_not_one_way), cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_useful),
+        cmocka_unit_test(test_syn_timeout),
+        cmocka_unit_test(test_late_syn_ack_still_counts_as_useful),
+        cmocka_unit_test(test_single_syn_is_neutral),
+        cmocka_unit_test(test_capture_end),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_icmp),
+        cmocka_unit_test(test_icmp_then_syn_ack),
+        cmocka_unit_test(test_preconnect_is_neutral),
+        cmocka_unit_test(test_reset_kinds),
+        cmocka_unit_test(test_injected),
+        cmocka_unit_test(test_resets_that_disagree),
+        cmocka_unit_test(test_port_reuse),
+        cmocka_unit_test(test_reuse_decides_three_syns),
+        cmocka_unit_test(test_midstream),
+        cmocka_unit_test(test_one_way),
+        cmocka_unit_test(test_unanswered_syn_is_not_one_way),
+        cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_stamps_out_of_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,7 +317,8 @@ static void test_split_anywhere(void **state)
     }
 }
 
-static void cut_bytes(struct rig *rig, struct talk *talk, enum weir_side side, struct records *records, uint32_t captured)
+static void cut_bytes(struct rig *rig, struct talk *talk, enum weir_side side, struct records *records,
+                      uint32_t captured)
 {
     struct weir_packet packet = talk_packet(talk, side, ACK, records->n);
     packet.payload = records->bytes;
@@ -383,11 +384,19 @@ static void test_hole_in_the_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_useful_13), cmocka_unit_test(test_useful_12), cmocka_unit_test(test_tickets_are_no_answer),
-        cmocka_unit_test(test_answer_behind_tickets), cmocka_unit_test(test_tickets_before_the_question),
-        cmocka_unit_test(test_noresponse), cmocka_unit_test(test_alert), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_cut_after_question), cmocka_unit_test(test_spare_connection_closed_by_the_server),
-        cmocka_unit_test(test_suspect_reject), cmocka_unit_test(test_split_anywhere), cmocka_unit_test(test_snaplen),
+        cmocka_unit_test(test_useful_13),
+        cmocka_unit_test(test_useful_12),
+        cmocka_unit_test(test_tickets_are_no_answer),
+        cmocka_unit_test(test_answer_behind_tickets),
+        cmocka_unit_test(test_tickets_before_the_question),
+        cmocka_unit_test(test_noresponse),
+        cmocka_unit_test(test_alert),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_after_question),
+        cmocka_unit_test(test_spare_connection_closed_by_the_server),
+        cmocka_unit_test(test_suspect_reject),
+        cmocka_unit_test(test_split_anywhere),
+        cmocka_unit_test(test_snaplen),
         cmocka_unit_test(test_hole_in_the_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
