@@ -25,7 +25,9 @@ const char *weir_confidence_name(enum weir_confidence confidence);
 
 #define WEIR_INCIDENT_LIST_MAX 32
 struct weir_incident {
-    char id[40];                  /* "<service or cause>-<onset in ms>", the same in every event of it */
+    /* "<service or cause>-<onset in ms>", the same in every event of it, also when the blame moves (a service that turns
+     * out to be the uplink) and when it comes back within 10 minutes of `cleared`: that is an `updated` without cleared_us. */
+    char id[40];
     uint8_t event, state, cause, confidence;
     weir_service_id service;      /* NONE when the cause is uplink, dns_resolver, client or capture */
     int64_t ts_us, onset_us;      /* decision; last time the evidence was clean */

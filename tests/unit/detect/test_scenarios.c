@@ -548,6 +548,66 @@ static void taken_back_failures(void **state)
     assert_int_equal(site.n_events, 0);
 }
 
+static void count_open(void *context, const struct weir_incident *incident)
+{
+    (*(int *)context)++;
+    assert_int_equal(incident->cleared_us, 0);
+}
+
+/* The capture ends within the outage: the incident is reported once more, and not as cleared. */
+static void open_at_the_end(void **state)
+{
+    service_is_down(state);
+    size_t before = site.n_events;
+    weir_detector_finish(site.detector, site.slot_us);
+    assert_int_equal(site.n_events, before + 1);
+    assert_int_equal(site.events[before].event, WEIR_INCIDENT_UPDATED);
+    assert_int_equal(site.events[before].state, WEIR_STATE_DOWN);
+    int open = 0;
+    weir_detector_open(site.detector, count_open, &open);
+    assert_int_equal(open, 1);
+}
+
+/* Nobody tries for a quarter of an hour: unknown, and neither cleared nor raised again. */
+static void silence_is_unknown(void **state)
+{
+    service_is_down(state);
+    size_t before = site.n_events;
+    for (int i = 0; i < 88; i++) {
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
+    for (int i = 0; i < 4; i++) {
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_UNKNOWN);
+    assert_int_equal(weir_detector_state(site.detector, YOUTUBE), WEIR_STATE_HEALTHY);
+    assert_int_equal(site.n_events, before);
+}
+
+/* Cleared, and down again within ten minutes: the same incident. After that: a new one. */
+static void reopened_or_new(void **state)
+{
+    recovery_clears(state);
+    char id[sizeof site.events[0].id];
+    strcpy(id, site.events[0].id);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            site_sick(&site, NETFLIX, 1, 3);
+            site_sick(&site, NETFLIX, 2, 3);
+            rest_of_site(3, 0, true);
+            site_slot(&site);
+        }
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1 + round);
+        assert_int_equal(strcmp(site.events[site.n_events - 1].id, id) == 0, round == 0);
+        assert_int_equal(site.events[site.n_events - 1].event, WEIR_INCIDENT_UPDATED);
+        site_healthy(&site, 90, 3);
+        assert_int_equal(site.events[site.n_events - 1].event, WEIR_INCIDENT_CLEARED);
+    }
+}
+
 #define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 int main(void)
 {
@@ -558,7 +618,8 @@ int main(void)
         SCENARIO(never_healthy_service), SCENARIO(begins_in_an_outage), SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
         SCENARIO(dead_server_at_night), SCENARIO(on_and_off_is_one_incident), SCENARIO(a_single_client), SCENARIO(starved_is_degraded),
         SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze), SCENARIO(connection_ends), SCENARIO(capture_drops_freeze),
-        SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
+        SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures), SCENARIO(open_at_the_end), SCENARIO(silence_is_unknown),
+        SCENARIO(reopened_or_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
