@@ -1,7 +1,7 @@
 /* capture: frames from files (pcap, pcapng, .gz, .zst, stdin) or interfaces, in batches.
  *
  * A source is read once, and each batch of it is seen by every worker, in order: the source turns bytes
- * into an array of frames under its lock (whichever worker comes first does it), and the batch is
+ * into an array of frames (whichever worker comes first does it, alone), and the batch is
  * shared, counted, and recycled when the last worker is done with it. So decompressing, merging several
  * files, the BPF filter and the repair of time stamps happen once, and all workers see the same packets
  * in the same order, which makes their results independent of their number. Where one batch ends and the

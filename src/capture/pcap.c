@@ -97,8 +97,9 @@ static inline __attribute__((always_inline)) int walk(struct weir_reader *reader
     if (n == max)
         return 0;
     if (caplen > WEIR_CAPLEN_MAX)
-        return weir_reader_fault(reader, fault, -EBADMSG, "record of %u captured bytes: more than %u, the file is damaged",
-                                 caplen, WEIR_CAPLEN_MAX);
+        return weir_reader_fault(reader, fault, -EBADMSG,
+                                 "record of %u captured bytes: more than %u, the file is damaged", caplen,
+                                 WEIR_CAPLEN_MAX);
     if (at < end)
         reader->want = header_bytes + caplen;
     return WEIR_READER_MORE;

@@ -201,8 +201,9 @@ static int give_frame(struct weir_reader *reader, uint32_t interface, const uint
 {
     const struct weir_pcapng *ng = &reader->pcapng;
     if (caplen > WEIR_CAPLEN_MAX)
-        return weir_reader_fault(reader, fault, -EBADMSG, "packet of %u captured bytes: more than %u, the file is damaged",
-                                 caplen, WEIR_CAPLEN_MAX);
+        return weir_reader_fault(reader, fault, -EBADMSG,
+                                 "packet of %u captured bytes: more than %u, the file is damaged", caplen,
+                                 WEIR_CAPLEN_MAX);
     if (caplen > room)
         return weir_reader_fault(reader, fault, -EBADMSG, "packet of %u captured bytes in a block with room for %u",
                                  caplen, room);
@@ -311,7 +312,8 @@ static int pass_over(struct weir_reader *reader, struct weir_fault *fault)
         return want(reader, 4);
     uint32_t trailer = weir_load32(reader->at, ng->swapped);
     if (trailer != ng->skip_trailer)
-        return weir_reader_fault(reader, fault, -EBADMSG, "block length %u is repeated as %u", ng->skip_trailer, trailer);
+        return weir_reader_fault(reader, fault, -EBADMSG, "block length %u is repeated as %u", ng->skip_trailer,
+                                 trailer);
     ng->skip_trailer = 0;
     reader->at += 4;
     return BLOCK_DONE;

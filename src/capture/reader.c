@@ -80,7 +80,8 @@ int weir_reader_refill(struct weir_reader *reader, struct weir_buffer *buffer, s
     size_t left;
     while (!reader->at_end && (left = weir_reader_left(reader)) < (reader->want ? reader->want : 1)) {
         size_t n;
-        reader->broken = weir_stream_read(reader->stream, buffer->bytes + left, buffer->capacity - left, &n, &reader->why);
+        reader->broken = weir_stream_read(reader->stream, buffer->bytes + left, buffer->capacity - left, &n,
+                                          &reader->why);
         reader->at_end = n == 0;
         reader->end += n;
         reader->stream_bytes += n;

@@ -27,7 +27,8 @@ void forge_record(struct forge *forge, uint32_t s, uint32_t fraction, uint32_t c
 void forge_section(struct forge *forge);
 /* tsresol < 0: no such option. */
 void forge_interface(struct forge *forge, uint16_t linktype, uint32_t snaplen, int tsresol, int64_t tsoffset_s);
-void forge_epb(struct forge *forge, uint32_t interface, uint64_t units, uint32_t caplen, uint32_t wirelen, uint8_t fill);
+void forge_epb(struct forge *forge, uint32_t interface, uint64_t units, uint32_t caplen, uint32_t wirelen,
+               uint8_t fill);
 void forge_spb(struct forge *forge, uint32_t caplen, uint32_t wirelen, uint8_t fill);
 void forge_pb(struct forge *forge, uint16_t interface, uint64_t units, uint32_t caplen, uint32_t wirelen, uint8_t fill);
 void forge_isb(struct forge *forge, uint32_t interface, uint64_t ifdrop, uint64_t osdrop);
