@@ -33,7 +33,8 @@ struct weir_naming_stats; /* classify.h */
 
 /* ---- signals and fields (the one place that says what windows publish) ---- */
 
-enum weir_field_type { WEIR_FIELD_COUNT, WEIR_FIELD_GAUGE, WEIR_FIELD_RATIO }; /* integer that adds up; integer; double */
+/* An integer that adds up; an integer that does not; a double. */
+enum weir_field_type { WEIR_FIELD_COUNT, WEIR_FIELD_GAUGE, WEIR_FIELD_RATIO };
 
 struct weir_field {
     const char *group; /* NDJSON nests `name` in an object of this name; Redis writes <group>_<name>. NULL: neither */
@@ -123,7 +124,8 @@ void weir_meter_free(struct weir_meter *meter);
 /* A reload of the signatures: only between ticks, and only to a set in which ids mean the same. */
 void weir_meter_set_services(struct weir_meter *meter, struct weir_service_set *set);
 /* Every tracked packet, after classify had it. `side` sent it. */
-void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side, const struct weir_packet *packet);
+void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side,
+                       const struct weir_packet *packet);
 /* Every event of flow, after classify had it. */
 void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event);
 /* Once a tick. Hands over what came since the last one and begins anew. */
@@ -178,7 +180,8 @@ void weir_trials_read_stats(const struct weir_trials *trials, struct weir_trials
 struct weir_sessions_config {
     const struct weir_service_set *set; /* kinds of services; NULL: all VoD */
     size_t n_services;
-    void (*on_attempt)(void *context, const struct weir_evidence *attempt); /* USEFUL, STARVED, HOLLOW: for weir_trials_take() */
+    /* USEFUL, STARVED, HOLLOW: for weir_trials_take() */
+    void (*on_attempt)(void *context, const struct weir_evidence *attempt);
     void (*on_session)(void *context, const struct weir_session_record *session); /* at its end */
     void *context;
     size_t sessions_max, hosts_max; /* 0: defaults (16384, 4096) */
@@ -204,7 +207,8 @@ int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_ses
 void weir_sessions_free(struct weir_sessions *sessions);
 void weir_sessions_take(struct weir_sessions *sessions, const struct weir_evidence *evidence);
 void weir_sessions_tick(struct weir_sessions *sessions, int64_t now_us);
-void weir_sessions_finish(struct weir_sessions *sessions, int64_t now_us); /* ends all sessions, in order of their start */
+/* Ends all sessions, in order of their start. */
+void weir_sessions_finish(struct weir_sessions *sessions, int64_t now_us);
 /* By service id, n_services of them: max(5 s, 3 x learned p99 of TTFB), for weir_flow_config.request_timeout_us.
  * Changes in weir_sessions_tick() only, at window ends. */
 const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *sessions);
@@ -215,7 +219,8 @@ struct weir_session_sums {
     uint64_t starved_us;       /* summed over clients */
     uint64_t throughput_drops; /* chunks slower than half of their session's own median */
 };
-void weir_sessions_take_sums(struct weir_sessions *sessions, weir_service_id service, struct weir_session_sums *ret_sums);
+void weir_sessions_take_sums(struct weir_sessions *sessions, weir_service_id service,
+                             struct weir_session_sums *ret_sums);
 void weir_sessions_read_stats(const struct weir_sessions *sessions, struct weir_sessions_stats *ret_stats);
 
 /* ---- coordinator side: windows and the run ---- */
@@ -235,11 +240,13 @@ void weir_rollup_sums(struct weir_rollup *rollup, weir_service_id service, const
 /* True when anything was seen of the service in this window. */
 bool weir_rollup_seen(const struct weir_rollup *rollup, weir_service_id service);
 /* The window that ends at `end_us`; state is left to the caller. */
-void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id service, int64_t end_us, struct weir_window_record *ret_record);
+void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id service, int64_t end_us,
+                        struct weir_window_record *ret_record);
 /* Adds the window to the run's totals and begins the next one. */
 void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us);
 /* Over the whole run; false when nothing was ever seen. */
-bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service, struct weir_service_record *ret_record);
+bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service,
+                         struct weir_service_record *ret_record);
 /* Flows and bytes by the way of their naming, over all services. Adds to what is there. */
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N]);
 void weir_rollup_read_stats(const struct weir_rollup *rollup, struct weir_rollup_stats *ret_stats);

@@ -1,5 +1,6 @@
-/* Evidence of all workers in one order. The engine's clock comes first, since slots hang on it; the rest of the key tells
- * apart whatever two flows or two events of one flow can be told apart by, so that equal keys are equal evidence. */
+/* Evidence of all workers in one order. The engine's clock comes first, since slots hang on it; the rest of the key
+ * tells apart whatever two flows or two events of one flow can be told apart by, so that equal keys are equal
+ * evidence. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Sizes are learned in histogram buckets of about 6 %, a neighbour counts too, since a live playlist's size wavers. Only
- * what was followed by a chunk is learned, and of a run that was already judged hollow nothing. */
+/* Sizes are learned in histogram buckets of about 6 %, a neighbour counts too, since a live playlist's size wavers.
+ * Only what was followed by a chunk is learned, and of a run that was already judged hollow nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,8 @@ static bool host_gives_chunks(const struct weir_hollow *hollow, uint64_t host, i
     return false;
 }
 
-void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers, const struct weir_evidence *evidence)
+void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers,
+    const struct weir_evidence *evidence)
 {
     host_gave_chunk(hollow, host_of(evidence), evidence->now_us);
     if (hollow->run < WEIR_HOLLOW_RUN)
@@ -117,7 +118,8 @@ void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *an
     hollow->run = 0;
 }
 
-uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers, const struct weir_evidence *evidence)
+uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers,
+    const struct weir_evidence *evidence)
 {
     uint64_t host = host_of(evidence);
     uint32_t bytes = (uint32_t)evidence->chunk.bytes;

@@ -26,6 +26,8 @@ struct weir_hollow {
 };
 
 /* A chunk came: the run is over, and what was small before it was harmless. */
-void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers, const struct weir_evidence *evidence);
+void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers,
+    const struct weir_evidence *evidence);
 /* A small answer came; the length of the run of candidates with it, 0 when it is none. */
-uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers, const struct weir_evidence *evidence);
+uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers,
+    const struct weir_evidence *evidence);

@@ -1,9 +1,9 @@
 /* The meter: a worker's side of measure. It sorts what flow tells into numbers (accumulators, one per service, handed
- * over at window ends) and evidence (a list, handed over each tick). Both exist twice and are swapped, so the coordinator
- * reads one while the worker fills the other.
+ * over at window ends) and evidence (a list, handed over each tick). Both exist twice and are swapped, so the
+ * coordinator reads one while the worker fills the other.
  *
- * A flow often begins without a name. Its first counts would then go to nobody, and with them the handshake's round-trip
- * times, so a new unnamed flow is kept in a small table (pending.h) until it has a name or ends.
+ * A flow often begins without a name. Its first counts would then go to nobody, and with them the handshake's
+ * round-trip times, so a new unnamed flow is kept in a small table (pending.h) until it has a name or ends.
  *
  * Blind spot: bytes that pass before the name is known stay with the unnamed.
  */
@@ -51,7 +51,8 @@ int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config
     struct weir_meter *meter = calloc(1, sizeof *meter);
     if (!meter)
         return -ENOMEM;
-    meter->n_services = config->n_services ? config->n_services : config->set ? weir_service_set_count(config->set) : WEIR_SERVICE_FIRST;
+    meter->n_services = config->n_services ? config->n_services : config->set ? weir_service_set_count(config->set)
+        : WEIR_SERVICE_FIRST;
     meter->set = config->set ? weir_service_set_ref(config->set) : NULL;
     meter->flow_records = config->flow_records;
     meter->evidence_max = config->evidence_max ? config->evidence_max : EVIDENCE_MAX;
@@ -100,7 +101,8 @@ static struct weir_accumulator *accumulator_of(struct weir_meter *meter, weir_se
     return (struct weir_accumulator *)((uintptr_t)meter->filling + index * meter->accumulator_size);
 }
 
-void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side, const struct weir_packet *packet)
+void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side,
+    const struct weir_packet *packet)
 {
     const struct weir_named *named = weir_flow_named(flow);
     struct weir_accumulator *accumulator = accumulator_of(meter, named->service);
@@ -131,7 +133,8 @@ static void *list_add(void **list, size_t *n, size_t *capacity, size_t max, size
     return entry;
 }
 
-static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_evidence_kind kind, const struct weir_event *event)
+static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_evidence_kind kind,
+    const struct weir_event *event)
 {
     struct half *half = meter->half;
     struct weir_evidence *evidence = list_add((void **)&half->evidence, &half->n_evidence, &half->cap_evidence,
@@ -277,7 +280,8 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
     evidence->end.rst_mid = report.outcome == WEIR_OUTCOME_RST_MID;
 }
 
-static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service, const struct weir_event *event)
+static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,
+    const struct weir_event *event)
 {
     struct weir_sample sample = {
         .event = event,
@@ -289,7 +293,8 @@ static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_s
 }
 
 /* What was kept of a flow while it had no name, counted where it belongs. */
-static void pending_settle(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service, const struct weir_pending_flow *kept)
+static void pending_settle(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,
+    const struct weir_pending_flow *kept)
 {
     struct weir_event event = {.kind = WEIR_EVENT_NEW};
     count_event(meter, flow, service, &event);

@@ -75,7 +75,8 @@ static struct weir_race_entry *need(struct weir_race_memory *memory, uint64_t ke
         return entry;
     entry = bucket_of(memory, key);
     for (int way = 1; way < WAYS; way++)
-        if (entry->key && (!bucket_of(memory, key)[way].key || bucket_of(memory, key)[way].touched_us < entry->touched_us))
+        if (entry->key && (!bucket_of(memory, key)[way].key || bucket_of(memory,
+            key)[way].touched_us < entry->touched_us))
             entry = &bucket_of(memory, key)[way];
     *entry = (struct weir_race_entry){.key = key};
     return entry;

@@ -157,6 +157,7 @@ void weir_accumulator_read(const struct weir_accumulator *accumulator, struct we
     for (size_t i = 0; i < N_SIGNALS; i++) {
         const struct weir_signal *signal = signals[i];
         for (size_t f = 0; f < signal->n_fields && at < WEIR_FIELDS_MAX; f++)
-            values[at++] = signal->fields[f].read(state_of(accumulator, i), &accumulator->traffic, signal->fields[f].argument);
+            values[at++] = signal->fields[f].read(state_of(accumulator, i), &accumulator->traffic,
+                signal->fields[f].argument);
     }
 }

@@ -1,6 +1,6 @@
-/* The rollup: accumulators of all workers become a window per service, windows become the run. States merge by addition,
- * so neither the number of workers nor their order shows. Clients are counted here, in one bounded set: a client's first
- * evidence in the window, and its first ever, each count once.
+/* The rollup: accumulators of all workers become a window per service, windows become the run. States merge by
+ * addition, so neither the number of workers nor their order shows. Clients are counted here, in one bounded set: a
+ * client's first evidence in the window, and its first ever, each count once.
  *
  * Traffic of flows that never had a name is measured as "other".
  */
@@ -36,7 +36,8 @@ int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services, size_t c
     struct weir_rollup *rollup = calloc(1, sizeof *rollup);
     if (!rollup)
         return -ENOMEM;
-    rollup->n_services = n_services < WEIR_SERVICE_FIRST ? WEIR_SERVICE_FIRST : n_services > WEIR_SERVICES_MAX ? WEIR_SERVICES_MAX : n_services;
+    rollup->n_services = n_services < WEIR_SERVICE_FIRST ? WEIR_SERVICE_FIRST : n_services > WEIR_SERVICES_MAX
+        ? WEIR_SERVICES_MAX : n_services;
     rollup->clients_max = clients_max ? clients_max : CLIENTS_MAX;
     size_t size = 16;
     while (size < rollup->clients_max * 2)
@@ -70,7 +71,8 @@ static struct weir_accumulator *window_of(const struct weir_rollup *rollup, weir
     return weir_accumulator_at(rollup->window, index);
 }
 
-static void add_naming(const struct weir_accumulator *accumulator, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N])
+static void add_naming(const struct weir_accumulator *accumulator, uint64_t flows[WEIR_NAMED_N],
+    uint64_t bytes[WEIR_NAMED_N])
 {
     const struct weir_flows_state *state = weir_accumulator_state(accumulator, &weir_signal_traffic);
     for (int by = 0; by < WEIR_NAMED_N; by++) {
@@ -141,7 +143,8 @@ static void put_clients(struct weir_accumulator *accumulator, uint64_t clients)
     state->clients = clients;
 }
 
-void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id service, int64_t end_us, struct weir_window_record *ret_record)
+void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id service, int64_t end_us,
+    struct weir_window_record *ret_record)
 {
     struct weir_accumulator *accumulator = window_of(rollup, service);
     *ret_record = (struct weir_window_record){.start_us = end_us - WEIR_SLOT_US, .end_us = end_us, .service = service};
@@ -188,7 +191,8 @@ void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us)
     clients_forget(rollup);
 }
 
-bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service, struct weir_service_record *ret_record)
+bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service,
+    struct weir_service_record *ret_record)
 {
     if (service >= rollup->n_services || !rollup->seen[service].last_us)
         return false;

@@ -1,10 +1,12 @@
-/* Players buffer, so silence is no stall: a healthy video pauses its downloads for up to two minutes. What tells is demand
- * that is not served: a request open while bytes come far slower than this session has been getting them.
+/* Players buffer, so silence is no stall: a healthy video pauses its downloads for up to two minutes. What tells is
+ * demand that is not served: requests open all the time, and bytes that come far slower than this session used to get.
  *
  *     demand      a tick in which a request waits for its first byte, or bytes arrive
- *     slow        15 such ticks with no more than two quiet ones in a row, their rate below half of the session's own
- *                 median chunk, and no chunk of 30 kB or more in the meantime that came at half the median or faster: short
- *                 segments with pauses between them have a low average and are served well
+ *     slow        15 ticks with demand in all but two of them at most, their rate below half of the session's own
+ *                 median chunk, and no chunk in the meantime that shows the client being served: of 30 kB or more and
+ *                 at half the median or faster, or done so soon that its flow then rested for as long as it took. Short segments
+ *                 with pauses between them have a low average and are served well. A chunk below a tenth of the mean
+ *                 size shows nothing by resting: sound rests while the picture that it waits for is far too slow
  *     starving    slow, or every open request unanswered for longer than the service ever takes
  *
  * Chunks that came while slow don't enter the median, else a throttled session would soon find itself normal.
@@ -69,7 +71,8 @@ static uint32_t median(const uint32_t *ring, uint32_t n, uint32_t max)
 
 int64_t weir_session_median_kbps(const struct weir_session *session)
 {
-    return session->n_rates < RATES_MIN ? -1 : (int64_t)median(session->rates_kbps, session->n_rates, WEIR_SESSION_RATES);
+    return session->n_rates < RATES_MIN ? -1 : (int64_t)median(session->rates_kbps, session->n_rates,
+        WEIR_SESSION_RATES);
 }
 
 int64_t weir_session_cadence_us(const struct weir_session *session)
@@ -99,6 +102,7 @@ static void run_end(struct weir_session *session)
 {
     session->run_ticks = 0;
     session->quiet_ticks = 0;
+    session->run_open = 0;
     session->slow = false;
 }
 
@@ -115,6 +119,17 @@ static bool chunk_is_quick(const struct weir_session *session, const struct weir
     return median_kbps < 0 || rate_kbps(evidence->chunk.bytes, evidence->chunk.transfer_us) * 2 >= median_kbps;
 }
 
+/* True when it shows that the client was served (see above). */
+static bool chunk_serves(const struct weir_session *session, const struct weir_evidence *evidence, int64_t on_us,
+    bool quick)
+{
+    if (evidence->chunk.bytes < VETO_BYTES)
+        return false;
+    double mean_bytes = (double)session->media_bytes / (double)session->chunks;
+    int64_t rest_us = evidence->ts_us - evidence->chunk.request_us - on_us;
+    return quick || (rest_us >= on_us && (double)evidence->chunk.bytes * 10 >= mean_bytes);
+}
+
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence)
 {
     uint64_t bytes = evidence->chunk.bytes;
@@ -127,7 +142,7 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     if (++session->chunks == 2)
         session->second_chunk_us = evidence->chunk.request_us + wait_us + transfer_us;
     session->on_us += wait_us + transfer_us;
-    if (bytes >= VETO_BYTES && quick)
+    if (chunk_serves(session, evidence, wait_us + transfer_us, quick))
         run_end(session);
     if (bytes < LARGE_BYTES)
         return false;
@@ -136,22 +151,27 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     return !quick;
 }
 
+static void run_add(struct weir_session *session, bool open)
+{
+    session->run_open = session->run_open << 1 | open;
+    session->run_bytes[session->run_ticks++ % WEIR_SESSION_RUN] = session->tick.bytes;
+}
+
+/* A run begins with demand, and ends when there was none for three ticks. */
 static void run_tick(struct weir_session *session)
 {
-    if (session->tick.open == 0) {
-        if (++session->quiet_ticks >= WEIR_SESSION_QUIET)
-            run_end(session);
-        else if (session->run_ticks)
-            session->run_bytes[session->run_ticks++ % WEIR_SESSION_RUN] = 0;
-        return;
-    }
-    session->quiet_ticks = 0;
-    session->run_bytes[session->run_ticks++ % WEIR_SESSION_RUN] = session->tick.bytes;
+    bool open = session->tick.open > 0;
+    session->quiet_ticks = open ? 0 : session->quiet_ticks + 1;
+    if (session->quiet_ticks >= WEIR_SESSION_QUIET)
+        run_end(session);
+    else if (open || session->run_ticks)
+        run_add(session, open);
 }
 
 static bool is_slow(const struct weir_session *session)
 {
-    if (session->run_ticks < WEIR_SESSION_RUN)
+    int n_open = __builtin_popcount(session->run_open & ((1u << WEIR_SESSION_RUN) - 1));
+    if (session->run_ticks < WEIR_SESSION_RUN || n_open + WEIR_SESSION_QUIET <= WEIR_SESSION_RUN)
         return false;
     uint64_t bytes = 0;
     for (int i = 0; i < WEIR_SESSION_RUN; i++)
@@ -220,7 +240,8 @@ static void report_startup(const struct weir_session *session, struct weir_sessi
         record->startup_us = startup_us > 0 ? startup_us : 0;
 }
 
-void weir_session_report(const struct weir_session *session, enum weir_service_kind kind, struct weir_session_record *ret_record)
+void weir_session_report(const struct weir_session *session, enum weir_service_kind kind,
+    struct weir_session_record *ret_record)
 {
     int64_t bitrate_bps = weir_session_bitrate_bps(session);
     *ret_record = (struct weir_session_record){
@@ -233,7 +254,8 @@ void weir_session_report(const struct weir_session *session, enum weir_service_k
         .small_answers = session->small_answers,
         .bitrate_bps = bitrate_bps,
         .bitrate_reason = bitrate_bps == WEIR_NULL ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_NONE,
-        .goodput_p50_bps = session->n_rates ? (int64_t)median(session->rates_kbps, session->n_rates, WEIR_SESSION_RATES) * 1000 : WEIR_NULL,
+        .goodput_p50_bps = session->n_rates ? (int64_t)median(session->rates_kbps, session->n_rates,
+            WEIR_SESSION_RATES) * 1000 : WEIR_NULL,
         .starved_us = session->starved_us,
         .starved_spells = session->spells,
         .longest_starved_us = session->longest_us,

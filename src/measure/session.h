@@ -9,7 +9,7 @@ enum {
     WEIR_SESSION_RATES = 64,     /* of the last chunks, for the median */
     WEIR_SESSION_RUN = 15,       /* seconds of open demand before a slow rate is starvation */
     WEIR_SESSION_CADENCE = 16,
-    WEIR_SESSION_QUIET = 3,      /* ticks without demand after which a run of it is over */
+    WEIR_SESSION_QUIET = 3,      /* ticks without demand: in a row the run is over, within it the client was served */
 };
 
 struct weir_tick_demand { /* of one tick */
@@ -40,6 +40,7 @@ struct weir_session {
     struct weir_tick_demand tick;              /* being filled */
     uint64_t run_bytes[WEIR_SESSION_RUN];      /* of the last ticks with demand */
     uint32_t run_ticks, quiet_ticks;
+    uint32_t run_open;                         /* bit a tick, the newest lowest: had demand */
     bool slow, starving;
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;
@@ -56,4 +57,5 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
 int64_t weir_session_median_kbps(const struct weir_session *session); /* -1: fewer than 5 chunks */
 int64_t weir_session_bitrate_bps(const struct weir_session *session); /* WEIR_NULL where it is no proxy */
 int64_t weir_session_cadence_us(const struct weir_session *session);  /* median time between requests; -1: too few */
-void weir_session_report(const struct weir_session *session, enum weir_service_kind kind, struct weir_session_record *ret_record);
+void weir_session_report(const struct weir_session *session, enum weir_service_kind kind,
+    struct weir_session_record *ret_record);

@@ -1,6 +1,6 @@
-/* All sessions, and what services are like (METHODS 5). A session begins with a client's first media answer or request and
- * ends 60 s after the last one, 240 s where a film had filled its buffer. Services' medians of chunk sizes and their 99th
- * percentile of waiting are learned from all clients.
+/* All sessions, and what services are like (METHODS 5). A session begins with a client's first media answer or request
+ * and ends 60 s after the last one, 240 s where a film had filled its buffer. Services' medians of chunk sizes and
+ * their 99th percentile of waiting are learned from all clients.
  *
  * Sessions give attempts to the trials: USEFUL where chunks arrive, STARVED once a slot while they come far too slowly,
  * HOLLOW for the third and later small answers in a row. "other" has no sessions: it is no service.
@@ -185,7 +185,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
         return; /* the rest of an answer, after a silence */
     session->small_answers++;
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
-    if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
+    if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes,
+        0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
         return;
     session->hollow_answers++;
     emit(all, evidence, WEIR_OUTCOME_HOLLOW, evidence->first_us, evidence->now_us);
@@ -271,7 +272,8 @@ static void learn_timeouts(struct weir_sessions *all)
 {
     for (size_t id = WEIR_SERVICE_FIRST; id < all->n_services && id < WEIR_SERVICES_MAX; id++) {
         int64_t learned_us = 3 * weir_learned_quantile(&all->services[id].ttfb_us, 0.99);
-        all->timeouts_us[id] = learned_us < TIMEOUT_MIN_US ? TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US ? TIMEOUT_MAX_US : learned_us;
+        all->timeouts_us[id] = learned_us < TIMEOUT_MIN_US ? TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US
+            ? TIMEOUT_MAX_US : learned_us;
     }
 }
 

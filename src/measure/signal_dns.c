@@ -44,7 +44,8 @@ static struct weir_value read_latency(const void *state, const struct weir_traff
 static const struct weir_signal_field fields[] = {
     {{"dns", "queries", "1", "questions, repeated ones too", WEIR_FIELD_COUNT}, read_queries},
     {{"dns", "useful", "1", "lookups that gave an address", WEIR_FIELD_COUNT}, read_outcome, WEIR_OUTCOME_USEFUL},
-    {{"dns", "neutral", "1", "lookups that gave no data, or were given up", WEIR_FIELD_COUNT}, read_outcome, WEIR_OUTCOME_NEUTRAL},
+    {{"dns", "neutral", "1", "lookups that gave no data, or were given up", WEIR_FIELD_COUNT}, read_outcome,
+        WEIR_OUTCOME_NEUTRAL},
     {{"dns", "timeout", "1", "lookups unanswered", WEIR_FIELD_COUNT}, read_outcome, WEIR_OUTCOME_DNS_TIMEOUT},
     {{"dns", "servfail", "1", "lookups answered SERVFAIL", WEIR_FIELD_COUNT}, read_outcome, WEIR_OUTCOME_DNS_SERVFAIL},
     {{"dns", "refused", "1", "lookups answered REFUSED", WEIR_FIELD_COUNT}, read_outcome, WEIR_OUTCOME_DNS_REFUSED},

@@ -1,5 +1,6 @@
 /* Goodput of media answers: bytes over the time from first to last byte, of answers of 100 kB and more. A smaller one
- * is over within a round trip or two and says more of latency. Bursts of HTTP/2 and 3 are merged answers: still a rate. */
+ * is over within a round trip or two and says more of latency. Bursts of HTTP/2 and 3 are merged answers: still
+ * a rate. */
 #include "measure/signal.h"
 
 enum { LARGE_BYTES = 100000 };

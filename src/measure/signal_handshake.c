@@ -26,7 +26,8 @@ static void merge(void *into_state, const void *from_state)
 
 static struct weir_value read_time(const void *state, const struct weir_traffic *traffic, unsigned argument)
 {
-    return weir_value_histogram(&((const struct handshake_state *)state)->kind[argument / KIND_STEP], argument % KIND_STEP);
+    return weir_value_histogram(&((const struct handshake_state *)state)->kind[argument / KIND_STEP],
+        argument % KIND_STEP);
 }
 
 static const struct weir_signal_field fields[] = {

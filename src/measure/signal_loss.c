@@ -59,12 +59,14 @@ static void merge(void *into_state, const void *from_state)
 static struct weir_value read_share(const void *state, const struct weir_traffic *traffic, unsigned argument)
 {
     unsigned sender = argument / N_PLACES, place = argument % N_PLACES;
-    return weir_value_ratio(((const struct loss_state *)state)->lost_bytes[sender][place], traffic->tcp_payload[sender]);
+    return weir_value_ratio(((const struct loss_state *)state)->lost_bytes[sender][place],
+        traffic->tcp_payload[sender]);
 }
 
 static struct weir_value read_segments(const void *state, const struct weir_traffic *traffic, unsigned argument)
 {
-    return weir_value_integer((int64_t)((const struct loss_state *)state)->lost_segments[argument / N_PLACES][argument % N_PLACES]);
+    const struct loss_state *loss = state;
+    return weir_value_integer((int64_t)loss->lost_segments[argument / N_PLACES][argument % N_PLACES]);
 }
 
 static struct weir_value read_reordered(const void *state, const struct weir_traffic *traffic, unsigned argument)
@@ -83,7 +85,8 @@ static struct weir_value read_zero_window(const void *state, const struct weir_t
 }
 
 #define PLACE_FIELDS(sender, place, text, what) \
-    {{"loss", text "_share", "1", "lost bytes " what " over TCP payload", WEIR_FIELD_RATIO}, read_share, sender * N_PLACES + place}, \
+    {{"loss", text "_share", "1", "lost bytes " what " over TCP payload", WEIR_FIELD_RATIO}, read_share, \
+        sender * N_PLACES + place}, \
     {{"loss", text "_segments", "1", "segments lost " what, WEIR_FIELD_COUNT}, read_segments, sender * N_PLACES + place}
 
 static const struct weir_signal_field fields[] = {
@@ -93,8 +96,10 @@ static const struct weir_signal_field fields[] = {
     PLACE_FIELDS(WEIR_CLIENT, BEYOND, "up_beyond", "between here and servers"),
     {{"loss", "reordered", "1", "segments that came out of order", WEIR_FIELD_COUNT}, read_reordered},
     {{"loss", "spurious", "1", "segments sent again although acknowledged", WEIR_FIELD_COUNT}, read_spurious},
-    {{"loss", "zero_window_client", "1", "packets in which clients closed their window", WEIR_FIELD_COUNT}, read_zero_window, WEIR_CLIENT},
-    {{"loss", "zero_window_server", "1", "packets in which servers closed their window", WEIR_FIELD_COUNT}, read_zero_window, WEIR_SERVER},
+    {{"loss", "zero_window_client", "1", "packets in which clients closed their window", WEIR_FIELD_COUNT},
+        read_zero_window, WEIR_CLIENT},
+    {{"loss", "zero_window_server", "1", "packets in which servers closed their window", WEIR_FIELD_COUNT},
+        read_zero_window, WEIR_SERVER},
 };
 
 const struct weir_signal weir_signal_loss = {

@@ -1,4 +1,5 @@
-/* TCP resets by when they came (METHODS 1.1). About half of all healthy connections end by one: never alarm on these. */
+/* TCP resets by when they came (METHODS 1.1). About half of all healthy connections end by one: never alarm on
+ * these. */
 #include "measure/signal.h"
 
 struct reset_state {
@@ -44,11 +45,13 @@ static const struct weir_signal_field fields[] = {
     {{"resets", "refused", "1", "resets that answered a SYN", WEIR_FIELD_COUNT}, read_kind, WEIR_RESET_REFUSED},
     {{"resets", "handshake", "1", "resets in the TLS handshake", WEIR_FIELD_COUNT}, read_kind, WEIR_RESET_HANDSHAKE},
     {{"resets", "mid", "1", "servers' resets in mid-transfer", WEIR_FIELD_COUNT}, read_kind, WEIR_RESET_MID},
-    {{"resets", "teardown", "1", "resets after the data or after a FIN", WEIR_FIELD_COUNT}, read_kind, WEIR_RESET_TEARDOWN},
+    {{"resets", "teardown", "1", "resets after the data or after a FIN", WEIR_FIELD_COUNT}, read_kind,
+        WEIR_RESET_TEARDOWN},
     {{"resets", "idle", "1", "resets of idle connections", WEIR_FIELD_COUNT}, read_kind, WEIR_RESET_IDLE},
     {{"resets", "by_client", "1", "resets that clients sent", WEIR_FIELD_COUNT}, read_by, WEIR_CLIENT},
     {{"resets", "by_server", "1", "resets that servers sent", WEIR_FIELD_COUNT}, read_by, WEIR_SERVER},
-    {{"resets", "injected", "1", "resets that somebody on the path seems to have sent", WEIR_FIELD_COUNT}, read_injected},
+    {{"resets", "injected", "1", "resets that somebody on the path seems to have sent", WEIR_FIELD_COUNT},
+        read_injected},
 };
 
 const struct weir_signal weir_signal_reset = {

@@ -30,8 +30,10 @@ static struct weir_value read_time(const void *state, const struct weir_traffic 
 }
 
 static const struct weir_signal_field fields[] = {
-    WEIR_HISTOGRAM_FIELDS("rtt_server", "us", "us", "round-trip time between here and the servers", read_time, WEIR_SERVER * SIDE_STEP),
-    WEIR_HISTOGRAM_FIELDS("rtt_client", "us", "us", "round-trip time between here and the clients", read_time, WEIR_CLIENT * SIDE_STEP),
+    WEIR_HISTOGRAM_FIELDS("rtt_server", "us", "us", "round-trip time between here and the servers", read_time,
+        WEIR_SERVER * SIDE_STEP),
+    WEIR_HISTOGRAM_FIELDS("rtt_client", "us", "us", "round-trip time between here and the clients", read_time,
+        WEIR_CLIENT * SIDE_STEP),
 };
 
 const struct weir_signal weir_signal_rtt = {

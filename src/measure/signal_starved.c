@@ -35,8 +35,10 @@ static struct weir_value read_drops(const void *state, const struct weir_traffic
 }
 
 static const struct weir_signal_field fields[] = {
-    {{NULL, "starved_us", "us", "time that clients waited for media that came far too slowly or not at all", WEIR_FIELD_COUNT}, read_starved},
-    {{NULL, "throughput_drops", "1", "media answers slower than half of their session's median", WEIR_FIELD_COUNT}, read_drops},
+    {{NULL, "starved_us", "us", "time that clients waited for media that came far too slowly or not at all",
+        WEIR_FIELD_COUNT}, read_starved},
+    {{NULL, "throughput_drops", "1", "media answers slower than half of their session's median", WEIR_FIELD_COUNT},
+        read_drops},
 };
 
 const struct weir_signal weir_signal_starved = {

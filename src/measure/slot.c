@@ -33,7 +33,8 @@ static struct weir_addr prefix_of(const struct weir_evidence *evidence)
     return evidence->layer == WEIR_LAYER_DNS ? evidence->server : weir_addr_prefix(&evidence->server);
 }
 
-static bool same_key(const struct weir_trial *trial, const struct weir_evidence *evidence, const struct weir_addr *prefix)
+static bool same_key(const struct weir_trial *trial, const struct weir_evidence *evidence,
+    const struct weir_addr *prefix)
 {
     return trial->service == evidence->service && trial->layer == evidence->layer &&
            weir_addr_compare(&trial->client, &evidence->client) == 0 && weir_addr_compare(&trial->prefix, prefix) == 0;

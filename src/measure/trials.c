@@ -1,10 +1,10 @@
-/* Attempts collapse to trials (METHODS 0): a retry is no new evidence, so what counts is whether a client got through to
- * a server's network in ten seconds, layer by layer.
+/* Attempts collapse to trials (METHODS 0): a retry is no new evidence, so what counts is whether a client got through
+ * to a server's network in ten seconds, layer by layer.
  *
  *     attempt -> does it say anything? -> lost race, fall-back? (held until that is known) -> trial of the open slot
  *
- * An attempt belongs to the slot that is open when it is decided; slots close at ticks only, so the trials of a slot are
- * those of all ticks in (start, start + 10 s].
+ * An attempt belongs to the slot that is open when it is decided; slots close at ticks only, so the trials of a slot
+ * are those of all ticks in (start, start + 10 s].
  *
  * Blind spot: the loser of a race between two services' names looks like a failure.
  */

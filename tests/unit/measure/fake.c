@@ -11,7 +11,8 @@ struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named
 
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record)
 {
-    *ret_record = (struct weir_flow_record){.transport = flow->transport, .named = flow->named, .outcome = flow->outcome, .end = (uint8_t)end};
+    *ret_record = (struct weir_flow_record){
+        .transport = flow->transport, .named = flow->named, .outcome = flow->outcome, .end = (uint8_t)end};
     memcpy(ret_record->addr, flow->addr, sizeof flow->addr);
 }
 
@@ -24,7 +25,8 @@ uint64_t weir_host_hash(const char *host, size_t length)
 }
 
 static const struct weir_service services[N_SERVICES] = {
-    {.id = ""}, {.id = "other"}, {.id = "film", .kind = WEIR_KIND_VOD}, {.id = "sport", .kind = WEIR_KIND_LIVE}, {.id = "radio", .kind = WEIR_KIND_AUDIO},
+    {.id = ""}, {.id = "other"}, {.id = "film", .kind = WEIR_KIND_VOD}, {.id = "sport", .kind = WEIR_KIND_LIVE},
+        {.id = "radio", .kind = WEIR_KIND_AUDIO},
 };
 
 struct weir_service_set { int unused; };
@@ -36,13 +38,15 @@ struct weir_service_set *fake_set(void)
 struct weir_service_set *weir_service_set_ref(struct weir_service_set *set) { return set; }
 void weir_service_set_unref(struct weir_service_set *set) { (void)set; }
 size_t weir_service_set_count(const struct weir_service_set *set) { (void)set; return N_SERVICES; }
-const struct weir_service *weir_service_get(const struct weir_service_set *set, weir_service_id id) { (void)set; return &services[id]; }
+const struct weir_service *weir_service_get(const struct weir_service_set *set,
+    weir_service_id id) { (void)set; return &services[id]; }
 
 struct weir_match weir_service_match_host(const struct weir_service_set *set, const char *host, size_t length)
 {
     (void)set;
     bool film = length >= 8 && memcmp(host + length - 8, "film.net", 8) == 0;
-    return (struct weir_match){.service = film ? FILM : WEIR_SERVICE_OTHER, .role = film ? WEIR_ROLE_MEDIA : WEIR_ROLE_OTHER};
+    return (struct weir_match){.service = film ? FILM : WEIR_SERVICE_OTHER,
+        .role = film ? WEIR_ROLE_MEDIA : WEIR_ROLE_OTHER};
 }
 
 struct weir_addr fake_addr(const char *text)
@@ -55,12 +59,15 @@ struct weir_addr fake_addr(const char *text)
 struct weir_flow fake_flow(const char *client, const char *server, weir_service_id service, enum weir_role role)
 {
     return (struct weir_flow){
-        .addr = {fake_addr(client), fake_addr(server)}, .port = {40000, 443}, .transport = WEIR_TRANSPORT_TCP, .first_us = T0,
-        .named = {.service = service, .role = (uint8_t)role, .by = service ? WEIR_NAMED_SNI : WEIR_NAMED_NONE, .host_hash = service},
+        .addr = {fake_addr(client), fake_addr(server)}, .port = {40000, 443}, .transport = WEIR_TRANSPORT_TCP,
+            .first_us = T0,
+        .named = {.service = service, .role = (uint8_t)role, .by = service ? WEIR_NAMED_SNI : WEIR_NAMED_NONE,
+            .host_hash = service},
     };
 }
 
-static struct weir_evidence fake_evidence(weir_service_id service, const char *client, const char *server, int64_t now_us)
+static struct weir_evidence fake_evidence(weir_service_id service, const char *client, const char *server,
+    int64_t now_us)
 {
     struct weir_evidence evidence;
     memset(&evidence, 0, sizeof evidence);
@@ -78,7 +85,8 @@ static struct weir_evidence fake_evidence(weir_service_id service, const char *c
     return evidence;
 }
 
-struct weir_evidence fake_attempt(weir_service_id service, const char *client, const char *server, enum weir_layer layer,
+struct weir_evidence fake_attempt(weir_service_id service, const char *client, const char *server,
+    enum weir_layer layer,
                                   enum weir_outcome outcome, int64_t now_us, int64_t age_us)
 {
     struct weir_evidence evidence = fake_evidence(service, client, server, now_us);
@@ -91,7 +99,8 @@ struct weir_evidence fake_attempt(weir_service_id service, const char *client, c
     return evidence;
 }
 
-struct weir_evidence fake_chunk(weir_service_id service, const char *client, const char *server, int64_t now_us, uint64_t bytes,
+struct weir_evidence fake_chunk(weir_service_id service, const char *client, const char *server, int64_t now_us,
+    uint64_t bytes,
                                 int64_t ttfb_us, int64_t transfer_us)
 {
     struct weir_evidence evidence = fake_evidence(service, client, server, now_us);
@@ -103,7 +112,8 @@ struct weir_evidence fake_chunk(weir_service_id service, const char *client, con
     return evidence;
 }
 
-struct weir_evidence fake_progress(weir_service_id service, const char *client, const char *server, int64_t now_us, uint64_t bytes,
+struct weir_evidence fake_progress(weir_service_id service, const char *client, const char *server, int64_t now_us,
+    uint64_t bytes,
                                    int64_t waiting_us)
 {
     struct weir_evidence evidence = fake_evidence(service, client, server, now_us);

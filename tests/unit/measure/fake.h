@@ -34,11 +34,14 @@ struct weir_service_set *fake_set(void);
 struct weir_addr fake_addr(const char *text);
 struct weir_flow fake_flow(const char *client, const char *server, weir_service_id service, enum weir_role role);
 /* A connection attempt of `client` decided at `now_us`, begun `age_us` before. */
-struct weir_evidence fake_attempt(weir_service_id service, const char *client, const char *server, enum weir_layer layer,
+struct weir_evidence fake_attempt(weir_service_id service, const char *client, const char *server,
+    enum weir_layer layer,
                                   enum weir_outcome outcome, int64_t now_us, int64_t age_us);
-struct weir_evidence fake_chunk(weir_service_id service, const char *client, const char *server, int64_t now_us, uint64_t bytes,
+struct weir_evidence fake_chunk(weir_service_id service, const char *client, const char *server, int64_t now_us,
+    uint64_t bytes,
                                 int64_t ttfb_us, int64_t transfer_us);
-struct weir_evidence fake_progress(weir_service_id service, const char *client, const char *server, int64_t now_us, uint64_t bytes,
+struct weir_evidence fake_progress(weir_service_id service, const char *client, const char *server, int64_t now_us,
+    uint64_t bytes,
                                    int64_t waiting_us);
 /* The value of a field in a window's or service's values. */
 struct weir_value fake_value(const struct weir_value *values, const char *group, const char *name);

@@ -22,7 +22,8 @@ static void plain(struct weir_meter *meter, struct weir_flow *flow, enum weir_ev
     weir_meter_event(meter, flow, &event);
 }
 
-static void window_of(struct weir_meter *const *meters, size_t n, weir_service_id service, struct weir_window_record *ret_window)
+static void window_of(struct weir_meter *const *meters, size_t n, weir_service_id service,
+    struct weir_window_record *ret_window)
 {
     struct weir_rollup *rollup;
     assert_int_equal(weir_rollup_new(&rollup, N_SERVICES, 0), 0);
@@ -91,8 +92,10 @@ static void test_evidence_of_dns(void **state)
 {
     struct weir_meter *meter = new_meter(NULL);
     struct weir_addr client = fake_addr("10.0.0.1"), resolver = fake_addr("10.0.0.53");
-    struct weir_event event = {.kind = WEIR_EVENT_DNS, .ts_us = T0 + 7, .now_us = T0 + 8, .dns = {.client = &client, .resolver = &resolver,
-        .qname = "CDN.film.net", .qtype = 1, .outcome = WEIR_OUTCOME_DNS_SERVFAIL, .first_us = T0, .latency_us = 7, .queries = 2}};
+    struct weir_event event = {.kind = WEIR_EVENT_DNS, .ts_us = T0 + 7, .now_us = T0 + 8, .dns = {.client = &client,
+        .resolver = &resolver,
+        .qname = "CDN.film.net", .qtype = 1, .outcome = WEIR_OUTCOME_DNS_SERVFAIL, .first_us = T0, .latency_us = 7,
+            .queries = 2}};
     weir_meter_event(meter, NULL, &event);
     struct weir_block block;
     weir_meter_take(meter, &block, T0 + S, false);
@@ -148,7 +151,8 @@ static void test_end_tells_of_resets_in_mid_transfer(void **state)
 
 static void test_bounds_are_counted(void **state)
 {
-    struct weir_meter *meter = new_meter(&(struct weir_meter_config){.evidence_max = 3, .records_max = 2, .pending_max = 1, .flow_records = true});
+    struct weir_meter *meter = new_meter(&(struct weir_meter_config){.evidence_max = 3, .records_max = 2,
+        .pending_max = 1, .flow_records = true});
     struct weir_flow flows[5];
     struct weir_event attempt = {.kind = WEIR_EVENT_ATTEMPT, .attempt = {WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0}};
     for (int i = 0; i < 5; i++) {
@@ -169,7 +173,7 @@ static void test_bounds_are_counted(void **state)
     weir_rollup_block(rollup, &block);
     struct weir_window_record window;
     weir_rollup_window(rollup, WEIR_SERVICE_OTHER, T0 + 10 * S, &window);
-    assert_int_equal(fake_value(window.values, NULL, "flows_new").integer, 5); /* refused to wait, counted all the same */
+    assert_int_equal(fake_value(window.values, NULL, "flows_new").integer, 5); /* counted all the same */
     weir_rollup_free(rollup);
     weir_meter_free(meter);
 }
@@ -235,12 +239,14 @@ static void test_gather_orders_by_clock_and_key(void **state)
 {
     struct weir_evidence all[6];
     for (int i = 0; i < 6; i++) {
-        all[i] = fake_attempt(FILM, i & 1 ? "10.0.0.2" : "10.0.0.1", "192.0.2.1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + (i / 2) * S, 0);
+        all[i] = fake_attempt(FILM, i & 1 ? "10.0.0.2" : "10.0.0.1", "192.0.2.1", WEIR_LAYER_CONNECT,
+            WEIR_OUTCOME_USEFUL, T0 + (i / 2) * S, 0);
         all[i].ts_us = T0 - i; /* stamps step back */
     }
     struct weir_block one = {.evidence = all, .n_evidence = 6};
     struct weir_evidence mixed[6] = {all[5], all[2], all[0], all[4], all[3], all[1]};
-    struct weir_block three[3] = {{.evidence = mixed, .n_evidence = 2}, {.evidence = mixed + 2, .n_evidence = 4}, {.n_evidence = 0}};
+    struct weir_block three[3] = {{.evidence = mixed, .n_evidence = 2}, {.evidence = mixed + 2, .n_evidence = 4},
+        {.n_evidence = 0}};
     struct weir_gather *a = NULL, *b = NULL;
     struct weir_evidence *first, *second;
     size_t n_first, n_second;

@@ -28,7 +28,8 @@ static void test_fields_are_named_once_and_explained(void **state)
     size_t n;
     const struct weir_field *fields = weir_fields(&n);
     for (size_t i = 0; i < n; i++) {
-        assert_true(fields[i].name && *fields[i].name && fields[i].unit && *fields[i].unit && fields[i].help && *fields[i].help);
+        assert_true(fields[i].name && *fields[i].name && fields[i].unit && *fields[i].unit && fields[i].help &&
+            *fields[i].help);
         assert_int_equal(weir_field_find(fields[i].group, fields[i].name), i);
         bool time = strcmp(fields[i].unit, "us") == 0;
         size_t length = strlen(fields[i].name);
@@ -42,9 +43,12 @@ static void test_fields_are_named_once_and_explained(void **state)
 static void test_promised_fields(void **state)
 {
     static const char *const promised[][2] = {
-        {NULL, "trials_ok"}, {NULL, "clients"}, {NULL, "flows_new"}, {NULL, "bytes_down"}, {NULL, "bytes_up"}, {NULL, "packets_down"},
-        {"goodput", "p50_bps"}, {"ttfb", "p50_us"}, {"rtt_server", "p10_us"}, {"rtt_client", "p95_us"}, {"loss", "down_before_share"},
-        {"loss", "down_beyond_share"}, {"resets", "mid"}, {"stalls", "count"}, {NULL, "throughput_drops"}, {NULL, "starved_us"},
+        {NULL, "trials_ok"}, {NULL, "clients"}, {NULL, "flows_new"}, {NULL, "bytes_down"}, {NULL, "bytes_up"}, {NULL,
+            "packets_down"},
+        {"goodput", "p50_bps"}, {"ttfb", "p50_us"}, {"rtt_server", "p10_us"}, {"rtt_client", "p95_us"}, {"loss",
+            "down_before_share"},
+        {"loss", "down_beyond_share"}, {"resets", "mid"}, {"stalls", "count"}, {NULL, "throughput_drops"}, {NULL,
+            "starved_us"},
         {"dns", "queries"}, {"dns", "servfail"}, {"dns_latency", "p50_us"}, {"tls_handshake", "p50_us"},
     };
     for (size_t i = 0; i < sizeof promised / sizeof promised[0]; i++)

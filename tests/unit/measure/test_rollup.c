@@ -11,7 +11,8 @@ static struct weir_rollup *new_rollup(size_t clients_max)
 
 static void evidence_from(struct weir_rollup *rollup, weir_service_id service, unsigned client)
 {
-    struct weir_evidence evidence = fake_attempt(service, "10.0.0.0", "192.0.2.1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0, 0);
+    struct weir_evidence evidence = fake_attempt(service, "10.0.0.0", "192.0.2.1", WEIR_LAYER_CONNECT,
+        WEIR_OUTCOME_USEFUL, T0, 0);
     evidence.client.bytes[14] = (uint8_t)(client >> 8);
     evidence.client.bytes[15] = (uint8_t)client;
     weir_rollup_evidence(rollup, &evidence);
@@ -80,13 +81,15 @@ static void test_trials_of_closed_slots(void **state)
     struct weir_trial trials[4] = {
         {.service = FILM, .layer = WEIR_LAYER_CONNECT, .ok = true, .fail = true, .kind = WEIR_OUTCOME_REFUSED},
         {.service = FILM, .layer = WEIR_LAYER_SERVE, .fail = true, .kind = WEIR_OUTCOME_REQUEST_TIMEOUT},
-        {.service = FILM, .layer = WEIR_LAYER_QUIC, .fail = true, .kind = WEIR_OUTCOME_QUIC_TIMEOUT, .quic_fell_back = true},
+        {.service = FILM, .layer = WEIR_LAYER_QUIC, .fail = true, .kind = WEIR_OUTCOME_QUIC_TIMEOUT,
+            .quic_fell_back = true},
         {.service = SPORT, .layer = WEIR_LAYER_DNS, .ok = true, .kind = WEIR_OUTCOME_USEFUL},
     };
     struct weir_slot slot = {T0, trials, 4};
     for (int window = 1; window <= 2; window++) {
         weir_rollup_slot(rollup, &slot);
-        assert_true(weir_rollup_seen(rollup, FILM) && weir_rollup_seen(rollup, SPORT) && !weir_rollup_seen(rollup, RADIO));
+        assert_true(weir_rollup_seen(rollup, FILM) && weir_rollup_seen(rollup, SPORT) && !weir_rollup_seen(rollup,
+            RADIO));
         assert_int_equal(window_value(rollup, FILM, NULL, "trials_ok"), 1);
         assert_int_equal(window_value(rollup, FILM, NULL, "trials_mixed"), 1);
         assert_int_equal(window_value(rollup, FILM, "trials_fail", "total"), 2);
@@ -135,7 +138,8 @@ static void test_unnamed_is_measured_as_other(void **state)
         struct weir_event end = {.kind = WEIR_EVENT_END};
         one->traffic.bytes[WEIR_SERVER] = 100;
         one->traffic.named_bytes[id ? WEIR_NAMED_SNI : WEIR_NAMED_NONE] = 100;
-        weir_accumulator_event(one, &(struct weir_sample){.event = &end, .named_by = id ? WEIR_NAMED_SNI : WEIR_NAMED_NONE});
+        weir_accumulator_event(one, &(struct weir_sample){.event = &end,
+            .named_by = id ? WEIR_NAMED_SNI : WEIR_NAMED_NONE});
     }
     struct weir_block block = block_of(all);
     weir_rollup_block(rollup, &block);
@@ -158,7 +162,8 @@ static void test_unnamed_is_measured_as_other(void **state)
 /* Each signal's merge: two windows merged say the same as one window with all events. */
 static void test_every_signal_merges(void **state)
 {
-    struct weir_accumulator *parts = weir_accumulators_new(3), *whole = weir_accumulators_new(1), *sum = weir_accumulators_new(1);
+    struct weir_accumulator *parts = weir_accumulators_new(3), *whole = weir_accumulators_new(1),
+        *sum = weir_accumulators_new(1);
     struct weir_addr addr = fake_addr("10.0.0.1");
     for (int i = 0; i < 300; i++) {
         struct weir_event events[] = {
@@ -174,11 +179,13 @@ static void test_every_signal_merges(void **state)
             {.kind = WEIR_EVENT_END},
         };
         for (size_t e = 0; e < sizeof events / sizeof events[0]; e++) {
-            struct weir_sample sample = {.event = &events[e], .media = true, .transport = i & 1 ? WEIR_TRANSPORT_TCP : WEIR_TRANSPORT_UDP};
+            struct weir_sample sample = {.event = &events[e], .media = true, .transport = i & 1 ? WEIR_TRANSPORT_TCP
+                : WEIR_TRANSPORT_UDP};
             weir_accumulator_event(weir_accumulator_at(parts, (size_t)i % 3), &sample);
             weir_accumulator_event(whole, &sample);
         }
-        struct weir_trial trial = {.layer = (uint8_t)(i % WEIR_LAYER_N), .ok = i & 1, .fail = !(i & 1), .kind = WEIR_OUTCOME_REFUSED};
+        struct weir_trial trial = {.layer = (uint8_t)(i % WEIR_LAYER_N), .ok = i & 1, .fail = !(i & 1),
+            .kind = WEIR_OUTCOME_REFUSED};
         struct weir_session_sums sums = {.demand = true, .starved_us = (uint64_t)i, .throughput_drops = 1};
         weir_accumulator_trial(weir_accumulator_at(parts, (size_t)i % 3), &trial);
         weir_accumulator_trial(whole, &trial);

@@ -33,7 +33,8 @@ static size_t count_of(enum weir_outcome outcome)
 static int setup(void **state)
 {
     memset(&seen, 0, sizeof seen);
-    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_attempt = on_attempt, .on_session = on_session};
+    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_attempt = on_attempt,
+        .on_session = on_session};
     return weir_sessions_new((struct weir_sessions **)state, &config);
 }
 
@@ -46,19 +47,22 @@ static int teardown(void **state)
 #define CLIENT "10.0.0.1"
 #define SERVER "192.0.2.1"
 
-static void chunk(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes, int64_t transfer_us)
+static void chunk(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes,
+    int64_t transfer_us)
 {
     struct weir_evidence evidence = fake_chunk(service, CLIENT, SERVER, now_us, bytes, S / 20, transfer_us);
     weir_sessions_take(sessions, &evidence);
 }
 
-static void progress(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes, int64_t waiting_us)
+static void progress(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes,
+    int64_t waiting_us)
 {
     struct weir_evidence evidence = fake_progress(service, CLIENT, SERVER, now_us, bytes, waiting_us);
     weir_sessions_take(sessions, &evidence);
 }
 
-/* A healthy player: every `every` seconds a chunk of 1 MB that takes half a second (16 Mbit/s). Returns the time after. */
+/* A healthy player: every `every` seconds a chunk of 1 MB that takes half a second (16 Mbit/s).
+ * Returns the time after. */
 static int64_t play(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int n_chunks, int every)
 {
     for (int i = 0; i < n_chunks; i++)
@@ -73,7 +77,8 @@ static int64_t play(struct weir_sessions *sessions, weir_service_id service, int
     return from_us;
 }
 
-static int64_t trickle(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int seconds, uint64_t bytes)
+static int64_t trickle(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int seconds,
+    uint64_t bytes)
 {
     for (int i = 0; i < seconds; i++) {
         from_us += S;
@@ -213,7 +218,66 @@ static void test_short_segments_are_not_starved(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
 }
 
-/* A player that fetches little after a pause, at full speed, with quiet ticks between: no open demand, no starvation. */
+/* Throttled to a fifth, but that is still four times what the film needs: each segment is done in a quarter of
+ * its time. */
+static void test_slower_than_before_but_enough(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 40, 5);
+    for (int i = 0; i < 40; i++) {
+        struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us + 2 * S, 200000, S / 20, S / 2);
+        segment.chunk.request_us = now_us;
+        now_us = trickle(sessions, FILM, now_us, 1, 200000);
+        now_us = silence(sessions, now_us, 1);
+        weir_sessions_take(sessions, &segment); /* complete when the next one is asked for */
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+/* The same in segments of a second, which leave no tick without bytes: that each rests says that it was in time. */
+static void test_short_segments_slower_than_before_but_enough(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 40, 5);
+    for (int i = 0; i < 60; i++) {
+        struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us + S, 120000, S / 20, S / 4);
+        segment.chunk.request_us = now_us;
+        now_us = trickle(sessions, FILM, now_us, 1, 120000);
+        weir_sessions_take(sessions, &segment);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+/* Only the sound is fetched, a little every other second: half of the ticks have no demand. */
+static void test_demand_every_other_tick_is_not_open(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 40, 5);
+    for (int i = 0; i < 40; i++) {
+        now_us = trickle(sessions, FILM, now_us, 1, 25000);
+        now_us = silence(sessions, now_us, 1);
+        chunk(sessions, FILM, now_us, 25000, S / 2);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+}
+
+/* The sound's small segments rest between, the picture does not: starved. */
+static void test_resting_sound_hides_nothing(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 6, 5);
+    for (int i = 0; i < 10; i++) {
+        struct weir_evidence sound = fake_chunk(FILM, CLIENT, SERVER, now_us + 8 * S, 40000, S / 20, 2 * S);
+        sound.chunk.request_us = now_us;
+        sound.client_port = 40001;
+        now_us = trickle(sessions, FILM, now_us, 8, 76923);
+        weir_sessions_take(sessions, &sound);
+    }
+    assert_true(count_of(WEIR_OUTCOME_STARVED) >= 6);
+}
+
+/* A player that fetches little after a pause, at full speed, with quiet ticks between: no open demand, no
+ * starvation. */
 static void test_quiet_ticks_end_the_run(void **state)
 {
     struct weir_sessions *sessions = *state;
@@ -467,7 +531,8 @@ static void test_request_timeout_is_learned(void **state)
 
 static void test_bounds_are_counted(void **state)
 {
-    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_session = on_session, .sessions_max = 8, .hosts_max = 2};
+    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_session = on_session,
+        .sessions_max = 8, .hosts_max = 2};
     struct weir_sessions *sessions;
     memset(&seen, 0, sizeof seen);
     assert_int_equal(weir_sessions_new(&sessions, &config), 0);
@@ -553,15 +618,24 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_startup_is_the_second_chunk), TEST(test_startup_is_null_without_the_start), TEST(test_bitrate_needs_a_steady_minute),
-        TEST(test_idle_ends_a_session), TEST(test_pause_with_a_full_buffer_is_no_stall), TEST(test_starved_below_half_of_its_own_median),
-        TEST(test_half_of_the_median_is_not_starved), TEST(test_starved_needs_five_chunks), TEST(test_short_segments_are_not_starved),
-        TEST(test_quiet_ticks_end_the_run), TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand),
+        TEST(test_startup_is_the_second_chunk), TEST(test_startup_is_null_without_the_start),
+            TEST(test_bitrate_needs_a_steady_minute),
+        TEST(test_idle_ends_a_session), TEST(test_pause_with_a_full_buffer_is_no_stall),
+            TEST(test_starved_below_half_of_its_own_median),
+        TEST(test_half_of_the_median_is_not_starved), TEST(test_starved_needs_five_chunks),
+            TEST(test_short_segments_are_not_starved),
+        TEST(test_quiet_ticks_end_the_run), TEST(test_slower_than_before_but_enough),
+        TEST(test_demand_every_other_tick_is_not_open),
+        TEST(test_short_segments_slower_than_before_but_enough),
+            TEST(test_resting_sound_hides_nothing),
+         TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand),
         TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_chunk_between_breaks_the_run),
         TEST(test_below_thirty_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
-        TEST(test_playlists_make_no_run), TEST(test_playlists_do_not_break_a_run), TEST(test_only_hosts_with_recent_chunks),
+        TEST(test_playlists_make_no_run), TEST(test_playlists_do_not_break_a_run),
+            TEST(test_only_hosts_with_recent_chunks),
         TEST(test_the_rest_of_an_answer_is_not_hollow), TEST(test_audio_is_never_judged),
-        TEST(test_learned_needs_thirty_and_keeps_a_thousand), TEST(test_request_timeout_is_learned), TEST(test_bounds_are_counted),
+        TEST(test_learned_needs_thirty_and_keeps_a_thousand), TEST(test_request_timeout_is_learned),
+            TEST(test_bounds_are_counted),
         TEST(test_sessions_are_found_again), TEST(test_other_is_no_service), TEST(test_absurd_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,8 @@ static int teardown(void **state)
 #define CLIENT "10.0.0.1"
 #define SERVER "192.0.2.1"
 
-static struct weir_evidence put(struct weir_trials *trials, enum weir_layer layer, enum weir_outcome outcome, int64_t now_us, int64_t age_us)
+static struct weir_evidence put(struct weir_trials *trials, enum weir_layer layer, enum weir_outcome outcome,
+    int64_t now_us, int64_t age_us)
 {
     struct weir_evidence evidence = fake_attempt(FILM, CLIENT, SERVER, layer, outcome, now_us, age_us);
     weir_trials_take(trials, &evidence);
@@ -137,9 +138,11 @@ static void test_layers_are_never_pooled(void **state)
 static void test_prefixes_and_clients_are_kept_apart(void **state)
 {
     struct weir_trials *trials = *state;
-    static const char *const where[4][2] = {{CLIENT, SERVER}, {CLIENT, "192.0.2.200"}, {CLIENT, "192.0.3.1"}, {"10.0.0.2", SERVER}};
+    static const char *const where[4][2] = {{CLIENT, SERVER}, {CLIENT, "192.0.2.200"}, {CLIENT, "192.0.3.1"},
+        {"10.0.0.2", SERVER}};
     for (int i = 0; i < 4; i++) {
-        struct weir_evidence evidence = fake_attempt(FILM, where[i][0], where[i][1], WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + 5 * S, 3 * S);
+        struct weir_evidence evidence = fake_attempt(FILM, where[i][0], where[i][1], WEIR_LAYER_CONNECT,
+            WEIR_OUTCOME_SYN_TIMEOUT, T0 + 5 * S, 3 * S);
         evidence.host_hash = 5000u + (unsigned)i;
         weir_trials_take(trials, &evidence);
     }
@@ -151,7 +154,8 @@ static void test_prefixes_and_clients_are_kept_apart(void **state)
 static void test_happy_eyeballs(void **state)
 {
     struct weir_trials *trials = *state;
-    struct weir_evidence loser = fake_attempt(FILM, CLIENT, "2001:db8::1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_ICMP, T0 + S, S / 10);
+    struct weir_evidence loser = fake_attempt(FILM, CLIENT, "2001:db8::1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_ICMP,
+        T0 + S, S / 10);
     weir_trials_take(trials, &loser);
     weir_trials_tick(trials, T0 + S);
     assert_int_equal(seen.n_open, 0); /* held */
@@ -162,7 +166,8 @@ static void test_happy_eyeballs(void **state)
     assert_int_equal(stats_of(trials).race_losers, 1);
 
     /* A time-out comes after the winner: looked up, not held. */
-    loser = fake_attempt(FILM, CLIENT, "2001:db8::1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + 4 * S + S / 4, 3 * S);
+    loser = fake_attempt(FILM, CLIENT, "2001:db8::1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + 4 * S + S / 4,
+        3 * S);
     weir_trials_take(trials, &loser);
     weir_trials_tick(trials, T0 + 7 * S);
     assert_int_equal(stats_of(trials).race_losers, 2);
@@ -197,7 +202,8 @@ static void test_same_address_is_no_race(void **state)
 static void test_old_connection_wins_no_race(void **state)
 {
     struct weir_trials *trials = *state;
-    struct weir_evidence old = fake_attempt(FILM, CLIENT, "198.51.100.1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + 3 * S, 60 * S);
+    struct weir_evidence old = fake_attempt(FILM, CLIENT, "198.51.100.1", WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL,
+        T0 + 3 * S, 60 * S);
     weir_trials_take(trials, &old);
     put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + 5 * S, 3 * S);
     weir_trials_tick(trials, T0 + 5 * S);
@@ -285,7 +291,8 @@ static void test_neutral_is_no_trial(void **state)
     struct weir_trials *trials = *state;
     put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_NEUTRAL, T0 + S, S);
     put(trials, WEIR_LAYER_DNS, WEIR_OUTCOME_NEUTRAL, T0 + S, S);
-    struct weir_evidence unnamed = fake_attempt(WEIR_SERVICE_NONE, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + S, 0);
+    struct weir_evidence unnamed = fake_attempt(WEIR_SERVICE_NONE, CLIENT, SERVER, WEIR_LAYER_CONNECT,
+        WEIR_OUTCOME_USEFUL, T0 + S, 0);
     weir_trials_take(trials, &unnamed);
     weir_trials_tick(trials, T0 + S);
     assert_int_equal(seen.n_open, 0);
@@ -295,7 +302,8 @@ static void test_neutral_is_no_trial(void **state)
 static void test_which_requests_count(void **state)
 {
     struct weir_trials *trials = *state;
-    struct weir_evidence request = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, T0 + 6 * S, 5 * S);
+    struct weir_evidence request = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT,
+        T0 + 6 * S, 5 * S);
     struct weir_evidence api = request, young = request, audio = request, answered = request;
     api.media = false;
     young.midstream = true;
@@ -323,7 +331,8 @@ static void test_rejects_need_two_clients(void **state)
         put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SUSPECT_REJECT, T0 + (3 + i) * S, 3 * S);
     weir_trials_tick(trials, T0 + 6 * S);
     assert_int_equal(seen.n_open, 0);
-    struct weir_evidence other = fake_attempt(FILM, "10.0.0.2", SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SUSPECT_REJECT, T0 + 7 * S, 3 * S);
+    struct weir_evidence other = fake_attempt(FILM, "10.0.0.2", SERVER, WEIR_LAYER_CONNECT,
+        WEIR_OUTCOME_SUSPECT_REJECT, T0 + 7 * S, 3 * S);
     weir_trials_take(trials, &other);
     weir_trials_tick(trials, T0 + 7 * S);
     assert_int_equal(seen.n_open, 1);
@@ -361,10 +370,12 @@ static void test_bounds_are_counted(void **state)
 {
     memset(&seen, 0, sizeof seen);
     struct weir_trials *trials;
-    const struct weir_trials_config config = {.on_slot = on_slot, .trials_max = 2, .held_max = 1, .useful_max = 1, .names_max = 1};
+    const struct weir_trials_config config = {.on_slot = on_slot, .trials_max = 2, .held_max = 1, .useful_max = 1,
+        .names_max = 1};
     assert_int_equal(weir_trials_new(&trials, &config), 0);
     for (unsigned i = 0; i < 5; i++) {
-        struct weir_evidence evidence = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_REFUSED, T0 + S, S / 10);
+        struct weir_evidence evidence = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_REFUSED,
+            T0 + S, S / 10);
         evidence.client.bytes[15] = (uint8_t)i;
         weir_trials_take(trials, &evidence);
     }
@@ -373,10 +384,12 @@ static void test_bounds_are_counted(void **state)
     assert_int_equal(seen.n_open, 2);
     assert_int_equal(stats_of(trials).trials_refused, 3);
     for (unsigned i = 0; i < 10000; i++) { /* names and races: the oldest make room */
-        struct weir_evidence name = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_DNS, WEIR_OUTCOME_USEFUL, T0 + 9 * S, 0);
+        struct weir_evidence name = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_DNS, WEIR_OUTCOME_USEFUL, T0 + 9 * S,
+            0);
         name.host_hash = i + 1;
         weir_trials_take(trials, &name);
-        struct weir_evidence winner = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + 9 * S, 0);
+        struct weir_evidence winner = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL,
+            T0 + 9 * S, 0);
         winner.host_hash = i + 1;
         weir_trials_take(trials, &winner);
     }
@@ -389,7 +402,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_retries_are_one_trial), TEST(test_useful_takes_the_fail_back), TEST(test_slots_have_edges),
-        TEST(test_the_closing_ticks_evidence_is_in), TEST(test_layers_are_never_pooled), TEST(test_prefixes_and_clients_are_kept_apart),
+        TEST(test_the_closing_ticks_evidence_is_in), TEST(test_layers_are_never_pooled),
+            TEST(test_prefixes_and_clients_are_kept_apart),
         TEST(test_happy_eyeballs), TEST(test_held_failure_is_released), TEST(test_same_address_is_no_race),
         TEST(test_old_connection_wins_no_race), TEST(test_quic_falls_back), TEST(test_quic_blocked_with_tcp_raced),
         TEST(test_quic_and_tcp_both_fail), TEST(test_quic_alone_fails_in_the_end), TEST(test_tcp_loses_to_quic),
