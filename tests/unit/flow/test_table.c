@@ -186,7 +186,7 @@ static size_t run_workers(struct rig *rig, unsigned n_workers)
     }
     int64_t us = RIG_START_US;
     uint32_t x = 99;
-    for (unsigned n = 0; n < 9000; n++) {
+    for (unsigned n = 0; n < 4000; n++) {
         x = x * 1664525 + 1013904223;
         struct talk *talk = &talks[(x >> 8) % 300];
         static const uint8_t flags[] = {ACK, ACK, ACK, ACK, SYN, SYN | ACK, WEIR_TCP_RST, ACK | WEIR_TCP_FIN};
