@@ -49,28 +49,37 @@ static enum weir_state severity(const struct weir_incident *record, struct weir_
 
 static enum weir_confidence confidence(const struct weir_incident *record)
 {
-    if (record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK || (record->n_clients_seen <= 1 && record->cause != WEIR_CAUSE_CLIENT))
+    if (record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK ||
+        (record->n_clients_seen <= 1 && record->cause != WEIR_CAUSE_CLIENT))
         return WEIR_CONFIDENCE_LOW;
     if (record->state == WEIR_STATE_DOWN && record->trials.total < 16)
         return WEIR_CONFIDENCE_LOW;
     if (record->controls.total < 3 && record->cause != WEIR_CAUSE_UPLINK)
         return WEIR_CONFIDENCE_LOW;
     bool many = record->trials.total >= 16 && (record->n_clients >= 2 || record->cause == WEIR_CAUSE_CLIENT);
-    return many && (record->controls.total >= 10 || record->cause == WEIR_CAUSE_UPLINK) ? WEIR_CONFIDENCE_HIGH : WEIR_CONFIDENCE_MEDIUM;
+    return many && (record->controls.total >= 10 || record->cause == WEIR_CAUSE_UPLINK) ? WEIR_CONFIDENCE_HIGH :
+                                                                                          WEIR_CONFIDENCE_MEDIUM;
 }
 
 static void begin(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *verdict)
 {
     *verdict = (struct weir_verdict){.record = {
-        .service = scope->service, .ts_us = detector->now_us, .onset_us = scope->began_us,
-        .layer = scope->layer < WEIR_LAYER_N ? scope->layer : scope->layer == WEIR_STREAM_ENDS ? WEIR_LAYER_SERVE : WEIR_LAYER_QUIC,
-    }};
+                                         .service = scope->service,
+                                         .ts_us = detector->now_us,
+                                         .onset_us = scope->began_us,
+                                         .layer = scope->layer < WEIR_LAYER_N      ? scope->layer :
+                                                  scope->layer == WEIR_STREAM_ENDS ? WEIR_LAYER_SERVE :
+                                                                                     WEIR_LAYER_QUIC,
+                                     }};
 }
 
 static struct weir_pick own_pick(const struct weir_scope *scope)
 {
-    return (struct weir_pick){.service = scope->service, .layer = scope->layer, .need = WEIR_ITEM_SCORED,
-                              .since_us = scope->since_us, .slow = scope->slow};
+    return (struct weir_pick){.service = scope->service,
+                              .layer = scope->layer,
+                              .need = WEIR_ITEM_SCORED,
+                              .since_us = scope->since_us,
+                              .slow = scope->slow};
 }
 
 /* ---- test 1: the uplink ---- */
@@ -88,7 +97,8 @@ static unsigned clients_with_controls(const struct weir_detector *detector, bool
 /* The controls fail now, too, and not only earlier since the onset. */
 static bool controls_fail_now(const struct weir_detector *detector, weir_service_id service)
 {
-    struct weir_pick all = {.any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = detector->now_us - RECENT_US};
+    struct weir_pick all = {
+        .any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = detector->now_us - RECENT_US};
     struct weir_pick own = all;
     own.any_service = false;
     own.service = service;
@@ -112,7 +122,8 @@ static bool uplink_explains(const struct weir_detector *detector, const struct w
     if (!mostly_fails(controls))
         return false;
     /* One client's failing network, or an outage that is over: neither is the uplink. */
-    *ret_hold = !controls_fail_now(detector, scope->service) || (clients_with_controls(detector, true) < 2 && detector->n_active > 1);
+    *ret_hold = !controls_fail_now(detector, scope->service) ||
+                (clients_with_controls(detector, true) < 2 && detector->n_active > 1);
     return true;
 }
 
@@ -120,14 +131,19 @@ static bool uplink_explains(const struct weir_detector *detector, const struct w
 static void be_uplink(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *verdict)
 {
     struct weir_incident *record = &verdict->record;
-    struct weir_pick pick = {.any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    struct weir_pick pick = {.any_service = true,
+                             .any_layer = true,
+                             .need = WEIR_ITEM_CONTROL,
+                             .since_us = scope->since_us,
+                             .slow = scope->slow};
     record->cause = WEIR_CAUSE_UPLINK;
     record->service = WEIR_SERVICE_NONE;
     weir_tally_own(detector, &pick, record);
     struct weir_tally recent = weir_tally_severity(detector, &pick, record);
     weir_tallies_begin(&detector->by_prefix);
     weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, record);
-    record->controls.fail = record->controls.total = 0; /* there is nothing beside the uplink: what is listed is what it hit */
+    /* There is nothing beside the uplink: what is listed is what it hit. */
+    record->controls.fail = record->controls.total = 0;
     bool congestion = record->trials.fail * 2 <= record->trials.total && detector->congested_us >= scope->since_us;
     record->state = congestion ? WEIR_STATE_DEGRADED : severity(record, recent, scope->slow);
     record->confidence = confidence(record);
@@ -136,7 +152,8 @@ static void be_uplink(struct weir_detector *detector, const struct weir_scope *s
 /* ---- test 2: one client ---- */
 
 /* A client that fails at one prefix only, and is well served elsewhere, isn't what is broken. */
-static bool fails_at_one_prefix(const struct weir_detector *detector, const struct weir_pick *own, const struct weir_addr *client)
+static bool fails_at_one_prefix(const struct weir_detector *detector, const struct weir_pick *own,
+                                const struct weir_addr *client)
 {
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
@@ -148,7 +165,8 @@ static bool fails_at_one_prefix(const struct weir_detector *detector, const stru
     return elsewhere.fail == 0 && elsewhere.total >= 2;
 }
 
-static struct weir_tally other_clients_controls(const struct weir_detector *detector, const struct weir_tally_entry *top)
+static struct weir_tally other_clients_controls(const struct weir_detector *detector,
+                                                const struct weir_tally_entry *top)
 {
     struct weir_tally sum = {0};
     for (size_t i = 0; i < detector->by_client.n; i++)
@@ -168,7 +186,8 @@ static const struct weir_addr *client_explains(const struct weir_detector *detec
     if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
         return &top->addr;
     struct weir_tally others = other_clients_controls(detector, top);
-    if (top->other.total >= 2 && mostly_fails(top->other) && others.total >= 2 && !mostly_fails(others) && weir_rest_is_fine(rest))
+    if (top->other.total >= 2 && mostly_fails(top->other) && others.total >= 2 && !mostly_fails(others) &&
+        weir_rest_is_fine(rest))
         return &top->addr;
     return NULL;
 }
@@ -176,7 +195,8 @@ static const struct weir_addr *client_explains(const struct weir_detector *detec
 /* Only one client fails. Where its own other trials fail now and then, that may be its WiFi; so may it be where it has hardly
  * any since the onset, while others are about who could have been asked: then half as much evidence again is needed. Bad
  * WiFi lets some trials through, so failures mixed with successes ask for six clean trials elsewhere. */
-static bool lone_client_is_suspect(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_incident *record)
+static bool lone_client_is_suspect(const struct weir_detector *detector, const struct weir_scope *scope,
+                                   const struct weir_incident *record)
 {
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
@@ -221,19 +241,25 @@ static void be_client(struct weir_detector *detector, const struct weir_scope *s
 
 static bool lookups_alone_fail(const struct weir_detector *detector, const struct weir_scope *scope)
 {
-    struct weir_pick connect = {.service = scope->service, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_SCORED, .since_us = scope->since_us};
+    struct weir_pick connect = {
+        .service = scope->service, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_SCORED, .since_us = scope->since_us};
     struct weir_tally tally = weir_tally_sum(detector, &connect);
     return tally.fail < 3 || !mostly_fails(tally);
 }
 
 /* The resolver through which most of the service's lookups fail: do other names fail there as well? */
-static bool resolver_explains(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_addr *ret_resolver)
+static bool resolver_explains(const struct weir_detector *detector, const struct weir_scope *scope,
+                              struct weir_addr *ret_resolver)
 {
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
     if (!top)
         return false;
-    struct weir_pick all = {.any_service = true, .layer = WEIR_LAYER_DNS, .need = WEIR_ITEM_SCORED, .prefix = &top->addr, .since_us = scope->since_us};
+    struct weir_pick all = {.any_service = true,
+                            .layer = WEIR_LAYER_DNS,
+                            .need = WEIR_ITEM_SCORED,
+                            .prefix = &top->addr,
+                            .since_us = scope->since_us};
     struct weir_pick own = all;
     own.any_service = false;
     own.service = scope->service;
@@ -244,9 +270,14 @@ static bool resolver_explains(const struct weir_detector *detector, const struct
 
 /* ---- tests 4 and 5: a shared CDN, one path ---- */
 
-static bool neighbours_fail(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
+static bool neighbours_fail(const struct weir_detector *detector, const struct weir_scope *scope,
+                            const struct weir_addr *prefix)
 {
-    struct weir_pick all = {.any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .prefix = prefix, .since_us = scope->since_us};
+    struct weir_pick all = {.any_service = true,
+                            .any_layer = true,
+                            .need = WEIR_ITEM_CONTROL,
+                            .prefix = prefix,
+                            .since_us = scope->since_us};
     struct weir_pick own = all;
     own.any_service = false;
     own.service = scope->service;
@@ -255,7 +286,8 @@ static bool neighbours_fail(const struct weir_detector *detector, const struct w
 }
 
 /* The other prefixes must have been tried since the onset: a player keeps to the one that it has. */
-static bool path_explains(const struct weir_detector *detector, const struct weir_tally_entry *top, struct weir_tally rest)
+static bool path_explains(const struct weir_detector *detector, const struct weir_tally_entry *top,
+                          struct weir_tally rest)
 {
     if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
         return true;
@@ -293,8 +325,10 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
             return;
         }
     }
-    record->cause = names ? WEIR_CAUSE_DNS_SERVICE : scope->layer == WEIR_STREAM_FALLBACK ? WEIR_CAUSE_QUIC_BLOCKED :
-                    controls.total == 0 ? WEIR_CAUSE_SERVICE_OR_UPLINK : WEIR_CAUSE_SERVICE;
+    record->cause = names                                ? WEIR_CAUSE_DNS_SERVICE :
+                    scope->layer == WEIR_STREAM_FALLBACK ? WEIR_CAUSE_QUIC_BLOCKED :
+                    controls.total == 0                  ? WEIR_CAUSE_SERVICE_OR_UPLINK :
+                                                           WEIR_CAUSE_SERVICE;
     record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
     if (scope->layer == WEIR_STREAM_FALLBACK)
         record->state = WEIR_STATE_DEGRADED;
@@ -306,7 +340,8 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
 static bool network_of_clients(const struct weir_detector *detector, weir_service_id service)
 {
     const struct weir_continuous_state *continuous = &detector->services[service].continuous;
-    const struct weir_baseline *near = continuous->signals[WEIR_CONTINUOUS_RTT_CLIENT], *far = continuous->signals[WEIR_CONTINUOUS_RTT_SERVER];
+    const struct weir_baseline *near = continuous->signals[WEIR_CONTINUOUS_RTT_CLIENT],
+                               *far = continuous->signals[WEIR_CONTINUOUS_RTT_SERVER];
     bool fresh = detector->now_us - continuous->loss_us <= 3 * WEIR_SLOT_US;
     if (fresh && continuous->loss_beyond >= 0.1 && continuous->loss_before >= 0 && continuous->loss_before < 0.01)
         return true;
@@ -314,14 +349,16 @@ static bool network_of_clients(const struct weir_detector *detector, weir_servic
            (!far || far->ratio < 1.5);
 }
 
-void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope,
+                            struct weir_verdict *ret_verdict)
 {
     struct weir_verdict *verdict = ret_verdict;
     begin(detector, scope, verdict);
     struct weir_pick pick = own_pick(scope);
     struct weir_tally own = weir_tally_own(detector, &pick, &verdict->record);
     /* Controls count from when the first failing attempt began: what was useful while it hung speaks as well. */
-    struct weir_tally controls = weir_tally_controls(detector, scope->service, scope->began_us, scope->slow, &verdict->record);
+    struct weir_tally controls =
+        weir_tally_controls(detector, scope->service, scope->began_us, scope->slow, &verdict->record);
     if (scope->slow && verdict->record.n_clients < 2 && verdict->record.n_prefixes < 2) {
         verdict->hold = true;
         return;
@@ -335,13 +372,15 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         be_client(detector, scope, &pick, client, verdict);
         return;
     }
-    if (scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope) && resolver_explains(detector, scope, &verdict->subject)) {
+    if (scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope) &&
+        resolver_explains(detector, scope, &verdict->subject)) {
         struct weir_scope resolver = *scope;
         struct weir_addr subject = verdict->subject;
         resolver.prefix = &subject;
         weir_attribute_resolver(detector, &resolver, verdict);
         const struct weir_resolver *known = weir_keyed_find(&detector->resolvers, &subject, 0, 0);
-        verdict->hold |= known && weir_track_now(&known->track, detector->generation)->ok_run >= (uint32_t)detector->config.clear_ok;
+        verdict->hold |=
+            known && weir_track_now(&known->track, detector->generation)->ok_run >= (uint32_t)detector->config.clear_ok;
         return;
     }
     place_blame(detector, scope, &pick, controls, verdict);
@@ -358,12 +397,18 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
 }
 
 /* The busiest failing service may be what fails, not the uplink: what is left without it must fail as well. */
-static bool fails_without_top_service(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_tally all)
+static bool fails_without_top_service(const struct weir_detector *detector, const struct weir_scope *scope,
+                                      struct weir_tally all)
 {
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, rest;
-    struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    struct weir_pick pick = {.any_service = true,
+                             .layer = WEIR_LAYER_CONNECT,
+                             .need = WEIR_ITEM_CONTROL,
+                             .since_us = scope->since_us,
+                             .slow = scope->slow};
     bool overrun;
-    for (uint64_t at = weir_history_since(&detector->history, scope->since_us, &overrun); at < detector->history.n; at++) {
+    for (uint64_t at = weir_history_since(&detector->history, scope->since_us, &overrun); at < detector->history.n;
+         at++) {
         const struct weir_item *item = weir_history_at(&detector->history, at);
         if (!weir_pick_matches(&pick, item))
             continue;
@@ -386,10 +431,15 @@ static bool fails_without_top_service(const struct weir_detector *detector, cons
     return mostly_fails(rest) && mostly_fails(rest_of_prefixes);
 }
 
-void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope,
+                           struct weir_verdict *ret_verdict)
 {
     begin(detector, scope, ret_verdict);
-    struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    struct weir_pick pick = {.any_service = true,
+                             .layer = WEIR_LAYER_CONNECT,
+                             .need = WEIR_ITEM_CONTROL,
+                             .since_us = scope->since_us,
+                             .slow = scope->slow};
     struct weir_tally all = weir_tally_own(detector, &pick, &ret_verdict->record);
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
@@ -402,7 +452,8 @@ void weir_attribute_uplink(struct weir_detector *detector, const struct weir_sco
         return;
     }
     /* Two clients in bad WiFi at once get some trials through: it must be certain that most fail, or be a third client's, too. */
-    if (!scope->slow && all.fail < all.total && ret_verdict->record.n_clients < 3 && weir_wilson(all.fail, all.total).low <= 0.5) {
+    if (!scope->slow && all.fail < all.total && ret_verdict->record.n_clients < 3 &&
+        weir_wilson(all.fail, all.total).low <= 0.5) {
         ret_verdict->hold = true;
         return;
     }
@@ -414,12 +465,17 @@ void weir_attribute_uplink(struct weir_detector *detector, const struct weir_sco
         be_uplink(detector, scope, ret_verdict);
 }
 
-void weir_attribute_resolver(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+void weir_attribute_resolver(struct weir_detector *detector, const struct weir_scope *scope,
+                             struct weir_verdict *ret_verdict)
 {
     begin(detector, scope, ret_verdict);
     struct weir_incident *record = &ret_verdict->record;
     struct weir_addr resolver = *scope->prefix;
-    struct weir_pick pick = {.any_service = true, .layer = WEIR_LAYER_DNS, .need = WEIR_ITEM_SCORED, .prefix = &resolver, .since_us = scope->since_us};
+    struct weir_pick pick = {.any_service = true,
+                             .layer = WEIR_LAYER_DNS,
+                             .need = WEIR_ITEM_SCORED,
+                             .prefix = &resolver,
+                             .since_us = scope->since_us};
     struct weir_tally all = weir_tally_own(detector, &pick, record);
     struct weir_tally controls = weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
     if (uplink_explains(detector, scope, all, controls, &ret_verdict->hold)) {
@@ -455,7 +511,8 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
     record->confidence = confidence(record);
 }
 
-void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope,
+                               struct weir_verdict *ret_verdict)
 {
     begin(detector, scope, ret_verdict);
     struct weir_incident *record = &ret_verdict->record;
@@ -471,7 +528,8 @@ void weir_attribute_continuous(struct weir_detector *detector, const struct weir
     for (size_t i = WEIR_SERVICE_FIRST; i < detector->n_services; i++)
         for (int signal = 0; i != scope->service && signal < WEIR_CONTINUOUS_N; signal++) {
             const struct weir_baseline *other = detector->services[i].continuous.signals[signal];
-            elsewhere |= other && other->s >= detector->config.z_raise && detector->now_us - other->last_us <= 3 * WEIR_SLOT_US;
+            elsewhere |=
+                other && other->s >= detector->config.z_raise && detector->now_us - other->last_us <= 3 * WEIR_SLOT_US;
         }
     if (weir_uplink_is_raised(detector) || elsewhere) {
         record->cause = WEIR_CAUSE_UPLINK;

@@ -35,9 +35,9 @@ static const struct {
 
 static const double cold_scale_min = 0.35; /* z reaches the clip at a factor of 4 */
 enum { COLD_SAMPLES = 12, HOUR_SAMPLES = 30, HOUR_WINDOWS = 360 };
-#define RECENT_US INT64_C(600000000)
+#define RECENT_US   INT64_C(600000000)
 #define WORK_OUT_US INT64_C(300000000)
-#define HOUR_US INT64_C(3600000000)
+#define HOUR_US     INT64_C(3600000000)
 
 static int compare_floats(const void *a, const void *b)
 {
@@ -76,8 +76,8 @@ static double normal_of_hour(const struct weir_baseline *baseline, int64_t start
 }
 
 /* True when there is a normal to compare with. */
-static bool normal(const struct weir_baseline *baseline, const struct weir_detect_config *config, bool cold, int64_t start_us,
-                   double *ret_normal, double *ret_scale)
+static bool normal(const struct weir_baseline *baseline, const struct weir_detect_config *config, bool cold,
+                   int64_t start_us, double *ret_normal, double *ret_scale)
 {
     if (start_us - baseline->first_us >= config->baseline_us && baseline->n >= (uint64_t)config->baseline_samples &&
         baseline->hours[hour_of(start_us)].n >= HOUR_SAMPLES) {
@@ -142,8 +142,8 @@ static bool is_frozen(struct weir_baseline *baseline, const struct weir_detect_c
     return start_us - baseline->frozen_since_us < (mature ? config->baseline_us : HOUR_US);
 }
 
-double weir_baseline_take(struct weir_baseline *baseline, const struct weir_detect_config *config, enum weir_continuous signal,
-                          double value, uint32_t clients, int64_t start_us)
+double weir_baseline_take(struct weir_baseline *baseline, const struct weir_detect_config *config,
+                          enum weir_continuous signal, double value, uint32_t clients, int64_t start_us)
 {
     if (!(value > 0) || !isfinite(value))
         return baseline->s;

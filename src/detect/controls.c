@@ -14,10 +14,10 @@
 
 #include "detect/state.h"
 
-enum { DEAD_RUN = 6 };                     /* a destination is dead after so many failures in a row */
-#define DEAD_US INT64_C(600000000)         /* over so long, while others are useful */
+enum { DEAD_RUN = 6 };                  /* a destination is dead after so many failures in a row */
+#define DEAD_US      INT64_C(600000000) /* over so long, while others are useful */
 #define OTHERS_OK_US INT64_C(30000000)
-#define DAY_US INT64_C(86400000000)
+#define DAY_US       INT64_C(86400000000)
 
 static bool seen_on(const struct weir_detector *detector, const struct weir_addr *prefix, weir_service_id service)
 {
@@ -67,7 +67,8 @@ static int64_t decided_us(const struct weir_trial *trial)
 
 static void note_destination(struct weir_detector *detector, const struct weir_trial *trial, bool closed)
 {
-    struct weir_destination *destination = weir_keyed_get(&detector->destinations, &trial->prefix, 0, 0, decided_us(trial));
+    struct weir_destination *destination =
+        weir_keyed_get(&detector->destinations, &trial->prefix, 0, 0, decided_us(trial));
     destination->services[trial->service / 64] |= UINT64_C(1) << (trial->service % 64);
     if (trial->ok && trial->ok_us > destination->last_ok_us)
         destination->last_ok_us = trial->ok_us;
@@ -105,10 +106,15 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
     bool same = note->at_us && note->service == trial->service && weir_addr_compare(&note->prefix, &trial->prefix) == 0;
     /* A failure of the open slot may be taken back: it is dated only when the slot is closed. */
     int64_t fail_us = trial->fail && closed ? trial->fail_us : same ? note->fail_us : 0;
-    *note = (struct weir_note){.prefix = trial->prefix, .at_us = decided_us(trial), .fail_us = fail_us, .service = trial->service, .ok = trial->ok};
+    *note = (struct weir_note){.prefix = trial->prefix,
+                               .at_us = decided_us(trial),
+                               .fail_us = fail_us,
+                               .service = trial->service,
+                               .ok = trial->ok};
 }
 
-double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *addr, weir_service_id service, int64_t now_us)
+double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *addr, weir_service_id service,
+                            int64_t now_us)
 {
     const struct weir_client *client = weir_keyed_find(&detector->clients, addr, 0, 0);
     const struct weir_note *latest = NULL;
@@ -138,7 +144,8 @@ static uint32_t count_since(const struct weir_keyed *keyed, int64_t since_us)
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us)
 {
     detector->n_active = count_since(&detector->active, now_us - detector->config.active_us);
-    if (!detector->known_us || now_us - detector->known_us >= detector->config.active_us || detector->n_known < detector->n_active) {
+    if (!detector->known_us || now_us - detector->known_us >= detector->config.active_us ||
+        detector->n_known < detector->n_active) {
         detector->n_known = count_since(&detector->clients, now_us - DAY_US);
         detector->known_us = now_us;
     }

@@ -19,7 +19,7 @@
 
 #include "detect/state.h"
 
-#define BEGAN_MAX_US INT64_C(60000000)  /* an attempt that began longer ago doesn't date the onset */
+#define BEGAN_MAX_US INT64_C(60000000) /* an attempt that began longer ago doesn't date the onset */
 
 void weir_detector_free(struct weir_detector *detector)
 {
@@ -53,7 +53,8 @@ static int allocate(struct weir_detector *detector)
     if (!detector->services ||
         weir_keyed_init(&detector->clients, sizeof(struct weir_client), (size_t)config->max_clients) < 0 ||
         weir_keyed_init(&detector->active, sizeof(struct weir_keyed_head), (size_t)config->max_clients) < 0 ||
-        weir_keyed_init(&detector->destinations, sizeof(struct weir_destination), (size_t)config->max_destinations) < 0 ||
+        weir_keyed_init(&detector->destinations, sizeof(struct weir_destination), (size_t)config->max_destinations) <
+            0 ||
         weir_keyed_init(&detector->prefixes, sizeof(struct weir_prefix), (size_t)config->max_prefixes) < 0 ||
         weir_keyed_init(&detector->resolvers, sizeof(struct weir_resolver), (size_t)config->max_resolvers) < 0 ||
         weir_history_init(&detector->history, (size_t)config->max_history) < 0 ||
@@ -65,8 +66,8 @@ static int allocate(struct weir_detector *detector)
 int weir_detector_new(struct weir_detector **ret_detector, const struct weir_detect_config *config,
                       const char *const *names, size_t n_services, weir_incident_observer observer, void *context)
 {
-    if (n_services < WEIR_SERVICE_FIRST || n_services > WEIR_SERVICES_MAX || config->p0 >= config->p1 || config->p0 >= config->p1_slow ||
-        config->ends_p0 >= config->ends_p1)
+    if (n_services < WEIR_SERVICE_FIRST || n_services > WEIR_SERVICES_MAX || config->p0 >= config->p1 ||
+        config->p0 >= config->p1_slow || config->ends_p0 >= config->ends_p1)
         return -EINVAL;
     struct weir_detector *detector = calloc(1, sizeof *detector);
     if (!detector)
@@ -83,8 +84,11 @@ int weir_detector_new(struct weir_detector **ret_detector, const struct weir_det
         snprintf(detector->services[i].name, sizeof detector->services[i].name, "%s", names[i] ? names[i] : "?");
         detector->services[i].continuous.loss_beyond = detector->services[i].continuous.loss_before = -1;
     }
-    detector->rule = (struct weir_track_rule){.hard = weir_bernoulli(config->p0, config->p1), .slow = weir_bernoulli(config->p0, config->p1_slow),
-                                              .h_slow = config->h_slow, .sprt_bound = weir_sprt_bound(config->sprt_error), .silent_us = config->silent_us};
+    detector->rule = (struct weir_track_rule){.hard = weir_bernoulli(config->p0, config->p1),
+                                              .slow = weir_bernoulli(config->p0, config->p1_slow),
+                                              .h_slow = config->h_slow,
+                                              .sprt_bound = weir_sprt_bound(config->sprt_error),
+                                              .silent_us = config->silent_us};
     detector->ends_step = weir_bernoulli(config->ends_p0, config->ends_p1);
     detector->generation = 1; /* tracks begin at 0: their open state isn't valid */
     apply_h(detector);
@@ -108,7 +112,8 @@ void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us)
         detector->frozen[detector->n_frozen++ % WEIR_FROZEN] = slot_start_us;
 }
 
-static void take_continuous(struct weir_detector *detector, const struct weir_detect_service_window *window, int64_t start_us)
+static void take_continuous(struct weir_detector *detector, const struct weir_detect_service_window *window,
+                            int64_t start_us)
 {
     struct weir_continuous_state *state = &detector->services[window->service].continuous;
     for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++) {
@@ -117,8 +122,8 @@ static void take_continuous(struct weir_detector *detector, const struct weir_de
         if (!state->signals[signal])
             state->signals[signal] = calloc(1, sizeof *state->signals[signal]);
         if (state->signals[signal]) /* without memory there is no baseline, and no alarm from it */
-            weir_baseline_take(state->signals[signal], &detector->config, (enum weir_continuous)signal, window->value[signal].value,
-                               window->value[signal].clients, start_us);
+            weir_baseline_take(state->signals[signal], &detector->config, (enum weir_continuous)signal,
+                               window->value[signal].value, window->value[signal].clients, start_us);
     }
     if (window->loss_beyond >= 0 || window->loss_before >= 0) {
         state->loss_beyond = window->loss_beyond;
@@ -131,7 +136,8 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
 {
     detector->drop_share = window->drop_share;
     detector->one_way_share = window->one_way_share;
-    bool sound = window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share;
+    bool sound =
+        window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share;
     if (!sound)
         weir_detector_freeze(detector, window->start_us);
     sound = sound && !is_frozen(detector, window->start_us);
@@ -153,9 +159,11 @@ static uint32_t useful(const struct weir_service_state *service, enum weir_layer
 static bool is_known(const struct weir_detector *detector, const struct weir_trial *trial)
 {
     const struct weir_service_state *service = &detector->services[trial->service];
-    uint32_t connected = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
-    uint32_t n = trial->layer == WEIR_LAYER_CONNECT ? connected : trial->layer == WEIR_LAYER_DNS ? connected + useful(service, WEIR_LAYER_DNS) :
-                 useful(service, (enum weir_layer)trial->layer);
+    uint32_t connected =
+        useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
+    uint32_t n = trial->layer == WEIR_LAYER_CONNECT ? connected :
+                 trial->layer == WEIR_LAYER_DNS     ? connected + useful(service, WEIR_LAYER_DNS) :
+                                                      useful(service, (enum weir_layer)trial->layer);
     return n >= (uint64_t)detector->config.guard_useful;
 }
 
@@ -166,9 +174,11 @@ static bool resolver_is_known(const struct weir_detector *detector, const struct
 }
 
 /* A prefix that never worked, while the service works from others in the same slot. */
-static bool is_dead_alternative(const struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us)
+static bool is_dead_alternative(const struct weir_detector *detector, const struct weir_trial *trial,
+                                int64_t slot_start_us)
 {
-    if (trial->ok || trial->layer == WEIR_LAYER_DNS || detector->services[trial->service].ok_slot_us[trial->layer] != slot_start_us)
+    if (trial->ok || trial->layer == WEIR_LAYER_DNS ||
+        detector->services[trial->service].ok_slot_us[trial->layer] != slot_start_us)
         return false;
     const struct weir_destination *destination = weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
     return !destination || destination->useful == 0;
@@ -188,15 +198,22 @@ static bool is_total_freeze(const struct weir_detector *detector, const struct w
 
 static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor)
 {
-    bool plausible = trial->first_us > 0 && trial->first_us <= trial->fail_us && trial->fail_us - trial->first_us <= BEGAN_MAX_US;
+    bool plausible =
+        trial->first_us > 0 && trial->first_us <= trial->fail_us && trial->fail_us - trial->first_us <= BEGAN_MAX_US;
     return (struct weir_track_trial){
-        .ok = trial->ok, .fail = trial->fail, .weight = weight * factor, .slow_weight = weight,
+        .ok = trial->ok,
+        .fail = trial->fail,
+        .weight = weight * factor,
+        .slow_weight = weight,
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
-        .began_us = plausible ? trial->first_us : trial->fail ? trial->fail_us : trial->ok_us,
+        .began_us = plausible   ? trial->first_us :
+                    trial->fail ? trial->fail_us :
+                                  trial->ok_us,
     };
 }
 
-static void fold(struct weir_detector *detector, struct weir_track *track, const struct weir_track_trial *step, bool scored, bool closed)
+static void fold(struct weir_detector *detector, struct weir_track *track, const struct weir_track_trial *step,
+                 bool scored, bool closed)
 {
     if (scored)
         weir_track_fold(track, &detector->rule, step, detector->generation, closed);
@@ -204,26 +221,34 @@ static void fold(struct weir_detector *detector, struct weir_track *track, const
         track->useful++;
 }
 
-static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer, bool scored, bool control, bool closed)
+static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer, bool scored,
+                     bool control, bool closed)
 {
     struct weir_item item = {
-        .client = trial->client, .prefix = trial->prefix, .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
-        .service = trial->service, .layer = layer, .kind = trial->kind,
-        .flags = (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | (scored ? WEIR_ITEM_SCORED : 0) |
-                           (control ? WEIR_ITEM_CONTROL : 0)),
+        .client = trial->client,
+        .prefix = trial->prefix,
+        .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
+        .service = trial->service,
+        .layer = layer,
+        .kind = trial->kind,
+        .flags = (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) |
+                           (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0)),
     };
     weir_history_add(&detector->history, &item, closed);
 }
 
-static void fold_prefix(struct weir_detector *detector, const struct weir_trial *trial, const struct weir_track_trial *step, bool scored, bool closed)
+static void fold_prefix(struct weir_detector *detector, const struct weir_trial *trial,
+                        const struct weir_track_trial *step, bool scored, bool closed)
 {
     struct weir_service_state *service = &detector->services[trial->service];
-    struct weir_prefix *prefix = weir_keyed_get(&detector->prefixes, &trial->prefix, trial->service, trial->layer, step->at_us);
+    struct weir_prefix *prefix =
+        weir_keyed_get(&detector->prefixes, &trial->prefix, trial->service, trial->layer, step->at_us);
     bool known = prefix->track.useful >= (uint64_t)detector->config.guard_useful;
     fold(detector, &prefix->track, step, scored && (known || trial->ok), closed);
     double s = weir_track_now(&prefix->track, detector->generation)->hard.s;
     const struct weir_prefix *hot = service->hot;
-    if (s >= detector->rule.h / 2 && (!hot || hot->head.service != trial->service || s >= weir_track_now(&hot->track, detector->generation)->hard.s))
+    if (s >= detector->rule.h / 2 &&
+        (!hot || hot->head.service != trial->service || s >= weir_track_now(&hot->track, detector->generation)->hard.s))
         service->hot = prefix;
 }
 
@@ -234,7 +259,8 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
     bool failed = trial->fail && !trial->ok && trial->quic_fell_back;
     if (!failed && !trial->ok)
         return;
-    bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >= (uint64_t)detector->config.guard_useful;
+    bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
+                  (uint64_t)detector->config.guard_useful;
     struct weir_track_trial step = step_of(trial, 1, 1);
     fold(detector, &service->quic_blocked, &step, scored, closed);
     remember(detector, trial, WEIR_STREAM_FALLBACK, scored, false, closed);
@@ -247,7 +273,8 @@ static void fold_resolver(struct weir_detector *detector, const struct weir_tria
     fold(detector, &resolver->track, &step, resolver->track.useful >= (uint64_t)detector->config.guard_useful, closed);
 }
 
-static void fold_service(struct weir_detector *detector, const struct weir_trial *trial, double weight, bool scored, int64_t slot_start_us, bool closed)
+static void fold_service(struct weir_detector *detector, const struct weir_trial *trial, double weight, bool scored,
+                         int64_t slot_start_us, bool closed)
 {
     struct weir_service_state *service = &detector->services[trial->service];
     double factor = is_total_freeze(detector, trial, slot_start_us) ? detector->config.freeze_weight : 1;
@@ -261,9 +288,11 @@ static void fold_service(struct weir_detector *detector, const struct weir_trial
         service->last_us = step.at_us;
 }
 
-static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us, bool closed)
+static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us,
+                       bool closed)
 {
-    bool control = weir_controls_counts(detector, trial), real = trial->service >= WEIR_SERVICE_FIRST, dns = trial->layer == WEIR_LAYER_DNS;
+    bool control = weir_controls_counts(detector, trial), real = trial->service >= WEIR_SERVICE_FIRST,
+         dns = trial->layer == WEIR_LAYER_DNS;
     double weight = trial->fail ? weir_controls_weight(detector, &trial->client, trial->service, trial->fail_us) : 1;
     bool fell_back = trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
     bool scored = (!real || is_known(detector, trial)) && (!dns || resolver_is_known(detector, trial)) && !fell_back &&
@@ -285,8 +314,8 @@ static void fold_trial(struct weir_detector *detector, const struct weir_trial *
 
 static bool is_sane(const struct weir_detector *detector, const struct weir_trial *trial)
 {
-    return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services && trial->layer < WEIR_LAYER_N &&
-           trial->kind < WEIR_OUTCOME_N && (trial->ok || trial->fail);
+    return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services &&
+           trial->layer < WEIR_LAYER_N && trial->kind < WEIR_OUTCOME_N && (trial->ok || trial->fail);
 }
 
 void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed)
@@ -318,7 +347,8 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
 
 void weir_detector_connection_end(struct weir_detector *detector, const struct weir_connection_end *end)
 {
-    if (end->service < WEIR_SERVICE_FIRST || end->service >= detector->n_services || is_frozen(detector, detector->open_start_us))
+    if (end->service < WEIR_SERVICE_FIRST || end->service >= detector->n_services ||
+        is_frozen(detector, detector->open_start_us))
         return;
     struct weir_ends *ends = &detector->services[end->service].ends;
     if (end->rst_mid) {
@@ -332,9 +362,16 @@ void weir_detector_connection_end(struct weir_detector *detector, const struct w
     }
     if (ends->cusum.s <= 0)
         ends->resets = 0;
-    ends->alarm = ends->cusum.s >= detector->config.ends_h || (ends->alarm && ends->cusum.s >= detector->config.ends_h / 4);
-    struct weir_trial trial = {.client = end->client, .prefix = end->prefix, .service = end->service, .ok = !end->rst_mid, .fail = end->rst_mid,
-                               .kind = end->rst_mid ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL, .ok_us = end->ts_us, .fail_us = end->ts_us};
+    ends->alarm =
+        ends->cusum.s >= detector->config.ends_h || (ends->alarm && ends->cusum.s >= detector->config.ends_h / 4);
+    struct weir_trial trial = {.client = end->client,
+                               .prefix = end->prefix,
+                               .service = end->service,
+                               .ok = !end->rst_mid,
+                               .fail = end->rst_mid,
+                               .kind = end->rst_mid ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL,
+                               .ok_us = end->ts_us,
+                               .fail_us = end->ts_us};
     /* The open slot's items give way by one place: this one belongs to what is closed. */
     struct weir_history *history = &detector->history;
     size_t mask = history->size - 1;
@@ -379,13 +416,16 @@ static void note_congestion(struct weir_detector *detector)
 /* h follows the number of active clients once it has stayed on the other side of a bound; upwards at once in the beginning. */
 static void choose_h(struct weir_detector *detector)
 {
-    uint8_t level = detector->n_active > detector->config.large_clients ? 2 : detector->n_active > detector->config.medium_clients ? 1 : 0;
+    uint8_t level = detector->n_active > detector->config.large_clients  ? 2 :
+                    detector->n_active > detector->config.medium_clients ? 1 :
+                                                                           0;
     bool beginning = detector->now_us - detector->first_us < detector->config.active_us;
     if (level != detector->h_wanted) {
         detector->h_wanted = level;
         detector->h_since_us = detector->now_us;
     }
-    if (level != detector->h_level && ((beginning && level > detector->h_level) || detector->now_us - detector->h_since_us >= detector->config.active_us)) {
+    if (level != detector->h_level && ((beginning && level > detector->h_level) ||
+                                       detector->now_us - detector->h_since_us >= detector->config.active_us)) {
         detector->h_level = level;
         apply_h(detector);
     }
@@ -413,7 +453,8 @@ void weir_detector_step(struct weir_detector *detector, int64_t now_us)
 
 /* ---- who asks ---- */
 
-static void for_each_open(const struct weir_detector *detector, void (*visit)(void *context, struct weir_case *incident), void *context)
+static void for_each_open(const struct weir_detector *detector,
+                          void (*visit)(void *context, struct weir_case *incident), void *context)
 {
     struct weir_detector *all = (struct weir_detector *)detector;
     struct weir_case *site[] = {&all->capture_case, &all->uplink_case};
@@ -464,8 +505,10 @@ enum weir_state weir_detector_state(const struct weir_detector *detector, weir_s
     if (id < WEIR_SERVICE_FIRST || id >= detector->n_services)
         return WEIR_STATE_UNKNOWN;
     const struct weir_service_state *service = &detector->services[id];
-    uint32_t known = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
-    if (known < (uint64_t)detector->config.guard_useful || detector->now_us - service->last_us > detector->config.silent_us)
+    uint32_t known =
+        useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
+    if (known < (uint64_t)detector->config.guard_useful ||
+        detector->now_us - service->last_us > detector->config.silent_us)
         return WEIR_STATE_UNKNOWN;
     double worst = 0;
     uint32_t ok_run = service->ok_run;
@@ -476,7 +519,8 @@ enum weir_state weir_detector_state(const struct weir_detector *detector, weir_s
     if (service->incident.open)
         return worst < detector->rule.h / 2 && ok_run >= 3 && service->incident.record.state != WEIR_STATE_DEGRADED &&
                        !service->layer[service->incident.record.layer].committed.slow_alarm ?
-                   WEIR_STATE_RECOVERING : (enum weir_state)service->incident.record.state;
+                   WEIR_STATE_RECOVERING :
+                   (enum weir_state)service->incident.record.state;
     if (detector->uplink_case.open && ok_run == 0)
         return (enum weir_state)detector->uplink_case.record.state;
     return worst >= detector->rule.h / 2 ? WEIR_STATE_SUSPECT : WEIR_STATE_HEALTHY;

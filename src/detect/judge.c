@@ -7,10 +7,11 @@
 
 #include "detect/state.h"
 
-#define MERGE_US INT64_C(120000000)   /* an incident that began this long before the uplink's may be a part of it */
-#define FAILS_ON_US INT64_C(60000000) /* and must have failed as lately as this */
-#define FRESH_US (2 * WEIR_SLOT_US)   /* a raise needs a failure this fresh: what was held is not raised when it is over */
-#define STALE_US INT64_C(300000000)   /* evidence of a layer without trials for so long gives way to other layers' */
+#define MERGE_US    INT64_C(120000000) /* an incident that began this long before the uplink's may be a part of it */
+#define FAILS_ON_US INT64_C(60000000)  /* and must have failed as lately as this */
+#define FRESH_US                                                                                                       \
+    (2 * WEIR_SLOT_US) /* a raise needs a failure this fresh: what was held is not raised when it is over */
+#define STALE_US INT64_C(300000000) /* evidence of a layer without trials for so long gives way to other layers' */
 enum { CAPTURE_RUN = 6, ENDS_CLEAN = 30, OTHER_LAYERS_OK = 10 };
 
 static const struct weir_track_state *now_of(const struct weir_detector *detector, const struct weir_track *track)
@@ -21,9 +22,9 @@ static const struct weir_track_state *now_of(const struct weir_detector *detecto
 /* ---- what is raised ---- */
 
 struct candidate {
-    double rank;          /* 0: none */
+    double rank; /* 0: none */
     struct weir_scope scope;
-    int64_t fail_us;      /* last failure */
+    int64_t fail_us; /* last failure */
     bool continuous;
 };
 
@@ -36,11 +37,12 @@ static void offer(struct candidate *best, double rank, struct weir_scope scope, 
 /* What would be cleared at once isn't raised. */
 static bool is_failing(const struct weir_detector *detector, const struct weir_track_state *state)
 {
-    return detector->now_us - state->last_fail_us <= FRESH_US && (state->ok_run < (uint32_t)detector->config.clear_ok || state->slow_mixed > 0);
+    return detector->now_us - state->last_fail_us <= FRESH_US &&
+           (state->ok_run < (uint32_t)detector->config.clear_ok || state->slow_mixed > 0);
 }
 
-static void offer_hard(const struct weir_detector *detector, const struct weir_track *track, bool open, double base, struct weir_scope scope,
-                       struct candidate *best)
+static void offer_hard(const struct weir_detector *detector, const struct weir_track *track, bool open, double base,
+                       struct weir_scope scope, struct candidate *best)
 {
     const struct weir_track_state *state = now_of(detector, track);
     bool raised = open ? state->hard_alarm : state->hard.s >= detector->rule.h && is_failing(detector, state);
@@ -51,14 +53,15 @@ static void offer_hard(const struct weir_detector *detector, const struct weir_t
         offer(best, base + scope.strength, scope, state->last_fail_us);
 }
 
-static void offer_slow(const struct weir_detector *detector, const struct weir_track *track, bool open, double base, struct weir_scope scope,
-                       struct candidate *best)
+static void offer_slow(const struct weir_detector *detector, const struct weir_track *track, bool open, double base,
+                       struct weir_scope scope, struct candidate *best)
 {
     const struct weir_track_state *state = now_of(detector, track);
     int64_t age_us = detector->now_us - state->slow.onset_us;
-    bool old = age_us >= (state->slow_mixed >= state->slow_pure ? detector->config.slow_mixed_us : detector->config.slow_pure_us);
-    bool raised = open ? state->slow_alarm :
-                  state->slow.s >= detector->rule.h_slow && old && is_failing(detector, state);
+    bool old = age_us >=
+               (state->slow_mixed >= state->slow_pure ? detector->config.slow_mixed_us : detector->config.slow_pure_us);
+    bool raised =
+        open ? state->slow_alarm : state->slow.s >= detector->rule.h_slow && old && is_failing(detector, state);
     scope.slow = true;
     scope.since_us = state->slow.onset_us;
     scope.began_us = state->slow.began_us;
@@ -67,12 +70,13 @@ static void offer_slow(const struct weir_detector *detector, const struct weir_t
         offer(best, base + scope.strength, scope, state->last_fail_us);
 }
 
-static void offer_ends(const struct weir_detector *detector, const struct weir_service_state *service, bool open, struct weir_scope scope,
-                       struct candidate *best)
+static void offer_ends(const struct weir_detector *detector, const struct weir_service_state *service, bool open,
+                       struct weir_scope scope, struct candidate *best)
 {
     const struct weir_ends *ends = &service->ends;
-    bool raised = open ? ends->alarm : ends->cusum.s >= detector->config.ends_h && ends->resets >= detector->config.ends_min &&
-                                       detector->now_us - ends->last_reset_us <= FRESH_US;
+    bool raised = open ? ends->alarm :
+                         ends->cusum.s >= detector->config.ends_h && ends->resets >= detector->config.ends_min &&
+                             detector->now_us - ends->last_reset_us <= FRESH_US;
     scope.layer = WEIR_STREAM_ENDS;
     scope.since_us = ends->cusum.onset_us;
     scope.began_us = ends->cusum.began_us;
@@ -81,8 +85,8 @@ static void offer_ends(const struct weir_detector *detector, const struct weir_s
         offer(best, 100 + scope.strength, scope, ends->last_reset_us);
 }
 
-static void offer_continuous(const struct weir_detector *detector, const struct weir_service_state *service, struct weir_scope scope,
-                             struct candidate *best)
+static void offer_continuous(const struct weir_detector *detector, const struct weir_service_state *service,
+                             struct weir_scope scope, struct candidate *best)
 {
     for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
         const struct weir_baseline *baseline = service->continuous.signals[i];
@@ -90,7 +94,9 @@ static void offer_continuous(const struct weir_detector *detector, const struct 
             detector->now_us - baseline->last_us > 3 * WEIR_SLOT_US)
             continue;
         scope.since_us = scope.began_us = baseline->onset_us;
-        scope.layer = i == WEIR_CONTINUOUS_DNS ? WEIR_LAYER_DNS : i == WEIR_CONTINUOUS_RTT_SERVER ? WEIR_LAYER_CONNECT : WEIR_LAYER_SERVE;
+        scope.layer = i == WEIR_CONTINUOUS_DNS        ? WEIR_LAYER_DNS :
+                      i == WEIR_CONTINUOUS_RTT_SERVER ? WEIR_LAYER_CONNECT :
+                                                        WEIR_LAYER_SERVE;
         if (best->rank <= 0) {
             offer(best, 1 + baseline->s / detector->config.z_raise, scope, baseline->last_us);
             best->continuous = true;
@@ -157,8 +163,8 @@ static void forget_stale(const struct weir_detector *detector, struct weir_servi
 
 static void forget_ends(const struct weir_detector *detector, struct weir_ends *ends)
 {
-    bool clean = ends->clean_run >= ENDS_CLEAN ||
-                 (ends->clean_run >= (uint32_t)detector->config.clear_ok && detector->now_us - ends->last_reset_us > STALE_US);
+    bool clean = ends->clean_run >= ENDS_CLEAN || (ends->clean_run >= (uint32_t)detector->config.clear_ok &&
+                                                   detector->now_us - ends->last_reset_us > STALE_US);
     if (clean)
         *ends = (struct weir_ends){.clean_run = ends->clean_run, .last_reset_us = ends->last_reset_us};
 }
@@ -179,7 +185,8 @@ static bool service_is_over(const struct weir_detector *detector, const struct w
     for (int layer = 0; layer < WEIR_LAYER_N; layer++)
         if (!track_is_over(detector, &service->layer[layer]))
             return false;
-    if (!track_is_over(detector, &service->quic_blocked) || service->ends.alarm || !continuous_is_over(detector, service))
+    if (!track_is_over(detector, &service->quic_blocked) || service->ends.alarm ||
+        !continuous_is_over(detector, service))
         return false;
     const struct weir_track_state *state = now_of(detector, &service->layer[incident->record.layer]);
     if (incident->record.cause == WEIR_CAUSE_QUIC_BLOCKED)
@@ -193,7 +200,8 @@ static bool service_is_over(const struct weir_detector *detector, const struct w
 static void judge_service(struct weir_detector *detector, weir_service_id id)
 {
     struct weir_service_state *service = &detector->services[id];
-    if (service->hot && (service->hot->head.service != id || now_of(detector, &service->hot->track)->hard.s < detector->rule.h / 4))
+    if (service->hot &&
+        (service->hot->head.service != id || now_of(detector, &service->hot->track)->hard.s < detector->rule.h / 4))
         service->hot = NULL;
     struct weir_case *incident = &service->incident;
     if (incident->open)
@@ -206,7 +214,8 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
         return;
     }
     /* Open: once a window, and only while it still fails: the good trials afterwards change no blame. */
-    if (incident->open && (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
+    if (incident->open &&
+        (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
         return;
     struct weir_verdict verdict;
     if (worst.continuous)
@@ -256,7 +265,8 @@ static void judge_uplink(struct weir_detector *detector)
     offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
     offer_slow(detector, &detector->uplink, incident->open, 50, scope, &worst);
     if (worst.rank > 0) {
-        if (incident->open && (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
+        if (incident->open &&
+            (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
         struct weir_verdict verdict;
         weir_attribute_uplink(detector, &worst.scope, &verdict);
@@ -266,21 +276,24 @@ static void judge_uplink(struct weir_detector *detector)
             weir_case_route(detector, incident, &verdict, worst.fail_us);
         return;
     }
-    if (incident->open && track_is_over(detector, &detector->uplink) && state->ok_run >= (uint32_t)detector->config.clear_ok &&
-        is_quiet(detector, incident) && detector->now_us - incident->evidence_us >= detector->config.clear_us)
+    if (incident->open && track_is_over(detector, &detector->uplink) &&
+        state->ok_run >= (uint32_t)detector->config.clear_ok && is_quiet(detector, incident) &&
+        detector->now_us - incident->evidence_us >= detector->config.clear_us)
         weir_case_clear(detector, incident, NULL);
 }
 
 static void merge_into_resolver(struct weir_detector *detector, const struct weir_verdict *verdict, int64_t evidence_us)
 {
-    struct weir_case *home = weir_case_of(detector, detector->resolver_cases, WEIR_RESOLVER_CASES, &verdict->subject), *first = home;
+    struct weir_case *home = weir_case_of(detector, detector->resolver_cases, WEIR_RESOLVER_CASES, &verdict->subject),
+                     *first = home;
     if (!home) {
         detector->stats.incidents_refused++;
         return;
     }
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
         struct weir_case *part = &detector->services[id].incident;
-        if (!part->open || part->record.cause != WEIR_CAUSE_DNS_SERVICE || part->record.onset_us < verdict->record.onset_us - MERGE_US)
+        if (!part->open || part->record.cause != WEIR_CAUSE_DNS_SERVICE ||
+            part->record.onset_us < verdict->record.onset_us - MERGE_US)
             continue;
         weir_case_route(detector, part, verdict, evidence_us);
         first = NULL;
@@ -293,13 +306,15 @@ static void judge_resolver(struct weir_detector *detector, const struct weir_res
 {
     struct weir_case *incident = NULL;
     for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++)
-        if (detector->resolver_cases[i].open && weir_addr_compare(&detector->resolver_cases[i].subject, &resolver->head.addr) == 0)
+        if (detector->resolver_cases[i].open &&
+            weir_addr_compare(&detector->resolver_cases[i].subject, &resolver->head.addr) == 0)
             incident = &detector->resolver_cases[i];
     struct candidate worst = {0};
     struct weir_scope scope = {.layer = WEIR_LAYER_DNS, .prefix = &resolver->head.addr};
     offer_hard(detector, &resolver->track, incident != NULL, 100, scope, &worst);
     if (worst.rank > 0) {
-        if (incident && (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
+        if (incident &&
+            (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
         struct weir_verdict verdict;
         weir_attribute_resolver(detector, &worst.scope, &verdict);
@@ -323,7 +338,8 @@ static void clear_the_gone(struct weir_detector *detector)
 {
     for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++) {
         struct weir_case *incident = &detector->resolver_cases[i];
-        const struct weir_resolver *resolver = incident->open ? weir_keyed_find(&detector->resolvers, &incident->subject, 0, 0) : NULL;
+        const struct weir_resolver *resolver =
+            incident->open ? weir_keyed_find(&detector->resolvers, &incident->subject, 0, 0) : NULL;
         if (incident->open && (!resolver || detector->now_us - resolver->head.last_us > detector->config.silent_us))
             weir_case_clear(detector, incident, NULL);
     }
@@ -333,8 +349,8 @@ static void clear_the_gone(struct weir_detector *detector)
             continue;
         const struct weir_client *client = weir_keyed_find(&detector->clients, &incident->subject, 0, 0);
         bool gone = !client || detector->now_us - client->head.last_us > detector->config.silent_us;
-        bool well = client && client->ok_run >= (uint32_t)detector->config.clear_ok &&
-                    is_quiet(detector, incident) && detector->now_us - incident->evidence_us >= detector->config.clear_us;
+        bool well = client && client->ok_run >= (uint32_t)detector->config.clear_ok && is_quiet(detector, incident) &&
+                    detector->now_us - incident->evidence_us >= detector->config.clear_us;
         if (gone || well)
             weir_case_clear(detector, incident, NULL);
     }
@@ -345,8 +361,11 @@ static void judge_capture(struct weir_detector *detector)
     struct weir_case *incident = &detector->capture_case;
     if (!incident->open && detector->frozen_run >= CAPTURE_RUN) {
         int64_t onset_us = detector->open_start_us - detector->frozen_run * WEIR_SLOT_US;
-        struct weir_verdict verdict = {.record = {.onset_us = onset_us, .state = WEIR_STATE_DEGRADED, .cause = WEIR_CAUSE_CAPTURE,
-                                                  .confidence = WEIR_CONFIDENCE_HIGH, .trials = {.high = 1}}};
+        struct weir_verdict verdict = {.record = {.onset_us = onset_us,
+                                                  .state = WEIR_STATE_DEGRADED,
+                                                  .cause = WEIR_CAUSE_CAPTURE,
+                                                  .confidence = WEIR_CONFIDENCE_HIGH,
+                                                  .trials = {.high = 1}}};
         weir_case_apply(detector, incident, &verdict, detector->now_us);
     } else if (incident->open && detector->sound_run >= CAPTURE_RUN)
         weir_case_clear(detector, incident, NULL);

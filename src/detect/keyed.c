@@ -38,7 +38,8 @@ static size_t set_of(const struct weir_keyed *keyed, const struct weir_addr *add
     uint64_t a, b;
     memcpy(&a, addr->bytes, sizeof a);
     memcpy(&b, addr->bytes + 8, sizeof b);
-    uint64_t hash = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15)) ^ ((uint64_t)service << 8 | layer)) * UINT64_C(0xd6e8feb86659fd93);
+    uint64_t hash =
+        (a ^ (b * UINT64_C(0x9e3779b97f4a7c15)) ^ ((uint64_t)service << 8 | layer)) * UINT64_C(0xd6e8feb86659fd93);
     hash ^= hash >> 32;
     hash *= UINT64_C(0xd6e8feb86659fd93);
     hash ^= hash >> 32;
@@ -59,7 +60,8 @@ void *weir_keyed_find(const struct weir_keyed *keyed, const struct weir_addr *ad
     return NULL;
 }
 
-void *weir_keyed_get(struct weir_keyed *keyed, const struct weir_addr *addr, uint8_t service, uint8_t layer, int64_t now_us)
+void *weir_keyed_get(struct weir_keyed *keyed, const struct weir_addr *addr, uint8_t service, uint8_t layer,
+                     int64_t now_us)
 {
     size_t set = set_of(keyed, addr, service, layer);
     struct weir_keyed_head *victim = NULL;

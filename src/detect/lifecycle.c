@@ -12,15 +12,17 @@
 
 #include "detect/state.h"
 
-static void emit(struct weir_detector *detector, struct weir_case *incident, enum weir_incident_event event, const struct weir_case *part_of)
+static void emit(struct weir_detector *detector, struct weir_case *incident, enum weir_incident_event event,
+                 const struct weir_case *part_of)
 {
     struct weir_incident *record = &incident->record;
     record->event = (uint8_t)event;
     record->ts_us = detector->now_us;
     incident->emitted_us = detector->now_us;
     weir_sentence(detector, incident, part_of);
-    *(event == WEIR_INCIDENT_RAISED ? &detector->stats.raised : event == WEIR_INCIDENT_UPDATED ? &detector->stats.updated :
-      &detector->stats.cleared) += 1;
+    *(event == WEIR_INCIDENT_RAISED  ? &detector->stats.raised :
+      event == WEIR_INCIDENT_UPDATED ? &detector->stats.updated :
+                                       &detector->stats.cleared) += 1;
     if (detector->observer)
         detector->observer(detector->context, record);
 }
@@ -51,12 +53,14 @@ static void open_new(struct weir_detector *detector, struct weir_case *incident,
 {
     *incident = (struct weir_case){.record = verdict->record, .subject = verdict->subject, .exists = true};
     struct weir_incident *record = &incident->record;
-    const char *what = record->service >= WEIR_SERVICE_FIRST ? detector->services[record->service].name : weir_cause_name(record->cause);
+    const char *what = record->service >= WEIR_SERVICE_FIRST ? detector->services[record->service].name :
+                                                               weir_cause_name(record->cause);
     snprintf(record->id, sizeof record->id, "%.20s-%lld", what, (long long)(record->onset_us / 1000));
     record->raised_us = detector->now_us;
 }
 
-void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict, int64_t evidence_us)
+void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict,
+                     int64_t evidence_us)
 {
     int64_t now_us = detector->now_us;
     if (incident->open) {
@@ -104,13 +108,15 @@ void weir_case_report(struct weir_detector *detector, struct weir_case *incident
     emit(detector, incident, WEIR_INCIDENT_UPDATED, NULL);
 }
 
-struct weir_case *weir_case_of(struct weir_detector *detector, struct weir_case *cases, size_t n, const struct weir_addr *subject)
+struct weir_case *weir_case_of(struct weir_detector *detector, struct weir_case *cases, size_t n,
+                               const struct weir_addr *subject)
 {
     struct weir_case *free_case = NULL;
     for (size_t i = 0; i < n; i++) {
         if (cases[i].exists && weir_addr_compare(&cases[i].subject, subject) == 0)
             return &cases[i];
-        if (!cases[i].open && (!free_case || !cases[i].exists || (free_case->exists && cases[i].record.cleared_us < free_case->record.cleared_us)))
+        if (!cases[i].open && (!free_case || !cases[i].exists ||
+                               (free_case->exists && cases[i].record.cleared_us < free_case->record.cleared_us)))
             free_case = &cases[i];
     }
     if (free_case)
@@ -134,7 +140,8 @@ static struct weir_case *target_of(struct weir_detector *detector, const struct 
     }
 }
 
-void weir_case_route(struct weir_detector *detector, struct weir_case *home, const struct weir_verdict *verdict, int64_t evidence_us)
+void weir_case_route(struct weir_detector *detector, struct weir_case *home, const struct weir_verdict *verdict,
+                     int64_t evidence_us)
 {
     if (verdict->hold) {
         home->judged_us = detector->now_us;

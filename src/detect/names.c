@@ -19,7 +19,8 @@ const char *weir_state_name(enum weir_state state)
 const char *weir_cause_name(enum weir_cause cause)
 {
     static const char *const names[WEIR_CAUSE_N] = {
-        "service", "cdn", "cdn_path", "dns_service", "dns_resolver", "quic_blocked", "client", "uplink", "capture", "service_or_uplink",
+        "service",      "cdn",    "cdn_path", "dns_service", "dns_resolver",
+        "quic_blocked", "client", "uplink",   "capture",     "service_or_uplink",
     };
     return names[cause];
 }

@@ -80,9 +80,13 @@ static void say_state(struct text *text, const struct weir_incident *record)
     else if (record->cause == WEIR_CAUSE_QUIC_BLOCKED)
         say(text, " is up, but its QUIC is blocked");
     else if (record->cause == WEIR_CAUSE_CLIENT)
-        say(text, record->state == WEIR_STATE_DOWN ? " gets nothing through" : record->state == WEIR_STATE_PARTIAL ? " fails in part" : " is badly served");
+        say(text, record->state == WEIR_STATE_DOWN    ? " gets nothing through" :
+                  record->state == WEIR_STATE_PARTIAL ? " fails in part" :
+                                                        " is badly served");
     else
-        say(text, record->state == WEIR_STATE_DOWN ? " is down" : record->state == WEIR_STATE_PARTIAL ? " fails in part" : " is degraded");
+        say(text, record->state == WEIR_STATE_DOWN    ? " is down" :
+                  record->state == WEIR_STATE_PARTIAL ? " fails in part" :
+                                                        " is degraded");
 }
 
 static enum weir_outcome main_kind(const struct weir_incident *record)
@@ -117,11 +121,13 @@ static void say_others(struct text *text, const struct weir_detector *detector, 
     for (int turn = 0; turn < 5 && turn < record->controls.n; turn++) {
         int best = -1;
         for (int i = 0; i < record->controls.n; i++)
-            if (!said[i] && (best < 0 || record->controls.by_service[i].total > record->controls.by_service[best].total))
+            if (!said[i] &&
+                (best < 0 || record->controls.by_service[i].total > record->controls.by_service[best].total))
                 best = i;
         said[best] = true;
         uint32_t fail = record->controls.by_service[best].fail, total = record->controls.by_service[best].total;
-        say(text, "%s%s %u/%u", turn ? ", " : "", name_of(detector, record->controls.by_service[best].service), total - fail, total);
+        say(text, "%s%s %u/%u", turn ? ", " : "", name_of(detector, record->controls.by_service[best].service),
+            total - fail, total);
     }
 }
 
@@ -131,7 +137,9 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
     const struct weir_incident *record = &incident->record;
     switch (record->cause) {
     case WEIR_CAUSE_CAPTURE:
-        say(text, " No judgement is made meanwhile: %.1f %% of packets were lost before weir, %.0f %% of flows show one direction only.",
+        say(text,
+            " No judgement is made meanwhile: %.1f %% of packets were lost before weir, %.0f %% of flows show one "
+            "direction only.",
             detector->drop_share * 100, detector->one_way_share * 100);
         return;
     case WEIR_CAUSE_UPLINK:
@@ -141,8 +149,8 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         say(text, ": the way out, not one of them.");
         return;
     case WEIR_CAUSE_CLIENT:
-        say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.", record->controls.total - record->controls.fail,
-            record->controls.total);
+        say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.",
+            record->controls.total - record->controls.fail, record->controls.total);
         return;
     case WEIR_CAUSE_SERVICE_OR_UPLINK:
         say(text, " Nothing else was tried meanwhile: it may be the service or the uplink.");
@@ -165,11 +173,13 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
     if (record->controls.total > 0) {
         say(text, " At the same time ");
         say_others(text, detector, record);
-        say(text, " useful: not your uplink%s.", record->cause == WEIR_CAUSE_SERVICE && record->layer != WEIR_LAYER_DNS ? ", not DNS" : "");
+        say(text, " useful: not your uplink%s.",
+            record->cause == WEIR_CAUSE_SERVICE && record->layer != WEIR_LAYER_DNS ? ", not DNS" : "");
     }
 }
 
-static void say_cleared(struct text *text, const struct weir_detector *detector, const struct weir_case *incident, const struct weir_case *part_of)
+static void say_cleared(struct text *text, const struct weir_detector *detector, const struct weir_case *incident,
+                        const struct weir_case *part_of)
 {
     const struct weir_incident *record = &incident->record;
     say_subject(text, detector, incident);
@@ -177,10 +187,13 @@ static void say_cleared(struct text *text, const struct weir_detector *detector,
         say(text, ": now counted as part of the incident %s.", part_of->record.id);
         return;
     }
-    bool gone = detector->now_us - incident->evidence_us > detector->config.silent_us && record->cause != WEIR_CAUSE_CAPTURE &&
+    bool gone = detector->now_us - incident->evidence_us > detector->config.silent_us &&
+                record->cause != WEIR_CAUSE_CAPTURE &&
                 (record->cause == WEIR_CAUSE_CLIENT || record->cause == WEIR_CAUSE_DNS_RESOLVER);
-    say(text, "%s", gone ? " is no longer seen; its incident began at " : record->cause == WEIR_CAUSE_CAPTURE ? " is complete again; gaps began at " :
-                    " is well again; it began at ");
+    say(text, "%s",
+        gone                                ? " is no longer seen; its incident began at " :
+        record->cause == WEIR_CAUSE_CAPTURE ? " is complete again; gaps began at " :
+                                              " is well again; it began at ");
     say_clock(text, record->onset_us);
     say(text, " UTC, ");
     say_span(text, detector->now_us - record->onset_us);
@@ -205,7 +218,8 @@ void weir_sentence(const struct weir_detector *detector, struct weir_case *incid
         say(&text, " (on and off)");
     if (record->cause != WEIR_CAUSE_CAPTURE) {
         if (record->cause != WEIR_CAUSE_CLIENT && record->n_clients > 0)
-            say(&text, " for %u of %u client%s", record->n_clients, record->n_clients_seen, record->n_clients_seen == 1 ? "" : "s");
+            say(&text, " for %u of %u client%s", record->n_clients, record->n_clients_seen,
+                record->n_clients_seen == 1 ? "" : "s");
         say_evidence(&text, record);
     }
     say(&text, ".");

@@ -13,10 +13,13 @@ double weir_sprt_bound(double error)
     return log((1 - error) / error);
 }
 
-enum weir_sprt_verdict weir_sprt_step(struct weir_sprt *sprt, struct weir_bernoulli step, bool failed, double weight, double bound)
+enum weir_sprt_verdict weir_sprt_step(struct weir_sprt *sprt, struct weir_bernoulli step, bool failed, double weight,
+                                      double bound)
 {
     sprt->llr += failed ? weight * step.fail : step.ok;
-    enum weir_sprt_verdict verdict = sprt->llr >= bound ? WEIR_SPRT_BAD : sprt->llr <= -bound ? WEIR_SPRT_GOOD : WEIR_SPRT_OPEN;
+    enum weir_sprt_verdict verdict = sprt->llr >= bound  ? WEIR_SPRT_BAD :
+                                     sprt->llr <= -bound ? WEIR_SPRT_GOOD :
+                                                           WEIR_SPRT_OPEN;
     if (verdict != WEIR_SPRT_OPEN)
         sprt->llr = 0;
     return verdict;

@@ -18,22 +18,22 @@
 enum { WEIR_NOTES = 12 };
 struct weir_note { /* the latest result of a client at one (service, prefix) */
     struct weir_addr prefix;
-    int64_t at_us, fail_us;   /* of the latest result, of the latest failure */
+    int64_t at_us, fail_us; /* of the latest result, of the latest failure */
     uint8_t service;
     bool ok;
 };
 struct weir_client {
     struct weir_keyed_head head;
     struct weir_note notes[WEIR_NOTES];
-    uint32_t ok_run;          /* trials of closed slots since the last failure, any service */
+    uint32_t ok_run; /* trials of closed slots since the last failure, any service */
 };
 struct weir_destination { /* a prefix, whatever the service and layer (but DNS) */
     struct weir_keyed_head head;
     uint64_t services[WEIR_SERVICES_MAX / 64]; /* bit: the service was seen here */
-    uint32_t useful, fail_run;/* closed slots: useful trials; failures since the last of them */
+    uint32_t useful, fail_run;                 /* closed slots: useful trials; failures since the last of them */
     int64_t last_ok_us;
 };
-struct weir_prefix {   /* key: prefix, service, layer */
+struct weir_prefix { /* key: prefix, service, layer */
     struct weir_keyed_head head;
     struct weir_track track;
 };
@@ -53,20 +53,20 @@ struct weir_item { /* one trial */
     uint8_t service, layer, kind, flags;
 };
 struct weir_history {
-    struct weir_item *items;  /* ring of `size` (a power of two); positions count up for ever */
+    struct weir_item *items; /* ring of `size` (a power of two); positions count up for ever */
     size_t size;
-    uint64_t n_closed, n;     /* items of closed slots; with those of the open slot */
+    uint64_t n_closed, n; /* items of closed slots; with those of the open slot */
 };
 
-struct weir_tally_entry {     /* of one client or prefix, in one judgement */
+struct weir_tally_entry { /* of one client or prefix, in one judgement */
     struct weir_addr addr;
     uint64_t generation;
     struct weir_tally own, other; /* trials judged; control trials */
 };
 enum { WEIR_TALLIES = 4096 };
 struct weir_tallies {
-    struct weir_tally_entry *table;              /* hashed, WEIR_TALLIES * 2 */
-    struct weir_tally_entry *order[WEIR_TALLIES];/* those in use, in order of appearance */
+    struct weir_tally_entry *table;               /* hashed, WEIR_TALLIES * 2 */
+    struct weir_tally_entry *order[WEIR_TALLIES]; /* those in use, in order of appearance */
     size_t n;
     uint64_t generation;
     bool overrun;
@@ -87,31 +87,31 @@ struct weir_case {
 
 /* What judging evidence came to. */
 struct weir_verdict {
-    bool hold;                /* not enough to say: nothing is raised */
+    bool hold;                   /* not enough to say: nothing is raised */
     struct weir_incident record; /* all but id, event, raised_us, cleared_us, text */
     struct weir_addr subject;
 };
 
 /* ---- services ---- */
 
-struct weir_ends {            /* connection ends */
+struct weir_ends { /* connection ends */
     struct weir_cusum cusum;
-    uint32_t resets, clean_run;   /* since s left 0; since the last reset */
+    uint32_t resets, clean_run; /* since s left 0; since the last reset */
     int64_t last_reset_us;
-    bool alarm;                   /* reached h, not back below h/4 */
+    bool alarm; /* reached h, not back below h/4 */
 };
 
 struct weir_service_state {
     char name[32];
     struct weir_track layer[WEIR_LAYER_N], quic_blocked;
-    struct weir_prefix *hot;      /* the prefix whose track stands highest; check head.service */
+    struct weir_prefix *hot; /* the prefix whose track stands highest; check head.service */
     struct weir_ends ends;
     struct weir_continuous_state continuous;
-    int64_t hang_slot_us;         /* slot in which every open request hung; 0: none */
+    int64_t hang_slot_us;                    /* slot in which every open request hung; 0: none */
     int64_t starved_slot_us, demand_slot_us; /* slots of the last starved, and of the last healthy demand */
-    int64_t last_us;              /* last trial */
-    int64_t ok_slot_us[WEIR_LAYER_N]; /* slot in which a trial of that layer was useful last */
-    uint32_t ok_run;              /* trials of closed slots since the last failure, any layer but dns */
+    int64_t last_us;                         /* last trial */
+    int64_t ok_slot_us[WEIR_LAYER_N];        /* slot in which a trial of that layer was useful last */
+    uint32_t ok_run;                         /* trials of closed slots since the last failure, any layer but dns */
     struct weir_case incident;
 };
 
@@ -126,7 +126,7 @@ struct weir_detector {
 
     struct weir_track_rule rule;
     struct weir_bernoulli ends_step;
-    uint8_t h_level, h_wanted;    /* 0 small, 1 medium, 2 large; h_wanted held since h_since_us */
+    uint8_t h_level, h_wanted; /* 0 small, 1 medium, 2 large; h_wanted held since h_since_us */
     int64_t h_since_us;
     uint32_t n_active, n_known;   /* clients with a trial in active_us (IPv6: /64s); devices in a day */
     int64_t counted_us, known_us; /* when they were counted */
@@ -138,14 +138,14 @@ struct weir_detector {
 
     uint64_t generation;
     int64_t now_us, open_start_us;
-    int64_t frozen[WEIR_FROZEN];  /* ring of slots that aren't judged */
+    int64_t frozen[WEIR_FROZEN]; /* ring of slots that aren't judged */
     unsigned n_frozen;
     unsigned frozen_run, sound_run; /* windows in a row */
     double drop_share, one_way_share;
 
     struct weir_track uplink;
-    int64_t congested_us;         /* several services starved, none with open demand healthy: the last time */
-    int64_t uplink_ok_us;         /* last useful connection anywhere */
+    int64_t congested_us; /* several services starved, none with open demand healthy: the last time */
+    int64_t uplink_ok_us; /* last useful connection anywhere */
     struct weir_case uplink_case, capture_case;
     struct weir_case client_cases[WEIR_CLIENT_CASES], resolver_cases[WEIR_RESOLVER_CASES];
     struct weir_detect_stats stats;
@@ -154,14 +154,15 @@ struct weir_detector {
 /* controls.c */
 void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial, bool closed);
 /* 1, weight_unknown or 0: what a failure of this client at this service is worth (METHODS 6.1). */
-double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *client, weir_service_id service, int64_t now_us);
+double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *client,
+                            weir_service_id service, int64_t now_us);
 /* True when the trial may speak for the path to the world: its destination is known to have worked. */
 bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us);
 
 /* history.c */
 int weir_history_init(struct weir_history *history, size_t max_items);
-void weir_history_rewind(struct weir_history *history);  /* drops the open slot's items */
+void weir_history_rewind(struct weir_history *history); /* drops the open slot's items */
 void weir_history_add(struct weir_history *history, const struct weir_item *item, bool closed);
 /* The first position with at_us that may be >= since; *ret_overrun when the history doesn't reach back so far. */
 uint64_t weir_history_since(const struct weir_history *history, int64_t since_us, bool *ret_overrun);
@@ -171,31 +172,36 @@ static inline const struct weir_item *weir_history_at(const struct weir_history 
 }
 int weir_tallies_init(struct weir_tallies *tallies);
 void weir_tallies_begin(struct weir_tallies *tallies);
-const struct weir_tally_entry *weir_tallies_find(const struct weir_tallies *tallies, const struct weir_addr *addr); /* or NULL */
+const struct weir_tally_entry *weir_tallies_find(const struct weir_tallies *tallies,
+                                                 const struct weir_addr *addr);                        /* or NULL */
 struct weir_tally_entry *weir_tallies_get(struct weir_tallies *tallies, const struct weir_addr *addr); /* NULL: full */
 
 /* attribute.c: judge the evidence since `since_us` of one subject. */
 struct weir_scope {
     weir_service_id service;
     uint8_t layer;
-    bool slow;                       /* a slow burn: mixed slots count as one of each */
-    const struct weir_addr *prefix;  /* the evidence is of this prefix, or NULL */
+    bool slow;                      /* a slow burn: mixed slots count as one of each */
+    const struct weir_addr *prefix; /* the evidence is of this prefix, or NULL */
     int64_t since_us, began_us;
-    double strength;                 /* S / h */
+    double strength; /* S / h */
 };
-void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
-void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
-void weir_attribute_resolver(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
+void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope,
+                            struct weir_verdict *ret_verdict);
+void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope,
+                           struct weir_verdict *ret_verdict);
+void weir_attribute_resolver(struct weir_detector *detector, const struct weir_scope *scope,
+                             struct weir_verdict *ret_verdict);
 /* Continuous signals of a service deviate: degraded, if it isn't the uplink or the clients' own network. */
-void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
+void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope,
+                               struct weir_verdict *ret_verdict);
 /* The path out as a whole fails now: by its own CUSUM. */
 bool weir_uplink_is_raised(const struct weir_detector *detector);
 
 /* tally.c: what an incident publishes of the evidence. */
-struct weir_pick {                   /* items judged; unset members match all */
+struct weir_pick { /* items judged; unset members match all */
     bool any_service, any_layer;
     weir_service_id service;
-    uint8_t layer, need;             /* need: flags that must be set */
+    uint8_t layer, need; /* need: flags that must be set */
     const struct weir_addr *client, *prefix;
     int64_t since_us;
     bool slow;
@@ -203,25 +209,30 @@ struct weir_pick {                   /* items judged; unset members match all */
 bool weir_pick_matches(const struct weir_pick *pick, const struct weir_item *item);
 struct weir_tally weir_item_tally(const struct weir_item *item, bool slow);
 /* Fills trials, kinds; returns the tally that severity is judged by: the last severity_us, up to the last failure. */
-struct weir_tally weir_tally_severity(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record);
-/* Fills by_client and by_prefix (own), and from them clients and prefixes of the record. Returns the sum. */
-struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record);
-/* Control trials since, outside `service` and outside prefixes with own failures: fills controls, by_client (other). */
-struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow,
+struct weir_tally weir_tally_severity(struct weir_detector *detector, const struct weir_pick *pick,
                                       struct weir_incident *record);
+/* Fills by_client and by_prefix (own), and from them clients and prefixes of the record. Returns the sum. */
+struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick,
+                                 struct weir_incident *record);
+/* Control trials since, outside `service` and outside prefixes with own failures: fills controls, by_client (other). */
+struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us,
+                                      bool slow, struct weir_incident *record);
 struct weir_tally weir_tally_sum(const struct weir_detector *detector, const struct weir_pick *pick);
 /* The entry with most own failures, or NULL; *ret_rest all others. */
 const struct weir_tally_entry *weir_tally_top(const struct weir_tallies *tallies, struct weir_tally *ret_rest);
 
 /* lifecycle.c: raises, reopens or updates. `evidence_us`: of the last failure that speaks for it. */
-void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict, int64_t evidence_us);
+void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict,
+                     int64_t evidence_us);
 void weir_case_clear(struct weir_detector *detector, struct weir_case *incident, const struct weir_case *part_of);
 /* The open incident goes on under another cause: `to` takes its id. */
 void weir_case_move(struct weir_case *from, struct weir_case *to);
 /* Takes the verdict to the incident that its cause belongs to; an open `home` that turns out to be part of it goes along. */
-void weir_case_route(struct weir_detector *detector, struct weir_case *home, const struct weir_verdict *verdict, int64_t evidence_us);
+void weir_case_route(struct weir_detector *detector, struct weir_case *home, const struct weir_verdict *verdict,
+                     int64_t evidence_us);
 /* The case of this client or resolver; else a free one; else NULL. */
-struct weir_case *weir_case_of(struct weir_detector *detector, struct weir_case *cases, size_t n, const struct weir_addr *subject);
+struct weir_case *weir_case_of(struct weir_detector *detector, struct weir_case *cases, size_t n,
+                               const struct weir_addr *subject);
 /* Reports an open incident once more. */
 void weir_case_report(struct weir_detector *detector, struct weir_case *incident);
 

@@ -38,7 +38,8 @@ static uint64_t begin(struct weir_detector *detector, int64_t since_us)
     return at;
 }
 
-struct weir_tally weir_tally_severity(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record)
+struct weir_tally weir_tally_severity(struct weir_detector *detector, const struct weir_pick *pick,
+                                      struct weir_incident *record)
 {
     struct weir_tally all = {0}, recent = {0}, tail = {0};
     memset(record->kinds, 0, sizeof record->kinds);
@@ -79,7 +80,8 @@ static uint32_t list_failing(const struct weir_tallies *tallies, struct weir_add
     return n;
 }
 
-struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record)
+struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick,
+                                 struct weir_incident *record)
 {
     struct weir_tally sum = {0};
     weir_tallies_begin(&detector->by_client);
@@ -110,14 +112,14 @@ static bool fails_here(const struct weir_tallies *prefixes, const struct weir_ad
     return entry && entry->own.fail > 0;
 }
 
-struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow,
-                                      struct weir_incident *record)
+struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us,
+                                      bool slow, struct weir_incident *record)
 {
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, sum = {0};
     for (uint64_t at = begin(detector, since_us); at < detector->history.n; at++) {
         const struct weir_item *item = weir_history_at(&detector->history, at);
-        if (item->at_us < since_us || item->service == service || item->layer >= WEIR_LAYER_N || !(item->flags & WEIR_ITEM_CONTROL) ||
-            fails_here(&detector->by_prefix, &item->prefix))
+        if (item->at_us < since_us || item->service == service || item->layer >= WEIR_LAYER_N ||
+            !(item->flags & WEIR_ITEM_CONTROL) || fails_here(&detector->by_prefix, &item->prefix))
             continue;
         struct weir_tally one = weir_item_tally(item, slow);
         struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
@@ -144,7 +146,8 @@ struct weir_tally weir_tally_sum(const struct weir_detector *detector, const str
 {
     struct weir_tally sum = {0};
     bool overrun;
-    for (uint64_t at = weir_history_since(&detector->history, pick->since_us, &overrun); at < detector->history.n; at++) {
+    for (uint64_t at = weir_history_since(&detector->history, pick->since_us, &overrun); at < detector->history.n;
+         at++) {
         const struct weir_item *item = weir_history_at(&detector->history, at);
         if (weir_pick_matches(pick, item))
             add(&sum, weir_item_tally(item, pick->slow));

@@ -10,7 +10,8 @@
  */
 #include "detect/track.h"
 
-static void hard_fold(struct weir_track_state *state, const struct weir_track_rule *rule, const struct weir_track_trial *trial)
+static void hard_fold(struct weir_track_state *state, const struct weir_track_rule *rule,
+                      const struct weir_track_trial *trial)
 {
     bool failed = trial->fail && !trial->ok;
     if (failed)
@@ -31,17 +32,20 @@ static void hard_fold(struct weir_track_state *state, const struct weir_track_ru
     }
 }
 
-static void slow_step(struct weir_track_state *state, const struct weir_track_rule *rule, const struct weir_track_trial *trial, bool failed)
+static void slow_step(struct weir_track_state *state, const struct weir_track_rule *rule,
+                      const struct weir_track_trial *trial, bool failed)
 {
     if (failed)
         weir_cusum_fail(&state->slow, rule->slow, trial->slow_weight, 2 * rule->h_slow, trial->at_us, trial->began_us);
     else
         weir_cusum_ok(&state->slow, rule->slow);
-    if (state->slow_alarm && weir_sprt_step(&state->slow_sprt, rule->slow, failed, trial->slow_weight, rule->sprt_bound) == WEIR_SPRT_GOOD)
+    if (state->slow_alarm &&
+        weir_sprt_step(&state->slow_sprt, rule->slow, failed, trial->slow_weight, rule->sprt_bound) == WEIR_SPRT_GOOD)
         state->slow.s = 0;
 }
 
-static void slow_fold(struct weir_track_state *state, const struct weir_track_rule *rule, const struct weir_track_trial *trial)
+static void slow_fold(struct weir_track_state *state, const struct weir_track_rule *rule,
+                      const struct weir_track_trial *trial)
 {
     if (trial->fail)
         slow_step(state, rule, trial, true);
@@ -96,6 +100,7 @@ void weir_track_reset(struct weir_track *track)
     struct weir_track_state *states[] = {&track->committed, &track->open};
     for (int i = 0; i < 2; i++) {
         struct weir_track_state *state = states[i];
-        *state = (struct weir_track_state){.ok_run = state->ok_run, .last_us = state->last_us, .last_fail_us = state->last_fail_us};
+        *state = (struct weir_track_state){
+            .ok_run = state->ok_run, .last_us = state->last_us, .last_fail_us = state->last_fail_us};
     }
 }

@@ -10,8 +10,9 @@ static void on_incident(void *context, const struct weir_incident *incident)
     if (site->n_events < SITE_EVENTS)
         site->events[site->n_events++] = *incident;
     if (getenv("WEIR_TEST_SHOW")) /* for whoever looks into a failing scenario */
-        fprintf(stderr, "%6.0f %-8s %-9s %-17s %-6s %s\n", site_seconds(site, incident->ts_us), weir_incident_event_name(incident->event),
-                weir_state_name(incident->state), weir_cause_name(incident->cause), weir_confidence_name(incident->confidence), incident->text);
+        fprintf(stderr, "%6.0f %-8s %-9s %-17s %-6s %s\n", site_seconds(site, incident->ts_us),
+                weir_incident_event_name(incident->event), weir_state_name(incident->state),
+                weir_cause_name(incident->cause), weir_confidence_name(incident->confidence), incident->text);
 }
 
 void site_begin_with(struct site *site, const struct weir_detect_config *config)
@@ -48,19 +49,28 @@ struct weir_addr site_prefix(unsigned i)
     return addr;
 }
 
-static struct weir_trial *put(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client, unsigned prefix, double at)
+static struct weir_trial *put(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
+                              unsigned prefix, double at)
 {
-    static const uint8_t kinds[WEIR_LAYER_N] = {WEIR_OUTCOME_DNS_TIMEOUT, WEIR_OUTCOME_SYN_TIMEOUT, WEIR_OUTCOME_QUIC_TIMEOUT, WEIR_OUTCOME_REQUEST_TIMEOUT};
+    static const uint8_t kinds[WEIR_LAYER_N] = {WEIR_OUTCOME_DNS_TIMEOUT, WEIR_OUTCOME_SYN_TIMEOUT,
+                                                WEIR_OUTCOME_QUIC_TIMEOUT, WEIR_OUTCOME_REQUEST_TIMEOUT};
     struct weir_trial *trial = &site->trials[site->n++];
     if (site->n > SITE_TRIALS)
         abort();
     int64_t at_us = site->slot_us + (int64_t)(at * 1e6);
-    *trial = (struct weir_trial){.client = site_client(client), .prefix = site_prefix(prefix), .service = service, .layer = (uint8_t)layer,
-                                 .kind = kinds[layer], .ok_us = at_us, .fail_us = at_us, .first_us = at_us};
+    *trial = (struct weir_trial){.client = site_client(client),
+                                 .prefix = site_prefix(prefix),
+                                 .service = service,
+                                 .layer = (uint8_t)layer,
+                                 .kind = kinds[layer],
+                                 .ok_us = at_us,
+                                 .fail_us = at_us,
+                                 .first_us = at_us};
     return trial;
 }
 
-struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client, unsigned prefix, double at)
+struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
+                           unsigned prefix, double at)
 {
     struct weir_trial *trial = put(site, service, layer, client, prefix, at);
     trial->ok = true;
@@ -69,7 +79,8 @@ struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir
     return trial;
 }
 
-struct weir_trial *site_fail(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client, unsigned prefix, double at)
+struct weir_trial *site_fail(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
+                             unsigned prefix, double at)
 {
     struct weir_trial *trial = put(site, service, layer, client, prefix, at);
     trial->fail = true;
@@ -77,7 +88,8 @@ struct weir_trial *site_fail(struct site *site, weir_service_id service, enum we
     return trial;
 }
 
-struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client, unsigned prefix, double at)
+struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
+                              unsigned prefix, double at)
 {
     struct weir_trial *trial = put(site, service, layer, client, prefix, at);
     trial->ok = trial->fail = true;

@@ -79,7 +79,8 @@ static void fisher_by_hand(void **state)
 {
     assert_near(weir_fisher((struct weir_tally){5, 5}, (struct weir_tally){0, 3}), 1.0 / 56, 1e-9);
     assert_near(weir_fisher((struct weir_tally){5, 5}, (struct weir_tally){0, 2}), 1.0 / 21, 1e-9);
-    assert_near(weir_fisher((struct weir_tally){3, 4}, (struct weir_tally){1, 4}), 17.0 / 70, 1e-9); /* the lady tasting tea */
+    assert_near(weir_fisher((struct weir_tally){3, 4}, (struct weir_tally){1, 4}), 17.0 / 70,
+                1e-9); /* the lady tasting tea */
     assert_near(weir_fisher((struct weir_tally){0, 4}, (struct weir_tally){4, 4}), 1, 1e-9);
     assert_near(weir_fisher((struct weir_tally){4, 4}, (struct weir_tally){0, 0}), 1, 1e-9);
     assert_near(weir_fisher((struct weir_tally){2, 5}, (struct weir_tally){3, 20}), 0.2515, 1e-3);
@@ -109,15 +110,20 @@ static void sprt_by_hand(void **state)
 
 static struct weir_track_rule rule_of_methods(void)
 {
-    return (struct weir_track_rule){.hard = weir_bernoulli(0.02, 0.5), .slow = weir_bernoulli(0.02, 0.1), .h = 14, .h_slow = 25,
-                                    .sprt_bound = weir_sprt_bound(0.01), .silent_us = 900 * SECOND};
+    return (struct weir_track_rule){.hard = weir_bernoulli(0.02, 0.5),
+                                    .slow = weir_bernoulli(0.02, 0.1),
+                                    .h = 14,
+                                    .h_slow = 25,
+                                    .sprt_bound = weir_sprt_bound(0.01),
+                                    .silent_us = 900 * SECOND};
 }
 
 static void open_slot_is_provisional(void **state)
 {
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
-    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5}, ok = {.ok = true, .at_us = 6};
+    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5},
+                            ok = {.ok = true, .at_us = 6};
     weir_track_fold(&track, &rule, &fail, 1, false);
     weir_track_fold(&track, &rule, &fail, 1, false);
     assert_near(weir_track_now(&track, 1)->hard.s, 6.437752, 1e-5);
@@ -132,7 +138,8 @@ static void mixed_slot_counts_twice_in_the_slow_cusum(void **state)
 {
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
-    struct weir_track_trial mixed = {.ok = true, .fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5};
+    struct weir_track_trial mixed = {
+        .ok = true, .fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5};
     weir_track_fold(&track, &rule, &mixed, 1, true);
     assert_true(track.committed.hard.s == 0);
     assert_near(track.committed.slow.s, 1.524280, 1e-5); /* ln 5 + ln (0.9/0.98) */
@@ -143,7 +150,8 @@ static void sprt_ends_an_outage(void **state)
 {
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
-    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5}, ok = {.ok = true, .at_us = 6};
+    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5},
+                            ok = {.ok = true, .at_us = 6};
     for (int i = 0; i < 20; i++)
         weir_track_fold(&track, &rule, &fail, 1, true);
     assert_true(track.committed.hard_alarm && track.committed.hard.s == 28);
@@ -219,7 +227,8 @@ static void options_are_whole(void **state)
     assert_true(config.p0 == 0.02 && config.h_small == 14 && config.clear_us == 60 * SECOND && config.clear_ok == 5);
 }
 
-static double feed(struct weir_baseline *baseline, const struct weir_detect_config *config, double value, uint32_t clients, int64_t *at_us)
+static double feed(struct weir_baseline *baseline, const struct weir_detect_config *config, double value,
+                   uint32_t clients, int64_t *at_us)
 {
     *at_us += WEIR_SLOT_US;
     return weir_baseline_take(baseline, config, WEIR_CONTINUOUS_GOODPUT, value, clients, *at_us);
@@ -233,8 +242,8 @@ static void baseline_of_ten_minutes(void **state)
     int64_t at_us = T0;
     for (int i = 0; i < 30; i++)
         assert_true(feed(baseline, &config, 10e6, 3, &at_us) == 0);
-    assert_true(feed(baseline, &config, 6e6, 3, &at_us) == 0); /* less than a factor of two never matters */
-    assert_true(feed(baseline, &config, 1e6, 1, &at_us) == 0); /* one client is no service */
+    assert_true(feed(baseline, &config, 6e6, 3, &at_us) == 0);     /* less than a factor of two never matters */
+    assert_true(feed(baseline, &config, 1e6, 1, &at_us) == 0);     /* one client is no service */
     assert_near(feed(baseline, &config, 2e6, 3, &at_us), 3, 1e-6); /* ln 5 / 0.35 = 4.6, clipped to 4, drift 1 */
     for (int i = 0; i < 3; i++)
         feed(baseline, &config, 2e6, 3, &at_us);
@@ -278,11 +287,22 @@ static void names_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bernoulli_steps), cmocka_unit_test(cusum_by_hand), cmocka_unit_test(cusum_onset_is_the_last_zero),
-        cmocka_unit_test(wilson_by_hand), cmocka_unit_test(fisher_by_hand), cmocka_unit_test(rest_not_failing), cmocka_unit_test(sprt_by_hand),
-        cmocka_unit_test(open_slot_is_provisional), cmocka_unit_test(mixed_slot_counts_twice_in_the_slow_cusum),
-        cmocka_unit_test(sprt_ends_an_outage), cmocka_unit_test(evidence_before_a_silence_is_dropped), cmocka_unit_test(keyed_is_bounded), cmocka_unit_test(options_are_whole),
-        cmocka_unit_test(baseline_of_ten_minutes), cmocka_unit_test(baseline_of_the_hour), cmocka_unit_test(names_are_whole),
+        cmocka_unit_test(bernoulli_steps),
+        cmocka_unit_test(cusum_by_hand),
+        cmocka_unit_test(cusum_onset_is_the_last_zero),
+        cmocka_unit_test(wilson_by_hand),
+        cmocka_unit_test(fisher_by_hand),
+        cmocka_unit_test(rest_not_failing),
+        cmocka_unit_test(sprt_by_hand),
+        cmocka_unit_test(open_slot_is_provisional),
+        cmocka_unit_test(mixed_slot_counts_twice_in_the_slow_cusum),
+        cmocka_unit_test(sprt_ends_an_outage),
+        cmocka_unit_test(evidence_before_a_silence_is_dropped),
+        cmocka_unit_test(keyed_is_bounded),
+        cmocka_unit_test(options_are_whole),
+        cmocka_unit_test(baseline_of_ten_minutes),
+        cmocka_unit_test(baseline_of_the_hour),
+        cmocka_unit_test(names_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

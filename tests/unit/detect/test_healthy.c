@@ -20,8 +20,12 @@ struct world {
     struct site site;
     uint64_t seed;
     unsigned n_clients;
-    double rate;                       /* trials of one client at one service in a slot, while it is used */
-    struct { int watching; int slots_left; int bad_wifi_left; } clients[CLIENTS_MAX];
+    double rate; /* trials of one client at one service in a slot, while it is used */
+    struct {
+        int watching;
+        int slots_left;
+        int bad_wifi_left;
+    } clients[CLIENTS_MAX];
 };
 static struct world world;
 
@@ -167,8 +171,8 @@ static void dying_in_a_town(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(healthy_home), cmocka_unit_test(healthy_small_home), cmocka_unit_test(healthy_block), cmocka_unit_test(healthy_town),
-        cmocka_unit_test(dying_in_a_home), cmocka_unit_test(dying_in_a_town),
+        cmocka_unit_test(healthy_home), cmocka_unit_test(healthy_small_home), cmocka_unit_test(healthy_block),
+        cmocka_unit_test(healthy_town), cmocka_unit_test(dying_in_a_home),    cmocka_unit_test(dying_in_a_town),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,7 +212,8 @@ static void one_client_fails_alone(void **state)
         site_slot(&site);
     }
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
-    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED), *updated = site_last(&site, WEIR_INCIDENT_UPDATED);
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED),
+                               *updated = site_last(&site, WEIR_INCIDENT_UPDATED);
     assert_int_equal(raised->confidence, WEIR_CONFIDENCE_LOW); /* while it is the only one to have tried */
     assert_string_equal(updated->id, raised->id);
     assert_int_equal(updated->cause, WEIR_CAUSE_CLIENT);
@@ -460,7 +461,12 @@ static void short_total_freeze(void **state)
             site_well(&site, YOUTUBE, 3, 2);
             struct weir_slot empty = {.start_us = site.slot_us};
             weir_detector_slot(site.detector, &empty, false);
-            struct weir_detect_demand demand = {.service = NETFLIX, .open = 2, .overdue = 2, .clients_overdue = 2, .clients_open = 2, .clients_starved = 2};
+            struct weir_detect_demand demand = {.service = NETFLIX,
+                                                .open = 2,
+                                                .overdue = 2,
+                                                .clients_overdue = 2,
+                                                .clients_open = 2,
+                                                .clients_starved = 2};
             if (with)
                 weir_detector_demand(site.detector, &demand);
             site_slot(&site);
@@ -477,7 +483,10 @@ static void connection_ends(void **state)
     for (int i = 0; i < 6; i++) {
         rest_of_site(3, 3, true);
         for (unsigned client = 0; client < 2; client++) {
-            struct weir_connection_end end = {.client = site_client(client), .prefix = site_prefix(1), .service = NETFLIX, .rst_mid = true,
+            struct weir_connection_end end = {.client = site_client(client),
+                                              .prefix = site_prefix(1),
+                                              .service = NETFLIX,
+                                              .rst_mid = true,
                                               .ts_us = site.slot_us};
             weir_detector_connection_end(site.detector, &end);
         }
@@ -612,13 +621,20 @@ static void reopened_or_new(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCENARIO(service_is_down), SCENARIO(recovery_clears), SCENARIO(uplink_is_one_incident), SCENARIO(service_turns_out_to_be_the_uplink),
-        SCENARIO(resolver_is_dead), SCENARIO(names_of_one_service_fail), SCENARIO(one_client_fails), SCENARIO(one_client_fails_alone),
-        SCENARIO(one_prefix_fails), SCENARIO(shared_cdn), SCENARIO(quic_is_blocked), SCENARIO(partial_by_mixed_slots),
-        SCENARIO(never_healthy_service), SCENARIO(begins_in_an_outage), SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
-        SCENARIO(dead_server_at_night), SCENARIO(on_and_off_is_one_incident), SCENARIO(a_single_client), SCENARIO(starved_is_degraded),
-        SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze), SCENARIO(connection_ends), SCENARIO(capture_drops_freeze),
-        SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures), SCENARIO(open_at_the_end), SCENARIO(silence_is_unknown),
+        SCENARIO(service_is_down),           SCENARIO(recovery_clears),
+        SCENARIO(uplink_is_one_incident),    SCENARIO(service_turns_out_to_be_the_uplink),
+        SCENARIO(resolver_is_dead),          SCENARIO(names_of_one_service_fail),
+        SCENARIO(one_client_fails),          SCENARIO(one_client_fails_alone),
+        SCENARIO(one_prefix_fails),          SCENARIO(shared_cdn),
+        SCENARIO(quic_is_blocked),           SCENARIO(partial_by_mixed_slots),
+        SCENARIO(never_healthy_service),     SCENARIO(begins_in_an_outage),
+        SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
+        SCENARIO(dead_server_at_night),      SCENARIO(on_and_off_is_one_incident),
+        SCENARIO(a_single_client),           SCENARIO(starved_is_degraded),
+        SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze),
+        SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
+        SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
+        SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),
         SCENARIO(reopened_or_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
