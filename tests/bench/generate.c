@@ -9,7 +9,7 @@
  * churn: 19 of 20 packets are the first of a new 5-tuple, as in a flood of SYNs; a few are answered.
  *
  * Names are sent as real ones are (messages.h); bodies are noise, as they are when encrypted, with TLS record headers at their
- * places. One data packet in 500 is lost, before or beyond the vantage, and sent again. A flow is a small machine that says
+ * places. In long answers one packet in 500 is lost, before or beyond the vantage, and sent again. A flow is a small machine that says
  * its next packet; a heap orders all flows' next packets by time. Mixes end when their flows do, near PACKETS.
  *
  * Prints one line of JSON: packets, bytes, flows, and flows between their first and last packet at the peak.
@@ -57,11 +57,11 @@ struct habit {
 };
 
 static const struct habit habits[N_KINDS] = {
-    [WEB] = {56, 14, 8, false, 22, 1, 2, 443},
-    [PLAYER] = {15, 12, 4, true, 2, 14, 36, 443},
-    [QUIC] = {18, 12, 6, true, 3, 4, 16, 443},
-    [HTTP] = {5, 15, 10, false, 4, 1, 8, 80},
-    [OTHER_UDP] = {6, 0, 5, false, 1, 14, 40, 27015},
+    [WEB] = {62, 14, 8, false, 22, 1, 1, 443},
+    [PLAYER] = {9, 12, 4, true, 2, 14, 36, 443},
+    [QUIC] = {12, 12, 6, true, 3, 4, 16, 443},
+    [HTTP] = {6, 15, 10, false, 4, 1, 8, 80},
+    [OTHER_UDP] = {11, 0, 5, false, 1, 24, 60, 27015},
 };
 
 /* One direction of a TLS or HTTP connection's data: where it is, and where in a record and an answer. */
@@ -177,10 +177,10 @@ static void send_segment(struct capture *capture, struct flow *flow, bool seen)
         flow->server.seq += (uint32_t)length;
 }
 
-/* One packet of an answer: data, or an acknowledgement of every second one, or what was lost three packets ago. */
+/* One packet of an answer: data, or an acknowledgement of every second one and of the last, or what was lost three packets ago. */
 static void send_answer(struct capture *capture, struct flow *flow)
 {
-    if (flow->unacked == 2) {
+    if (flow->unacked == 2 || !flow->packets_left) {
         from_client(capture, flow, TCP_ACK, NULL, 0);
         flow->unacked = 0;
         return;
@@ -206,7 +206,7 @@ static void begin_answer(struct flow *flow)
 {
     const struct habit *habit = &habits[flow->kind];
     flow->packets_left = (uint8_t)(habit->packets + chance(habit->more + 1u));
-    flow->server.answer_left = (flow->packets_left - 1u) * MSS + 40 + chance(MSS - 40);
+    flow->server.answer_left = (flow->packets_left - 1u) * MSS + 40 + chance(1 + chance(MSS - 40));
     flow->server.record_at = flow->server.record_length;
     flow->unacked = 0;
 }
@@ -296,7 +296,7 @@ static bool step_tcp(struct capture *capture, struct flow *flow)
         flow->step = HEAD;
     if (at == ANSWER) {
         flow->next_us += 150 + chance(2500);
-        if (!flow->packets_left && !flow->lost_in) {
+        if (!flow->packets_left && !flow->unacked) {
             flow->step = --flow->requests_left ? REQUEST : CLIENT_FIN;
             wait_for_request(flow);
         }
@@ -330,7 +330,7 @@ static bool step_quic(struct capture *capture, struct flow *flow)
     default: break;
     }
     flow->step = 5;
-    if (flow->unacked == 5) {
+    if (flow->unacked == 5 || !flow->packets_left) {
         send_short(capture, flow, 0, 36);
         flow->unacked = 0;
     } else {
@@ -339,7 +339,7 @@ static bool step_quic(struct capture *capture, struct flow *flow)
         flow->packets_left--;
     }
     *next += 150 + chance(2500);
-    if (flow->packets_left)
+    if (flow->packets_left || flow->unacked)
         return true;
     flow->step = 4;
     wait_for_request(flow);
