@@ -44,10 +44,6 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
         error = run_workers(threads, options->n_workers, fault);
         int sink_error = weir_coordinator_finish(coordinator, weir_worker_now_us(threads[0].worker), source, error ? NULL : fault);
         error = error ? error : sink_error;
-        uint16_t linktype;
-        if (!error && weir_worker_knew_no_link(threads[0].worker, &linktype))
-            error = weir_fault_set(fault, -EPROTONOSUPPORT, "the packets' link type %u is none that weir reads (Ethernet, Linux cooked, raw IP, "
-                                   "NULL/LOOP, PPP): capture on another interface", linktype);
     }
     for (unsigned i = 0; threads && i < options->n_workers; i++)
         weir_worker_free(threads[i].worker);

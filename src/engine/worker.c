@@ -26,7 +26,6 @@ struct weir_worker {
     struct weir_meter *meter;
     int64_t next_tick_us;              /* 0 until the first frame */
     uint64_t decode[WEIR_DECODE_N];
-    uint16_t unknown_link;             /* the last link type that decode did not know */
     struct weir_naming_stats naming;
     int64_t request_timeout_us[WEIR_SERVICES_MAX];
     struct weir_packet packets[RUN];
@@ -122,8 +121,6 @@ static void process_run(struct weir_worker *worker, const struct weir_frame *fra
         struct weir_packet *packet = &worker->packets[n_packets];
         int outcome = weir_decode(&frames[i], packet);
         worker->decode[outcome]++;
-        if (outcome == WEIR_DECODE_LINK_UNKNOWN)
-            worker->unknown_link = frames[i].linktype;
         if (outcome != WEIR_DECODE_OK)
             continue;
         worker->hashes[n_packets] = weir_flow_hash(worker->flows, packet);
@@ -158,22 +155,13 @@ int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
         if (worker->index == 0 && worker->options->progress)
             worker->options->progress(worker->options->progress_context, worker->source);
         if (weir_coordinator_failed(worker->coordinator))
-            break;
+            weir_source_stop(worker->source); /* and take what is filled already: other workers wait for that */
     }
     if (worker->next_tick_us) { /* the capture's end falls into this last tick */
         weir_flow_drain(worker->flows, worker->next_tick_us);
         deliver(worker, worker->next_tick_us, true);
     }
     return error < 0 ? error : 0;
-}
-
-bool weir_worker_knew_no_link(const struct weir_worker *worker, uint16_t *ret_linktype)
-{
-    uint64_t others = 0;
-    for (int i = 0; i < WEIR_DECODE_N; i++)
-        others += i == WEIR_DECODE_LINK_UNKNOWN ? 0 : worker->decode[i];
-    *ret_linktype = worker->unknown_link;
-    return !others && worker->decode[WEIR_DECODE_LINK_UNKNOWN] && !weir_decode_knows_link(worker->unknown_link);
 }
 
 int64_t weir_worker_now_us(const struct weir_worker *worker)

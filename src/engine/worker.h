@@ -12,5 +12,3 @@ void weir_worker_free(struct weir_worker *worker);
  * still open, have then been delivered. */
 int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault);
 int64_t weir_worker_now_us(const struct weir_worker *worker); /* engine's clock of the last tick */
-/* True when every packet had a link type that weir cannot read; tells one of them. */
-bool weir_worker_knew_no_link(const struct weir_worker *worker, uint16_t *ret_linktype);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <weir/capture.h>
+#include <weir/decode.h>
 
 #include "engine/config.h"
 #include "engine/pipeline.h"
@@ -74,7 +75,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
 
     struct weir_source *source = NULL;
     struct weir_publisher publisher = {0};
-    const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers};
+    const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers, .knows_linktype = weir_decode_knows_link};
     if (!error)
         error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how, fault);
     if (!error)
@@ -92,14 +93,6 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     weir_publisher_deinit(&publisher);
     weir_source_free(source);
     return error;
-}
-
-/* The engine does not know names of files. */
-static void name_file(struct weir_fault *fault, int error, const char *path)
-{
-    struct weir_fault inner = *fault;
-    if (error == -EPROTONOSUPPORT)
-        weir_fault_set(fault, error, "%s: %.400s", path, inner.text);
 }
 
 static int complain(const struct weir_fault *fault, int error, int code)
@@ -127,10 +120,8 @@ static int run(int argc, char **argv)
         error = name_site(&config, argv[operand]);
     if (error < 0)
         code = complain(&fault, error, WEIR_EXIT_USAGE);
-    else if ((error = replay(&config, argv + operand, argc - operand, set, &fault)) < 0) {
-        name_file(&fault, error, argv[operand]);
+    else if ((error = replay(&config, argv + operand, argc - operand, set, &fault)) < 0)
         code = complain(&fault, error, WEIR_EXIT_FAILED);
-    }
     weir_service_set_unref(set);
     weir_config_deinit(&config);
     return code;
