@@ -137,6 +137,12 @@ bool weir_rollup_seen(const struct weir_rollup *rollup, weir_service_id service)
     return service < rollup->n_services && window_of(rollup, service)->touched;
 }
 
+/* The last window of a run may be a short one. */
+static int64_t window_start(int64_t end_us)
+{
+    return end_us - ((end_us - 1) % WEIR_SLOT_US + 1);
+}
+
 static void put_clients(struct weir_accumulator *accumulator, uint64_t clients)
 {
     struct weir_clients_state *state = weir_accumulator_state(accumulator, &weir_signal_clients);
@@ -147,7 +153,7 @@ void weir_rollup_window(const struct weir_rollup *rollup, weir_service_id servic
     struct weir_window_record *ret_record)
 {
     struct weir_accumulator *accumulator = window_of(rollup, service);
-    *ret_record = (struct weir_window_record){.start_us = end_us - WEIR_SLOT_US, .end_us = end_us, .service = service};
+    *ret_record = (struct weir_window_record){.start_us = window_start(end_us), .end_us = end_us, .service = service};
     put_clients(accumulator, rollup->window_clients[service]);
     weir_accumulator_read(accumulator, ret_record->values);
 }
@@ -183,7 +189,7 @@ void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us)
         weir_accumulator_merge(weir_accumulator_at(rollup->run, id), window);
         weir_accumulator_clear(window);
         if (!rollup->seen[id].last_us)
-            rollup->seen[id].first_us = end_us - WEIR_SLOT_US;
+            rollup->seen[id].first_us = window_start(end_us);
         rollup->seen[id].last_us = end_us;
     }
     memset(rollup->window_clients, 0, sizeof rollup->window_clients);

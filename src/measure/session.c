@@ -4,9 +4,9 @@
  *     demand      a tick in which a request waits for its first byte, or bytes arrive
  *     slow        15 ticks with demand in all but two of them at most, their rate below half of the session's own
  *                 median chunk, and no chunk in the meantime that shows the client being served: of 30 kB or more and
- *                 at half the median or faster, or done so soon that its flow then rested for as long as it took. Short segments
- *                 with pauses between them have a low average and are served well. A chunk below a tenth of the mean
- *                 size shows nothing by resting: sound rests while the picture that it waits for is far too slow
+ *                 at half the median or faster, or done so soon that its flow then rested for as long as it took. Short
+ *                 segments with pauses between them have a low average and are served well. A chunk below a tenth of
+ *                 the mean size shows nothing by resting: sound rests while the picture that it waits for is too slow
  *     starving    slow, or every open request unanswered for longer than the service ever takes
  *
  * Chunks that came while slow don't enter the median, else a throttled session would soon find itself normal.

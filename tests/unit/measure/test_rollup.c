@@ -109,6 +109,18 @@ static void test_trials_of_closed_slots(void **state)
     weir_rollup_free(rollup);
 }
 
+static void test_windows_begin_on_their_slot(void **state)
+{
+    struct weir_rollup *rollup = new_rollup(0);
+    struct weir_window_record window;
+    weir_rollup_window(rollup, FILM, T0 + 10 * S, &window);
+    assert_int_equal(window.start_us, T0);
+    weir_rollup_window(rollup, FILM, T0 + 14 * S, &window); /* the capture ended */
+    assert_int_equal(window.start_us, T0 + 10 * S);
+    assert_int_equal(window.end_us, T0 + 14 * S);
+    weir_rollup_free(rollup);
+}
+
 static void test_starved_is_null_without_demand(void **state)
 {
     struct weir_rollup *rollup = new_rollup(0);
@@ -216,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_clients_are_distinct),
         cmocka_unit_test(test_clients_are_bounded_and_forgotten),
         cmocka_unit_test(test_trials_of_closed_slots),
+        cmocka_unit_test(test_windows_begin_on_their_slot),
         cmocka_unit_test(test_starved_is_null_without_demand),
         cmocka_unit_test(test_unnamed_is_measured_as_other),
         cmocka_unit_test(test_every_signal_merges),
