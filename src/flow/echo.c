@@ -22,29 +22,33 @@ struct echo {
 struct echo_set { struct echo ways[ECHO_WAYS]; };
 static_assert(sizeof(struct echo_set) == 64, "a set is one cache line");
 
+/* Multiplies two words and folds the product: one step of a hash that is only asked to spread. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t two(uint32_t high, uint32_t low)
+{
+    return (uint64_t)high << 32 | low;
+}
+
 static uint64_t signature(uint64_t hash, const struct weir_packet *packet)
 {
-    struct {
-        uint64_t hash;
-        uint32_t seq, ack, tsval, len;
-        uint16_t id, checksum, port, window;
-        uint64_t ends;
-    } of = {.hash = hash,
-            .len = packet->payload_len,
-            .id = packet->ip_id,
-            .checksum = packet->checksum,
-            .port = packet->src_port};
+    uint64_t ip = two(packet->payload_len, (uint32_t)packet->ip_id << 16 | packet->checksum);
+    uint64_t numbers = packet->src_port, rest = 0;
     if (packet->transport == WEIR_TRANSPORT_TCP) {
-        of.seq = packet->tcp.seq;
-        of.ack = packet->tcp.ack ^ (uint32_t)packet->tcp_flags << 24;
-        of.tsval = packet->tcp.has_timestamps ? packet->tcp.tsval : 0;
-        of.window = packet->tcp.window;
+        numbers = two(packet->tcp.seq, packet->tcp.ack);
+        rest = two((uint32_t)packet->tcp.window << 16 | packet->src_port, packet->tcp.has_timestamps ? packet->tcp.tsval : 0);
+        rest ^= (uint64_t)packet->tcp_flags << 56;
     } else if (packet->payload_captured) {
         uint32_t n = packet->payload_captured;
-        of.ends = n <= 64 ? XXH3_64bits(packet->payload, n)
-                          : XXH3_64bits(packet->payload, 32) ^ XXH3_64bits(packet->payload + n - 32, 32) * 3;
+        rest = n <= 64 ? XXH3_64bits(packet->payload, n)
+                       : XXH3_64bits(packet->payload, 32) ^ XXH3_64bits(packet->payload + n - 32, 32) * 3;
     }
-    return XXH3_64bits(&of, sizeof of);
+    uint64_t of = fold(numbers ^ UINT64_C(0xa0761d6478bd642f), ip ^ UINT64_C(0xe7037ed1a0b428db));
+    return fold(of ^ hash, rest ^ UINT64_C(0x8ebc6af09c88c6e3));
 }
 
 static uint32_t age_us(uint32_t stamp, uint32_t now)

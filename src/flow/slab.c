@@ -12,6 +12,11 @@ void *memory_reserve(size_t bytes)
     return base == MAP_FAILED ? NULL : base;
 }
 
+void memory_wish_huge(void *base, size_t bytes)
+{
+    (void)madvise(base, bytes, MADV_HUGEPAGE); /* a wish: nothing depends on it */
+}
+
 void memory_release(void *base, size_t bytes)
 {
     if (base)

@@ -18,8 +18,10 @@ struct slab {
     uint32_t free;             /* first of the free items, which hold the next handle in their first bytes */
 };
 
-/* Address space that reads as zeroes; NULL without. */
+/* Address space that reads as zeroes; NULL without. Huge pages are asked for where a whole region will be read at
+ * random. */
 void *memory_reserve(size_t bytes);
+void memory_wish_huge(void *base, size_t bytes);
 void memory_release(void *base, size_t bytes);
 
 /* 0 or -ENOMEM. */

@@ -442,6 +442,7 @@ static int table_size(struct weir_flow_table *table)
     table->fired = memory_reserve(timer_fired_bytes(n_flows + 1));
     if (!table->buckets || !table->echoes || !table->fired)
         return -ENOMEM;
+    memory_wish_huge(table->buckets, n_buckets * sizeof *table->buckets);
     table->flow_memory.max = n_flows * sizeof(struct weir_flow);
     table->memory.max = bytes * 2 / 5;
     return 0;
@@ -457,6 +458,8 @@ static int slabs_init(struct weir_flow_table *table)
     };
     int error = slab_init(&table->flows, &table->flow_memory, sizeof(struct weir_flow),
                           table->flow_memory.max / sizeof(struct weir_flow));
+    if (!error)
+        memory_wish_huge(table->flows.base, table->flows.reserved);
     for (size_t i = 0; !error && i < sizeof slabs / sizeof *slabs; i++)
         error = slab_init(slabs[i].slab, &table->memory, slabs[i].item_bytes, table->memory.max / slabs[i].item_bytes);
     return error;
