@@ -40,7 +40,8 @@ static uint64_t signature(uint64_t hash, const struct weir_packet *packet)
     uint64_t numbers = packet->src_port, rest = 0;
     if (packet->transport == WEIR_TRANSPORT_TCP) {
         numbers = two(packet->tcp.seq, packet->tcp.ack);
-        rest = two((uint32_t)packet->tcp.window << 16 | packet->src_port, packet->tcp.has_timestamps ? packet->tcp.tsval : 0);
+        rest = two((uint32_t)packet->tcp.window << 16 | packet->src_port,
+                   packet->tcp.has_timestamps ? packet->tcp.tsval : 0);
         rest ^= (uint64_t)packet->tcp_flags << 56;
     } else if (packet->payload_captured) {
         uint32_t n = packet->payload_captured;
