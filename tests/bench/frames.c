@@ -88,7 +88,7 @@ static void finish(struct frames *frames, int64_t ts_us, const uint8_t *frame, s
     frames->bytes += length;
 }
 
-void frames_tcp(struct frames *frames, int64_t ts_us, const struct ends *ends, int from, unsigned flags, uint32_t seq,
+void frames_tcp(struct frames *frames, int64_t ts_us, struct ends *ends, int from, unsigned flags, uint32_t seq,
                 uint32_t ack, const uint8_t *payload, size_t length)
 {
     uint8_t frame[FRAME_MAX];
@@ -101,15 +101,15 @@ void frames_tcp(struct frames *frames, int64_t ts_us, const struct ends *ends, i
     put16(tcp + 12, (unsigned)(header << 10 | flags));
     put16(tcp + 14, flags & TCP_SYN ? 64240 : 2000);
     put32(tcp + 16, 0);
-    uint32_t clock_ms = (uint32_t)(ts_us / 1000);
+    ends->tsval[from] = (uint32_t)(ts_us / 1000) + ends->address[from]; /* each machine has its own clock */
     if (flags & TCP_SYN) {
         memcpy(tcp + 20, "\2\4\5\xb4\4\2\x08\x0a\0\0\0\0\0\0\0\0\1\3\3\7", 20);
-        put32(tcp + 28, clock_ms);
-        put32(tcp + 32, flags & TCP_ACK ? clock_ms - 15 : 0);
+        put32(tcp + 28, ends->tsval[from]);
+        put32(tcp + 32, ends->tsval[!from]);
     } else {
         memcpy(tcp + 20, "\1\1\x08\x0a", 4);
-        put32(tcp + 24, clock_ms);
-        put32(tcp + 28, clock_ms - 20);
+        put32(tcp + 24, ends->tsval[from]);
+        put32(tcp + 28, ends->tsval[!from]);
     }
     if (length)
         memcpy(tcp + header, payload, length);

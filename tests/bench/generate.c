@@ -362,7 +362,7 @@ static void send_lookup(struct capture *capture, const struct flow *flow, uint32
 {
     uint8_t bytes[256];
     uint16_t port = (uint16_t)(1024 + flow->salt % 60000);
-    struct ends ends = {{flow->ends.address[0], 0xc0000235 /* 192.0.2.53 */}, {port, 53}};
+    struct ends ends = {{flow->ends.address[0], 0xc0000235 /* 192.0.2.53 */}, {port, 53}, {0}};
     size_t length = message_dns(bytes, hosts[flow->host].name, (uint16_t)flow->salt, answer);
     frames_udp(&capture->frames, flow->next_us, &ends, answer != 0, bytes, length);
 }
@@ -412,7 +412,7 @@ static void begin_flow(const struct capture *capture, struct flow *flow, int64_t
     unsigned host = chance(habit->media ? N_MEDIA : N_HOSTS);
     *flow = (struct flow){.next_us = at_us, .kind = (uint8_t)kind, .host = (uint8_t)host, .salt = chance(UINT32_MAX)};
     flow->ends = (struct ends){{0x0a000000 + chance(capture->n_clients), 0xc6120000 + host * ADDRESSES + chance(ADDRESSES)},
-                               {(uint16_t)(1024 + chance(64000)), habit->port}}; /* servers in 198.18.0.0/15 */
+                               {(uint16_t)(1024 + chance(64000)), habit->port}, {0}}; /* servers in 198.18.0.0/15 */
     flow->seq = chance(UINT32_MAX);
     flow->server.seq = chance(UINT32_MAX);
     flow->looks_up = !capture->bulk && chance(100) < habit->lookups;
@@ -470,7 +470,7 @@ static void make_churn(struct capture *capture, uint64_t n_packets)
     int64_t at_us = START_US;
     while (capture->frames.packets < n_packets) {
         struct ends ends = {{0x0a000000 + chance(1 << 24), 0xc6120000 + chance(N_HOSTS * ADDRESSES)},
-                            {(uint16_t)(1024 + chance(64000)), 443}};
+                            {(uint16_t)(1024 + chance(64000)), 443}, {0}};
         uint32_t seq = chance(UINT32_MAX);
         at_us += 20 + chance(80);
         frames_tcp(&capture->frames, at_us, &ends, 0, TCP_SYN, seq, 0, NULL, 0);
