@@ -126,7 +126,6 @@ struct weir_capture_record {
     uint64_t evidence_refused, records_refused, pending_refused, trials_refused, held_refused, sessions_refused, clients_refused;
     uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by; NONE is the unnamed */
     uint64_t flows_ech, flows_doh, flows_dot, flows_vpn; /* behind ECH or GREASE; DNS over HTTPS, over TLS; tunnels */
-    uint64_t clients_doh;      /* clients seen to ask DNS in secret */
     int64_t blind_share_ppm;   /* flows whose server had no DNS answer for the client in an hour; WEIR_NULL */
     uint32_t n_drift;          /* most popular unmatched hosts of media CDNs, by flows */
     struct { const char *host; uint64_t flows; } drift[WEIR_DRIFT_LISTED_MAX]; /* valid during the sink's call */

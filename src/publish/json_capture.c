@@ -22,7 +22,6 @@ static struct json_object *naming(const struct weir_capture_record *capture)
     json_put_uint(object, "flows_ech", capture->flows_ech);
     json_put_uint(object, "flows_doh", capture->flows_doh);
     json_put_uint(object, "flows_dot", capture->flows_dot);
-    json_put_uint(object, "clients_doh", capture->clients_doh);
     json_put_uint(object, "flows_vpn", capture->flows_vpn);
     json_put(object, "blind_share", json_share(capture->blind_share_ppm == WEIR_NULL ? NAN : (double)capture->blind_share_ppm / 1e6));
     json_put_text(object, "dns", capture->blind_share_ppm == WEIR_NULL ? "unknown" : capture->blind_share_ppm > 500000 ? "blind" : "seen");
