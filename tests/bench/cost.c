@@ -1,8 +1,8 @@
 /* Runs a command and writes what it cost: cost OUT COMMAND [ARGUMENT...]
  *
- * OUT gets one line: elapsed seconds, CPU seconds (user and system, threads included), peak resident KiB. A program of its own
- * because a child's peak counts what its parent had resident when it forked: under a script's interpreter no program
- * would look smaller than the interpreter.
+ * OUT gets one line: elapsed seconds, CPU seconds (user and system, threads included), peak resident KiB. A program of
+ * its own because a child's peak counts what its parent had resident when it forked: under a script's interpreter no
+ * program would look smaller than the interpreter.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,8 @@ int main(int argc, char **argv)
         perror("cost");
         return 1;
     }
-    fprintf(out, "%.6f %.6f %ld\n", now_s() - start_s, seconds(&usage.ru_utime) + seconds(&usage.ru_stime), usage.ru_maxrss);
+    double cpu_s = seconds(&usage.ru_utime) + seconds(&usage.ru_stime);
+    fprintf(out, "%.6f %.6f %ld\n", now_s() - start_s, cpu_s, usage.ru_maxrss);
     if (fclose(out) != 0)
         return 1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

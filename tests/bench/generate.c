@@ -2,15 +2,16 @@
  *
  *     generate mix|bulk|churn SEED PACKETS OUT.pcap
  *
- * mix:   three minutes of a busy gateway: pages, players over TLS and QUIC, lookups before some of them, some plain HTTP and
- *        some UDP of no known protocol. Three in four flows are alive at the same time, one third into the capture: a table
- *        that only looks good while it fits into the cache must show it.
+ * mix:   three minutes of a busy gateway: pages, players over TLS and QUIC, lookups before some of them, some plain
+ *        HTTP and some UDP of no known protocol. Three in four flows are alive at the same time, one third into the
+ *        capture: a table that only looks good while it fits into the cache must show it.
  * bulk:  300 players that do nothing but receive.
  * churn: 19 of 20 packets are the first of a new 5-tuple, as in a flood of SYNs; a few are answered.
  *
- * Names are sent as real ones are (messages.h); bodies are noise, as they are when encrypted, with TLS record headers at their
- * places. In long answers one packet in 500 is lost, before or beyond the vantage, and sent again. A flow is a small machine that says
- * its next packet; a heap orders all flows' next packets by time. Mixes end when their flows do, near PACKETS.
+ * Names are sent as real ones are (messages.h); bodies are noise, as they are when encrypted, with TLS record headers
+ * at their places. In long answers one packet in 500 is lost, before or beyond the vantage, and sent again. A flow is a
+ * small machine that says its next packet; a heap orders all flows' next packets by time. Mixes end when their flows
+ * do, near PACKETS.
  *
  * Prints one line of JSON: packets, bytes, flows, and flows between their first and last packet at the peak.
  */
@@ -35,7 +36,8 @@ static const struct host hosts[] = {
     {"ipv4-c001-fra001-ix.1.oca.nflxvideo.net", true}, {"rr1---sn-4g5e6nzz.googlevideo.com", true},
     {"vod-akc-eu.media.dssott.com", true}, {"video-edge-c2a1f0.fra02.abs.hls.ttvnw.net", true},
     {"audio-fa.scdn.co", true}, {"s3-dub-2.cf.dash.row.aiv-cdn.net", true}, {"skyfire.vimeocdn.com", true},
-    {"api-global.netflix.com", false}, {"www.youtube.com", false}, {"i.ytimg.com", false}, {"www.disneyplus.com", false},
+    {"api-global.netflix.com", false}, {"www.youtube.com", false}, {"i.ytimg.com", false},
+    {"www.disneyplus.com", false},
     {"gql.twitch.tv", false}, {"api.spotify.com", false}, {"www.primevideo.com", false}, {"www.example.org", false},
     {"news.example.com", false}, {"shop.example.net", false}, {"mail.example.com", false}, {"cdn.example.org", false},
     {"static.example.net", false}, {"maps.example.com", false}, {"img.example.org", false}, {"app.example.net", false},
@@ -77,7 +79,7 @@ struct flow {
     uint32_t seq, salt;         /* the client's; what makes this flow's random fields its own */
     uint8_t kind, host, step, requests_left, packets_left, unacked;
     uint8_t lost_in;            /* data packets until `lost` is sent again; 0: none is lost */
-    bool looks_up, hybrid;
+    bool looks_up, hybrid, owes_tickets;
 };
 
 struct capture {
@@ -116,14 +118,16 @@ static const uint8_t *noise_of(uint32_t key)
 
 /* ---- TCP ---- */
 
-static void from_client(struct capture *capture, struct flow *flow, unsigned flags, const uint8_t *payload, size_t length)
+static void from_client(struct capture *capture, struct flow *flow, unsigned flags, const uint8_t *payload,
+                        size_t length)
 {
     uint32_t ack = flow->lost_in ? flow->lost.seq : flow->server.seq;
     frames_tcp(&capture->frames, flow->next_us, &flow->ends, 0, flags, flow->seq, ack, payload, length);
     flow->seq += (uint32_t)length + (flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
 }
 
-static void from_server(struct capture *capture, struct flow *flow, unsigned flags, const uint8_t *payload, size_t length)
+static void from_server(struct capture *capture, struct flow *flow, unsigned flags, const uint8_t *payload,
+                        size_t length)
 {
     frames_tcp(&capture->frames, flow->next_us, &flow->ends, 1, flags, flow->server.seq, flow->seq, payload, length);
     flow->server.seq += (uint32_t)length + (flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
@@ -177,7 +181,8 @@ static void send_segment(struct capture *capture, struct flow *flow, bool seen)
         flow->server.seq += (uint32_t)length;
 }
 
-/* One packet of an answer: data, or an acknowledgement of every second one and of the last, or what was lost three packets ago. */
+/* One packet of an answer: data, or an acknowledgement of every second one and of the last, or what was lost three
+ * packets ago. */
 static void send_answer(struct capture *capture, struct flow *flow)
 {
     if (flow->unacked == 2 || !flow->packets_left) {
@@ -235,10 +240,21 @@ static void send_request(struct capture *capture, struct flow *flow)
 static void send_http_head(struct capture *capture, struct flow *flow)
 {
     uint8_t bytes[256];
-    from_server(capture, flow, TCP_ACK | TCP_PUSH, bytes, message_http_head(bytes, sizeof bytes, flow->server.answer_left));
+    size_t length = message_http_head(bytes, sizeof bytes, flow->server.answer_left);
+    from_server(capture, flow, TCP_ACK | TCP_PUSH, bytes, length);
 }
 
-/* Ends of a ClientHello that fills more than one segment, and the answer to it. */
+/* Two NewSessionTicket messages: they come an RTT after the client's Finished, when it has asked already. */
+static void send_tickets(struct capture *capture, struct flow *flow)
+{
+    uint8_t bytes[600];
+    size_t length = make_record(bytes, flow, 250);
+    length += make_record(bytes + length, flow, 250);
+    from_server(capture, flow, TCP_ACK | TCP_PUSH, bytes, length);
+    flow->owes_tickets = false;
+}
+
+/* The first or only segment of the ClientHello, or the second one. */
 static void send_client_hello(struct capture *capture, struct flow *flow, bool second)
 {
     uint8_t bytes[HELLO_MAX];
@@ -258,13 +274,18 @@ static void send_server_hello(struct capture *capture, struct flow *flow)
     from_server(capture, flow, TCP_ACK, bytes, MSS);
 }
 
-enum tcp_step { SYN, SYN_ACK, ACK, HELLO, HELLO_2, SERVER_HELLO, SERVER_2, SERVER_3, FINISHED, REQUEST, HEAD, ANSWER, CLIENT_FIN, SERVER_FIN };
+enum tcp_step {
+    SYN, SYN_ACK, ACK, HELLO, HELLO_2, SERVER_HELLO, SERVER_2, SERVER_3, FINISHED, REQUEST, TICKETS, HEAD, ANSWER,
+    CLIENT_FIN, SERVER_FIN,
+};
 
 /* What follows a handshake step, and after how long. */
 static const struct { uint8_t next; uint32_t after_us; } tcp_course[] = {
     [SYN] = {SYN_ACK, 15000}, [SYN_ACK] = {ACK, 900}, [ACK] = {HELLO, 400}, [HELLO] = {SERVER_HELLO, 16000},
-    [HELLO_2] = {SERVER_HELLO, 16000}, [SERVER_HELLO] = {SERVER_2, 80}, [SERVER_2] = {SERVER_3, 80}, [SERVER_3] = {FINISHED, 1500},
-    [FINISHED] = {REQUEST, 500}, [REQUEST] = {ANSWER, 20000}, [HEAD] = {ANSWER, 100}, [ANSWER] = {ANSWER, 0},
+    [HELLO_2] = {SERVER_HELLO, 16000}, [SERVER_HELLO] = {SERVER_2, 80}, [SERVER_2] = {SERVER_3, 80},
+    [SERVER_3] = {FINISHED, 1500},
+    [FINISHED] = {REQUEST, 500}, [REQUEST] = {ANSWER, 20000}, [TICKETS] = {ANSWER, 4000}, [HEAD] = {ANSWER, 100},
+    [ANSWER] = {ANSWER, 0},
     [CLIENT_FIN] = {SERVER_FIN, 15000}, [SERVER_FIN] = {SERVER_FIN, 0},
 };
 
@@ -281,6 +302,7 @@ static bool step_tcp(struct capture *capture, struct flow *flow)
     case SERVER_2: case SERVER_3: send_segment(capture, flow, true); break;
     case FINISHED: from_client(capture, flow, TCP_ACK | TCP_PUSH, bytes, make_record(bytes, flow, 53)); break;
     case REQUEST: send_request(capture, flow); break;
+    case TICKETS: send_tickets(capture, flow); break;
     case HEAD: send_http_head(capture, flow); break;
     case ANSWER: send_answer(capture, flow); break;
     case CLIENT_FIN: from_client(capture, flow, TCP_FIN | TCP_ACK, NULL, 0); break;
@@ -294,6 +316,10 @@ static bool step_tcp(struct capture *capture, struct flow *flow)
         flow->step = HELLO_2, flow->next_us -= 15950;
     if (at == REQUEST && flow->kind == HTTP)
         flow->step = HEAD;
+    if (at == FINISHED)
+        flow->owes_tickets = true;
+    if (at == REQUEST && flow->owes_tickets)
+        flow->step = TICKETS, flow->next_us -= 4000;
     if (at == ANSWER) {
         flow->next_us += 150 + chance(2500);
         if (!flow->packets_left && !flow->unacked) {
@@ -318,14 +344,22 @@ static bool step_quic(struct capture *capture, struct flow *flow)
     const char *host = hosts[flow->host].name;
     int64_t *next = &flow->next_us;
     struct frames *frames = &capture->frames;
+    size_t length;
     switch (flow->step++) {
     case 0: case 1:
-        frames_udp(frames, *next, &flow->ends, 0, bytes, message_quic_client(bytes, host, flow->salt, flow->hybrid, flow->step - 1u));
+        length = message_quic_client(bytes, host, flow->salt, flow->hybrid, flow->step - 1u);
+        frames_udp(frames, *next, &flow->ends, 0, bytes, length);
         flow->step = flow->hybrid && flow->step == 1 ? 1 : 2;
         *next += flow->step == 1 ? 60 : 17000;
         return true;
-    case 2: frames_udp(frames, *next, &flow->ends, 1, bytes, message_quic_server(bytes, flow->salt)); *next += 1000; return true;
-    case 3: frames_udp(frames, *next, &flow->ends, 0, bytes, message_quic_handshake(bytes, flow->salt, 70)); *next += 500; return true;
+    case 2:
+        frames_udp(frames, *next, &flow->ends, 1, bytes, message_quic_server(bytes, flow->salt));
+        *next += 1000;
+        return true;
+    case 3:
+        frames_udp(frames, *next, &flow->ends, 0, bytes, message_quic_handshake(bytes, flow->salt, 70));
+        *next += 500;
+        return true;
     case 4: send_short(capture, flow, 0, 330 + chance(350)); begin_answer(flow); *next += 18000; return true;
     default: break;
     }
@@ -351,7 +385,8 @@ static bool step_other(struct capture *capture, struct flow *flow)
 {
     if (flow->step == 0)
         begin_answer(flow);
-    frames_udp(&capture->frames, flow->next_us, &flow->ends, flow->step & 1, noise_of(flow->salt + flow->seq++), 60 + chance(400));
+    const uint8_t *bytes = noise_of(flow->salt + flow->seq++);
+    frames_udp(&capture->frames, flow->next_us, &flow->ends, flow->step & 1, bytes, 60 + chance(400));
     flow->step = flow->step == 1 ? 2 : 1;
     int64_t share_us = (flow->end_us - flow->next_us) / (flow->packets_left + 1);
     flow->next_us += share_us > 0 ? share_us : 20000;
@@ -389,7 +424,8 @@ static bool step(struct capture *capture, struct flow *flow)
     }
     if (flow->step == 0)
         count_alive(capture, 1);
-    bool more = flow->kind == QUIC ? step_quic(capture, flow) : flow->kind == OTHER_UDP ? step_other(capture, flow) : step_tcp(capture, flow);
+    bool more = flow->kind == QUIC ? step_quic(capture, flow) : flow->kind == OTHER_UDP ? step_other(capture, flow)
+                                                                                        : step_tcp(capture, flow);
     if (!more)
         count_alive(capture, -1);
     return more;
@@ -409,18 +445,21 @@ static void begin_flow(const struct capture *capture, struct flow *flow, int64_t
 {
     enum kind kind = capture->bulk ? PLAYER : choose_kind();
     const struct habit *habit = &habits[kind];
-    unsigned host = chance(habit->media ? N_MEDIA : N_HOSTS);
+    uint32_t client = chance(capture->n_clients);
+    unsigned host = habit->media ? (client + chance(2)) % N_MEDIA : chance(N_HOSTS); /* people have their favourites */
     *flow = (struct flow){.next_us = at_us, .kind = (uint8_t)kind, .host = (uint8_t)host, .salt = chance(UINT32_MAX)};
-    flow->ends = (struct ends){{0x0a000000 + chance(capture->n_clients), 0xc6120000 + host * ADDRESSES + chance(ADDRESSES)},
-                               {(uint16_t)(1024 + chance(64000)), habit->port}, {0}}; /* servers in 198.18.0.0/15 */
+    uint32_t server = 0xc6120000 + host * ADDRESSES + chance(ADDRESSES); /* in 198.18.0.0/15 */
+    uint16_t port = (uint16_t)(1024 + chance(64000));
+    flow->ends = (struct ends){{0x0a000000 + client, server}, {port, habit->port}, {0}};
     flow->seq = chance(UINT32_MAX);
     flow->server.seq = chance(UINT32_MAX);
     flow->looks_up = !capture->bulk && chance(100) < habit->lookups;
     flow->hybrid = chance(3) == 0;
     flow->requests_left = (uint8_t)(capture->bulk ? 255 : 1 + chance(habit->requests));
-    bool brief = chance(100) < habit->short_lived;
-    flow->end_us = brief || capture->bulk ? at_us + SECOND + chance(3 * SECOND)
-                                          : capture->begin_us + 20 * SECOND + chance((uint32_t)(capture->last_us - capture->begin_us - 20 * SECOND));
+    bool brief = capture->bulk || chance(100) < habit->short_lived;
+    int64_t later_us = capture->begin_us + 20 * SECOND;
+    flow->end_us = brief ? at_us + SECOND + chance(3 * SECOND)
+                         : later_us + chance((uint32_t)(capture->last_us - later_us));
 }
 
 static void sift_down(struct flow **heap, size_t n, size_t at)
@@ -469,8 +508,8 @@ static void make_churn(struct capture *capture, uint64_t n_packets)
 {
     int64_t at_us = START_US;
     while (capture->frames.packets < n_packets) {
-        struct ends ends = {{0x0a000000 + chance(1 << 24), 0xc6120000 + chance(N_HOSTS * ADDRESSES)},
-                            {(uint16_t)(1024 + chance(64000)), 443}, {0}};
+        uint32_t client = 0x0a000000 + chance(1 << 24), server = 0xc6120000 + chance(N_HOSTS * ADDRESSES);
+        struct ends ends = {{client, server}, {(uint16_t)(1024 + chance(64000)), 443}, {0}};
         uint32_t seq = chance(UINT32_MAX);
         at_us += 20 + chance(80);
         frames_tcp(&capture->frames, at_us, &ends, 0, TCP_SYN, seq, 0, NULL, 0);
@@ -506,7 +545,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "generate: %s: %s\n", argv[4], strerror(-error));
         return 1;
     }
-    printf("{\"capture\":\"%s\",\"seed\":%s,\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"flows\":%" PRIu64 ",\"alive\":%" PRIu64 "}\n",
-           kind, argv[2], capture.frames.packets, capture.frames.bytes, capture.flows, capture.alive_peak);
+    printf("{\"capture\":\"%s\",\"seed\":%s,\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", kind, argv[2],
+           capture.frames.packets, capture.frames.bytes);
+    printf("\"flows\":%" PRIu64 ",\"alive\":%" PRIu64 "}\n", capture.flows, capture.alive_peak);
     return 0;
 }

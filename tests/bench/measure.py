@@ -1,7 +1,7 @@
 """Generates the captures, runs every tool on each of them in turn, and prints what each cost.
 
-Started by `run`, which builds first. Tools are interleaved, a round of all after a round of all, so that whatever else the
-machine does meets all of them alike; what counts is the median over the rounds, as a ratio to the floor of the same rounds.
+Started by `run`, which builds first. Tools are interleaved, a round of all after a round of all, so that whatever else
+the machine does meets all of them alike; what counts is the median over the rounds, as a ratio to the floor's.
 """
 import argparse
 import json
@@ -64,20 +64,24 @@ def note(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def output_of(command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 def generate(kind, packets, scratch):
     """Makes a capture unless the last run left it; returns its path and what the generator counted."""
     capture = scratch / f"{kind}-{packets}.pcap"
     counted, maker = capture.with_suffix(".json"), BIN / "generate"
     if not counted.exists() or counted.stat().st_mtime < maker.stat().st_mtime:
         note(f"generating {capture}")
-        said = subprocess.run([maker, kind, SEED, str(packets), capture], check=True, capture_output=True, text=True).stdout
-        counted.write_text(said)
+        counted.write_text(output_of([maker, kind, SEED, str(packets), capture]))
     return capture, json.loads(counted.read_text())
 
 
 def run_once(command, capture, scratch, cost):
     out = scratch / "cost"
-    done = subprocess.run([BIN / "cost", out, *command, capture], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([BIN / "cost", out, *command, capture], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True)
     if done.returncode:
         sys.exit(f"{command[0]} on {capture} ended with {done.returncode}: {done.stderr[-500:]}")
     cost.add(out.read_text())
@@ -85,7 +89,7 @@ def run_once(command, capture, scratch, cost):
 
 def check_counts(capture, counted):
     """Fast answers must be right ones: the packets and flows that weir reports are the ones that were generated."""
-    said = subprocess.run([WEIR, "replay", "--json", "--quiet", "--records", "capture", capture], check=True, capture_output=True, text=True).stdout
+    said = output_of([WEIR, "replay", "--json", "--quiet", "--records", "capture", capture])
     record = json.loads(said.splitlines()[-1])
     shed = record["flows_refused"] + record["refused"]["flows_shed"]
     if record["packets"] != counted["packets"] or (record["flows"] != counted["flows"] and not shed):
@@ -121,8 +125,9 @@ def cost_rows(captures, commands, costs):
         floor = costs[kind, FLOOR].cpu
         for tool in commands:
             cost, ndpi = costs[kind, tool], costs.get((kind, NDPI))
-            yield [kind, tool, f"{cost.cpu:.2f}", f"({min(cost.cpu_s):.2f}-{max(cost.cpu_s):.2f})", f"{cost.cpu / floor:.2f}",
-                   f"{cost.cpu / ndpi.cpu:.3f}" if ndpi else "-", f"{counted['packets'] / cost.cpu / 1e6:.2f}", f"{cost.rss_mib:.0f}"]
+            yield [kind, tool, f"{cost.cpu:.2f}", f"({min(cost.cpu_s):.2f}-{max(cost.cpu_s):.2f})",
+                   f"{cost.cpu / floor:.2f}", f"{cost.cpu / ndpi.cpu:.3f}" if ndpi else "-",
+                   f"{counted['packets'] / cost.cpu / 1e6:.2f}", f"{cost.rss_mib:.0f}"]
 
 
 def target_rows(captures, costs, rss_idle_mib):
@@ -143,7 +148,8 @@ def target_rows(captures, costs, rss_idle_mib):
         if ("mix", NDPI) in costs:
             yield row("mix", "CPU, x ndpiReader", mix.cpu / costs["mix", NDPI].cpu, 1 / 6)
         yield row("mix", "peak RSS, MiB", mix.rss_mib, 110, 64)
-        yield row("mix", "bytes per live flow", (mix.rss_mib - rss_idle_mib) * MIB * 1024 / captures["mix"][1]["alive"], 256, 192)
+        live = (mix.rss_mib - rss_idle_mib) * MIB * 1024 / captures["mix"][1]["alive"]
+        yield row("mix", "bytes per live flow", live, 256, 192)
         yield row("mix", "speed of 2 workers, x one", mix.elapsed / costs["mix", TWO].elapsed, 1.8, 1.95, least=True)
     if "churn" in captures:
         yield row("churn", "peak RSS, MiB (--memory and what is idle)", costs["churn", ONE].rss_mib, 512 + rss_idle_mib)
@@ -156,11 +162,12 @@ def machine():
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/bench/run", description="Measures weir beside a floor and other tools.")
+    parser = argparse.ArgumentParser(prog="tests/bench/run",
+                                     description="Measures weir beside a floor and other tools.")
     parser.add_argument("--quick", action="store_true", help="smaller captures: 1, 0.5 and 0.3 million packets")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="rounds of each capture (default: 5)")
     parser.add_argument("--captures", default="mix,bulk,churn", metavar="LIST", help="of mix,bulk,churn (default: all)")
-    parser.add_argument("--peers", action="store_true", help="also tcptrace, softflowd, argus and tshark, which take long")
+    parser.add_argument("--peers", action="store_true", help="also tcptrace, softflowd, argus, tshark (long)")
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp/weir-bench"), metavar="DIR",
                         help="where captures are kept for the next run (default: /var/tmp/weir-bench)")
     parser.add_argument("--clean", action="store_true", help="remove the captures and end")
@@ -182,7 +189,8 @@ def main():
 
     print(f"\n{machine()}; {options.runs} rounds, medians\n")
     for kind, (_, counted) in captures.items():
-        print(f"{kind}: {counted['packets']:,} packets, {counted['bytes'] / 1e9:.2f} GB, {counted['flows']:,} flows, {counted['alive']:,} at once")
+        print(f"{kind}: {counted['packets']:,} packets, {counted['bytes'] / 1e9:.2f} GB, {counted['flows']:,} flows, "
+              f"{counted['alive']:,} at once")
     print()
     print_table(list(cost_rows(captures, commands, costs)))
     print()

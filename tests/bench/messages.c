@@ -1,5 +1,5 @@
-/* See messages.h. Hellos have the extensions, the order of sizes and the GREASE of a present-day browser, as these decide
- * what a parser has to walk over; keys and randoms are noise, as nobody computes with them. */
+/* See messages.h. Hellos have the extensions, the order of sizes and the GREASE of a present-day browser, as these
+ * decide what a parser has to walk over; keys and randoms are noise, as nobody computes with them. */
 #undef NDEBUG
 #include <assert.h>
 #include <stdio.h>
