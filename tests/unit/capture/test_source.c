@@ -311,7 +311,8 @@ static void a_clock_set_back_is_repaired_and_counted(void **state)
 static void forge_udp(uint8_t *packet, const uint8_t *link, size_t n_link, uint16_t port)
 {
     static const uint8_t ip[28] = {0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x30, 0x39};
-    memcpy(packet, link, n_link);
+    if (n_link)
+        memcpy(packet, link, n_link);
     memcpy(packet + n_link, ip, sizeof ip);
     packet[n_link + 22] = (uint8_t)(port >> 8);
     packet[n_link + 23] = (uint8_t)port;
