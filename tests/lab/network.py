@@ -28,6 +28,14 @@ HOSTS = {
     "vod-akc-eu.media.dssott.com": "198.18.30.2",
     "example.org": "198.18.90.1",
 }
+# What players watch: control host, media hosts.
+SERVICES = [
+    ("api-global.netflix.com", "ipv4-c001-fra001-ix.1.oca.nflxvideo.net,ipv4-c002-fra001-ix.1.oca.nflxvideo.net"),
+    ("www.youtube.com", "rr1---sn-4g5e6nzz.googlevideo.com"),
+    ("www.disneyplus.com", "vod-akc-eu.media.dssott.com"),
+    ("example.org", "example.org"),
+]
+DOMAINS = sorted({".".join(host.split(".")[-2:]) for host in HOSTS})
 
 
 def run(*command, check=True, **options):
@@ -39,10 +47,12 @@ def in_ns(namespace, *command):
 
 
 class Network:
-    def __init__(self, n_clients=3, offload=True):
+    def __init__(self, n_clients=3, offload=True, prefix="w"):
+        """Networks of different prefixes stand side by side."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-lab-"))
-        self.clients = [f"w-c{i + 1}" for i in range(n_clients)]
-        self.namespaces = ["w-gw", "w-net", *self.clients]
+        self.gateway, self.servers = f"{prefix}-gw", f"{prefix}-net"
+        self.clients = [f"{prefix}-c{i + 1}" for i in range(n_clients)]
+        self.namespaces = [self.gateway, self.servers, *self.clients]
         self.processes = []
         try:
             self._wire(offload)
@@ -79,12 +89,12 @@ class Network:
         for namespace in self.namespaces:
             run("ip", "netns", "add", namespace)
             run(*in_ns(namespace, "ip", "link", "set", "lo", "up"))
-        run(*in_ns("w-gw", "ip", "link", "add", "br0", "type", "bridge"))
-        run(*in_ns("w-gw", "ip", "addr", "add", "10.77.0.1/24", "dev", "br0"))
-        run(*in_ns("w-gw", "ip", "link", "set", "br0", "up"))
+        run(*in_ns(self.gateway, "ip", "link", "add", "br0", "type", "bridge"))
+        run(*in_ns(self.gateway, "ip", "addr", "add", "10.77.0.1/24", "dev", "br0"))
+        run(*in_ns(self.gateway, "ip", "link", "set", "br0", "up"))
         for i, client in enumerate(self.clients):
-            run("ip", "link", "add", f"c{i}", "netns", "w-gw", "type", "veth", "peer", "name", "eth0", "netns", client)
-            run(*in_ns("w-gw", "ip", "link", "set", f"c{i}", "master", "br0", "up"))
+            run("ip", "link", "add", f"c{i}", "netns", self.gateway, "type", "veth", "peer", "name", "eth0", "netns", client)
+            run(*in_ns(self.gateway, "ip", "link", "set", f"c{i}", "master", "br0", "up"))
             run(*in_ns(client, "ip", "addr", "add", f"10.77.0.{11 + i}/24", "dev", "eth0"))
             run(*in_ns(client, "ip", "link", "set", "eth0", "up"))
             run(*in_ns(client, "ip", "route", "add", "default", "via", "10.77.0.1"))
@@ -92,19 +102,19 @@ class Network:
             pathlib.Path(f"/etc/netns/{client}/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
             if not offload:
                 run(*in_ns(client, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"))
-        run("ip", "link", "add", "up0", "netns", "w-gw", "type", "veth", "peer", "name", "eth0", "netns", "w-net")
-        run(*in_ns("w-gw", "ip", "addr", "add", "198.18.0.1/30", "dev", "up0"))
-        run(*in_ns("w-gw", "ip", "link", "set", "up0", "up"))
-        run(*in_ns("w-gw", "ip", "route", "add", "198.18.0.0/15", "via", "198.18.0.2"))
-        run(*in_ns("w-gw", "sysctl", "-qw", "net.ipv4.ip_forward=1"))
-        run(*in_ns("w-net", "ip", "addr", "add", "198.18.0.2/30", "dev", "eth0"))
-        run(*in_ns("w-net", "ip", "link", "set", "eth0", "up"))
-        run(*in_ns("w-net", "ip", "route", "add", "10.77.0.0/24", "via", "198.18.0.1"))
+        run("ip", "link", "add", "up0", "netns", self.gateway, "type", "veth", "peer", "name", "eth0", "netns", self.servers)
+        run(*in_ns(self.gateway, "ip", "addr", "add", "198.18.0.1/30", "dev", "up0"))
+        run(*in_ns(self.gateway, "ip", "link", "set", "up0", "up"))
+        run(*in_ns(self.gateway, "ip", "route", "add", "198.18.0.0/15", "via", "198.18.0.2"))
+        run(*in_ns(self.gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
+        run(*in_ns(self.servers, "ip", "addr", "add", "198.18.0.2/30", "dev", "eth0"))
+        run(*in_ns(self.servers, "ip", "link", "set", "eth0", "up"))
+        run(*in_ns(self.servers, "ip", "route", "add", "10.77.0.0/24", "via", "198.18.0.1"))
         if not offload:
-            run(*in_ns("w-net", "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"))
+            run(*in_ns(self.servers, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"))
         for address in {RESOLVER, *HOSTS.values()}:
-            run(*in_ns("w-net", "ip", "addr", "add", f"{address}/32", "dev", "lo"))
-        run(*in_ns("w-gw", "nft", "add table inet weir; add chain inet weir forward { type filter hook forward priority 0; }"))
+            run(*in_ns(self.servers, "ip", "addr", "add", f"{address}/32", "dev", "lo"))
+        run(*in_ns(self.gateway, "nft", "add table inet weir; add chain inet weir forward { type filter hook forward priority 0; }"))
 
     def _certificates(self):
         names = ",".join(f"DNS:{host}" for host in HOSTS)
@@ -114,6 +124,7 @@ class Network:
 
     def _resolver(self):
         zones = "\n".join(f'  local-data: "{host}. 60 IN A {address}"' for host, address in HOSTS.items())
+        static = "\n".join(f'  local-zone: "{domain}" static' for domain in DOMAINS)
         (self.dir / "unbound.conf").write_text(f"""server:
   interface: {RESOLVER}
   access-control: 0.0.0.0/0 allow
@@ -123,10 +134,18 @@ class Network:
   pidfile: "{self.dir}/unbound.pid"
   use-syslog: no
   module-config: "iterator"
-  local-zone: "." static
+{static}
 {zones}
+remote-control:
+  control-enable: yes
+  control-interface: {self.dir}/unbound.ctl
+  control-use-cert: no
+# Nobody answers there: a domain that is taken away from the local zones fails at once.
+forward-zone:
+  name: "."
+  forward-addr: 127.0.0.1
 """)
-        self.resolver = self.start("w-net", "unbound", "-d", "-c", str(self.dir / "unbound.conf"))
+        self.resolver = self.start(self.servers, "unbound", "-d", "-c", str(self.dir / "unbound.conf"))
 
     def _web(self):
         (self.dir / "www").mkdir()
@@ -147,13 +166,16 @@ http {{
     ssl_certificate_key {self.dir}/key.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
     root {self.dir}/www;
-    location /segment {{ try_files /segment =404; }}
+    location /segment {{
+      if (-f {self.dir}/hollow-$host) {{ return 503 "{"busy " * 100}"; }}
+      try_files /segment =404;
+    }}
     location / {{ try_files /api =404; }}
   }}
 }}
 """)
         os.chmod(self.dir, 0o755)
-        self.web = self.start("w-net", "nginx", "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"))
+        self.web = self.start(self.servers, "nginx", "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"))
         time.sleep(1)
         if self.web.poll() is not None:
             raise RuntimeError((self.dir / "error.log").read_text())
@@ -161,12 +183,61 @@ http {{
     # ---- impairments, at the gateway, behind the vantage ----
 
     def rule(self, text):
-        run(*in_ns("w-gw", "nft", f"add rule inet weir forward {text}"))
+        run(*in_ns(self.gateway, "nft", f"add rule inet weir forward {text}"))
+
+    def resolver_control(self, *command):
+        run(*in_ns(self.servers, "unbound-control", "-c", str(self.dir / "unbound.conf"), *command))
+
+    def fail_names(self, *domains):
+        """SERVFAIL for these domains, until `heal_names`."""
+        for domain in domains:
+            self.resolver_control("local_zone_remove", domain)
+
+    def heal_names(self, *domains):
+        for domain in domains:
+            self.resolver_control("local_zone", domain, "static")
+        for host, address in HOSTS.items():
+            if host.endswith(domains):
+                self.resolver_control("local_data", f"{host}. 60 IN A {address}")
+
+    def hollow(self, *hosts):
+        """These hosts answer a request for media with a short error, until `fill`."""
+        for host in hosts:
+            (self.dir / f"hollow-{host}").touch()
+
+    def fill(self):
+        for mark in self.dir.glob("hollow-*"):
+            mark.unlink()
+
+    def near_client(self, number, share_percent):
+        """Loss between a client and the vantage, both ways; 0 ends it."""
+        run(*in_ns(self.gateway, "nft", "add table bridge near; delete table bridge near; add table bridge near"))
+        if share_percent == 0:
+            return
+        lost = f"numgen random mod 100 < {share_percent} drop" if share_percent < 100 else "drop"
+        for hook, match in (("prerouting", "iifname"), ("postrouting", "oifname")):
+            run(*in_ns(self.gateway, "nft", f"add chain bridge near {hook} {{ type filter hook {hook} priority 0; }}; "
+                       f"add rule bridge near {hook} {match} c{number} {lost}"))
+
+    def throttle(self, addresses, rate):
+        """What these addresses send is queued to `rate` before it reaches the gateway, until `unthrottle`."""
+        run(*in_ns(self.servers, "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb", "default", "10"))
+        for minor, class_rate in (("10", "10gbit"), ("20", rate)):
+            run(*in_ns(self.servers, "tc", "class", "add", "dev", "eth0", "parent", "1:", "classid", f"1:{minor}", "htb",
+                       "rate", class_rate, "quantum", "1600"))
+        run(*in_ns(self.servers, "tc", "qdisc", "add", "dev", "eth0", "parent", "1:20", "pfifo", "limit", "60"))
+        run(*in_ns(self.servers, "nft", "add table inet slow; "
+                   "add chain inet slow out { type filter hook postrouting priority 0; }; "
+                   f"add rule inet slow out ip saddr {addresses} meta priority set 1:20"))
+
+    def unthrottle(self):
+        run(*in_ns(self.servers, "nft", "delete table inet slow"))
+        run(*in_ns(self.servers, "tc", "qdisc", "del", "dev", "eth0", "root"))
 
     def clear_rules(self):
-        run(*in_ns("w-gw", "nft", "flush chain inet weir forward"))
+        run(*in_ns(self.gateway, "nft", "flush chain inet weir forward"))
 
     def capture(self, path):
-        process = self.start("w-gw", "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-U", "-B", "16384", "-w", str(path))
+        process = self.start(self.gateway, "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-U", "-B", "16384", "-w", str(path))
         time.sleep(1)
         return process

@@ -1,6 +1,6 @@
 """A scripted player: one viewer of one service. Looks names up as any program does, keeps its media connection open, asks for a
 segment every few seconds, talks to the control host now and then, and tries again when something fails. Says nothing; the
-packets are the result. usage: player.py CONTROL_HOST MEDIA_HOST[,MEDIA_HOST...] SECONDS SEED
+packets are the result. usage: player.py CONTROL_HOST MEDIA_HOST[,MEDIA_HOST...] SECONDS SEED [PAUSE_AT PAUSE_SECONDS]
 """
 import http.client
 import random
@@ -36,11 +36,16 @@ def control(host):
 
 def main():
     control_host, media_hosts, seconds, seed = sys.argv[1], sys.argv[2].split(","), float(sys.argv[3]), int(sys.argv[4])
+    pause_at, pause_seconds = map(float, sys.argv[5:7] or (seconds, 0))
     chance = random.Random(seed)
-    end = time.monotonic() + seconds
+    start = time.monotonic()
+    end = start + seconds
     media, next_control = None, 0.0
     time.sleep(chance.random() * 3)
     while time.monotonic() < end:
+        if pause_seconds and time.monotonic() - start >= pause_at:
+            time.sleep(pause_seconds)
+            pause_seconds = 0
         if time.monotonic() >= next_control:
             control(control_host)
             next_control = time.monotonic() + chance.uniform(8, 14)
