@@ -1,4 +1,6 @@
-/* One line for a person: see error.h. */
+/* One line for a person: see error.h. What a file says is quoted in it, and must neither break the line nor steer a
+ * terminal: control characters become '?'. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include <weir/error.h>
@@ -11,5 +13,8 @@ int weir_fault_set(struct weir_fault *fault, int error, const char *format, ...)
     va_start(args, format);
     vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
+    for (char *c = fault->text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
     return error;
 }
