@@ -21,8 +21,12 @@ MIB = 1024  # KiB
 FLOOR, ONE, TWO, NDPI = "floor", "weir", "weir, 2 workers", "ndpiReader"
 
 
-def tools(peers):
-    """Each tool's command; the capture is its last argument. What a peer could not be had is left out."""
+def tools(peers, scratch):
+    """Each tool's command; the capture is its last argument. A peer that could not be had is left out.
+
+    What a peer writes goes to files of the scratch directory, never to /dev/null by name: softflowd removes its pid
+    file at its end, whatever it is, and run by root that would be the device itself.
+    """
     found = {
         FLOOR: [BIN / "floor"],
         ONE: [WEIR, "replay", "--json", "--quiet"],
@@ -31,8 +35,9 @@ def tools(peers):
     }
     if peers:
         found["tcptrace"] = ["tcptrace", "-n", "-q"]
-        found["softflowd"] = ["softflowd", "-m", "1000000", "-p", "/dev/null", "-c", "none", "-r"]
-        found["argus"] = ["argus", "-X", "-w", "/dev/null", "-r"]
+        found["softflowd"] = ["softflowd", "-m", "1000000", "-p", scratch / "softflowd.pid",
+                              "-c", scratch / "softflowd.ctl", "-r"]
+        found["argus"] = ["argus", "-X", "-w", scratch / "argus.out", "-r"]
         found["tshark"] = ["tshark", "-q", "-z", "io,stat,0", "-r"]
     return {name: command for name, command in found.items() if shutil.which(command[0])}
 
@@ -85,6 +90,8 @@ def run_once(command, capture, scratch, cost):
     if done.returncode:
         sys.exit(f"{command[0]} on {capture} ended with {done.returncode}: {done.stderr[-500:]}")
     cost.add(out.read_text())
+    for left in ("softflowd.pid", "softflowd.ctl", "argus.out"):
+        (scratch / left).unlink(missing_ok=True)
 
 
 def check_counts(capture, counted):
@@ -182,7 +189,7 @@ def main():
         return
     options.scratch.mkdir(parents=True, exist_ok=True)
     captures = {kind: generate(kind, PACKETS[kind][options.quick], options.scratch) for kind in kinds}
-    commands = tools(options.peers)
+    commands = tools(options.peers, options.scratch)
     costs = measure(captures, commands, options.runs, options.scratch)
     idle, (one_packet, _) = Cost(), generate("churn", 1, options.scratch)
     run_once(commands[ONE], one_packet, options.scratch, idle)
