@@ -29,6 +29,8 @@ struct weir_batch {
     const struct weir_frame *frames; /* in capture order */
     size_t n_frames;
     uint64_t index;          /* 0, 1, 2... over the whole run */
+    int64_t now_us;          /* the engine's clock behind the last frame: time goes on at an interface without packets (a batch
+                              * of it may have no frames); 0 for files, whose frames alone make time */
 };
 
 struct weir_source; /* opaque */
@@ -60,6 +62,20 @@ struct weir_source_stats {
  * `fault` naming file, offset and reason. */
 int weir_source_open_files(struct weir_source **ret_source, const char *const *paths, size_t n_paths,
                            const struct weir_source_options *options, struct weir_fault *fault);
+
+/* An interface. `filter` works in the kernel: what it leaves out is not counted. */
+enum { WEIR_SNAPLEN_MIN = 2048, WEIR_SNAPLEN_MAX = 262144, WEIR_RING_BYTES_MAX = 1 << 30 };
+struct weir_live_options {
+    const char *interface;   /* "any" is all of them */
+    uint32_t snaplen;        /* WEIR_SNAPLEN_MIN to _MAX */
+    size_t buffer_bytes;     /* of the kernel's ring */
+    bool promiscuous;
+    const char *write;       /* pcap file for every frame that is handed on; NULL: none */
+    int64_t duration_us;     /* ends by itself after this; 0: never */
+};
+/* Opens the interface; what fails says what to do next. A batch comes every 100 ms at the latest. */
+int weir_source_open_live(struct weir_source **ret_source, const struct weir_live_options *live_options,
+                          const struct weir_source_options *options, struct weir_fault *fault);
 
 /* The next batch for this worker (each worker gets every batch). Returns
  *   0  *ret_batch is valid until the worker's next call

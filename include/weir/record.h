@@ -116,6 +116,7 @@ struct weir_session_record {
 
 #define WEIR_DRIFT_LISTED_MAX 16      /* unmatched hosts of media CDNs that are listed */
 struct weir_capture_record {
+    bool interim;              /* the run goes on (an interface, once a window): what was seen so far */
     uint64_t packets, bytes;   /* bytes on the wire */
     int64_t first_ts_us, last_ts_us; /* WEIR_NULL without packets */
     uint64_t dropped_kernel, dropped_interface;

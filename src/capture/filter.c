@@ -50,6 +50,14 @@ static int dlt_of(uint16_t linktype)
     return linktype;
 }
 
+uint16_t weir_linktype_of_dlt(int dlt)
+{
+    for (size_t i = 0; i < sizeof renumbered / sizeof renumbered[0]; i++)
+        if (renumbered[i].dlt == dlt)
+            return renumbered[i].linktype;
+    return (uint16_t)dlt;
+}
+
 /* Adds the program for a link type, which may turn out not to compile: `ret_why` has libpcap's words then. */
 static struct program *add_program(struct weir_filter *filter, uint16_t linktype, struct weir_fault *ret_why)
 {

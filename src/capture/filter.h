@@ -1,4 +1,4 @@
-/* A BPF expression, compiled once for each link type that turns up. The only user of libpcap's compiler. */
+/* A BPF expression, compiled once for each link type that turns up. Interfaces have theirs in the kernel (live.c). */
 #pragma once
 
 #include <stdbool.h>
@@ -14,4 +14,6 @@ int weir_filter_new(struct weir_filter **ret_filter, const char *expression, con
                     size_t n_linktypes, struct weir_fault *fault);
 /* Frames of a link type for which the expression has no meaning never match. */
 bool weir_filter_matches(struct weir_filter *filter, const struct weir_frame *frame);
+/* What libpcap calls a link type on an interface (DLT_) as capture files call it (LINKTYPE_). */
+uint16_t weir_linktype_of_dlt(int dlt);
 void weir_filter_free(struct weir_filter *filter);

@@ -140,6 +140,7 @@ static void fill(struct weir_source *source, struct slot *slot)
     struct weir_fault why = {0};
     struct weir_source_stats stats;
     slot->room.n_frames = 0;
+    slot->room.now_us = 0;
     int end = source->producer->fill(source->state, &slot->room, &why);
     source->producer->stats(source->state, &stats);
     if (end < 0 && stopping(source))
@@ -150,9 +151,9 @@ static void fill(struct weir_source *source, struct slot *slot)
     source->stats = stats;
     source->end = end;
     source->why = why;
-    if (slot->room.n_frames > 0) {
-        slot->batch = (struct weir_batch){
-            .frames = slot->room.frames, .n_frames = slot->room.n_frames, .index = source->n_filled};
+    if (slot->room.n_frames > 0 || slot->room.now_us != 0) {
+        slot->batch = (struct weir_batch){.frames = slot->room.frames, .n_frames = slot->room.n_frames,
+                                          .index = source->n_filled, .now_us = slot->room.now_us};
         slot->n_holders = source->n_workers;
         source->ring[source->n_filled++ % source->max_slots] = slot;
     } else {

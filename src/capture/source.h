@@ -17,10 +17,11 @@ struct weir_batch_room {
     struct weir_frame *frames; /* WEIR_BATCH_FRAMES of them */
     size_t n_frames;
     struct weir_buffer buffer; /* of WEIR_BATCH_BYTES at the least; may be grown while no frame points into it */
+    int64_t now_us;            /* see struct weir_batch; 0 unless the producer sets it */
 };
 
 struct weir_producer {
-    /* Fills the room with at least one frame, blocking for it. Returns 0; or WEIR_SOURCE_END or < 0 with the frames
+    /* Fills the room with at least one frame, blocking for it (with none only when it sets now_us). Returns 0; or WEIR_SOURCE_END or < 0 with the frames
      * before it (maybe none), and is then not called again. Never called by two threads at once. */
     int (*fill)(void *state, struct weir_batch_room *room, struct weir_fault *fault);
     /* Counters; called by the thread that fills, after each fill. */

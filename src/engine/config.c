@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/capture.h>
+
 #include "engine/config.h"
 
 typedef int (*option_reader)(struct weir_config *config, const char *text, struct weir_fault *fault);
@@ -24,6 +26,7 @@ struct option_row {
     bool command_line_only;
     option_reader read;
     const char *help;
+    unsigned commands;     /* enum weir_config_command bits; 0: all */
 };
 
 static int text_copy(const char **target, const char *text)
@@ -149,8 +152,61 @@ static int read_no_colour(struct weir_config *config, const char *text, struct w
     return 0;
 }
 
+static int read_interface(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text)
+        return weir_fault_set(fault, -EINVAL, "--interface: give a name, such as eth0");
+    return text_copy(&config->interface, text);
+}
+
+static int read_buffer(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value = 0;
+    int error = read_number("buffer", text, 1, WEIR_RING_BYTES_MAX >> 20, &value, fault);
+    if (!error)
+        config->ring_bytes = (size_t)value << 20;
+    return error;
+}
+
+static int read_snaplen(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value = 0;
+    int error = read_number("snaplen", text, WEIR_SNAPLEN_MIN, WEIR_SNAPLEN_MAX, &value, fault);
+    if (!error)
+        config->snaplen = (uint32_t)value;
+    return error;
+}
+
+static int read_no_promiscuous(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    config->no_promiscuous = true;
+    return 0;
+}
+
+static int read_duration(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value = 0;
+    int error = read_number("duration", text, 1, 1000000000, &value, fault);
+    if (!error)
+        config->duration_us = (int64_t)value * 1000000;
+    return error;
+}
+
+static int read_write(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text || strcmp(text, "-") == 0)
+        return weir_fault_set(fault, -EINVAL, "--write '%s': give a file's name", text);
+    return text_copy(&config->write, text);
+}
+
 static const struct option_row rows[] = {
     {"config", 'c', "FILE", false, true, NULL, "read these options from a YAML file first"},
+    {"interface", 'i', "IFACE", false, false, read_interface, "where packets are captured; any is all interfaces", WEIR_CONFIG_LIVE},
+    {"duration", 0, "SECONDS", false, true, read_duration, "end by itself (default: until SIGINT or SIGTERM)", WEIR_CONFIG_LIVE},
+    {"write", 'w', "FILE", false, true, read_write, "keep what was captured in a pcap file", WEIR_CONFIG_LIVE},
+    {"buffer", 0, "MIB", false, false, read_buffer, "kernel's ring, 1 to 1024 MiB (default: 64)", WEIR_CONFIG_LIVE},
+    {"snaplen", 0, "BYTES", false, false, read_snaplen, "most of a packet, 2048 to 262144 (default: 65535)", WEIR_CONFIG_LIVE},
+    {"no-promiscuous", 0, NULL, false, true, read_no_promiscuous, "only packets from and to this machine", WEIR_CONFIG_LIVE},
     {"json", 0, NULL, false, true, read_json, "records as NDJSON on stdout, nothing else there"},
     {"records", 0, "TYPES", false, false, read_records, "flow,window,service,session,incident,capture (default: all but flow)"},
     {"redis", 0, "URL", false, false, read_redis, "publish to redis://[user:password@]host[:port][/db] or unix:///path"},
@@ -174,6 +230,8 @@ void weir_config_init(struct weir_config *config)
         .records = ((1u << WEIR_RECORD_N) - 1) & ~(1u << WEIR_RECORD_FLOW),
         .workers = 1,
         .memory_bytes = (size_t)512 << 20,
+        .snaplen = 65535,
+        .ring_bytes = (size_t)64 << 20,
     };
     weir_detect_config_default(&config->detect);
 }
@@ -185,14 +243,23 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->filter);
     free((char *)config->signatures);
     free((char *)config->key_file);
+    free((char *)config->interface);
+    free((char *)config->write);
     *config = (struct weir_config){0};
 }
 
-static void print_help(const char *usage)
+static bool concerns(const struct option_row *row, enum weir_config_command command)
+{
+    return !row->commands || (row->commands & command);
+}
+
+static void print_help(enum weir_config_command command, const char *usage)
 {
     printf("%s\n\nOptions:\n", usage);
     for (int i = 0; i < N_ROWS; i++) {
         char name[64];
+        if (!concerns(&rows[i], command))
+            continue;
         snprintf(name, sizeof name, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "", rows[i].argument ? rows[i].argument : "");
         printf("  %c%c%s %-20s %s\n", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", name, rows[i].help);
     }
@@ -333,12 +400,15 @@ static int bad_option(int argc, char **argv, int letter, struct weir_fault *faul
     return weir_fault_set(fault, -EINVAL, letter == ':' ? "%s: needs a value; see --help" : "%s: no such option; see --help", word);
 }
 
-int weir_config_parse(struct weir_config *config, int argc, char **argv, const char *usage, struct weir_fault *fault)
+int weir_config_parse(struct weir_config *config, enum weir_config_command command, int argc, char **argv, const char *usage,
+                      struct weir_fault *fault)
 {
     struct option options[N_ROWS + 1] = {0};
     char letters[2 * N_ROWS + 2] = ":";
-    for (int i = 0; i < N_ROWS; i++) {
-        options[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL, rows[i].letter ? rows[i].letter : 256 + i};
+    for (int i = 0, n = 0; i < N_ROWS; i++) {
+        if (!concerns(&rows[i], command))
+            continue;
+        options[n++] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL, rows[i].letter ? rows[i].letter : 256 + i};
         if (rows[i].letter)
             snprintf(letters + strlen(letters), 3, "%c%s", rows[i].letter, rows[i].argument ? ":" : "");
     }
@@ -348,12 +418,12 @@ int weir_config_parse(struct weir_config *config, int argc, char **argv, const c
     int letter;
     while (!error && (letter = getopt_long(argc, argv, letters, options, NULL)) != -1) {
         int i = 0;
-        while (i < N_ROWS && options[i].val != letter)
+        while (i < N_ROWS && letter != (rows[i].letter ? rows[i].letter : 256 + i))
             i++;
         if (i == N_ROWS)
             return bad_option(argc, argv, letter, fault);
         if (letter == 'h') {
-            print_help(usage);
+            print_help(command, usage);
             return WEIR_CONFIG_HELP;
         }
         if (rows[i].read)

@@ -11,6 +11,9 @@
 
 #define WEIR_LOCAL_MAX 64
 
+/* Which command reads the options: each has some that the other refuses. The configuration file may hold all of them. */
+enum weir_config_command { WEIR_CONFIG_REPLAY = 1, WEIR_CONFIG_LIVE = 2 };
+
 struct weir_config {
     const char *site;             /* NULL: host name, or replay:<file> */
     bool json;
@@ -27,6 +30,12 @@ struct weir_config {
     size_t memory_bytes;
     bool quiet;                   /* no progress bar */
     bool no_colour;
+    const char *interface;        /* live only, to `write` */
+    uint32_t snaplen;
+    size_t ring_bytes;
+    bool no_promiscuous;
+    int64_t duration_us;
+    const char *write;
     struct weir_detect_config detect;
 };
 
@@ -38,6 +47,7 @@ void weir_config_deinit(struct weir_config *config);
 /* Reads the options of `argv` (from argv[1] on); with --config the file's values come first, so that the command line
  * wins. Returns the index of the first operand, WEIR_CONFIG_HELP after printing help, or < 0 with a fault. */
 enum { WEIR_CONFIG_HELP = 1 << 30 };
-int weir_config_parse(struct weir_config *config, int argc, char **argv, const char *usage, struct weir_fault *fault);
+int weir_config_parse(struct weir_config *config, enum weir_config_command command, int argc, char **argv, const char *usage,
+                      struct weir_fault *fault);
 /* The configuration file alone (for checks, reloads and fuzzing). */
 int weir_config_load(struct weir_config *config, const char *path, struct weir_fault *fault);

@@ -51,6 +51,8 @@ struct weir_coordinator {
     const struct weir_flow_record **flows; /* of a tick, sorted */
     size_t flows_room;
     int64_t now_us;
+    struct weir_source *live;          /* or NULL */
+    struct { uint64_t packets, dropped; } before; /* the open window began */
 };
 
 static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us, const void *body)
@@ -210,6 +212,89 @@ static void take_sums(struct weir_coordinator *c)
     }
 }
 
+/* ---- what was seen of the capture ---- */
+
+static void fill_refused(const struct weir_coordinator *c, struct weir_capture_record *capture)
+{
+    struct weir_trials_stats trials;
+    struct weir_sessions_stats sessions;
+    struct weir_rollup_stats rollup;
+    weir_trials_read_stats(c->trials, &trials);
+    weir_sessions_read_stats(c->sessions, &sessions);
+    weir_rollup_read_stats(c->rollup, &rollup);
+    capture->evidence_refused = c->meter.evidence_refused;
+    capture->records_refused = c->meter.records_refused;
+    capture->pending_refused = c->meter.pending_refused;
+    capture->trials_refused = trials.trials_refused;
+    capture->held_refused = trials.held_refused;
+    capture->sessions_refused = sessions.sessions_refused;
+    capture->clients_refused = rollup.clients_refused;
+}
+
+static void fill_naming(const struct weir_coordinator *c, struct weir_capture_record *capture)
+{
+    weir_rollup_naming(c->rollup, capture->named_flows, capture->named_bytes);
+    capture->flows_ech = c->naming.hellos_ech;
+    capture->flows_doh = c->naming.doh_flows;
+    capture->flows_dot = c->naming.dot_flows;
+    capture->flows_vpn = c->naming.tunnel_flows;
+    capture->blind_share_ppm = c->naming.https_flows
+                                   ? (int64_t)(c->naming.https_blind * 1000000 / c->naming.https_flows) : WEIR_NULL;
+    for (uint32_t i = 0; i < c->naming.n_drift && i < WEIR_DRIFT_LISTED_MAX; i++) {
+        capture->drift[i].host = c->naming.drift[i].host.text;
+        capture->drift[i].flows = c->naming.drift[i].flows;
+        capture->n_drift++;
+    }
+}
+
+/* `ts_us`: 0 for that of the last packet. */
+static void publish_capture(struct weir_coordinator *c, struct weir_source *source, int64_t ts_us, bool interim)
+{
+    struct weir_source_stats stats;
+    weir_source_stats(source, &stats);
+    bool any = stats.packets > 0;
+    struct weir_capture_record capture = {
+        .interim = interim,
+        .packets = stats.packets, .bytes = stats.bytes,
+        .first_ts_us = any ? stats.first_ts_us : WEIR_NULL, .last_ts_us = any ? stats.last_ts_us : WEIR_NULL,
+        .dropped_kernel = stats.dropped_kernel, .dropped_interface = stats.dropped_interface,
+        .truncated = stats.snaplen_cut, .clock_steps = stats.time_steps,
+        .flows = c->flow.flows, .flows_refused = c->flow.flows_refused, .flows_shed = c->flow.flows_shed,
+        .duplicates = c->flow.duplicates, .detail_refused = c->flow.detail_refused, .dns_refused = c->flow.dns_refused,
+        .time_clamped = c->flow.time_clamped + stats.time_backwards,
+    };
+    memcpy(capture.decode, c->decode, sizeof capture.decode);
+    fill_refused(c, &capture);
+    fill_naming(c, &capture);
+    publish(c, WEIR_RECORD_CAPTURE, ts_us ? ts_us : any ? stats.last_ts_us : 0, &capture);
+}
+
+/* What the capture lost of the window so far, as a share. Known before a tick decides, so that our own loss is never called
+ * the network's. */
+static double drop_share(const struct weir_coordinator *c, const struct weir_source_stats *now)
+{
+    uint64_t dropped = now->dropped_kernel + now->dropped_interface - c->before.dropped, packets = now->packets - c->before.packets;
+    return dropped ? (double)dropped / (double)(dropped + packets) : 0;
+}
+
+static double watch_drops(struct weir_coordinator *c, bool window_end)
+{
+    if (!c->live)
+        return 0;
+    struct weir_source_stats now;
+    weir_source_stats(c->live, &now);
+    double share = drop_share(c, &now);
+    if (share > c->options->detect->drop_share) {
+        int64_t last_us = c->now_us - 1; /* a tick at a slot's end judges that slot */
+        weir_detector_freeze(c->detector, last_us - last_us % WEIR_SLOT_US);
+    }
+    if (window_end) {
+        c->before.packets = now.packets;
+        c->before.dropped = now.dropped_kernel + now.dropped_interface;
+    }
+    return share;
+}
+
 static void end_window(struct weir_coordinator *c)
 {
     for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
@@ -221,6 +306,8 @@ static void end_window(struct weir_coordinator *c)
         publish(c, WEIR_RECORD_WINDOW, c->now_us, &window);
     }
     weir_rollup_window_done(c->rollup, c->now_us);
+    if (c->live)
+        publish_capture(c, c->live, c->now_us, true);
     if (!c->error)
         c->error = weir_publisher_flush(c->options->publisher, &c->fault);
 }
@@ -240,6 +327,7 @@ static void process_tick(struct weir_coordinator *c)
 {
     bool window_end = c->blocks[0].window_end;
     c->now_us = c->blocks[0].tick_us;
+    double dropped = watch_drops(c, window_end);
     add_counters(c);
     learn_addresses(c);
     if (c->options->want_flows)
@@ -251,7 +339,7 @@ static void process_tick(struct weir_coordinator *c)
     if (window_end)
         take_sums(c);
     if (window_end)
-        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us);
+        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, dropped);
     weir_trials_tick(c->trials, c->now_us);
     weir_detect_input_demand(c->detector, c->sessions, c->n_services);
     weir_detector_step(c->detector, c->now_us);
@@ -313,59 +401,6 @@ static void publish_services(struct weir_coordinator *c)
     }
 }
 
-static void fill_refused(const struct weir_coordinator *c, struct weir_capture_record *capture)
-{
-    struct weir_trials_stats trials;
-    struct weir_sessions_stats sessions;
-    struct weir_rollup_stats rollup;
-    weir_trials_read_stats(c->trials, &trials);
-    weir_sessions_read_stats(c->sessions, &sessions);
-    weir_rollup_read_stats(c->rollup, &rollup);
-    capture->evidence_refused = c->meter.evidence_refused;
-    capture->records_refused = c->meter.records_refused;
-    capture->pending_refused = c->meter.pending_refused;
-    capture->trials_refused = trials.trials_refused;
-    capture->held_refused = trials.held_refused;
-    capture->sessions_refused = sessions.sessions_refused;
-    capture->clients_refused = rollup.clients_refused;
-}
-
-static void fill_naming(const struct weir_coordinator *c, struct weir_capture_record *capture)
-{
-    weir_rollup_naming(c->rollup, capture->named_flows, capture->named_bytes);
-    capture->flows_ech = c->naming.hellos_ech;
-    capture->flows_doh = c->naming.doh_flows;
-    capture->flows_dot = c->naming.dot_flows;
-    capture->flows_vpn = c->naming.tunnel_flows;
-    capture->blind_share_ppm = c->naming.https_flows
-                                   ? (int64_t)(c->naming.https_blind * 1000000 / c->naming.https_flows) : WEIR_NULL;
-    for (uint32_t i = 0; i < c->naming.n_drift && i < WEIR_DRIFT_LISTED_MAX; i++) {
-        capture->drift[i].host = c->naming.drift[i].host.text;
-        capture->drift[i].flows = c->naming.drift[i].flows;
-        capture->n_drift++;
-    }
-}
-
-static void publish_capture(struct weir_coordinator *c, struct weir_source *source)
-{
-    struct weir_source_stats stats;
-    weir_source_stats(source, &stats);
-    bool any = stats.packets > 0;
-    struct weir_capture_record capture = {
-        .packets = stats.packets, .bytes = stats.bytes,
-        .first_ts_us = any ? stats.first_ts_us : WEIR_NULL, .last_ts_us = any ? stats.last_ts_us : WEIR_NULL,
-        .dropped_kernel = stats.dropped_kernel, .dropped_interface = stats.dropped_interface,
-        .truncated = stats.snaplen_cut, .clock_steps = stats.time_steps,
-        .flows = c->flow.flows, .flows_refused = c->flow.flows_refused, .flows_shed = c->flow.flows_shed,
-        .duplicates = c->flow.duplicates, .detail_refused = c->flow.detail_refused, .dns_refused = c->flow.dns_refused,
-        .time_clamped = c->flow.time_clamped + stats.time_backwards,
-    };
-    memcpy(capture.decode, c->decode, sizeof capture.decode);
-    fill_refused(c, &capture);
-    fill_naming(c, &capture);
-    publish(c, WEIR_RECORD_CAPTURE, any ? stats.last_ts_us : 0, &capture);
-}
-
 int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct weir_source *source, struct weir_fault *fault)
 {
     c->now_us = now_us;
@@ -377,7 +412,7 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
         weir_rollup_window_done(c->rollup, now_us);
     }
     publish_services(c);
-    publish_capture(c, source);
+    publish_capture(c, source, c->live && now_us ? now_us - WEIR_TICK_US : 0, false); /* live: the last whole tick */
     if (!c->error)
         c->error = weir_publisher_flush(c->options->publisher, &c->fault);
     if (c->error && fault)
@@ -390,6 +425,11 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
 void weir_coordinator_set_namer(struct weir_coordinator *c, const struct weir_classifier *namer)
 {
     c->namer = namer;
+}
+
+void weir_coordinator_watch(struct weir_coordinator *c, struct weir_source *source)
+{
+    c->live = source;
 }
 
 static int new_measure(struct weir_coordinator *c)

@@ -21,6 +21,9 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
 void weir_coordinator_free(struct weir_coordinator *coordinator);
 /* Whose nDPI tells protocol numbers' names (any worker's: they are all alike, and only read). */
 void weir_coordinator_set_namer(struct weir_coordinator *coordinator, const struct weir_classifier *namer);
+/* An interface whose drops freeze detectors, and of which a capture record is published each window. Files are not watched:
+ * how far they are read ahead would change the answers. */
+void weir_coordinator_watch(struct weir_coordinator *coordinator, struct weir_source *source);
 
 /* Waits until the worker's last block was used up, so that the meter may reuse its memory. */
 void weir_coordinator_wait(struct weir_coordinator *coordinator, unsigned worker);

@@ -37,7 +37,8 @@ static double real_at(const struct weir_window_record *window, int field, double
     return field < 0 || window->values[field].reason != WEIR_REASON_NONE ? none : window->values[field].real;
 }
 
-void weir_detect_input_window(struct weir_detector *detector, const struct weir_rollup *rollup, size_t n_services, int64_t end_us)
+void weir_detect_input_window(struct weir_detector *detector, const struct weir_rollup *rollup, size_t n_services, int64_t end_us,
+                              double drop_share)
 {
     const struct continuous_fields *fields = find_fields();
     struct weir_detect_service_window services[WEIR_SERVICES_MAX];
@@ -56,7 +57,7 @@ void weir_detect_input_window(struct weir_detector *detector, const struct weir_
         service->loss_beyond = real_at(&record, fields->loss_beyond, -1);
         service->loss_before = real_at(&record, fields->loss_before, -1);
     }
-    const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US, .services = services, .n_services = n};
+    const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US, .drop_share = drop_share, .services = services, .n_services = n};
     weir_detector_window(detector, &window);
 }
 

@@ -40,6 +40,8 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     int error = threads ? weir_coordinator_new(&coordinator, options) : -ENOMEM;
     for (unsigned i = 0; !error && i < options->n_workers; i++)
         error = weir_worker_new(&threads[i].worker, i, source, coordinator, options);
+    if (!error && options->live)
+        weir_coordinator_watch(coordinator, source);
     if (!error) {
         error = run_workers(threads, options->n_workers, fault);
         int sink_error = weir_coordinator_finish(coordinator, weir_worker_now_us(threads[0].worker), source, error ? NULL : fault);

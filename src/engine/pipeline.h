@@ -14,6 +14,7 @@ struct weir_engine_options {
     unsigned n_workers;
     size_t memory_bytes;
     bool want_flows;                     /* make flow records */
+    bool live;                           /* the source is an interface: heed what it drops, and tell of the capture each window */
     const struct weir_detect_config *detect;
     struct weir_publisher *publisher;
     /* called now and then by one worker, for a progress bar; may be NULL */

@@ -144,6 +144,8 @@ static void process_batch(struct weir_worker *worker, const struct weir_batch *b
         process_run(worker, batch->frames + at, n);
         at += n;
     }
+    if (batch->now_us)
+        advance(worker, batch->now_us);
 }
 
 int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)

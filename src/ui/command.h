@@ -1,6 +1,8 @@
 /* The sub-commands of `weir`: one const record each, in src/ui/command_<name>.c. */
 #pragma once
 
+#include <weir/error.h>
+
 struct weir_command {
     const char *name;
     const char *summary;
@@ -9,8 +11,12 @@ struct weir_command {
 
 enum { WEIR_EXIT_DONE = 0, WEIR_EXIT_FAILED = 1, WEIR_EXIT_USAGE = 2 };
 
-extern const struct weir_command weir_command_replay, weir_command_services;
+extern const struct weir_command weir_command_live, weir_command_replay, weir_command_services;
 
 /* Where the shipped signatures are: `given`, else $WEIR_SIGNATURES, else the installed directory, else signatures/ beside the
  * program's source or build. `path` holds PATH_MAX bytes. */
 const char *weir_signatures_path(const char *given, char *path);
+
+unsigned weir_terminal_columns(void); /* of stdout; 100 where it is no terminal */
+/* Says the fault (or what the error means) on stderr; returns `code`. */
+int weir_complain(const struct weir_fault *fault, int error, int code);

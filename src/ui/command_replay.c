@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <weir/capture.h>
@@ -36,12 +35,6 @@ static int name_site(struct weir_config *config, const char *path)
     return 0;
 }
 
-static unsigned terminal_columns(void)
-{
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 100;
-}
-
 static int add_sinks(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *shown,
                      const struct weir_publish_context *sent, struct weir_fault *fault)
 {
@@ -57,7 +50,7 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
     }
     bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
     error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
-                         : weir_sink_terminal_new(&state, shown, stdout, colour, terminal_columns());
+                         : weir_sink_terminal_new(&state, shown, stdout, colour, weir_terminal_columns());
     if (!error)
         weir_publisher_add(publisher, config->json ? &weir_sink_ndjson : &weir_sink_terminal, state);
     return error;
@@ -95,18 +88,12 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     return error;
 }
 
-static int complain(const struct weir_fault *fault, int error, int code)
-{
-    fprintf(stderr, "weir: %s\n", fault->text[0] ? fault->text : strerror(-error));
-    return code;
-}
-
 static int run(int argc, char **argv)
 {
     struct weir_config config;
     struct weir_fault fault = {0};
     weir_config_init(&config);
-    int operand = weir_config_parse(&config, argc, argv, usage, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_config_parse(&config, WEIR_CONFIG_REPLAY, argc, argv, usage, &fault), code = WEIR_EXIT_DONE;
     if (operand == WEIR_CONFIG_HELP) {
         weir_config_deinit(&config);
         return code;
@@ -119,9 +106,9 @@ static int run(int argc, char **argv)
     if (!error)
         error = name_site(&config, argv[operand]);
     if (error < 0)
-        code = complain(&fault, error, WEIR_EXIT_USAGE);
+        code = weir_complain(&fault, error, WEIR_EXIT_USAGE);
     else if ((error = replay(&config, argv + operand, argc - operand, set, &fault)) < 0)
-        code = complain(&fault, error, WEIR_EXIT_FAILED);
+        code = weir_complain(&fault, error, WEIR_EXIT_FAILED);
     weir_service_set_unref(set);
     weir_config_deinit(&config);
     return code;
