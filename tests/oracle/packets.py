@@ -1,0 +1,150 @@
+"""A capture as tshark sees it: one Packet a TCP or UDP packet, with the raw fields that METHODS' definitions need
+and, beside them, Wireshark's own judgement of it.
+
+Everything that would make tshark put packets together is off, so that each frame speaks for itself: a fragment is no
+datagram and a record's bytes belong to the frame that brought them. Only names and QUIC versions come from tshark's
+dissectors with reassembly on (`dissect`), since there it is the oracle.
+"""
+import dataclasses
+import subprocess
+
+RAW_FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.id ip.ttl ipv6.src ipv6.dst ipv6.hlim vlan.id
+ tcp.stream tcp.srcport tcp.dstport tcp.seq_raw tcp.ack_raw tcp.flags tcp.window_size_value tcp.len tcp.hdr_len tcp.checksum
+ tcp.options.mss_val tcp.options.timestamp.tsval tcp.payload
+ tcp.analysis.retransmission tcp.analysis.fast_retransmission tcp.analysis.spurious_retransmission tcp.analysis.out_of_order
+ tcp.analysis.keep_alive tcp.analysis.zero_window tcp.analysis.zero_window_probe tcp.analysis.ack_rtt tcp.analysis.acks_frame
+ udp.stream udp.srcport udp.dstport udp.length udp.checksum udp.payload
+ dns.id dns.flags.response dns.flags.rcode dns.qry.name dns.qry.type dns.a dns.aaaa dns.time""".split()
+
+NAME_FIELDS = """frame.number tcp.stream udp.stream tls.handshake.type tls.handshake.extensions_server_name http.host
+ tls.record.content_type tls.record.opaque_type tls.alert_message.level quic.version quic.header_form quic.long.packet_type quic.long.packet_type_v2 gquic.version
+ gquic.tag.sni""".split()
+
+NO_REASSEMBLY = ["ip.defragment:FALSE", "ipv6.defragment:FALSE"]
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+
+
+@dataclasses.dataclass
+class Packet:
+    frame: int
+    ts_us: int
+    transport: str
+    src: str
+    dst: str
+    sport: int
+    dport: int
+    vlan: str
+    stream: int
+    ttl: int
+    ip_id: int
+    checksum: str
+    ip_payload_len: int
+    payload_len: int
+    payload: bytes
+    seq: int = 0
+    ack: int = 0
+    flags: int = 0
+    window: int = 0
+    mss: int = 0
+    tsval: str = ""
+    judged: str = ""        # Wireshark's: retransmission, fast, spurious, out_of_order, keep_alive or nothing
+    zero_window: bool = False
+    zero_probe: bool = False
+    ack_rtt_us: int | None = None
+    acks_frame: int = 0
+    dns: dict | None = None
+
+    def is_(self, flags):
+        return bool(self.flags & flags)
+
+    def key(self):
+        """The same for both directions."""
+        ends = sorted([(self.src, self.sport), (self.dst, self.dport)])
+        return self.transport, *ends[0], *ends[1]
+
+
+def tshark(path, fields, options, extra=()):
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "separator=\t", "-E", "occurrence=a", "-E", "aggregator=,"]
+    for option in options:
+        command += ["-o", option]
+    for field in fields:
+        command += ["-e", field]
+    done = subprocess.run([*command, *extra], capture_output=True, text=True)
+    if done.returncode not in (0, 2):  # 2: the file is cut short; what was read counts
+        raise RuntimeError(f"tshark: {path}: {done.stderr.strip().splitlines()[-1:]}")
+    for line in done.stdout.splitlines():
+        yield dict(zip(fields, line.split("\t")))
+
+
+def last(text):
+    return text.rsplit(",", 1)[-1]
+
+
+def number(text, base=0):
+    return int(last(text), base) if text else 0
+
+
+def micros(text):
+    """Whole microseconds, cut, of a decimal number of seconds."""
+    seconds, _, rest = text.partition(".")
+    value = abs(int(seconds)) * 1000000 + int((rest + "000000")[:6])
+    return -value if seconds.startswith("-") else value
+
+
+def judgement(row):
+    for name, short in (("keep_alive", "keep_alive"), ("spurious_retransmission", "spurious"), ("out_of_order", "out_of_order"),
+                        ("fast_retransmission", "fast"), ("retransmission", "retransmission")):
+        if row[f"tcp.analysis.{name}"]:
+            return short
+    return ""
+
+
+def dns_of(row):
+    if not row["dns.id"]:
+        return None
+    return {"id": row["dns.id"], "response": last(row["dns.flags.response"]) in ("1", "True"),
+            "rcode": number(row["dns.flags.rcode"]), "name": row["dns.qry.name"].lower(), "type": row["dns.qry.type"],
+            "addrs": [a for a in (row["dns.a"] + "," + row["dns.aaaa"]).split(",") if a],
+            "time_us": round(float(last(row["dns.time"])) * 1e6) if row["dns.time"] else None}
+
+
+def packet_of(row):
+    layers = row["frame.protocols"].split(":")
+    if "icmp" in layers or "icmpv6" in layers or not (row["tcp.srcport"] or row["udp.srcport"]):
+        return None
+    innermost = [layer for layer in layers if layer in ("ip", "ipv6", "tcp", "udp")]
+    transport = [layer for layer in innermost if layer in ("tcp", "udp")][-1]
+    ip = [layer for layer in innermost if layer in ("ip", "ipv6")][-1]
+    tcp = transport == "tcp"
+    header = number(row["tcp.hdr_len"]) if tcp else 8
+    length = number(row["tcp.len"]) if tcp else max(0, number(row["udp.length"]) - 8)
+    ttl, ip_id = (row["ip.ttl"], row["ip.id"]) if ip == "ip" else (row["ipv6.hlim"], "")
+    packet = Packet(
+        frame=int(row["frame.number"]), ts_us=micros(row["frame.time_epoch"]), transport=transport, src=last(row[f"{ip}.src"]),
+        dst=last(row[f"{ip}.dst"]), sport=number(row[f"{transport}.srcport"]), dport=number(row[f"{transport}.dstport"]),
+        vlan=row["vlan.id"], stream=number(row[f"{transport}.stream"]), ttl=number(ttl), ip_id=number(ip_id),
+        checksum=last(row[f"{transport}.checksum"]), ip_payload_len=header + length, payload_len=length,
+        payload=bytes.fromhex(last(row[f"{transport}.payload"]).replace(":", "")), dns=dns_of(row))
+    if tcp:
+        packet.seq, packet.ack, packet.flags = number(row["tcp.seq_raw"]), number(row["tcp.ack_raw"]), number(row["tcp.flags"])
+        packet.window, packet.mss = number(row["tcp.window_size_value"]), number(row["tcp.options.mss_val"])
+        packet.tsval = last(row["tcp.options.timestamp.tsval"])
+        packet.judged = judgement(row)
+        packet.zero_window = bool(row["tcp.analysis.zero_window"])
+        packet.zero_probe = bool(row["tcp.analysis.zero_window_probe"])
+        packet.acks_frame = number(row["tcp.analysis.acks_frame"])
+        if row["tcp.analysis.ack_rtt"]:
+            packet.ack_rtt_us = round(float(last(row["tcp.analysis.ack_rtt"])) * 1e6)
+    return packet
+
+
+def read(path):
+    """Every TCP and UDP packet of the capture, in its order."""
+    rows = tshark(path, RAW_FIELDS, [*NO_REASSEMBLY, "tcp.desegment_tcp_streams:FALSE", "tcp.check_checksum:FALSE"])
+    return [packet for packet in map(packet_of, rows) if packet]
+
+
+def dissect(path):
+    """What tshark's dissectors make of the payloads, by frame number."""
+    rows = tshark(path, NAME_FIELDS, NO_REASSEMBLY, ["-Y", "tls or http or quic or gquic"])
+    return {int(row["frame.number"]): row for row in rows}

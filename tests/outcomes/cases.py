@@ -1,0 +1,540 @@
+"""The cases: what is done to real connections, and what METHODS 1-4 want to be said of it. What is expected is written
+here by hand from those rules, never copied from weir's answer.
+
+flows      every flow but DNS, as "service transport outcome", in any order
+dns        per service, what its windows count of lookups; kinds that are not named are 0
+trials     per service, all windows together: "<layer>_ok", failed ones by kind, "quic_fell_back"; others are 0
+           (`serve_ok` is compared only where it is named: it depends on how large an answer is)
+where      facts of the flows that match the first part: every one of them must have the second part
+capture    facts of the capture record; dotted names reach inside; ">0" is any number but 0, "set" anything but null
+"""
+import time
+
+from lab import (DOH, HINTED, HULU, NETFLIX, NETFLIX_6, NETFLIX_ALIAS, NETFLIX_TARGET, RESOLVER, SECOND, SPARE, YOUTUBE,
+                 ADDRESSES)
+
+CASES = {}
+NFLX, EDGE, YT = ADDRESSES[NETFLIX], ADDRESSES[NETFLIX_TARGET], ADDRESSES[YOUTUBE]
+PAD = ["-H", "X-Padding: " + "p" * 400]
+
+
+def case(did, **expected):
+    def keep(function):
+        CASES[function.__name__] = {"run": function, "did": did, "expected": expected}
+        return function
+    return keep
+
+
+def netflix(outcome, transport="tcp", times=1):
+    return [f"netflix {transport} {outcome}"] * times
+
+
+def lookup(lab, host=NETFLIX, who=0):
+    lab.dig(host, who=who)
+
+
+# ---- TLS ----
+
+@case("openssl speaks 1.3 only, curl 1.2 only", flows=netflix("tls_alert"), trials={"netflix": {"dns_ok": 1, "tls_alert": 1}})
+def tls_alert_version(lab):
+    lab.openssl_server("-tls1_3")
+    yield
+    lookup(lab)
+    lab.curl(NETFLIX, "--tls-max", "1.2")
+
+
+@case("openssl and curl have no cipher in common", flows=netflix("tls_alert"), trials={"netflix": {"dns_ok": 1, "tls_alert": 1}})
+def tls_alert_cipher(lab):
+    lab.openssl_server("-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384")
+    yield
+    lookup(lab)
+    lab.curl(NETFLIX, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
+
+
+@case("the server closes (FIN) upon the ClientHello", flows=netflix("tls_cut"), trials={"netflix": {"dns_ok": 1, "tls_cut": 1}})
+def tls_cut_fin(lab):
+    lab.server("fin")
+    yield
+    lookup(lab)
+    lab.curl(NETFLIX)
+
+
+@case("the server resets upon the ClientHello", flows=netflix("tls_cut"), trials={"netflix": {"dns_ok": 1, "tls_cut": 1}},
+      where=[[{"service": "netflix", "transport": "tcp"}, {"reset.by": "server", "reset.kind": "handshake", "reset.injected": False}]])
+def tls_cut_rst(lab):
+    lab.server("rst")
+    yield
+    lookup(lab)
+    lab.curl(NETFLIX)
+
+
+@case("the server accepts and never answers the ClientHello", flows=netflix("tls_noresponse"),
+      trials={"netflix": {"dns_ok": 1, "tls_noresponse": 1}})
+def tls_noresponse(lab):
+    lab.server("mute")
+    yield
+    lookup(lab)
+    lab.curl(NETFLIX, "-m", "7.5")
+
+
+def refuse(lab, clients, *arguments):
+    for _ in range(2):
+        for who in clients:
+            lab.curl(NETFLIX, *arguments, who=who, trust=False)
+
+
+@case("two clients refuse the certificate, TLS 1.3", flows=netflix("suspect_reject", times=4),
+      trials={"netflix": {"dns_ok": 2, "suspect_reject": 2}})
+def reject_tls13(lab):
+    lab.nginx()
+    yield
+    lookup(lab)
+    lookup(lab, who=1)
+    refuse(lab, (0, 1))
+
+
+@case("two clients refuse the certificate, TLS 1.2", flows=netflix("suspect_reject", times=4),
+      trials={"netflix": {"dns_ok": 2, "suspect_reject": 2}})
+def reject_tls12(lab):
+    lab.nginx()
+    yield
+    lookup(lab)
+    lookup(lab, who=1)
+    refuse(lab, (0, 1), "--tls-max", "1.2")
+
+
+@case("one client alone refuses the certificate: no evidence", flows=netflix("suspect_reject", times=2),
+      trials={"netflix": {"dns_ok": 1}})
+def reject_one_client(lab):
+    lab.nginx()
+    yield
+    lookup(lab)
+    refuse(lab, (0,))
+
+
+def served(lab, *arguments):
+    lookup(lab)
+    lab.curl(NETFLIX, *PAD, *arguments)
+
+
+SERVED = dict(flows=netflix("useful"), trials={"netflix": {"dns_ok": 1, "connect_ok": 1}},
+              where=[[{"service": "netflix"}, {"named_by": "sni", "tls_handshake_us": "set", "requests": 1, "ttfb_p50_us": "set"}]])
+
+
+@case("nginx answers over TLS 1.2", **SERVED)
+def tls12_success(lab):
+    lab.nginx()
+    yield
+    served(lab, "--tls-max", "1.2", "--http1.1")
+
+
+@case("nginx answers over TLS 1.3", **SERVED)
+def tls13_success(lab):
+    lab.nginx()
+    yield
+    served(lab, "--tlsv1.3", "--http1.1")
+
+
+@case("nginx answers over HTTP/2", **SERVED)
+def http2_success(lab):
+    lab.nginx(http2=True)
+    yield
+    served(lab, "--http2")
+
+
+@case("openssl's ClientHello of two segments (long ALPN)", flows=netflix("useful"), trials={"netflix": {"connect_ok": 1}},
+      where=[[{"service": "netflix"}, {"named_by": "sni", "host": NETFLIX}]])
+def split_hello(lab):
+    lab.nginx()
+    yield
+    alpn = ",".join(["http/1.1"] + [letter * 230 for letter in "abcdefgh"])
+    openssl(lab, NETFLIX, NFLX, "-alpn", alpn)
+
+
+@case("a ClientHello of two segments, its name in the second; given up", flows=netflix("neutral"), trials={"netflix": {}},
+      where=[[{"service": "netflix"}, {"named_by": "sni", "host": NETFLIX}]])
+def split_hello_name_last(lab):
+    lab.nginx()
+    yield
+    lab.client("hello-only", NETFLIX, NFLX, "1", "1600")
+
+
+def openssl(lab, host, address, *arguments):
+    lab.at(lab.clients[0], "openssl", "s_client", "-connect", f"{address}:443", "-servername", host, "-quiet", "-ign_eof", *arguments,
+           input=f"GET / HTTP/1.1\r\nHost: {host}\r\nX-Padding: {'p' * 400}\r\nConnection: close\r\n\r\n", check=False, timeout=20)
+
+
+# ---- opening ----
+
+UNANSWERED = dict(where=[[{"service": "netflix"}, {"named_by": "dns", "syn_ack": 0}]])
+
+
+@case("SYNs are dropped", flows=netflix("syn_timeout"), trials={"netflix": {"dns_ok": 1, "syn_timeout": 1}}, **UNANSWERED)
+def syn_unanswered(lab):
+    yield
+    lookup(lab)
+    lab.rule(f"ip daddr {NFLX} drop")
+    lab.client("connect", NFLX, "5")
+
+
+@case("a SYN sent once, then abandoned", flows=netflix("neutral"), trials={"netflix": {"dns_ok": 1}})
+def syn_abandoned(lab):
+    yield
+    lookup(lab)
+    lab.rule(f"ip daddr {NFLX} drop")
+    lab.client("connect", NFLX, "0.6")
+    time.sleep(4)
+
+
+@case("nobody listens", flows=netflix("refused"), trials={"netflix": {"dns_ok": 1, "refused": 1}},
+      where=[[{"service": "netflix"}, {"reset.by": "server", "reset.kind": "refused"}]])
+def refused(lab):
+    yield
+    lookup(lab)
+    lab.client("connect", NFLX, "3")
+
+
+@case("ICMP 3, codes 0 1 3 9 10 13; code 2 says nothing", flows=netflix("icmp", times=6) + netflix("neutral"),
+      trials={"netflix": {"dns_ok": 1, "icmp": 1}}, **UNANSWERED)
+def icmp(lab):
+    kinds = ("net-unreachable", "host-unreachable", "port-unreachable", "net-prohibited", "host-prohibited", "admin-prohibited",
+             "prot-unreachable")
+    for address, kind in zip(SPARE, kinds):
+        lab.rule(f"ip daddr {address} reject with icmp type {kind}")
+    yield
+    for number in range(len(kinds)):
+        lookup(lab, f"spare{number}.{NETFLIX}")
+        lab.client("connect", SPARE[number], "1", wait=False)
+    time.sleep(5)
+
+
+@case("ICMPv6 1, codes 0 1 3 4", flows=netflix("icmp", times=4), trials={"netflix": {"dns_ok": 1, "icmp": 1}}, **UNANSWERED)
+def icmp6(lab):
+    kinds = ("no-route", "admin-prohibited", "addr-unreachable", "port-unreachable")
+    for address, kind in zip(NETFLIX_6, kinds):
+        lab.rule(f"ip6 daddr {address} reject with icmpv6 type {kind}")
+    yield
+    for number in range(len(kinds)):
+        lab.dig(f"six{number}.{NETFLIX}", "AAAA")
+        lab.client("connect", NETFLIX_6[number], "1", wait=False)
+    time.sleep(5)
+
+
+@case("opened ahead, never used, closed by FIN and by RST", flows=netflix("neutral", times=2), trials={"netflix": {"dns_ok": 1}})
+def preconnect(lab):
+    lab.nginx()
+    yield
+    lookup(lab)
+    lab.client("preconnect", NFLX, "fin", wait=False)
+    lab.client("preconnect", NFLX, "rst")
+
+
+# ---- transfers ----
+
+@case("the server resets in mid-transfer", flows=netflix("rst_mid"), trials={"netflix": {"dns_ok": 1, "connect_ok": 1, "rst_mid": 1}},
+      where=[[{"service": "netflix"}, {"reset.by": "server", "reset.kind": "mid"}]])
+def rst_mid(lab):
+    lab.server("rst-mid")
+    yield
+    lookup(lab)
+    lab.client("get", NETFLIX, NFLX)
+
+
+@case("a request answered after 8 s", flows=netflix("request_timeout"),
+      trials={"netflix": {"dns_ok": 1, "connect_ok": 1, "request_timeout": 1}},
+      where=[[{"service": "netflix"}, {"request_timeouts": 1, "stalls.0.duration_us": ">0"}]])
+def request_late(lab):
+    lab.server("late", 8)
+    yield
+    lookup(lab)
+    lab.client("get", NETFLIX, NFLX)
+    time.sleep(1)
+
+
+@case("a request never answered, the client gives up after 7 s", flows=netflix("request_timeout"),
+      trials={"netflix": {"dns_ok": 1, "connect_ok": 1, "request_timeout": 1}})
+def request_hangs(lab):
+    lab.server("hang")
+    yield
+    lookup(lab)
+    lab.client("wait-and-close", NETFLIX, NFLX, 7)
+
+
+QUIET = {"netflix": {"dns_ok": 1, "connect_ok": 1}}
+
+
+@case("kept alive, idle, then reset by the client", flows=netflix("useful"), trials=QUIET,
+      where=[[{"service": "netflix"}, {"reset.by": "client", "reset.kind": "teardown"}]])
+def idle_client_rst(lab):
+    lab.nginx()
+    yield
+    lookup(lab)
+    lab.client("get", NETFLIX, NFLX, 2, "idle-rst")
+
+
+@case("kept alive, idle, then reset by the server", flows=netflix("useful"), trials=QUIET,
+      where=[[{"service": "netflix"}, {"reset.by": "server", "reset.kind": "idle"}]])
+def idle_server_rst(lab):
+    lab.server("rst-idle")
+    yield
+    lookup(lab)
+    lab.client("get", NETFLIX, NFLX, 2)
+    time.sleep(3)
+
+
+@case("the client closes while data still comes: RST after FIN", flows=netflix("useful"), trials=QUIET,
+      where=[[{"service": "netflix"}, {"reset.by": "client", "reset.kind": "teardown"}]])
+def rst_after_fin(lab):
+    lab.server("slow-tail")
+    yield
+    lookup(lab)
+    lab.client("fin-then-rst", NETFLIX, NFLX)
+
+
+# ---- QUIC ----
+
+@case("chromium gets a page from caddy over HTTP/3", flows=["netflix quic useful"],
+      trials={"netflix": {"quic_ok": 1}}, where=[[{"transport": "quic"}, {"named_by": "sni", "host": HINTED, "tls_handshake_us": "set"}]],
+      only_transport="quic")
+def quic_chromium(lab):
+    lab.caddy(HINTED)
+    yield
+    chromium(lab, HINTED)
+
+
+def chromium(lab, host):
+    key = lab.at(lab.net, "sh", "-c", f"openssl x509 -in {lab.certificates}/cert.pem -pubkey -noout | openssl pkey -pubin -outform der | "
+                 "openssl dgst -sha256 -binary | base64").stdout.strip()
+    lab.at(lab.clients[0], "timeout", "25", "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+           "--disable-component-update", "--disable-sync", "--no-first-run", f"--user-data-dir={lab.dir}/chromium",
+           f"--ignore-certificate-errors-spki-list={key}", f"--origin-to-force-quic-on={host}:443", "--timeout=6000", "--dump-dom",
+           f"https://{host}/", check=False, timeout=40)
+
+
+@case("QUIC handshake and answers (made packets)", flows=netflix("useful", "quic"), trials={"netflix": {"dns_ok": 1, "quic_ok": 1}},
+      where=[[{"transport": "quic"}, {"named_by": "sni", "handshake_rtt_server_us": "set", "requests": 2}]])
+def quic_success(lab):
+    lab.server("quic")
+    yield
+    lookup(lab)
+    lab.client("quic-get", NETFLIX, NFLX)
+
+
+@case("kdig's Initials are dropped", flows=netflix("quic_timeout", "quic"), trials={"netflix": {"dns_ok": 1, "quic_timeout": 1}},
+      where=[[{"transport": "quic"}, {"named_by": "sni", "packets_down": 0}]])
+def quic_unanswered(lab):
+    yield
+    lookup(lab)
+    lab.rule("udp dport 443 drop")
+    kdig(lab, 5)
+
+
+def kdig(lab, seconds):
+    lab.at(lab.clients[0], "kdig", f"@{NFLX}", "-p", "443", "+quic", f"+tls-sni={NETFLIX}", f"+time={seconds}", "+retry=0", "example.org", check=False)
+
+
+@case("one Initial, then the client gives up", flows=netflix("neutral", "quic"), trials={"netflix": {"dns_ok": 1}})
+def quic_abandoned(lab):
+    yield
+    lookup(lab)
+    lab.rule("udp dport 443 drop")
+    lab.client("quic-initials", NETFLIX, NFLX)
+    time.sleep(5)
+
+
+@case("caddy closes on kdig: no protocol in common", flows=netflix("quic_close", "quic"), trials={"netflix": {"dns_ok": 1, "quic_close": 1}})
+def quic_close_caddy(lab):
+    lab.caddy(NETFLIX)
+    yield
+    lookup(lab)
+    kdig(lab, 3)
+
+
+@case("CONNECTION_CLOSE in a server's Initial (made packets)", flows=netflix("quic_close", "quic"),
+      trials={"netflix": {"dns_ok": 1, "quic_close": 1}})
+def quic_close(lab):
+    lab.server("quic-close")
+    yield
+    lookup(lab)
+    lab.client("quic-initials", NETFLIX, NFLX)
+
+
+@case("ICMP port unreachable to an Initial", flows=netflix("icmp", "quic"), trials={"netflix": {"dns_ok": 1, "icmp": 1}})
+def quic_icmp(lab):
+    yield
+    lookup(lab)
+    lab.client("quic-initials", NETFLIX, NFLX, "1")
+    time.sleep(4)
+
+
+@case("Version Negotiation, then success", flows=netflix("useful", "quic"), trials={"netflix": {"dns_ok": 1, "quic_ok": 1}},
+      where=[[{"transport": "quic"}, {"named_by": "sni"}]])
+def quic_negotiation(lab):
+    lab.server("quic-negotiation")
+    yield
+    lookup(lab)
+    lab.client("quic-get", NETFLIX, NFLX, "negotiate")
+
+
+@case("Version Negotiation, no Initial after it", flows=netflix("quic_close", "quic"), trials={"netflix": {"dns_ok": 1, "quic_close": 1}},
+      where=[[{"transport": "quic"}, {"named_by": "dns"}]])
+def quic_negotiation_only(lab):
+    lab.server("quic-negotiation")
+    yield
+    lookup(lab)
+    lab.client("quic-get", NETFLIX, NFLX, "negotiate-only")
+    time.sleep(5)
+
+
+@case("Retry, then success", flows=netflix("useful", "quic"), trials={"netflix": {"dns_ok": 1, "quic_ok": 1}},
+      where=[[{"transport": "quic"}, {"named_by": "sni"}]])
+def quic_retry(lab):
+    lab.server("quic-retry")
+    yield
+    lookup(lab)
+    lab.client("quic-get", NETFLIX, NFLX, "retry")
+
+
+@case("two Retries", flows=netflix("quic_close", "quic"), trials={"netflix": {"dns_ok": 1, "quic_close": 1}})
+def quic_two_retries(lab):
+    lab.server("quic-retry", 2)
+    yield
+    lookup(lab)
+    lab.client("quic-retries", NETFLIX, NFLX, 1)
+
+
+@case("QUIC dropped, TCP useful within 10 s", flows=netflix("quic_timeout", "quic") + netflix("useful"),
+      trials={"netflix": {"dns_ok": 1, "connect_ok": 1, "quic_timeout": 1, "quic_fell_back": 1}})
+def quic_blocked(lab):
+    lab.nginx()
+    lab.rule("udp dport 443 drop")
+    yield
+    lookup(lab)
+    lab.client("quic-initials", NETFLIX, NFLX, "1", "2")
+    lab.client("get", NETFLIX, NFLX)
+    time.sleep(2)
+
+
+# ---- DNS ----
+
+@case("the name's own servers do not answer: SERVFAIL", flows=[], dns={"hulu": {"servfail": 1}}, trials={"hulu": {"dns_servfail": 1}})
+def dns_servfail(lab):
+    yield
+    lab.dig("broken.hulu.com", "+tries=1", "+time=9", "A")
+
+
+@case("the resolver refuses the name", flows=[], dns={"hulu": {"refused": 1}}, trials={"hulu": {"dns_refused": 1}})
+def dns_refused(lab):
+    yield
+    lab.dig("refused.hulu.com")
+
+
+@case("NXDOMAIN for a name that resolved", flows=[], dns={"netflix": {"useful": 1, "nxdomain": 1}},
+      trials={"netflix": {"dns_ok": 1, "dns_nxdomain": 1}})
+def dns_nxdomain_known(lab):
+    yield
+    lookup(lab)
+    lab.forget_name(NETFLIX)
+    lab.next_slot()
+    lookup(lab)
+
+
+@case("NXDOMAIN for a name that never resolved", flows=[], dns={"netflix": {"neutral": 1}}, trials={"netflix": {}})
+def dns_nxdomain_unknown(lab):
+    yield
+    lookup(lab, "never.netflix.com")
+
+
+@case("the resolver is silent, dig asks twice", flows=[], dns={"netflix": {"timeout": 1}}, trials={"netflix": {"dns_timeout": 1}})
+def dns_timeout(lab):
+    lab.rule("udp dport 53 drop")
+    yield
+    lab.dig(NETFLIX, "+tries=2", "+time=2", "A")
+    time.sleep(1)
+
+
+@case("the first of two resolvers is dead, glibc asks the second", flows=[], dns={"netflix": {"timeout": 2, "useful": 1, "neutral": 1}},
+      trials={"netflix": {"dns_timeout": 1, "dns_ok": 1}})
+def dns_one_dead(lab):
+    lab.second_resolver()
+    lab.resolvers(lab.clients[0], RESOLVER, SECOND, options="timeout:2")
+    lab.rule(f"ip daddr {RESOLVER} drop")
+    yield
+    lab.at(lab.clients[0], "getent", "ahosts", NETFLIX, check=False)
+    time.sleep(6)
+
+
+@case("an answer too long for UDP, asked again over TCP; it names a SYN", flows=netflix("syn_timeout"),
+      dns={"netflix": {"neutral": 1, "useful": 1}}, trials={"netflix": {"dns_ok": 1, "syn_timeout": 1}}, **UNANSWERED)
+def dns_over_tcp(lab):
+    lab.rule("ip daddr 198.18.14.0/24 drop")
+    yield
+    lab.dig(f"many.{NETFLIX}")
+    lab.client("connect", "198.18.14.7", "5")
+
+
+@case("a CNAME chain names a SYN that nobody answers", flows=netflix("syn_timeout"), dns={"netflix": {"useful": 1}},
+      trials={"netflix": {"dns_ok": 1, "syn_timeout": 1}},
+      where=[[{"service": "netflix"}, {"named_by": "dns", "host": NETFLIX_ALIAS}]])
+def dns_cname(lab):
+    lab.rule(f"ip daddr {EDGE} drop")
+    yield
+    lookup(lab, NETFLIX_ALIAS)
+    lab.client("connect", EDGE, "5")
+
+
+@case("the address hint of an HTTPS record names a SYN", flows=netflix("syn_timeout"), dns={"netflix": {"useful": 1}},
+      trials={"netflix": {"dns_ok": 1, "syn_timeout": 1}}, where=[[{"service": "netflix"}, {"named_by": "dns", "host": HINTED}]])
+def dns_https_hint(lab):
+    lab.rule("ip daddr 198.18.13.9 drop")
+    yield
+    lab.dig(HINTED, "HTTPS")
+    lab.client("connect", "198.18.13.9", "5")
+
+
+@case("no AAAA and no HTTPS record: no data", flows=[], dns={"netflix": {"neutral": 2}}, trials={"netflix": {}})
+def dns_nodata(lab):
+    yield
+    lab.dig(NETFLIX, "AAAA")
+    lab.dig(NETFLIX, "HTTPS")
+
+
+@case("a client on DNS over HTTPS", flows=["other tcp useful"] + netflix("useful", times=3), dns={"netflix": {}},
+      trials={"netflix": {"connect_ok": 1}}, capture={"naming.dns": "blind", "naming.flows_doh": 1, "naming.clients_doh": 1})
+def doh_blind(lab):
+    lab.nginx()
+    yield
+    lab.curl(DOH, *PAD, "--resolve", f"{DOH}:443:{ADDRESSES[DOH]}")
+    for _ in range(3):
+        lab.curl(NETFLIX, *PAD, "--resolve", f"{NETFLIX}:443:{NFLX}")
+
+
+# ---- ECH (the extension is openssl's, empty, as GREASE is to whoever watches) ----
+
+ECH = ("-serverinfo", "65037")
+
+
+@case("0xfe0d in a hello whose name DNS gave", flows=netflix("useful"), capture={"naming.flows_ech": 1},
+      where=[[{"service": "netflix"}, {"named_by": "sni", "name_conf": "high", "host": NETFLIX}]])
+def ech_grease(lab):
+    lab.nginx()
+    yield
+    lookup(lab)
+    openssl(lab, NETFLIX, NFLX, *ECH)
+
+
+@case("0xfe0d in a hello, no DNS seen", flows=netflix("useful"), capture={"naming.flows_ech": 1},
+      where=[[{"service": "netflix"}, {"named_by": "sni", "name_conf": "low", "host": NETFLIX}]])
+def ech_without_dns(lab):
+    lab.nginx()
+    yield
+    openssl(lab, NETFLIX, NFLX, *ECH)
+
+
+@case("0xfe0d, an outer name that DNS did not give", flows=["hulu tcp useful"], capture={"naming.flows_ech": 1},
+      where=[[{"service": "hulu"}, {"named_by": "dns", "host": HULU}]])
+def ech_outer_name(lab):
+    lab.nginx()
+    yield
+    lookup(lab, HULU)
+    openssl(lab, "cloudflare-ech.com", ADDRESSES[HULU], *ECH)
