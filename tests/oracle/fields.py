@@ -73,11 +73,11 @@ def handshake_fields(flow, record):
     server_w = next((p.ack_rtt_us for p in syn_acks if p.ack_rtt_us is not None), None)
     opening = {p.frame for p in syn_acks}
     client_w = next((p.ack_rtt_us for p in both if p.acks_frame in opening and flow.side(p) == 0 and not p.is_(RST)), None)
-    karn = "Karn: sent again, or no exact acknowledgement"
+    karn = "the flow is cut here" if flow.after else "Karn: sent again, or no exact acknowledgement"
     fields.append(Field("handshake_rtt_server_us", record["handshake_rtt_server_us"], server_us, server_w,
-                        [(karn if syn > 1 or syn_ack != 1 or server_us == 0 else None, p.frame) for p in syns + syn_acks], slack=1))
+                        [(karn if flow.after or syn > 1 or syn_ack != 1 else None, p.frame) for p in syns + syn_acks], slack=1))
     fields.append(Field("handshake_rtt_client_us", record["handshake_rtt_client_us"], client_us, client_w,
-                        [(karn if syn_ack != 1 or syn != 1 or flow.copies else None, p.frame) for p in syn_acks], slack=1))
+                        [(karn if flow.after or syn_ack != 1 or syn != 1 or flow.copies else None, p.frame) for p in syn_acks], slack=1))
     return fields, (server_us or 0) + (client_us or 0)
 
 
@@ -97,8 +97,8 @@ def part_rule(packet, kind, n, flow, wanted):
     if kind == "garbage":
         return "sequence number out of any window"
     if judged and kind == "plain":
-        if packet.stream != flow.packets[0].stream or flow.mid:
-            return "flow cut here: nothing before it was seen"
+        if flow.after:
+            return "the flow is cut here"
         return None
     if judged == "spurious" and kind in ("beyond", "before", "reordered"):
         return "acknowledged only in part"
@@ -199,9 +199,8 @@ def dns(flow, record, capture_end_us):
             repeated += [("asked again: one transaction", p.frame)] if name in asked else []
             queries += name not in asked
             sends[name] = sends.get(name, 0) + 1 if name in asked else 1
-            opened.setdefault(name, p.ts_us)
             if name not in asked:
-                opened[name] = p.ts_us
+                opened[name] = p.now_us
             asked.add(name)
         elif name in asked:
             asked.discard(name)
@@ -211,13 +210,13 @@ def dns(flow, record, capture_end_us):
         else:
             strays.append(("answered before, or never asked", p.frame))
     copies = [("copy within 1 ms", p.frame) for p in flow.copies]
-    all_ = [p for p in flow.packets + flow.copies if p.dns]
-    n_responses = sum(p.dns["response"] for p in all_)
+    all_ = [p for p in flow.packets + flow.copies if p.dns_judged]
+    n_responses = sum(p.dns_judged["response"] for p in all_)
     fields = [Field("dns_queries", record["dns"]["queries"], queries, len(all_) - n_responses, repeated + copies),
               Field("dns_answers", record["dns"]["answers"], answers, n_responses, strays + copies)]
     for code, name in RCODES.items():
         fields.append(Field(f"dns_{name}", record["dns"]["fail"][name], codes.get(name, 0),
-                            sum(p.dns["response"] and p.dns["rcode"] == code for p in all_), strays + copies))
+                            sum(p.dns_judged["response"] and p.dns_judged["rcode"] == code for p in all_), strays + copies))
     due = flow.last_us // 1000 * 1000 + 10_000_000
     end_us = min(-(-due // 1_000_000) * 1_000_000, capture_end_us)
     lost = sum(end_us - opened[name] >= 5_000_000 or sends[name] >= 2 for name in asked)

@@ -3,6 +3,7 @@ with src/flow but the definitions; where those leave a choice, the choice is nam
 
 - A flow is a 5-tuple (in one VLAN). It is cut where a SYN brings a new ISN and the flow is closed or idle for over 1 s,
   and where it was idle beyond its limit at a whole second (LIMITS_US).
+- Idle times run on a clock that never steps back: it holds still for stamps up to 60 s behind, and is set by others.
 - Copies within 1 ms are left out of everything. With IP ID and checksum they must share acknowledgement, window, flags and
   time stamp (or the payload, in UDP): offloaded checksums and IDs of 0 are alike between different packets.
 - "Seen before" is decided byte by byte without a bound. A segment with any byte never seen counts by those bytes.
@@ -86,7 +87,8 @@ class Flow:
     fins: list = dataclasses.field(default_factory=list)
     reset: object = None       # the first RST that counts
     cut_by: str = ""
-    last_us: int = 0
+    last_us: int = 0           # of the engine's clock
+    after: bool = False        # Wireshark's stream began before this flow
 
     def side(self, packet):
         return 0 if (packet.src, packet.sport) == self.client else 1
@@ -105,11 +107,11 @@ class Flow:
             return False
         if packet.seq in self.isn.get(self.side(packet), ()):
             return False
-        return self.state == "closed" or packet.ts_us // MS - self.last_us // MS > 1000
+        return self.state == "closed" or packet.now_us // MS - self.last_us // MS > 1000
 
     def add(self, packet):
         self.packets.append(packet)
-        self.last_us = max(self.last_us, packet.ts_us)
+        self.last_us = packet.now_us
         if self.transport == "tcp":
             self.step(packet, self.side(packet))
 
@@ -158,12 +160,11 @@ def new_flow(packet, is_initial, is_quic):
 def flows_of(capture, quic):
     """Cuts the capture into flows. quic: frame -> (is a client's Initial may be, is QUIC at all)."""
     flows, current, recent = [], {}, {}
-    now_us = 0
+    streams = {}
     for packet in capture:
-        now_us = max(now_us, packet.ts_us)
         key = (packet.key(), packet.vlan)
         flow = current.get(key)
-        if flow and flow.expired(now_us):
+        if flow and flow.expired(packet.now_us):
             flow.cut_by, flow = "idle", None
         if is_copy(packet, recent):
             if flow:
@@ -174,6 +175,8 @@ def flows_of(capture, quic):
         if not flow:
             flow = current[key] = new_flow(packet, *quic.get(packet.frame, (False, False)))
             flows.append(flow)
+            flow.after = (packet.transport, packet.stream) in streams
+        streams.setdefault((packet.transport, packet.stream), flow)
         flow.add(packet)
     return flows
 

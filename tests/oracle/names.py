@@ -189,10 +189,10 @@ def said_names(flow, named):
 def host(flow, record, named, resolved, services):
     """What the flow said (by sni, http), or what the client asked for this address before (by dns)."""
     said = said_names(flow, named)
-    if record["named_by"] in ("sni", "http"):
+    if record["named_by"] in ("sni", "http") and said:
         known = next((name for name in said if services.of(name)), None)
-        return [Field("host", record["host"], known if services.of(said[0] if said else "") else None),
-                Field("service", record["service"], services.of(said[0]) or "other" if said else None)]
+        return [Field("host", record["host"], known),
+                Field("service", record["service"], services.of(said[0]) or "other")]
     if record["host"] and record["named_by"] == "dns":
         asked = resolved.get((flow.client[0], flow.server[0]), set())
         return [Field("host", record["host"] if record["host"] in asked else f"{record['host']}: never asked", record["host"])]
@@ -227,15 +227,15 @@ def lookups(flows, services):
         key = (flow.client[0], flow.server[0], p.dns["name"], p.dns["type"])
         service = services.of(p.dns["name"]) or "other"
         if not p.dns["response"]:
-            since, sends = open_.get(key, (p.ts_us, 0))
-            stale_at = -(-(since + (3_000_000 if sends >= 2 else 5_000_000)) // 1_000_000) * 1_000_000
-            open_[key] = (p.ts_us, 1) if p.ts_us >= stale_at else (since, sends + 1)
+            since, sends = open_.get(key, (p, 0))
+            stale_at = -(-(since.now_us + (3_000_000 if sends >= 2 else 5_000_000)) // 1_000_000) * 1_000_000
+            open_[key] = (p, 1) if p.now_us >= stale_at else (since, sends + 1)
             continue
         since, sends = open_.pop(key, (None, 0))
         if since is not None:
-            times.setdefault(service, []).append(max(0, p.ts_us - since))
-            if p.dns["time_us"] is not None:
-                judged.setdefault(service, []).append(p.dns["time_us"])
+            times.setdefault(service, []).append(max(0, p.ts_us - since.ts_us))
+            if p.dns_judged and p.dns_judged["time_us"] is not None:
+                judged.setdefault(service, []).append(p.dns_judged["time_us"])
     return times, judged
 
 

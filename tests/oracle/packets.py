@@ -6,6 +6,7 @@ datagram and a record's bytes belong to the frame that brought them. Only names 
 dissectors with reassembly on (`dissect`), since there it is the oracle.
 """
 import dataclasses
+import ipaddress
 import subprocess
 
 RAW_FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.id ip.ttl ipv6.src ipv6.dst ipv6.hlim vlan.id
@@ -14,7 +15,7 @@ RAW_FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.i
  tcp.analysis.retransmission tcp.analysis.fast_retransmission tcp.analysis.spurious_retransmission tcp.analysis.out_of_order
  tcp.analysis.keep_alive tcp.analysis.zero_window tcp.analysis.zero_window_probe tcp.analysis.ack_rtt tcp.analysis.acks_frame
  udp.stream udp.srcport udp.dstport udp.length udp.checksum udp.payload
- dns.id dns.flags.response dns.flags.rcode dns.qry.name dns.qry.type dns.a dns.aaaa dns.time""".split()
+ dns.id dns.flags.response dns.flags.rcode dns.time""".split()
 
 NAME_FIELDS = """frame.number tcp.stream udp.stream tls.handshake.type tls.handshake.extensions_server_name http.host
  tls.record.content_type tls.record.opaque_type tls.alert_message.level quic.version quic.header_form quic.long.packet_type quic.long.packet_type_v2 gquic.version
@@ -22,6 +23,7 @@ NAME_FIELDS = """frame.number tcp.stream udp.stream tls.handshake.type tls.hands
 
 NO_REASSEMBLY = ["ip.defragment:FALSE", "ipv6.defragment:FALSE"]
 FIN, SYN, RST, ACK = 1, 2, 4, 16
+CLOCK_STEP_US = 60_000_000   # a stamp further back than this is a clock that was set, not frames that overtook each other
 
 
 @dataclasses.dataclass
@@ -52,7 +54,9 @@ class Packet:
     zero_probe: bool = False
     ack_rtt_us: int | None = None
     acks_frame: int = 0
-    dns: dict | None = None
+    dns: dict | None = None     # as read here, as far as it was captured
+    dns_judged: dict | None = None  # tshark's
+    now_us: int = 0             # a clock that never steps back
 
     def is_(self, flags):
         return bool(self.flags & flags)
@@ -102,10 +106,46 @@ def judgement(row):
 def dns_of(row):
     if not row["dns.id"]:
         return None
-    return {"id": row["dns.id"], "response": last(row["dns.flags.response"]) in ("1", "True"),
-            "rcode": number(row["dns.flags.rcode"]), "name": row["dns.qry.name"].lower(), "type": row["dns.qry.type"],
-            "addrs": [a for a in (row["dns.a"] + "," + row["dns.aaaa"]).split(",") if a],
+    return {"response": last(row["dns.flags.response"]) in ("1", "True"), "rcode": number(row["dns.flags.rcode"]),
             "time_us": round(float(last(row["dns.time"])) * 1e6) if row["dns.time"] else None}
+
+
+def dns_name(data, at):
+    """(name, offset behind it); raises IndexError where the bytes end."""
+    labels, behind = [], None
+    for _ in range(128):
+        length = data[at]
+        if length >= 192:
+            behind = behind or at + 2
+            at = (length & 63) << 8 | data[at + 1]
+        elif length == 0:
+            return ".".join(labels).lower(), behind or at + 1
+        else:
+            labels.append(bytes(data[at + 1 + i] for i in range(length)).decode("latin-1"))
+            at += 1 + length
+    raise IndexError("a name that does not end")
+
+
+def dns_message(data):
+    """A DNS message's question and addresses, as many as were captured; None when even the question was not."""
+    try:
+        name, at = dns_name(data, 12)
+        kind = data[at] << 8 | data[at + 1]
+    except IndexError:
+        return None
+    message = {"response": bool(data[2] & 128), "rcode": data[3] & 15, "name": name, "type": kind, "addrs": []}
+    at += 4
+    try:
+        for _ in range(data[6] << 8 | data[7]):
+            _, at = dns_name(data, at)
+            record, length = data[at] << 8 | data[at + 1], data[at + 8] << 8 | data[at + 9]
+            body = data[at + 10:at + 10 + length]
+            if (record, len(body)) in ((1, 4), (28, 16)):
+                message["addrs"].append(str(ipaddress.ip_address(body)))
+            at += 10 + length
+    except IndexError:
+        pass
+    return message
 
 
 def packet_of(row):
@@ -124,7 +164,9 @@ def packet_of(row):
         dst=last(row[f"{ip}.dst"]), sport=number(row[f"{transport}.srcport"]), dport=number(row[f"{transport}.dstport"]),
         vlan=row["vlan.id"], stream=number(row[f"{transport}.stream"]), ttl=number(ttl), ip_id=number(ip_id),
         checksum=last(row[f"{transport}.checksum"]), ip_payload_len=header + length, payload_len=length,
-        payload=bytes.fromhex(last(row[f"{transport}.payload"]).replace(":", "")), dns=dns_of(row))
+        payload=bytes.fromhex(last(row[f"{transport}.payload"]).replace(":", "")), dns_judged=dns_of(row))
+    if not tcp and 53 in (packet.sport, packet.dport):
+        packet.dns = dns_message(packet.payload)
     if tcp:
         packet.seq, packet.ack, packet.flags = number(row["tcp.seq_raw"]), number(row["tcp.ack_raw"]), number(row["tcp.flags"])
         packet.window, packet.mss = number(row["tcp.window_size_value"]), number(row["tcp.options.mss_val"])
@@ -141,7 +183,19 @@ def packet_of(row):
 def read(path):
     """Every TCP and UDP packet of the capture, in its order."""
     rows = tshark(path, RAW_FIELDS, [*NO_REASSEMBLY, "tcp.desegment_tcp_streams:FALSE", "tcp.check_checksum:FALSE"])
-    return [packet for packet in map(packet_of, rows) if packet]
+    found, now_us, offset_us = [], None, 0
+    for row in rows:
+        ts_us = micros(row["frame.time_epoch"])
+        if now_us is None:
+            now_us = ts_us
+        if ts_us + offset_us < now_us - CLOCK_STEP_US:
+            offset_us = now_us - ts_us
+        now_us = max(now_us, ts_us + offset_us)
+        packet = packet_of(row)
+        if packet:
+            packet.now_us = now_us
+            found.append(packet)
+    return found
 
 
 def dissect(path):
