@@ -11,6 +11,7 @@ from packets import FIN, RST, SYN
 DATA, HANDSHAKE, ALERT = 23, 22, 21
 HELD_BYTES = 7           # a record's header, and the two bytes that tell an alert's level or a handshake's type
 WALK_LIMIT = 1 << 20
+CUT = "cut"
 
 
 # ---- TLS ----
@@ -194,7 +195,7 @@ def host(flow, record, named, resolved, services):
         return [Field("host", record["host"], known),
                 Field("service", record["service"], services.of(said[0]) or "other")]
     if record["host"] and record["named_by"] == "dns":
-        asked = resolved.get((flow.client[0], flow.server[0]), set())
+        asked = resolved.get((flow.client[0], flow.server[0]), set()) | resolved.get((flow.client[0], CUT), set())
         return [Field("host", record["host"] if record["host"] in asked else f"{record['host']}: never asked", record["host"])]
     if said and services.of(said[0]) and not flow.mid and record["named_by"] in ("none", "ndpi", "address"):
         return [Field("host", record["host"], said[0])]
@@ -202,12 +203,14 @@ def host(flow, record, named, resolved, services):
 
 
 def resolutions(capture):
-    """(client, address) -> names whose answers held it."""
+    """(client, address) -> names whose answers held it; (client, CUT) -> names whose answers were not captured whole."""
     resolved = {}
     for p in capture:
         if p.dns and p.dns["response"]:
             for addr in p.dns["addrs"]:
                 resolved.setdefault((p.dst, addr), set()).add(p.dns["name"])
+            if p.dns["cut"]:
+                resolved.setdefault((p.dst, CUT), set()).add(p.dns["name"])
     return resolved
 
 

@@ -133,7 +133,7 @@ def dns_message(data):
         kind = data[at] << 8 | data[at + 1]
     except IndexError:
         return None
-    message = {"response": bool(data[2] & 128), "rcode": data[3] & 15, "name": name, "type": kind, "addrs": []}
+    message = {"response": bool(data[2] & 128), "rcode": data[3] & 15, "name": name, "type": kind, "addrs": [], "cut": False}
     at += 4
     try:
         for _ in range(data[6] << 8 | data[7]):
@@ -144,7 +144,7 @@ def dns_message(data):
                 message["addrs"].append(str(ipaddress.ip_address(body)))
             at += 10 + length
     except IndexError:
-        pass
+        message["cut"] = True
     return message
 
 
