@@ -137,7 +137,7 @@ def read_answer(tls):
 
 
 def get(certificates, host, address, times="1", end="fin"):
-    """Asks `times` times, then ends: fin, rst at once, or rst after 2.5 s of silence."""
+    """Asks `times` times, then ends: fin; idle-rst: RST after 2.5 s of silence; linger: waits 4 s before FIN."""
     tls = connected(certificates, host, address)
     try:
         for _ in range(int(times)):
@@ -145,9 +145,9 @@ def get(certificates, host, address, times="1", end="fin"):
             read_answer(tls)
     except OSError:
         return
-    if end == "idle-rst":
-        time.sleep(2.5)
-    (tls.close if end == "fin" else lambda: reset(tls))()
+    if end != "fin":
+        time.sleep(4 if end == "linger" else 2.5)
+    reset(tls) if end == "idle-rst" else tls.close()
 
 
 def wait_and_close(certificates, host, address, seconds):

@@ -278,8 +278,7 @@ def idle_server_rst(lab):
     lab.server("rst-idle")
     yield
     lookup(lab)
-    lab.client("get", NETFLIX, NFLX, 2)
-    time.sleep(3)
+    lab.client("get", NETFLIX, NFLX, 1, "linger")
 
 
 @case("the client closes while data still comes: RST after FIN", flows=netflix("useful"), trials=QUIET,
@@ -330,7 +329,7 @@ def quic_unanswered(lab):
 
 
 def kdig(lab, seconds):
-    lab.at(lab.clients[0], "kdig", f"@{NFLX}", "-p", "443", "+quic", f"+tls-sni={NETFLIX}", f"+time={seconds}", "+retry=0", "example.org", check=False)
+    lab.at(lab.clients[0], "kdig", f"@{NFLX}", "-p", "443", f"+tls-sni={NETFLIX}", "+quic", f"+time={seconds}", "+retry=0", "example.org", check=False)
 
 
 @case("one Initial, then the client gives up", flows=netflix("neutral", "quic"), trials={"netflix": {"dns_ok": 1}})
@@ -417,8 +416,9 @@ def quic_blocked(lab):
 
 # ---- DNS ----
 
-@case("the name's own servers do not answer: SERVFAIL", flows=[], dns={"hulu": {"servfail": 1}}, trials={"hulu": {"dns_servfail": 1}})
+@case("the name's own server refuses the resolver: SERVFAIL", flows=[], dns={"hulu": {"servfail": 1}}, trials={"hulu": {"dns_servfail": 1}})
 def dns_servfail(lab):
+    lab.second_resolver()
     yield
     lab.dig("broken.hulu.com", "+tries=1", "+time=9", "A")
 
@@ -469,7 +469,7 @@ def dns_one_dead(lab):
 def dns_over_tcp(lab):
     lab.rule("ip daddr 198.18.14.0/24 drop")
     yield
-    lab.dig(f"many.{NETFLIX}")
+    lab.dig(f"many.{NETFLIX}", "+bufsize=512", "A")
     lab.client("connect", "198.18.14.7", "5")
 
 

@@ -13,24 +13,25 @@ def as_line(flow):
     return f"{flow['service'] or '-'} {flow['transport']} {flow['outcome']}"
 
 
-def _summed(records, service, pick):
+def _summed(records, service, pick, kind):
     total = collections.Counter()
     for record in records:
-        if record["type"] == "window" and record["service"] == service:
+        if record["type"] == kind and record["service"] == service:
             total.update(pick(record))
     return {name: count for name, count in total.items() if count}
 
 
 def said_dns(records, service):
-    return _summed(records, service, lambda window: {kind: window["dns"][kind] for kind in DNS_KINDS})
+    return _summed(records, service, lambda window: {kind: window["dns"][kind] for kind in DNS_KINDS}, "window")
 
 
 def said_trials(records, service):
+    """Of the whole run: its last slot is closed by the capture's end, behind the last window."""
     def pick(window):
         kinds = {kind: count for kind, count in window["trials_fail"].items() if kind != "total"}
         layers = {layer: count for layer, count in window["trials_by_layer"].items() if layer.endswith("_ok")}
         return {**kinds, **layers, "quic_fell_back": window["quic_fell_back"]}
-    return _summed(records, service, pick)
+    return _summed(records, service, pick, "service")
 
 
 def reach(record, path):

@@ -39,15 +39,15 @@ a.root.example. 60 IN A 198.18.1.1
 www.dradis.netflix-alias.example. 60 IN CNAME {NETFLIX_TARGET}.
 {HINTED}. 60 IN HTTPS 1 . alpn=h2 ipv4hint=198.18.13.9
 broken.hulu.com. 60 IN NS ns.broken.hulu.com.
-ns.broken.hulu.com. 60 IN A 198.18.1.99
+ns.broken.hulu.com. 60 IN A {SECOND}
 """ + "".join(f"{host}. 60 IN A {address}\n" for host, address in ADDRESSES.items()) + \
-    "".join(f"many.{NETFLIX}. 60 IN A 198.18.14.{n}\n" for n in range(1, 101)) + \
+    "".join(f"many.{NETFLIX}. 60 IN A 198.18.14.{n}\n" for n in range(1, 31)) + \
     "".join(f"spare{n}.{NETFLIX}. 60 IN A {address}\n" for n, address in enumerate(SPARE)) + \
     "".join(f"six{n}.{NETFLIX}. 60 IN AAAA {address}\n" for n, address in enumerate(NETFLIX_6))
 
 
 def run(*command, check=True, **options):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, errors="replace", **options)
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
     return done
@@ -164,7 +164,7 @@ class Lab:
   do-ip6: no
   num-threads: 1
   minimal-responses: yes
-  local-zone: "refused.hulu.com." always_refuse
+  local-zone: "{'broken' if address == SECOND else 'refused'}.hulu.com." always_refuse
   local-zone: "org." transparent
 auth-zone:
   name: "."
@@ -212,6 +212,7 @@ http {{ access_log off; large_client_header_buffers 4 32k;
   storage file_system {self.dir}/caddy
 }}
 https://{host} {{
+  bind {ADDRESSES[host]}
   tls {self.certificates}/cert.pem {self.certificates}/key.pem
   header Content-Type text/html
   respond "{'x' * 9000}"
@@ -269,7 +270,7 @@ https://{host} {{
     def capture(self, path):
         """Runs until the returned function is called, which also cuts the file to its headers and hellos."""
         whole = self.dir / "whole.pcap"
-        process = self.start(self.gw, "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-U", "-w", whole,
+        process = self.start(self.gw, "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-U", "--immediate-mode", "-w", whole,
                              "not icmp6 or icmp6[0] < 128")
         while not whole.exists() or whole.stat().st_size < 24:
             time.sleep(0.05)
