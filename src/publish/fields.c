@@ -81,6 +81,22 @@ static const char *flat_name(struct weir_fields *fields, const struct weir_field
     return text;
 }
 
+void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_context *context, bool replay,
+                       const bool seen[WEIR_SERVICES_MAX], int64_t seen_us)
+{
+    char list[2048] = "";
+    size_t used = 0;
+    for (size_t id = 0; id < weir_service_set_count(context->set); id++) {
+        const char *name = weir_service_get(context->set, (weir_service_id)id)->id;
+        if (seen[id] && used + strlen(name) + 2 < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", name);
+    }
+    weir_fields_text(fields, "version", WEIR_VERSION);
+    weir_fields_text(fields, "mode", replay ? "replay" : "live");
+    weir_fields_time(fields, "seen_ts", seen_us);
+    put(fields, "services", "%s", list);
+}
+
 void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window)
 {
     size_t n;

@@ -21,6 +21,10 @@ void weir_fields_int(struct weir_fields *fields, const char *name, int64_t value
 void weir_fields_time(struct weir_fields *fields, const char *name, int64_t us);   /* epoch seconds, 6 decimals */
 void weir_fields_share(struct weir_fields *fields, const char *name, double share);
 
+/* The head of `probe`: version, mode (live or replay), seen_ts, and the services that have windows, separated by spaces, so that
+ * a reader finds their keys. */
+void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_context *context, bool replay,
+                       const bool seen[WEIR_SERVICES_MAX], int64_t seen_us);
 void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window);
 void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_incident *incident);
 void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_capture_record *capture);

@@ -31,6 +31,7 @@ struct redis_sink {
     int64_t last_incident_ms;
     unsigned incident_seq;
     uint64_t refused;              /* commands that Redis answered with an error */
+    bool seen[WEIR_SERVICES_MAX];  /* services that have a hash */
     struct weir_fields fields;
     /* one command in the making */
     int n_args;
@@ -138,6 +139,7 @@ static void begin_xadd(struct redis_sink *sink, const char *key, int64_t maxlen,
 static int put_window(struct redis_sink *sink, const struct weir_record *record, struct weir_fault *fault)
 {
     const char *service = weir_service_get(sink->context->set, record->window->service)->id;
+    sink->seen[record->window->service] = true;
     weir_fields_clear(&sink->fields);
     weir_fields_time(&sink->fields, "ts", record->ts_us);
     weir_fields_window(&sink->fields, sink->context, record->window);
@@ -240,8 +242,7 @@ static int put_capture(struct redis_sink *sink, const struct weir_record *record
 {
     char score[40];
     weir_fields_clear(&sink->fields);
-    weir_fields_text(&sink->fields, "version", WEIR_VERSION);
-    weir_fields_time(&sink->fields, "seen_ts", record->ts_us);
+    weir_fields_probe(&sink->fields, sink->context, sink->options.replay, sink->seen, record->ts_us);
     weir_fields_capture(&sink->fields, sink->context, record->capture);
     weir_fields_int(&sink->fields, "redis_refused", (int64_t)sink->refused);
     int error = hash_set(sink, "probe", "", fault);
