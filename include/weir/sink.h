@@ -58,7 +58,7 @@ struct weir_sink {
 };
 
 /* Makers: *ret_state goes with the sink of that name. */
-extern const struct weir_sink weir_sink_ndjson, weir_sink_redis, weir_sink_terminal;
+extern const struct weir_sink weir_sink_ndjson, weir_sink_redis, weir_sink_snapshot, weir_sink_terminal;
 /* `types`: bit mask of 1 << enum weir_record_type. Writes to `stream` (stdio's FILE). */
 int weir_sink_ndjson_new(void **ret_state, const struct weir_publish_context *context, unsigned types, void *stream);
 /* Connects now: < 0 with the URL (without its password) and Redis' own words when that fails. */
@@ -70,6 +70,11 @@ struct weir_redis_options {
 };
 int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *context, const struct weir_redis_options *options,
                         struct weir_fault *fault);
+/* Keeps DIR/status.json: the latest windows with a short history, the probe, the newest incident events. Written whole and renamed, after each
+ * window of an interface, once at the end of a replay; a replay never replaces the file of an interface. */
+#define WEIR_STATUS_FILE "status.json"
+int weir_sink_snapshot_new(void **ret_state, const struct weir_publish_context *context, const char *directory, bool replay,
+                           struct weir_fault *fault);
 /* The table per service and the incidents in words, for a person, when the capture is over. */
 int weir_sink_terminal_new(void **ret_state, const struct weir_publish_context *context, void *stream, bool colour, unsigned columns);
 

@@ -140,6 +140,11 @@ static int read_key_file(struct weir_config *config, const char *text, struct we
     return text_copy(&config->key_file, text);
 }
 
+static int read_state(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    return text_copy(&config->state, text);
+}
+
 static int read_quiet(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     config->quiet = true;
@@ -218,6 +223,7 @@ static const struct option_row rows[] = {
     {"memory", 0, "MIB", false, false, read_memory, "bound for flow tables in MiB (default: 512)"},
     {"clients", 0, "MODE", false, false, read_clients, "client addresses: plain, pseudonym or none (default: plain on a terminal and NDJSON of a replay, else pseudonym)"},
     {"key-file", 0, "FILE", false, false, read_key_file, "key of the pseudonyms, made where there is none"},
+    {"state", 0, "DIR", false, false, read_state, "where what outlasts a run is kept, and status.json for weir status, alerts and top"},
     {"quiet", 'q', NULL, false, true, read_quiet, "no progress bar"},
     {"no-colour", 0, NULL, false, true, read_no_colour, "plain text, as in a pipe or with NO_COLOR set"},
     {"help", 'h', NULL, false, true, NULL, "show this"},
@@ -243,6 +249,7 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->filter);
     free((char *)config->signatures);
     free((char *)config->key_file);
+    free((char *)config->state);
     free((char *)config->interface);
     free((char *)config->write);
     *config = (struct weir_config){0};

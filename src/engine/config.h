@@ -27,6 +27,7 @@ struct weir_config {
     enum weir_clients_mode clients;
     bool clients_set;
     const char *key_file;         /* of client pseudonyms */
+    const char *state;            /* directory of what outlasts a run; NULL: none (live: /var/lib/weir where it is writable) */
     size_t memory_bytes;
     bool quiet;                   /* no progress bar */
     bool no_colour;

@@ -17,6 +17,9 @@ extern const struct weir_command weir_command_live, weir_command_replay, weir_co
  * program's source or build. `path` holds PATH_MAX bytes. */
 const char *weir_signatures_path(const char *given, char *path);
 
+/* The state directory: `given`, else /var/lib/weir where it is there and may be entered in this way (access(2)'s mode), else NULL. */
+const char *weir_state_path(const char *given, int mode);
+
 unsigned weir_terminal_columns(void); /* of stdout; 100 where it is no terminal */
 /* Says the fault (or what the error means) on stderr; returns `code`. */
 int weir_complain(const struct weir_fault *fault, int error, int code);

@@ -131,6 +131,17 @@ static int add_redis(struct weir_publisher *publisher, const struct weir_config 
     return error;
 }
 
+static int add_snapshot(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context,
+                        struct weir_fault *fault)
+{
+    const char *directory = weir_state_path(config->state, W_OK);
+    void *state = NULL;
+    int error = directory ? weir_sink_snapshot_new(&state, context, directory, false, fault) : 0;
+    if (!error && directory)
+        weir_publisher_add(publisher, &weir_sink_snapshot, state);
+    return error;
+}
+
 static int add_stdout(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context,
                       struct weir_fault *fault)
 {
@@ -227,6 +238,8 @@ static int live(const struct weir_config *config, struct weir_service_set *set, 
     int error = weir_client_key_load(context.key, config->key_file, fault);
     if (!error && config->redis)
         error = add_redis(&publisher, config, &context, fault);
+    if (!error)
+        error = add_snapshot(&publisher, config, &context, fault);
     if (!error)
         error = add_stdout(&publisher, config, &context, fault);
     if (!error)

@@ -48,6 +48,12 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
             return error;
         weir_publisher_add(publisher, &weir_sink_redis, state);
     }
+    if (config->state) {
+        error = weir_sink_snapshot_new(&state, sent, config->state, true, fault);
+        if (error)
+            return error;
+        weir_publisher_add(publisher, &weir_sink_snapshot, state);
+    }
     bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
     error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
                          : weir_sink_terminal_new(&state, shown, stdout, colour, weir_terminal_columns());

@@ -1,4 +1,4 @@
-/* Finds signatures/: an installed weir and one run from its build directory both work without an option. */
+/* Finds signatures/ and the state directory: an installed weir and one run from its build directory both work without an option. */
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,4 +28,10 @@ const char *weir_signatures_path(const char *given, char *path)
         return WEIR_SOURCE_DIR "/signatures";
     snprintf(path, PATH_MAX, "%s", WEIR_DATA_DIR "/signatures");
     return path;
+}
+
+const char *weir_state_path(const char *given, int mode)
+{
+    static const char usual[] = "/var/lib/weir";
+    return given ? given : access(usual, mode | X_OK) == 0 ? usual : NULL;
 }
