@@ -35,9 +35,10 @@ void facts_add(struct facts *facts, const struct weir_address_fact *fact, uint64
 {
     uint64_t hash = assoc_hash(secret, &fact->addr, sizeof fact->addr);
     hash = assoc_mix(hash ^ ((uint64_t)fact->service << 8 | fact->role));
+    struct weir_address_fact *list = facts->lists[facts->filling];
     size_t at = hash & (FACTS_SLOTS - 1);
     while (facts->slots[at]) {
-        if (compare_facts(&facts->list[facts->slots[at] - 1], fact) == 0)
+        if (compare_facts(&list[facts->slots[at] - 1], fact) == 0)
             return;
         at = (at + 1) & (FACTS_SLOTS - 1);
     }
@@ -45,14 +46,15 @@ void facts_add(struct facts *facts, const struct weir_address_fact *fact, uint64
         facts->refused++;
         return;
     }
-    facts->list[facts->n++] = *fact;
+    list[facts->n++] = *fact;
     facts->slots[at] = (uint16_t)facts->n;
 }
 
 size_t facts_take(struct facts *facts, const struct weir_address_fact **ret_list)
 {
     size_t n = facts->n;
-    *ret_list = facts->list;
+    *ret_list = facts->lists[facts->filling];
+    facts->filling ^= 1;
     facts->n = 0;
     if (n > 0)
         memset(facts->slots, 0, sizeof facts->slots);
