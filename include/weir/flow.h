@@ -106,8 +106,8 @@ struct weir_event {
         struct { int64_t us; } handshake;       /* TLS: ClientHello to first server application data; QUIC: Initial to 1-RTT */
         struct { uint32_t bytes; } request;
         struct { int64_t ttfb_us; } first_byte;
-        struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; } chunk; /* request_us: when asked; transfer: first to last byte;
-                  * ttfb -1: more of an answer that had been silent for 5 s and was reported */
+        struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; bool cut; } chunk; /* request_us: when asked; transfer: first to
+                  * last byte; ttfb -1: more of an answer that had been silent for 5 s and was reported; cut: by the server's RST */
         struct { uint64_t bytes; int64_t open_us, interval_us; bool waiting; int64_t waiting_us; } progress;
                  /* bytes since the last one, over interval; open_us: since the request; waiting: no byte of the answer yet, for waiting_us */
         struct { int64_t start_us, duration_us; } stall;

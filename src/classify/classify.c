@@ -246,8 +246,8 @@ static enum step read_udp(struct weir_classifier *classifier, struct weir_flow *
         hello_read_quic(packet->payload, packet->payload_captured, packet->payload_len, weir_flow_first_dcid(flow),
                         &naming->stream, &classifier->initial, &hello);
     naming->n_client++;
-    if (wire == WEIR_WIRE_NOT && !naming->begun) {
-        naming->own_over = true;
+    if (wire == WEIR_WIRE_NOT && !naming->begun) { /* of QUIC, a version of which no hello can be read: another may follow */
+        naming->own_over = weir_flow_named(flow)->app != WEIR_APP_QUIC || naming->n_client >= GATHER_PACKETS_MAX;
         return STEP_DPI;
     }
     naming->begun = true;

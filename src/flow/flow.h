@@ -165,7 +165,7 @@ struct shake {
     uint32_t flags;
     uint32_t whole_ms;       /* engine's clock when the ClientHello was whole; QUIC: of Retry or negotiation */
     uint32_t hello_end;      /* sequence number behind the ClientHello */
-    uint32_t reject_us; /* low bits of the stamp of the suspected alert; QUIC: of the client's first 1-RTT packet */
+    uint32_t reject_us; /* low bits of the stamp of the suspected alert, else of the client's Finished; QUIC: of its first 1-RTT packet */
     uint32_t handshake_us;
     uint32_t initial_ms;     /* QUIC: of the last client Initial */
     uint16_t ticket_len;

@@ -57,13 +57,14 @@ static void chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_u
 {
     int64_t transfer_us = span_us(flow->table, serve->first_byte_us, serve->last_byte_us);
     int64_t ttfb_us = serve->resumed ? -1 : span_us(flow->table, serve->asked_us, serve->first_byte_us);
+    bool cut = flow_is(flow, FLOW_RST) && (flow->reset & 15) == WEIR_RESET_MID;
     if (serve->chunk_bytes >= GOODPUT_MIN && transfer_us > 0) {
         uint64_t kbps = serve->chunk_bytes * 8000 / (uint64_t)transfer_us;
         if (!spread_add(&serve->goodput, &flow->table->histograms, kbps < UINT32_MAX ? (uint32_t)kbps : UINT32_MAX))
             flow->table->stats.detail_refused++;
     }
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_CHUNK,
-        .chunk = {serve->chunk_bytes, serve->asked_us, ttfb_us, transfer_us}}, ts_us, now_us);
+        .chunk = {serve->chunk_bytes, serve->asked_us, ttfb_us, transfer_us, cut}}, ts_us, now_us);
 }
 
 static void ask(struct serve *serve, const struct weir_packet *packet)

@@ -12,8 +12,9 @@
  * fewer, an alert: it refused the certificate). Application data is what comes after. The server's type 23 before
  * that is its flight; after it, session tickets come first and must not pass for an answer, or a server that hangs
  * would seem to answer: the first record of up to 700 bytes, others of the same length, and up to three of 80 bytes
- * or fewer (HTTP/2 settings). Blind spots: a tiny first answer of a server that sends no tickets is taken for one,
- * and a client certificate for application data.
+ * or fewer (HTTP/2 settings). The client may ask between two tickets: one more of exactly that length is a ticket
+ * within two round trips and 50 ms of the Finished. Blind spots: a tiny first answer of a server that sends no
+ * tickets is taken for one, and a client certificate for application data.
  */
 #include "flow/flow.h"
 
@@ -25,6 +26,7 @@ enum {
     TICKET_LEN_SLACK = 16,
     SMALL_LEN_MAX = 80,
     SMALL_MAX = 3,
+    LATE_TICKET_US = 50000,
     LOST_DATA_MIN = 200,
     IDLE_US = 1000000,
     REJECT_MIN_US = 10000,
@@ -69,6 +71,14 @@ static void refused(struct view *view)
     view->shake->reject_us = (uint32_t)view->packet->ts_us;
 }
 
+/* The client's part is over; `reject_us` is of no more use for an alert. */
+static void finished(struct view *view)
+{
+    if (!(view->shake->flags & SHAKE_FINISHED))
+        view->shake->reject_us = (uint32_t)view->packet->ts_us;
+    view->shake->flags |= SHAKE_FINISHED;
+}
+
 static void client_data_record(struct view *view, const struct weir_tls_record *record)
 {
     struct shake *shake = view->shake;
@@ -78,9 +88,10 @@ static void client_data_record(struct view *view, const struct weir_tls_record *
         if (record->length <= ALERT_LEN_MAX && !(shake->flags & SHAKE_CLIENT_DATA))
             refused(view);
         else
-            shake->flags |= SHAKE_FINISHED;
+            finished(view);
     } else {
-        shake->flags |= SHAKE_FINISHED | SHAKE_CLIENT_DATA;
+        finished(view);
+        shake->flags |= SHAKE_CLIENT_DATA;
     }
 }
 
@@ -95,7 +106,7 @@ static void client_record(struct view *view, const struct weir_tls_record *recor
         else if ((shake->flags & SHAKE_SERVER_HELLO) && record->handshake_type != 1)
             shake->flags |= SHAKE_CLIENT_22;
         if (shake->flags & SHAKE_CLIENT_22 && shake->flags & SHAKE_CLIENT_CCS)
-            shake->flags |= SHAKE_FINISHED;
+            finished(view);
         break;
     case WEIR_TLS_CCS:
         shake->flags |= SHAKE_CLIENT_CCS;
@@ -122,11 +133,22 @@ static void handshake_timed(struct view *view)
         .now_us = view->packet->now_us, .handshake = {us}});
 }
 
-/* Tickets and settings: what a server says of its own accord once the handshake is over. */
-static bool debris(struct shake *shake, uint16_t length)
+static bool late_ticket(const struct view *view, uint16_t length)
 {
-    if (shake->flags & SHAKE_SETTLED)
+    struct shake *shake = view->shake;
+    uint32_t rtt_us = flow_opening_rtt_us(view->flow), bound_us = rtt_us < 10000000 ? 2 * rtt_us + LATE_TICKET_US : rtt_us;
+    if (shake->n_tickets != 1 || length != shake->ticket_len || low_span(shake->reject_us, view->packet->ts_us) > bound_us)
         return false;
+    shake->n_tickets++;
+    return true;
+}
+
+/* Tickets and settings: what a server says of its own accord once the handshake is over. */
+static bool debris(const struct view *view, uint16_t length)
+{
+    struct shake *shake = view->shake;
+    if (shake->flags & SHAKE_SETTLED)
+        return late_ticket(view, length);
     if (length <= SMALL_LEN_MAX && shake->n_small < SMALL_MAX) {
         shake->n_small++;
         return true;
@@ -139,7 +161,10 @@ static bool debris(struct shake *shake, uint16_t length)
         return true;
     }
     int difference = (int)length - shake->ticket_len;
-    return shake->n_tickets && difference <= TICKET_LEN_SLACK && difference >= -TICKET_LEN_SLACK;
+    if (!shake->n_tickets || difference > TICKET_LEN_SLACK || difference < -TICKET_LEN_SLACK)
+        return false;
+    shake->n_tickets = 2;
+    return true;
 }
 
 static void server_record(struct view *view, const struct weir_tls_record *record)
@@ -162,7 +187,7 @@ static void server_record(struct view *view, const struct weir_tls_record *recor
             break;
         if (shake->flags & SHAKE_CLIENT_DATA)
             useful(view);
-        if (!debris(shake, record->length) && (shake->flags & SHAKE_CLIENT_DATA))
+        if (!debris(view, record->length) && (shake->flags & SHAKE_CLIENT_DATA))
             view->application = true;
         break;
     }

@@ -197,6 +197,7 @@ static void on_chunk(struct weir_meter *meter, struct weir_flow *flow, const str
     evidence->chunk.request_us = event->chunk.request_us;
     evidence->chunk.ttfb_us = event->chunk.ttfb_us;
     evidence->chunk.transfer_us = event->chunk.transfer_us;
+    evidence->chunk.cut = event->chunk.cut;
 }
 
 static void on_progress(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)

@@ -170,6 +170,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
 {
     struct service *service = &all->services[evidence->service];
     session->media_bytes += evidence->chunk.bytes;
+    if (evidence->chunk.cut)
+        return; /* one request, one outcome: it has failed already */
     if (evidence->chunk.ttfb_us >= 0)
         weir_learned_add(&service->ttfb_us, (uint64_t)evidence->chunk.ttfb_us);
     bool rules = has_demand(kind_of(all, evidence->service));

@@ -39,7 +39,7 @@ def reach(record, path):
         if isinstance(record, list):
             record = record[int(step)] if int(step) < len(record) else None
         elif record is not None:
-            record = record[step]
+            record = record.get(step)
     return record
 
 

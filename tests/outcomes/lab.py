@@ -25,6 +25,7 @@ NETFLIX = "ipv4-c001-fra001-ix.1.oca.nflxvideo.net"
 NETFLIX_ALIAS, NETFLIX_TARGET = "www.netflix.com", "edge.cdn-target.example"
 YOUTUBE = "rr1---sn-4g5e6nzz.googlevideo.com"
 HULU = "vodmanifest.hulustream.com"
+GONE = "ipv4-c002-fra001-ix.1.oca.nflxvideo.net"  # a name without names below it: it can cease to exist
 PLAIN, DOH, HINTED = "www.example.org", "dns.google", "api-global.netflix.com"
 
 ADDRESSES = {NETFLIX: "198.18.10.2", NETFLIX_TARGET: "198.18.12.1", YOUTUBE: "198.18.20.2", HULU: "198.18.40.1",
@@ -42,6 +43,7 @@ broken.hulu.com. 60 IN NS ns.broken.hulu.com.
 ns.broken.hulu.com. 60 IN A {SECOND}
 """ + "".join(f"{host}. 60 IN A {address}\n" for host, address in ADDRESSES.items()) + \
     "".join(f"many.{NETFLIX}. 60 IN A 198.18.14.{n}\n" for n in range(1, 31)) + \
+    f"{GONE}. 60 IN A {ADDRESSES[NETFLIX]}\n" + \
     "".join(f"spare{n}.{NETFLIX}. 60 IN A {address}\n" for n, address in enumerate(SPARE)) + \
     "".join(f"six{n}.{NETFLIX}. 60 IN AAAA {address}\n" for n, address in enumerate(NETFLIX_6))
 
@@ -226,6 +228,12 @@ https://{host} {{
                    "-key", f"{self.certificates}/key.pem", "-www", "-quiet", *arguments)
         self.wait_for("-tln", 443)
 
+    def gtls_server(self, *arguments):
+        """ngtcp2's HTTP/3 server at NETFLIX; it answers /N with N bytes."""
+        self.start(self.net, "gtlsserver", ADDRESSES[NETFLIX], "443", f"{self.certificates}/key.pem", f"{self.certificates}/cert.pem",
+                   "-q", "-d", self.dir, *arguments)
+        self.wait_for("-uln", 443)
+
     def server(self, behaviour, *arguments):
         """One of actors.py's, at port 443 of every address."""
         self.start(self.net, "/usr/bin/python3", HERE / "actors.py", "serve-" + behaviour, self.certificates, *arguments)
@@ -261,6 +269,9 @@ https://{host} {{
 
     def clear_rules(self):
         self.at(self.gw, "nft", "flush chain inet t forward")
+
+    def new_slot(self):
+        time.sleep(10.1 - time.time() % 10)
 
     def next_slot(self, left=9):
         """Sleeps until at least `left` seconds of the present 10 s slot are to come, never less than into a new slot's start."""
