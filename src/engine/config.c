@@ -145,6 +145,13 @@ static int read_state(struct weir_config *config, const char *text, struct weir_
     return text_copy(&config->state, text);
 }
 
+static int read_user(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text)
+        return weir_fault_set(fault, -EINVAL, "--user: give a user's name");
+    return text_copy(&config->user, text);
+}
+
 static int read_quiet(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     config->quiet = true;
@@ -224,6 +231,7 @@ static const struct option_row rows[] = {
     {"clients", 0, "MODE", false, false, read_clients, "client addresses: plain, pseudonym or none (default: plain on a terminal and NDJSON of a replay, else pseudonym)"},
     {"key-file", 0, "FILE", false, false, read_key_file, "key of the pseudonyms, made where there is none"},
     {"state", 0, "DIR", false, false, read_state, "where what outlasts a run is kept, and status.json for weir status, alerts and top"},
+    {"user", 0, "NAME", false, false, read_user, "whom to become once capture is open (default: weir, else nobody), if started as root", WEIR_CONFIG_LIVE},
     {"quiet", 'q', NULL, false, true, read_quiet, "no progress bar"},
     {"no-colour", 0, NULL, false, true, read_no_colour, "plain text, as in a pipe or with NO_COLOR set"},
     {"help", 'h', NULL, false, true, NULL, "show this"},
@@ -250,6 +258,7 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->signatures);
     free((char *)config->key_file);
     free((char *)config->state);
+    free((char *)config->user);
     free((char *)config->interface);
     free((char *)config->write);
     *config = (struct weir_config){0};

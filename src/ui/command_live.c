@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <weir/decode.h>
 
 #include "base/log.h"
+#include "confine/confine.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
 #include "ui/command.h"
@@ -225,6 +227,43 @@ static int run_engine(struct weir_source *source, const struct weir_config *conf
     return weir_engine_run(source, &options, fault);
 }
 
+/* The directory that is kept writable; without --state the usual one, if that is there. */
+static int drop_privileges(const struct weir_config *config, struct weir_fault *fault)
+{
+    const char *state = weir_state_path(config->state, 0);
+    const struct weir_confinement how = {.user = config->user, .state = state};
+    int error = weir_confine(&how, fault);
+    if (!error && config->state && access(state, W_OK | X_OK) < 0) {
+        error = -errno;
+        const struct passwd *self = getpwuid(geteuid());
+        weir_fault_set(fault, error, "--state %s: user %s cannot write there: %s; give the directory to that user, or name another "
+                       "user with --user", state, self ? self->pw_name : "?", strerror(-error));
+    }
+    return error;
+}
+
+/* One given by name is read with the rights of who started weir; else it is kept where state is kept, if anywhere. */
+static int load_key(uint8_t key[32], const struct weir_config *config, bool confined, struct weir_fault *fault)
+{
+    const char *state = weir_state_path(config->state, W_OK);
+    char path[PATH_MAX];
+    if (confined != !config->key_file)
+        return 0;
+    if (!config->key_file && state)
+        snprintf(path, sizeof path, "%s/client.key", state);
+    return weir_client_key_load(key, config->key_file ? config->key_file : state ? path : NULL, fault);
+}
+
+static int add_sinks(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context,
+                     struct weir_fault *fault)
+{
+    int error = config->redis ? add_redis(publisher, config, context, fault) : 0;
+    if (!error)
+        error = add_snapshot(publisher, config, context, fault);
+    return error ? error : add_stdout(publisher, config, context, fault);
+}
+
+/* What needs root's powers comes first; then they are dropped; sinks, which may start threads, are made without them. */
 static int live(const struct weir_config *config, struct weir_service_set *set, struct weir_fault *fault)
 {
     struct weir_publish_context context = {
@@ -235,15 +274,15 @@ static int live(const struct weir_config *config, struct weir_service_set *set, 
     const struct weir_live_options where = {
         .interface = config->interface, .snaplen = config->snaplen, .buffer_bytes = config->ring_bytes,
         .promiscuous = !config->no_promiscuous, .write = config->write, .duration_us = config->duration_us};
-    int error = weir_client_key_load(context.key, config->key_file, fault);
-    if (!error && config->redis)
-        error = add_redis(&publisher, config, &context, fault);
-    if (!error)
-        error = add_snapshot(&publisher, config, &context, fault);
-    if (!error)
-        error = add_stdout(&publisher, config, &context, fault);
+    int error = load_key(context.key, config, false, fault);
     if (!error)
         error = weir_source_open_live(&source, &where, &how, fault);
+    if (!error)
+        error = drop_privileges(config, fault);
+    if (!error)
+        error = load_key(context.key, config, true, fault);
+    if (!error)
+        error = add_sinks(&publisher, config, &context, fault);
     if (!error) {
         watch_signals(source);
         error = run_engine(source, config, &publisher, set, fault);

@@ -44,8 +44,8 @@ def load_network():
 class Live:
     """A running weir; its records as they come, each with the time at which it was read."""
 
-    def __init__(self, namespace, *arguments):
-        self.process = subprocess.Popen(["ip", "netns", "exec", namespace, WEIR, "live", *map(str, arguments)],
+    def __init__(self, namespace, *arguments, user="root"):  # whose rights reach this test's own directory
+        self.process = subprocess.Popen(["ip", "netns", "exec", namespace, WEIR, "live", "--user", user, *map(str, arguments)],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.records, self.errors = [], []
         self.threads = [threading.Thread(target=self._read), threading.Thread(target=lambda: self.errors.extend(self.process.stderr))]

@@ -1,0 +1,147 @@
+/* The system calls that a confined weir may make; any other one kills it.
+ *
+ * The list is what capture, Redis over TCP and unix sockets, name look-ups, the state directory, reloads and threads need.
+ * Where a call can do much more than weir wants of it, its arguments are looked at:
+ *
+ *      socket      unix, IPv4, IPv6 and route sockets; no packet socket, which would need a capability anyway
+ *      clone       threads, no processes; clone3 keeps its flags in memory where a filter cannot look, so it is answered
+ *                  with ENOSYS, upon which the C library takes clone
+ *      mmap,       never writable and executable at once
+ *      mprotect
+ *      tgkill      only to this process (abort)
+ *      prctl       names of threads
+ *
+ * io_uring is ENOSYS too: libraries fall back, and its operations would go past the filter.
+ */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "confine/confine.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static const int allowed[] = {
+    /* files and streams */
+    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(lseek),
+    SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
+    SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+    SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fcntl), SCMP_SYS(flock), SCMP_SYS(ioctl),
+    SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(rename), SCMP_SYS(renameat),
+    SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(umask),
+    SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(sendfile), SCMP_SYS(copy_file_range),
+    /* waiting */
+    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
+    SCMP_SYS(timerfd_gettime), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(futex), SCMP_SYS(restart_syscall),
+    /* sockets; socket() itself is below */
+    SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(shutdown), SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(socketpair),
+    /* memory */
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(membarrier),
+    /* threads, signals */
+    SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler), SCMP_SYS(getcpu),
+    SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigpending), SCMP_SYS(sigaltstack),
+    /* asking */
+    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(getrandom), SCMP_SYS(getpid),
+    SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getgroups), SCMP_SYS(uname), SCMP_SYS(sysinfo),
+    SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64),
+};
+
+/* What AddressSanitizer and LeakSanitizer do beside the program: no part of a release. */
+static const int allowed_sanitized[] = {
+    SCMP_SYS(ptrace), SCMP_SYS(wait4), SCMP_SYS(clone), SCMP_SYS(prctl), SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(tkill), SCMP_SYS(process_vm_readv),
+    SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(getdents), SCMP_SYS(arch_prctl), SCMP_SYS(personality),
+};
+
+/* Answered with ENOSYS. */
+static const int not_here[] = {SCMP_SYS(clone3), SCMP_SYS(io_uring_setup)};
+
+struct looked_at {
+    int call;
+    unsigned n;
+    struct scmp_arg_cmp arguments[1];
+};
+
+static int add_each(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n)
+{
+    int error = 0;
+    for (size_t i = 0; !error && i < n; i++) {
+        error = seccomp_rule_add(filter, action, calls[i], 0);
+        if (error == -EDOM || error == -EEXIST) /* not on this architecture; said already */
+            error = 0;
+    }
+    return error;
+}
+
+static int add_looked_at(scmp_filter_ctx filter)
+{
+    enum { EITHER = PROT_WRITE | PROT_EXEC };
+    const struct looked_at rows[] = {
+        {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)}},
+        {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_INET)}},
+        {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_INET6)}},
+        {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_NETLINK)}},
+        {SCMP_SYS(clone), 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
+        {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, 0)}},
+        {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_WRITE)}},
+        {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
+        {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, 0)}},
+        {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_WRITE)}},
+        {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
+        {SCMP_SYS(tgkill), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
+        {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
+        {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}}, /* PR_SET_VMA: the C library names its mappings */
+    };
+    int error = 0;
+    for (size_t i = 0; !error && i < sizeof rows / sizeof rows[0]; i++)
+        error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rows[i].call, rows[i].n, rows[i].arguments);
+    return error;
+}
+
+static int make(scmp_filter_ctx filter)
+{
+    int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (!error)
+        error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary search, not a list */
+    if (!error)
+        error = add_each(filter, SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof allowed[0]);
+    if (!error && SANITIZED)
+        error = add_each(filter, SCMP_ACT_ALLOW, allowed_sanitized, sizeof allowed_sanitized / sizeof allowed_sanitized[0]);
+    else if (!error)
+        error = add_looked_at(filter);
+    if (!error && SANITIZED)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 0);
+    if (!error)
+        error = add_each(filter, SCMP_ACT_ERRNO(ENOSYS), not_here, sizeof not_here / sizeof not_here[0]);
+    return error ? error : seccomp_load(filter);
+}
+
+int weir_confine_calls(struct weir_fault *fault)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int error = filter ? make(filter) : -ENOMEM;
+    seccomp_release(filter);
+    if (!error && SANITIZED && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* LeakSanitizer looks at its own threads */
+        error = -errno;
+    return error ? weir_fault_set(fault, error, "cannot filter system calls: %s", strerror(-error)) : 0;
+}

@@ -1,0 +1,184 @@
+/* Each forbidden call is made by a child that has confined itself: it must die of it. Each allowed deed must be done. */
+#undef NDEBUG
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "confine/confine.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static void run_program(void) { execl("/bin/true", "true", NULL); }
+static void make_process(void) { if (fork() == 0) _exit(0); }
+static void trace(void) { ptrace(PTRACE_TRACEME, 0, NULL, NULL); }
+static void packet_socket(void) { close(socket(AF_PACKET, SOCK_RAW, 0)); }
+static void become_root(void) { syscall(SYS_setuid, 0); }
+static void mount_something(void) { mount("none", "/nowhere", "tmpfs", 0, NULL); }
+static void kill_init(void) { kill(1, 0); }
+static void change_mode(void) { chmod("/nowhere", 0777); }
+static void give_file_away(void) { chown("/nowhere", 0, 0); }
+static void link_file(void) { symlink("/a", "/nowhere/b"); }
+static void load_bpf(void) { syscall(SYS_bpf, 0, NULL, 0); }
+static void leave_namespace(void) { unshare(CLONE_NEWUSER); }
+static void change_root(void) { chroot("/"); }
+static void set_clock(void) { clock_settime(CLOCK_REALTIME, &(struct timespec){0}); }
+static void watch_keys(void) { syscall(SYS_keyctl, 0); }
+static void read_process(void) { syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0); }
+static void new_code(void) { mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+static void data_as_code(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+static void be_dumpable(void) { prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
+static void raise_limit(void) { syscall(SYS_setpriority, PRIO_PROCESS, 0, -20); }
+
+static const struct forbidden {
+    const char *name;
+    void (*call)(void);
+    bool sanitizers_need_it;
+} forbidden[] = {
+    {"execve", run_program}, {"fork", make_process, true}, {"ptrace", trace, true}, {"packet socket", packet_socket, true},
+    {"setuid", become_root}, {"mount", mount_something}, {"kill", kill_init, true}, {"chmod", change_mode}, {"chown", give_file_away},
+    {"symlink", link_file}, {"bpf", load_bpf}, {"unshare", leave_namespace}, {"chroot", change_root}, {"clock_settime", set_clock},
+    {"keyctl", watch_keys}, {"process_vm_readv", read_process, true}, {"mmap of writable code", new_code, true},
+    {"mprotect to writable code", data_as_code, true}, {"prctl dumpable", be_dumpable, true}, {"setpriority", raise_limit},
+};
+
+static void *add_one(void *number)
+{
+    ++*(int *)number;
+    return NULL;
+}
+
+static void threads(void)
+{
+    pthread_t thread;
+    int number = 0;
+    assert(pthread_create(&thread, NULL, add_one, &number) == 0 && pthread_join(thread, NULL) == 0 && number == 1);
+}
+
+static void look_up(void)
+{
+    struct addrinfo *found = NULL;
+    getaddrinfo("localhost", "6379", NULL, &found); /* an answer is not asked for, surviving is */
+    freeaddrinfo(found);
+}
+
+static void replace_file(void)
+{
+    char directory[] = "/tmp/weir-calls-XXXXXX", from[64], to[64];
+    assert(mkdtemp(directory));
+    snprintf(from, sizeof from, "%s/new", directory);
+    snprintf(to, sizeof to, "%s/old", directory);
+    int fd = open(from, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert(fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && ftruncate(fd, 0) == 0 && close(fd) == 0);
+    assert(rename(from, to) == 0 && unlink(to) == 0);
+}
+
+static void wait_for_events(void)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC), unix_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un nobody = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
+    struct epoll_event event;
+    assert(epoll >= 0 && epoll_wait(epoll, &event, 1, 1) == 0);
+    assert(unix_socket >= 0 && connect(unix_socket, (struct sockaddr *)&nobody, sizeof nobody) < 0 && errno == ENOENT);
+}
+
+static void memory(void)
+{
+    void *large = malloc(64 << 20);
+    assert(large);
+    memset(large, 1, 64 << 20);
+    free(large);
+}
+
+static void new_processes_fall_back(void)
+{
+    assert(syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS);
+    assert(syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == ENOSYS);
+}
+
+static const struct allowed {
+    const char *name;
+    void (*deed)(void);
+} allowed[] = {{"threads", threads}, {"name look-ups", look_up}, {"files", replace_file}, {"events", wait_for_events},
+               {"memory", memory}, {"clone3 and io_uring are refused, not deadly", new_processes_fall_back}};
+
+/* How a child ends that confines itself and then does this. */
+static int status_after(void (*deed)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct weir_fault fault = {0};
+        struct rlimit no_core = {0};
+        setrlimit(RLIMIT_CORE, &no_core);
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || weir_confine_calls(&fault) < 0)
+            _exit(99);
+        deed();
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void test_forbidden_calls_kill(void **state)
+{
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        if (SANITIZED && forbidden[i].sanitizers_need_it)
+            continue;
+        int status = status_after(forbidden[i].call);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+            fail_msg("%s did not kill: status %#x", forbidden[i].name, (unsigned)status);
+    }
+}
+
+static void test_allowed_deeds_are_done(void **state)
+{
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        int status = status_after(allowed[i].deed);
+        if (status != 0)
+            fail_msg("%s: status %#x", allowed[i].name, (unsigned)status);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forbidden_calls_kill), cmocka_unit_test(test_allowed_deeds_are_done)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
