@@ -51,6 +51,7 @@ struct view {
     struct shake *shake;
     const struct weir_packet *packet;
     bool application; /* a record of the application begins in this segment */
+    bool read;        /* a record's header was read in this segment: it says by itself what it holds */
 };
 
 static void useful(struct view *view)
@@ -266,6 +267,7 @@ static void walk_segment(struct view *view, struct walk *walk, enum weir_side si
         }
         walk->next += WEIR_TLS_RECORD_HEADER + (uint32_t)record.length;
         walk->n_held = 0;
+        view->read = true;
         if (side == WEIR_CLIENT)
             client_record(view, &record, walk->next);
         else
@@ -315,7 +317,7 @@ enum tls_says tls_packet(struct weir_flow *flow, const struct weir_packet *packe
     struct shake *shake = flow_shake(flow);
     if (!shake)
         return TLS_APPLICATION;
-    struct view view = {flow, shake, packet, false};
+    struct view view = {flow, shake, packet, false, false};
     struct walk *walk = &shake->walk[side];
     walk_segment(&view, walk, side);
     if (side == WEIR_CLIENT) {
@@ -325,7 +327,7 @@ enum tls_says tls_packet(struct weir_flow *flow, const struct weir_packet *packe
         uint32_t ready = SHAKE_CLIENT_DATA | SHAKE_FINISHED;
         return (shake->flags & ready) == ready ? TLS_APPLICATION : TLS_HANDSHAKING;
     }
-    if (walk->state == WALK_LOST)
+    if (walk->state == WALK_LOST && !view.read)
         server_lost(&view);
     if (!view.application)
         return shake->flags & SHAKE_FINISHED ? TLS_DEBRIS : TLS_HANDSHAKING;

@@ -11,7 +11,7 @@ from packets import FIN, RST, SYN
 DATA, HANDSHAKE, ALERT = 23, 22, 21
 HELD_BYTES = 7           # a record's header, and the two bytes that tell an alert's level or a handshake's type
 WALK_LIMIT = 1 << 20
-CUT = "cut"
+CUT, ANYBODY = "cut", "anybody"
 
 
 # ---- TLS ----
@@ -20,7 +20,7 @@ class Stream:
     """One direction's payload put together: which packet first brought each byte. Bytes behind the snap length are unknown."""
 
     def __init__(self):
-        self.base, self.bytes, self.brought = None, {}, {}
+        self.base, self.bytes, self.brought, self.starts = None, {}, {}, set()
 
     def add(self, packet):
         if self.base is None:
@@ -28,19 +28,32 @@ class Stream:
         start = signed(packet.seq - self.base)
         if start < -65536 or start > WALK_LIMIT:
             return
+        self.starts.add(start)
         for i in range(packet.payload_len):
             if start + i not in self.brought:
                 self.brought[start + i] = packet
                 if i < len(packet.payload):
                     self.bytes[start + i] = packet.payload[i]
 
+    def header(self, at):
+        """(type, length) of the record that begins here, or None."""
+        if not all(at + i in self.bytes for i in range(5)):
+            return None
+        kind, length = self.bytes[at], self.bytes[at + 3] << 8 | self.bytes[at + 4]
+        return (kind, length) if 20 <= kind <= 23 and self.bytes[at + 1] == 3 and length <= 16384 + 2048 else None
+
+    def found_again(self, at):
+        """Behind a header that was not captured: the next segment that begins with one."""
+        return next((start for start in sorted(self.starts) if start > at and self.header(start)), None)
+
     def records(self):
-        """(type, first byte of the body, second, last packet of the header) until a header is unknown."""
+        """(type, first byte of the body, second, last packet of the header) of each record that can be found."""
         at = min(self.brought, default=0)
-        while all(at + i in self.bytes for i in range(5)):
-            kind, length = self.bytes[at], self.bytes[at + 3] << 8 | self.bytes[at + 4]
-            if not 20 <= kind <= 24 or self.bytes[at + 1] != 3:
-                return
+        while at is not None:
+            if not self.header(at):
+                at = self.found_again(at)
+                continue
+            kind, length = self.header(at)
             held = [self.brought[at + i] for i in range(5 + min(2, length)) if at + i in self.brought]
             came = max(held, key=lambda p: p.ts_us)
             yield kind, self.bytes.get(at + 5), self.bytes.get(at + 6), came, self.brought[at]
@@ -129,12 +142,18 @@ def quic_openings(named):
     return found
 
 
+def other_version(packet):
+    """A client's first datagram in a version that tshark does not know: what RFC 8999 says of every version."""
+    payload = packet.payload
+    return packet.dport == 443 and packet.payload_len >= 1200 and len(payload) > 5 and payload[0] >= 0x80 and any(payload[1:5])
+
+
 def quic(flow, record, named):
     if flow.transport != "udp":
         return []
     rows = [(p, named[p.frame]) for p in flow.packets if p.frame in named]
     versions = {v for _, row in rows for v in listed(row["quic.version"]) + listed(row["gquic.version"])}
-    fields = [Field("quic", record["transport"], "quic" if versions else "udp")]
+    fields = [Field("quic", record["transport"], "quic" if versions or other_version(flow.packets[0]) else "udp")]
     opening = rows and rows[0][0] is flow.packets[0] and "initial" in quic_types(rows[0][1])
     if not versions or not opening or any(row["gquic.version"] for _, row in rows):
         return fields
@@ -195,7 +214,8 @@ def host(flow, record, named, resolved, services):
         return [Field("host", record["host"], known),
                 Field("service", record["service"], services.of(said[0]) or "other")]
     if record["host"] and record["named_by"] == "dns":
-        asked = resolved.get((flow.client[0], flow.server[0]), set()) | resolved.get((flow.client[0], CUT), set())
+        asked = resolved.get((flow.client[0], CUT), set()) | (resolved.get((flow.client[0], flow.server[0])) or
+                                                              resolved.get((ANYBODY, flow.server[0]), set()))
         return [Field("host", record["host"] if record["host"] in asked else f"{record['host']}: never asked", record["host"])]
     if said and services.of(said[0]) and not flow.mid and record["named_by"] in ("none", "ndpi", "address"):
         return [Field("host", record["host"], said[0])]
@@ -203,12 +223,14 @@ def host(flow, record, named, resolved, services):
 
 
 def resolutions(capture):
-    """(client, address) -> names whose answers held it; (client, CUT) -> names whose answers were not captured whole."""
+    """(client, address) -> names whose answers held it; (client, CUT) -> names whose answers were not captured whole;
+    (ANYBODY, address): for a client that asked nobody for it, as one with both IPv4 and IPv6 addresses seems to."""
     resolved = {}
     for p in capture:
         if p.dns and p.dns["response"]:
             for addr in p.dns["addrs"]:
                 resolved.setdefault((p.dst, addr), set()).add(p.dns["name"])
+                resolved.setdefault((ANYBODY, addr), set()).add(p.dns["name"])
             if p.dns["cut"]:
                 resolved.setdefault((p.dst, CUT), set()).add(p.dns["name"])
     return resolved
@@ -225,7 +247,7 @@ def quantile(values, percent):
 def lookups(flows, services):
     """service -> microseconds from the first question (client, resolver, name, type) to its answer; and Wireshark's."""
     open_, times, judged = {}, {}, {}
-    packets = sorted((p.frame, p, f) for f in flows if f.kind == "dns" and f.transport == "udp" for p in f.packets if p.dns)
+    packets = sorted((p.frame, p, f) for f in flows if f.kind == "dns" or f.server[1] == 53 for p in f.packets if p.dns)
     for _, p, flow in packets:
         key = (flow.client[0], flow.server[0], p.dns["name"], p.dns["type"])
         service = services.of(p.dns["name"]) or "other"

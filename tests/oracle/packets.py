@@ -126,6 +126,19 @@ def dns_name(data, at):
     raise IndexError("a name that does not end")
 
 
+def hints(body):
+    """The addresses that an HTTPS record (RFC 9460) carries."""
+    _, at = dns_name(body, 2)
+    found = []
+    while at + 4 <= len(body):
+        key, length = body[at] << 8 | body[at + 1], body[at + 2] << 8 | body[at + 3]
+        width = {4: 4, 6: 16}.get(key)
+        value = body[at + 4:at + 4 + length]
+        found += [str(ipaddress.ip_address(value[i:i + width])) for i in range(0, len(value) - width + 1, width)] if width else []
+        at += 4 + length
+    return found
+
+
 def dns_message(data):
     """A DNS message's question and addresses, as many as were captured; None when even the question was not."""
     try:
@@ -142,6 +155,8 @@ def dns_message(data):
             body = data[at + 10:at + 10 + length]
             if (record, len(body)) in ((1, 4), (28, 16)):
                 message["addrs"].append(str(ipaddress.ip_address(body)))
+            elif record in (64, 65):
+                message["addrs"] += hints(body)
             at += 10 + length
     except IndexError:
         message["cut"] = True
@@ -165,8 +180,8 @@ def packet_of(row):
         vlan=row["vlan.id"], stream=number(row[f"{transport}.stream"]), ttl=number(ttl), ip_id=number(ip_id),
         checksum=last(row[f"{transport}.checksum"]), ip_payload_len=header + length, payload_len=length,
         payload=bytes.fromhex(last(row[f"{transport}.payload"]).replace(":", "")), dns_judged=dns_of(row))
-    if not tcp and 53 in (packet.sport, packet.dport):
-        packet.dns = dns_message(packet.payload)
+    if 53 in (packet.sport, packet.dport):
+        packet.dns = dns_message(packet.payload[2:] if tcp else packet.payload)  # over TCP: the first of a segment
     if tcp:
         packet.seq, packet.ack, packet.flags = number(row["tcp.seq_raw"]), number(row["tcp.ack_raw"]), number(row["tcp.flags"])
         packet.window, packet.mss = number(row["tcp.window_size_value"]), number(row["tcp.options.mss_val"])

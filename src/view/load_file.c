@@ -1,0 +1,123 @@
+/* A view from status.json. Whatever the file holds that is not as sink_snapshot.c writes it is not there. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "view/source.h"
+
+static const char *get_json(const void *of, const char *name)
+{
+    struct json_object *value;
+    if (!json_object_object_get_ex(of, name, &value) || !value)
+        return NULL;
+    return json_object_is_type(value, json_type_object) ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+                                                        : json_object_get_string(value);
+}
+
+static double element(struct json_object *list, size_t i)
+{
+    struct json_object *value = json_object_array_get_idx(list, i);
+    return value ? weir_view_number(json_object_get_string(value)) : NAN;
+}
+
+static void read_history(struct weir_view_service *service, struct json_object *history)
+{
+    if (!json_object_is_type(history, json_type_array))
+        return;
+    for (size_t i = 0; i < json_object_array_length(history) && service->n_points < WEIR_VIEW_POINTS_MAX; i++) {
+        struct json_object *point = json_object_array_get_idx(history, i);
+        if (json_object_is_type(point, json_type_array) && !isnan(element(point, 0)))
+            service->points[service->n_points++] = (struct weir_view_point){
+                .end_us = (int64_t)(element(point, 0) * 1e6), .ok = element(point, 1), .fail = element(point, 2),
+                .goodput_bps = element(point, 3), .rtt_us = element(point, 4)};
+    }
+}
+
+static void read_services(struct weir_view *view, struct json_object *services)
+{
+    if (!json_object_is_type(services, json_type_object))
+        return;
+    struct json_object_iter at;
+    json_object_object_foreachC(services, at)
+    {
+        struct json_object *window = NULL, *history = NULL;
+        if (view->n_services == WEIR_VIEW_SERVICES_MAX || !json_object_object_get_ex(at.val, "window", &window))
+            continue;
+        struct weir_view_service *service = &view->services[view->n_services++];
+        weir_view_read_service(service, at.key, get_json, window);
+        if (json_object_object_get_ex(at.val, "history", &history))
+            read_history(service, history);
+    }
+}
+
+static void read_events(struct weir_view *view, struct json_object *events)
+{
+    size_t n = json_object_is_type(events, json_type_array) ? json_object_array_length(events) : 0;
+    for (size_t i = n > WEIR_VIEW_EVENTS_MAX ? n - WEIR_VIEW_EVENTS_MAX : 0; i < n; i++) {
+        struct json_object *event = json_object_array_get_idx(events, i);
+        if (json_object_is_type(event, json_type_object))
+            weir_view_read_event(&view->events[view->n_events++], get_json, event);
+    }
+}
+
+/* ---- acknowledged incidents: one id a line, in a file beside ---- */
+
+static const char *acknowledged_path(const struct weir_view_source *source, char path[4300])
+{
+    snprintf(path, 4300, "%.*s/acknowledged", (int)(strrchr(source->path, '/') - source->path), source->path);
+    return path;
+}
+
+static void mark_acknowledged(const struct weir_view_source *source, struct weir_view *view)
+{
+    char path[4300], line[64];
+    FILE *file = fopen(acknowledged_path(source, path), "re");
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        for (size_t i = 0; i < view->n_events; i++)
+            if (strcmp(view->events[i].id, line) == 0)
+                view->events[i].acknowledged = true;
+    }
+    if (file)
+        fclose(file);
+}
+
+int weir_view_acknowledge_file(struct weir_view_source *source, const char *id, struct weir_fault *fault)
+{
+    char path[4300];
+    FILE *file = fopen(acknowledged_path(source, path), "ae");
+    int error = !file || fprintf(file, "%s\n", id) < 0 ? -errno : 0;
+    if (file && fclose(file) != 0)
+        error = -errno;
+    return error ? weir_fault_set(fault, error, "%s: %s", path, strerror(-error)) : 0;
+}
+
+int weir_view_load_file(struct weir_view_source *source, struct weir_view *view, struct weir_fault *fault)
+{
+    errno = 0;
+    struct json_object *whole = json_object_from_file(source->path), *part;
+    const char *site = whole ? get_json(whole, "site") : NULL;
+    snprintf(view->from, sizeof view->from, "%.500s", source->path);
+    if (!site) {
+        json_object_put(whole);
+        return weir_fault_set(fault, errno ? -errno : -EINVAL, "%s: %s", source->path,
+                              errno ? "cannot be read: is weir live running, with this --state? Or name Redis by --redis URL" : "is no status file of weir");
+    }
+    int error = 0;
+    if (source->site[0] && strcmp(source->site, site) != 0)
+        error = weir_fault_set(fault, -ENOENT, "%s is of site %s, not of %s", source->path, site, source->site);
+    snprintf(view->site, sizeof view->site, "%s", site);
+    if (!error && json_object_object_get_ex(whole, "probe", &part))
+        weir_view_read_probe(view, get_json, part);
+    if (!error && json_object_object_get_ex(whole, "services", &part))
+        read_services(view, part);
+    if (!error && json_object_object_get_ex(whole, "incidents", &part))
+        read_events(view, part);
+    mark_acknowledged(source, view);
+    if (!error)
+        snprintf(source->site, sizeof source->site, "%s", site);
+    json_object_put(whole);
+    return error;
+}

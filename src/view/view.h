@@ -1,0 +1,109 @@
+/* view: what a probe published, read back for a person: by `weir status`, `alerts` and `top`.
+ *
+ * One model, two places it comes from: a site's keys in Redis, or status.json in the state directory. Both hold the same flat
+ * fields. Time is an argument: `now_us` is the reader's clock, and for a replay the end of its capture.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/error.h>
+
+/* A probe that was not heard for so long is gone, and nothing that it said counts (METHODS 7); a service, unseen for so long, unknown. */
+#define WEIR_VIEW_FRESH_US INT64_C(40000000)
+#define WEIR_VIEW_SILENT_US INT64_C(900000000)
+
+enum { WEIR_VIEW_POINTS_MAX = 60, WEIR_VIEW_SERVICES_MAX = 128, WEIR_VIEW_EVENTS_MAX = 256, WEIR_VIEW_NAME_MAX = 160 };
+
+/* One window of a service; NAN where nothing was measured. */
+struct weir_view_point {
+    int64_t end_us;
+    double ok, fail, goodput_bps, rtt_us;
+};
+
+struct weir_view_service {
+    char name[64], state[16], failing_by[24]; /* the kind that most failed trials of the newest window were, or "" */
+    int64_t end_us;                           /* of the newest window */
+    double ok, fail, clients, flows, bytes_down, goodput_bps, ttfb_us, rtt_us, loss_share;
+    size_t n_points;                          /* history, oldest first */
+    struct weir_view_point points[WEIR_VIEW_POINTS_MAX];
+};
+
+struct weir_view_event {
+    char entry[48];                           /* id in the stream; "" from a file */
+    char id[48], event[12], service[64], state[16], cause[24], confidence[12], layer[16];
+    int64_t ts_us, onset_us;
+    double clients, trials_fail, trials_total;
+    char text[800];
+    char *json;                               /* the record; NULL where there is none */
+    bool acknowledged;                        /* by `weir alerts --ack` */
+};
+
+struct weir_view {
+    char site[WEIR_VIEW_NAME_MAX], from[512]; /* the URL or the file, for a person */
+    bool replay;
+    int64_t now_us, seen_us, first_us;        /* seen: last word of the probe; first: first packet of its run; 0 unknown */
+    double packets, bytes, dropped, refused;
+    size_t n_services;
+    struct weir_view_service services[WEIR_VIEW_SERVICES_MAX];
+    size_t n_events;
+    struct weir_view_event events[WEIR_VIEW_EVENTS_MAX]; /* oldest first */
+};
+
+/* ---- loading ---- */
+
+struct weir_view_where {
+    const char *redis;     /* URL, or NULL: the file */
+    const char *state;     /* directory of status.json */
+    const char *site;      /* NULL: the only one there is */
+};
+struct weir_view_source; /* opaque; keeps its connection */
+
+/* Faults name the file or the URL, and what to do. -ENOENT: there is nothing (no site, no file); other: can't be read. */
+int weir_view_source_new(struct weir_view_source **ret_source, const struct weir_view_where *where, struct weir_fault *fault);
+void weir_view_source_free(struct weir_view_source *source);
+/* Reads all of it anew, with up to n_points windows of history of each service. `view` starts zeroed and is deinitialised by the caller, also after a failure. */
+int weir_view_load(struct weir_view_source *source, int64_t now_us, unsigned n_points, struct weir_view *view, struct weir_fault *fault);
+void weir_view_deinit(struct weir_view *view);
+/* From now on alerts about the incident are silent; it is measured on. */
+int weir_view_acknowledge(struct weir_view_source *source, const char *id, struct weir_fault *fault);
+struct weir_redis *weir_view_source_redis(struct weir_view_source *source); /* NULL: a file */
+const char *weir_view_source_site(const struct weir_view_source *source);   /* NULL until it is known */
+
+/* ---- from flat fields (fields.c); `get` gives the text of a field or NULL ---- */
+
+typedef const char *(*weir_view_get)(const void *of, const char *name);
+void weir_view_read_probe(struct weir_view *view, weir_view_get get, const void *of);
+void weir_view_read_service(struct weir_view_service *service, const char *name, weir_view_get get, const void *of);
+void weir_view_read_point(struct weir_view_point *point, weir_view_get get, const void *of);
+void weir_view_read_event(struct weir_view_event *event, weir_view_get get, const void *of);
+int64_t weir_view_time(const char *text);  /* epoch seconds as text; 0 where there is none */
+double weir_view_number(const char *text); /* NAN where there is none */
+
+/* ---- judging (judge.c): pure ---- */
+
+/* As exit codes. */
+enum weir_view_health { WEIR_VIEW_HEALTHY = 0, WEIR_VIEW_SICK = 3, WEIR_VIEW_UNKNOWN = 4 };
+
+struct weir_view_judgement {
+    enum weir_view_health health;
+    const struct weir_view_event *incident; /* that makes it sick, or NULL */
+    char sentence[1200];                    /* what, since when, whose fault */
+    char state[16];                         /* "healthy", "down", "unknown", ... of a service */
+};
+/* The last event of each incident that stands: its id has no later event, it is not cleared, and no later window of its
+ * service contradicts it. Returns how many; at most `max` are listed. */
+size_t weir_view_open(const struct weir_view *view, const struct weir_view_event **ret_events, size_t max);
+const struct weir_view_service *weir_view_find(const struct weir_view *view, const char *service);
+void weir_view_judge_service(const struct weir_view *view, const char *service, struct weir_view_judgement *ret_judgement);
+void weir_view_judge_site(const struct weir_view *view, struct weir_view_judgement *ret_judgement);
+/* What a cause is called in a sentence: "the service itself", "the uplink". */
+const char *weir_view_cause_words(const char *cause);
+
+/* ---- words ---- */
+
+const char *weir_view_clock(char text[32], int64_t us, int64_t now_us); /* "20:41:05", with the date where it is another day */
+const char *weir_view_span(char text[32], int64_t us);                  /* "4 min 12 s" */
+const char *weir_view_amount(char text[32], double value, const char *unit); /* "1.2 MB"; "-" for NAN */

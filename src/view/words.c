@@ -1,0 +1,46 @@
+/* Times, spans and amounts for a person. All clocks are UTC. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "view/view.h"
+
+const char *weir_view_clock(char text[32], int64_t us, int64_t now_us)
+{
+    time_t seconds = (time_t)(us / 1000000);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    strftime(text, 32, us / 86400000000 == now_us / 86400000000 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &utc);
+    return text;
+}
+
+const char *weir_view_span(char text[32], int64_t us)
+{
+    int64_t s = us > 0 ? us / 1000000 : 0;
+    if (s < 60)
+        snprintf(text, 32, "%" PRId64 " s", s);
+    else if (s < 3600)
+        snprintf(text, 32, "%" PRId64 " min %" PRId64 " s", s / 60, s % 60);
+    else if (s < 172800)
+        snprintf(text, 32, "%" PRId64 " h %" PRId64 " min", s / 3600, s / 60 % 60);
+    else
+        snprintf(text, 32, "%" PRId64 " days", s / 86400);
+    return text;
+}
+
+const char *weir_view_amount(char text[32], double value, const char *unit)
+{
+    static const char *const prefixes[] = {"", "k", "M", "G", "T"};
+    int step = 0;
+    if (isnan(value)) {
+        snprintf(text, 32, "-");
+        return text;
+    }
+    while (value >= 999.5 && step < 4) {
+        value /= 1000;
+        step++;
+    }
+    snprintf(text, 32, value >= 99.5 || step == 0 ? "%.0f %s%s" : "%.1f %s%s", value, prefixes[step], unit);
+    return text;
+}

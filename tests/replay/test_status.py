@@ -1,0 +1,138 @@
+"""What weir says at the prompt: of an outage that stands, of one that is over, of nothing at all; from Redis and from the state directory."""
+import json
+import os
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+from conftest import PCAPS, WEIR, weir
+
+OUTAGE_STANDS = 1795469650  # netflix stops answering at 1795469611 in outage.pcap, and answers again at about 1795469690
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory):
+    """outage.pcap, cut off while the outage stands."""
+    data = (PCAPS / "outage.pcap").read_bytes()
+    at, order = 24, "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    while at < len(data):
+        seconds, _, captured, _ = struct.unpack_from(order + "IIII", data, at)
+        if seconds >= OUTAGE_STANDS:
+            break
+        at += 16 + captured
+    path = tmp_path_factory.mktemp("standing") / "outage.pcap"
+    path.write_bytes(data[:at])
+    return path
+
+
+@pytest.fixture(params=["redis", "state"])
+def place(request, tmp_path):
+    """Where a replay writes and the prompt reads: options for both."""
+    if request.param == "redis":
+        return ["--redis", request.getfixturevalue("redis").url]
+    return ["--state", str(tmp_path)]
+
+
+def test_outage_then_recovery(place, standing):
+    weir("replay", *place, standing)
+    text = weir("status", *place, "netflix", code=3)
+    first = text.splitlines()[0]
+    assert "netflix" in first and "down" in first and "21:33:31" in first and "the service itself" in first
+    assert "SYNs unanswered" in text and "youtube" in text
+    answer = json.loads(weir("status", *place, "--json", "netflix", code=3))
+    assert answer["health"] == "sick" and answer["state"] == "down" and answer["incident"]["cause"] == "service"
+    assert "netflix is down" in weir("status", *place, code=3)
+    weir("status", *place, "youtube", code=0)
+
+    weir("replay", *place, PCAPS / "outage.pcap")
+    assert "netflix works" in weir("status", *place, "netflix", code=0)
+    assert json.loads(weir("status", *place, "--json", code=0))["health"] == "healthy"
+
+
+def test_too_little_seen_is_unknown_not_healthy(place):
+    weir("replay", *place, PCAPS / "healthy.pcap")
+    assert "Unknown" in weir("status", *place, "hulu", code=4)
+    assert "Unknown" in weir("status", *place, "other", code=4)
+
+
+def test_a_probe_that_fell_silent_is_unknown(tmp_path):
+    weir("replay", "--state", tmp_path, PCAPS / "healthy.pcap")
+    path = tmp_path / "status.json"
+    whole = json.loads(path.read_text())
+    whole["mode"] = whole["probe"]["mode"] = "live"  # as if an interface had been watched until then
+    path.write_text(json.dumps(whole))
+    assert "last heard" in weir("status", "--state", tmp_path, "netflix", code=4)
+    whole["probe"]["seen_ts"] = time.time()
+    path.write_text(json.dumps(whole))
+    assert "nobody" in weir("status", "--state", tmp_path, "netflix", code=4)  # heard, but the last window is hours old
+    weir("replay", "--state", tmp_path, PCAPS / "healthy.pcap", code=1)
+    assert "weir live" in weir.stderr, "a replay does not replace an interface's file"
+
+
+def test_what_is_wrong_is_said(redis, tmp_path):
+    weir("status", "--redis", "redis://127.0.0.1:1", code=1)
+    assert "127.0.0.1:1" in weir.stderr and "cannot reach" in weir.stderr
+    weir("status", "--redis", redis.url, code=2)
+    assert "no site has written" in weir.stderr
+    weir("replay", "--redis", redis.url, PCAPS / "healthy.pcap")
+    weir("status", "--redis", redis.url, "netflux", code=2)
+    assert "did you mean netflix" in weir.stderr
+    weir("status", "--redis", redis.url, "--site", "nowhere", code=2)
+    assert "nowhere" in weir.stderr and "replay:healthy.pcap" in weir.stderr
+    weir("replay", "--redis", redis.url, "--site", "second", PCAPS / "healthy.pcap")
+    weir("status", "--redis", redis.url, code=2)
+    assert "several sites" in weir.stderr and "second" in weir.stderr and "replay:healthy.pcap" in weir.stderr
+    weir("status", "--redis", redis.url, "--site", "second", "netflix", code=0)
+    weir("status", "--state", tmp_path / "absent", code=2)
+    assert "absent" in weir.stderr
+    (tmp_path / "status.json").write_text("[1, 2")
+    weir("status", "--state", tmp_path, code=2)
+    assert "status.json" in weir.stderr
+    weir("status", "--nonsense", code=2)
+    weir("alerts", "--since", "yesterday", code=2)
+    assert "2h" in weir.stderr
+
+
+def test_a_file_that_lies_crashes_nothing(tmp_path):
+    weir("replay", "--state", tmp_path, PCAPS / "outage.pcap")
+    text = (tmp_path / "status.json").read_text()
+    for old, new in (('"services":{', '"services":[{'), ('"incidents":[', '"incidents":["x",5,null,'), ('"history":[', '"history":[7,[],["x",null],'),
+                     ('"netflix"', '"\\u001b[2Jnet"'), ('"probe":{', '"probe":7,"x":{'), ('"end_ts":1', '"end_ts":1e300,"x":1')):
+        (tmp_path / "status.json").write_text(text.replace(old, new))
+        weir("status", "--state", tmp_path, code=None)
+        assert weir.code in (0, 2, 3, 4) and "\x1b" not in weir("status", "--state", tmp_path, code=None)
+
+
+def test_alerts_and_acknowledging(place):
+    weir("replay", *place, PCAPS / "outage.pcap")
+    text = weir("alerts", *place)
+    assert "raised" in text and "cleared" in text and text.index("raised") < text.index("cleared")
+    events = [json.loads(line) for line in weir("alerts", *place, "--json").splitlines()]
+    assert [event["event"] for event in events] == ["raised", "cleared"] and events[0]["service"] == "netflix"
+    assert "cleared" in weir("alerts", *place, "--since", "2m") and "raised" not in weir("alerts", *place, "--since", "1m")
+    weir("alerts", *place, "--ack", "no-such", code=2)
+    weir("alerts", *place, "--ack", events[0]["id"])
+    assert "netflix" not in weir("alerts", *place)
+    assert "acknowledged" in weir("alerts", *place, "--all")
+
+
+def test_following_sees_what_comes_and_survives_a_lost_connection(redis, standing):
+    weir("replay", "--redis", redis.url, "--site", "home", standing)
+    follower = subprocess.Popen([WEIR, "alerts", "--redis", redis.url, "--site", "home", "--follow", "--json"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+    try:
+        first = json.loads(follower.stdout.readline())
+        assert first["event"] == "raised"
+        os.set_blocking(follower.stdout.fileno(), True)
+        redis.cli("CLIENT", "KILL", "TYPE", "normal")
+        weir("replay", "--redis", redis.url, "--site", "home", PCAPS / "outage.pcap")
+        seen = []
+        while "cleared" not in seen:
+            seen.append(json.loads(follower.stdout.readline())["event"])
+    finally:
+        follower.send_signal(signal.SIGINT)
+        follower.communicate(timeout=10)
+    assert follower.returncode == 0
