@@ -36,6 +36,7 @@ struct weir_named {
     bool done;              /* no more packets are needed: classify has freed its state */
     bool ech;               /* ClientHello carried 0xfe0d */
     bool low_confidence;    /* named by the outer SNI of a hello with 0xfe0d */
+    bool never_count;       /* the name is listed as not to be counted: `other`, whatever nDPI says */
     uint8_t app;            /* enum weir_app: what the first payload was */
 };
 

@@ -88,7 +88,7 @@ struct weir_service_record {
     int64_t first_us, last_us; /* first and last window in which it was seen: start of the one, end of the other */
     weir_service_id service;
     uint8_t state;             /* enum weir_state at the end; the coordinator's */
-    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by */
+    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by, lookups left out */
     struct weir_value values[WEIR_FIELDS_MAX];
 };
 
@@ -125,7 +125,7 @@ struct weir_capture_record {
     uint64_t decode[WEIR_DECODE_N];
     uint64_t flows, flows_refused, flows_shed, duplicates, detail_refused, dns_refused, time_clamped;
     uint64_t evidence_refused, records_refused, pending_refused, trials_refused, held_refused, sessions_refused, clients_refused;
-    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by; NONE is the unnamed */
+    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by; NONE is the unnamed; lookups left out */
     uint64_t flows_ech, flows_doh, flows_dot, flows_vpn; /* behind ECH or GREASE; DNS over HTTPS, over TLS; tunnels */
     int64_t blind_share_ppm;   /* flows whose server had no DNS answer for the client in an hour; WEIR_NULL */
     uint32_t n_drift;          /* most popular unmatched hosts of media CDNs, by flows */

@@ -4,8 +4,8 @@
  *        with 0xfe0d  an SNI that DNS never gave the client for this address is an outer one: the DNS name is taken
  *                     instead; without any it stays, with low confidence. (Browsers send the extension to everybody
  *                     as GREASE; then the SNI is the name they asked DNS for.)
- *      nDPI           a service that it recognised replaces no service, only `other` or nothing; a guess from the
- *                     address only nothing; a guess from the port never
+ *      nDPI           a service that it recognised replaces no service, only `other` or nothing, and not the `other` of
+ *                     a name that is never to be counted; a guess from the address only nothing; one from the port never
  *      DNS, address   the provisional name
  *
  * A group address is never a service's server, and nDPI's word does not make a local one: Spotify's discovery on the
@@ -70,6 +70,7 @@ static void take_name(struct weir_named *named, const struct name *name, enum we
     named->service = name->match.service;
     named->role = name->match.role;
     named->by = (uint8_t)by;
+    named->never_count = name->match.never_count;
 }
 
 static struct name name_of(struct weir_classifier *classifier, const struct weir_host *host, bool group)
@@ -171,7 +172,7 @@ static void assign_protocol(struct weir_classifier *classifier, struct weir_flow
     if (verdict->guessed_by_port || !remote)
         match = (struct weir_match){.service = WEIR_SERVICE_OTHER};
 
-    bool free_to_name = named->by == WEIR_NAMED_NONE || (verdict->recognised && !is_service(named->service));
+    bool free_to_name = named->by == WEIR_NAMED_NONE || (verdict->recognised && !is_service(named->service) && !named->never_count);
     bool by_service = is_service(match.service) && free_to_name;
     bool by_protocol = named->by == WEIR_NAMED_NONE && verdict->recognised && is_specific(verdict, app);
     if (!by_service && !by_protocol)

@@ -299,7 +299,7 @@ void weir_classify_begin(struct weir_classifier *classifier, struct weir_flow *f
 {
     struct weir_named *named = weir_flow_named(flow);
     if (weir_flow_port(flow, WEIR_SERVER) == 53) { /* flow follows the questions themselves */
-        *named = (struct weir_named){.service = WEIR_SERVICE_OTHER, .by = WEIR_NAMED_NDPI, .done = true,
+        *named = (struct weir_named){.service = WEIR_SERVICE_OTHER, .by = WEIR_NAMED_NONE, .done = true,
                                      .app = WEIR_APP_DNS, .ndpi_app = dpi_master(WEIR_APP_DNS)};
         return;
     }

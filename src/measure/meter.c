@@ -110,7 +110,7 @@ void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum we
     accumulator->touched = true;
     traffic->packets[side]++;
     traffic->bytes[side] += packet->ip_payload_len;
-    traffic->named_bytes[named->by] += packet->ip_payload_len;
+    traffic->named_bytes[named->by] += named->app == WEIR_APP_DNS ? 0 : packet->ip_payload_len;
     if (packet->transport == WEIR_TRANSPORT_TCP)
         traffic->tcp_payload[side] += packet->payload_len;
 }
@@ -284,10 +284,11 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
 static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,
     const struct weir_event *event)
 {
+    const struct weir_named *named = weir_flow_named(flow);
     struct weir_sample sample = {
         .event = event,
         .transport = weir_flow_transport(flow),
-        .named_by = weir_flow_named(flow)->by,
+        .named_by = named->app == WEIR_APP_DNS ? WEIR_NAMED_N : named->by,
         .media = flow_is_media(flow),
     };
     weir_accumulator_event(accumulator_of(meter, service), &sample);

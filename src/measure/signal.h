@@ -14,7 +14,7 @@
 struct weir_sample {
     const struct weir_event *event;
     uint8_t transport;  /* enum weir_transport */
-    uint8_t named_by;   /* enum weir_named_by */
+    uint8_t named_by;   /* enum weir_named_by; N: a lookup's flow, which nobody has to name */
     bool media;         /* as in struct weir_evidence */
 };
 

@@ -8,7 +8,7 @@ static void on_event(void *state, const struct weir_sample *sample)
     struct weir_flows_state *flows = state;
     if (sample->event->kind == WEIR_EVENT_NEW)
         flows->new_flows++;
-    else
+    else if (sample->named_by < WEIR_NAMED_N)
         flows->named_flows[sample->named_by]++;
 }
 
