@@ -1,6 +1,10 @@
 /* A race is won by another address of the same name or by the other transport. The same address and transport again is
  * a retry, not a race: it is what mixed slots are made of.
  *
+ * IPv4 against IPv6 is run from two addresses of the client, and no packet says that they are one. So a winner of the
+ * other family counts, whoever it was, if it set out for the same name within half a second. Blind spot: where many
+ * clients ask for one name, a failure of one of them over IPv6 may hide behind another's success over IPv4.
+ *
  * QUIC that stays silent while TCP is useful is not a lost race but a fall-back: a healthy server answers an Initial
  * within a round trip, and a client that has its answer by TCP sends no second Initial.
  */
@@ -11,16 +15,16 @@
 #include "measure/mix.h"
 #include "measure/race.h"
 
-enum { WAYS = 4, WINS = 3 };
+enum { WAYS = 4, WINS = 3, FAMILIES_US = 500000 };
 
 struct win {
-    struct weir_addr server;
+    struct weir_addr client, server;
     uint8_t transport;
     int64_t first_us, useful_us; /* stamps; useful_us 0: none */
 };
 
 struct weir_race_entry {
-    uint64_t key;                /* of client and name; 0: free */
+    uint64_t key;                /* of client and name, or of a name alone; 0: free */
     int64_t touched_us;
     int64_t tcp_failed_us;
     struct win wins[WINS];       /* newest first */
@@ -51,6 +55,12 @@ static uint64_t key_of(const struct weir_evidence *evidence)
     else if (evidence->service < WEIR_SERVICE_FIRST)
         hash = weir_mix_addr(hash, &evidence->server);
     hash = weir_mix_end(hash);
+    return hash ? hash : 1;
+}
+
+static uint64_t key_of_name(const struct weir_evidence *evidence)
+{
+    uint64_t hash = weir_mix_end(weir_mix(evidence->service, evidence->host_hash));
     return hash ? hash : 1;
 }
 
@@ -89,7 +99,7 @@ static void win_add(struct weir_race_entry *entry, const struct weir_evidence *e
                                  weir_addr_compare(&entry->wins[place].server, &evidence->server) == 0))
         place++;
     memmove(&entry->wins[1], &entry->wins[0], (size_t)place * sizeof entry->wins[0]);
-    entry->wins[0] = (struct win){.server = evidence->server, .transport = evidence->transport,
+    entry->wins[0] = (struct win){.client = evidence->client, .server = evidence->server, .transport = evidence->transport,
                                   .first_us = evidence->first_us, .useful_us = evidence->ts_us};
 }
 
@@ -105,6 +115,11 @@ void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence 
         win_add(entry, evidence);
     else
         entry->tcp_failed_us = evidence->ts_us;
+    if (!useful || !evidence->host_hash)
+        return;
+    entry = need(memory, key_of_name(evidence));
+    entry->touched_us = evidence->now_us;
+    win_add(entry, evidence);
 }
 
 static bool lost_to(const struct weir_evidence *loser, const struct win *win)
@@ -120,9 +135,23 @@ static bool fell_back_to(const struct weir_evidence *quic, const struct win *win
            win->useful_us <= quic->ts_us + WEIR_FALLBACK_US;
 }
 
+static bool lost_to_family(const struct weir_race_memory *memory, const struct weir_evidence *loser)
+{
+    const struct weir_race_entry *entry = loser->host_hash ? find(memory, key_of_name(loser)) : NULL;
+    for (int i = 0; entry && i < WINS && entry->wins[i].useful_us; i++) {
+        const struct win *win = &entry->wins[i];
+        bool other = weir_addr_is_v4(&win->client) != weir_addr_is_v4(&loser->client);
+        if (other && lost_to(loser, win) && llabs(win->first_us - loser->first_us) <= FAMILIES_US)
+            return true;
+    }
+    return false;
+}
+
 enum weir_race weir_race_judge(const struct weir_race_memory *memory, const struct weir_evidence *evidence)
 {
     const struct weir_race_entry *entry = find(memory, key_of(evidence));
+    if (lost_to_family(memory, evidence))
+        return WEIR_RACE_LOST;
     if (!entry)
         return WEIR_RACE_NONE;
     bool quic = evidence->layer == WEIR_LAYER_QUIC;

@@ -14,6 +14,7 @@ import time
 
 import quicbytes as q
 
+BOTH = "both-c001-fra001-ix.1.oca.nflxvideo.net"
 LINGER_RST = struct.pack("ii", 1, 0)
 
 
@@ -59,9 +60,14 @@ def serve_rst(_):
     serve(handle)
 
 
-def serve_tls(certificates, answer):
+def server_context(certificates):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{certificates}/cert.pem", f"{certificates}/key.pem")
+    return context
+
+
+def serve_tls(certificates, answer):
+    context = server_context(certificates)
 
     def handle(sock):
         tls = context.wrap_socket(sock, server_side=True)
@@ -79,6 +85,49 @@ def serve_late(certificates, seconds):
         time.sleep(float(seconds))
         body(tls, 20000)
     serve_tls(certificates, answer)
+
+
+def serve_sizes(certificates):
+    """Answers /N with N bytes, whether that is a chunk, a playlist or an error's page: from outside they differ in size alone."""
+    context = server_context(certificates)
+
+    def handle(sock):
+        tls = context.wrap_socket(sock, server_side=True)
+        while request := tls.recv(65536):
+            body(tls, int(request.split(b" ")[1][1:]))
+    serve(handle)
+
+
+def serve_paced(certificates, wait_s, *parts):
+    """Waits, then sends `parts`: "bytes/seconds" is so many bytes and so long a silence behind them."""
+    parts = [part.split("/") for part in parts]
+
+    def answer(tls):
+        time.sleep(float(wait_s))
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % sum(int(size) for size, _ in parts)
+        for size, rest_s in parts:
+            tls.sendall(head + bytes(int(size)))
+            head = b""
+            time.sleep(float(rest_s))
+    serve_tls(certificates, answer)
+
+
+def serve_throttled(certificates, bytes_s, *_):
+    """Answers /N with N bytes: at once, but what is odd, at `bytes_s` bytes a second."""
+    context = server_context(certificates)
+
+    def handle(sock):
+        tls = context.wrap_socket(sock, server_side=True)
+        while request := tls.recv(65536):
+            size = int(request.split(b" ")[1][1:])
+            if size % 2 == 0:
+                body(tls, size)
+                continue
+            tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+            for at in range(0, size, int(bytes_s) // 4):
+                tls.sendall(bytes(min(size - at, int(bytes_s) // 4)))
+                time.sleep(0.25)
+    serve(handle)
 
 
 def serve_hang(certificates):
@@ -119,8 +168,8 @@ def connected(certificates, host, address, **options):
     return context.wrap_socket(sock, server_hostname=host)
 
 
-def ask(tls, host):
-    tls.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nX-Padding: {'p' * 400}\r\n\r\n".encode())
+def ask(tls, host, path="/"):
+    tls.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Padding: {'p' * 400}\r\n\r\n".encode())
 
 
 def read_answer(tls):
@@ -148,6 +197,36 @@ def get(certificates, host, address, times="1", end="fin"):
     if end != "fin":
         time.sleep(4 if end == "linger" else 2.5)
     reset(tls) if end == "idle-rst" else tls.close()
+
+
+def play(certificates, host, address, *steps):
+    """Steps: N asks for N bytes; new: another connection; slot: waits for the next 10 s slot; w1.5: waits so long."""
+    tls = connected(certificates, host, address)
+    for step in steps:
+        if step == "new":
+            tls.close()
+            tls = connected(certificates, host, address)
+        elif step == "slot":
+            time.sleep(10.1 - time.time() % 10)
+        elif step[0] == "w":
+            time.sleep(float(step[1:]))
+        else:
+            ask(tls, host, "/" + step)
+            read_answer(tls)
+    tls.close()
+
+
+def read_late(certificates, host, address, seconds):
+    """Asks, and lets its small window fill before it reads."""
+    context = ssl.create_default_context(cafile=f"{certificates}/cert.pem")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    sock.connect((address, 443))
+    tls = context.wrap_socket(sock, server_hostname=host)
+    ask(tls, host)
+    time.sleep(float(seconds))
+    read_answer(tls)
+    tls.close()
 
 
 def wait_and_close(certificates, host, address, seconds):
@@ -183,6 +262,17 @@ def connect(_, address, seconds):
             sock.connect((address, 443))
         except OSError:
             pass
+
+
+def race(_, address, address_6, seconds):
+    """The handshakes of a race between the families: IPv6 first, IPv4 a quarter of a second later; IPv6 goes on alone."""
+    six = socket.socket(socket.AF_INET6)
+    six.setblocking(False)
+    six.connect_ex((address_6, 443))
+    time.sleep(0.25)
+    get(_, BOTH, address)
+    time.sleep(float(seconds))
+    six.close()
 
 
 def hello_only(_, host, address, seconds, extra="0"):

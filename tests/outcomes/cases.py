@@ -7,10 +7,12 @@ trials     per service, all windows together: "<layer>_ok", failed ones by kind,
            (`serve_ok` is compared only where it is named: it depends on how large an answer is)
 where      facts of the flows that match the first part: every one of them must have the second part
 capture    facts of the capture record; dotted names reach inside; ">0" is any number but 0, "set" anything but null
+service    facts of the service's record;  session   facts of the service's one session record
+           a fact may be a range: [least, most]
 """
 import time
 
-from lab import (DOH, GONE, HINTED, HULU, NETFLIX, NETFLIX_6, NETFLIX_ALIAS, NETFLIX_TARGET, RESOLVER, SECOND, SPARE, YOUTUBE,
+from lab import (ACTORS, BOTH, BOTH_6, DOH, FAST, GONE, HINTED, HULU, NETFLIX, NETFLIX_6, NETFLIX_ALIAS, NETFLIX_TARGET, RESOLVER, SECOND, SPARE, YOUTUBE,
                  ADDRESSES)
 
 CASES = {}
@@ -302,6 +304,159 @@ def rst_after_fin(lab):
     lab.client("fin-then-rst", NETFLIX, NFLX)
 
 
+def player(lab, *steps, host=NETFLIX, who=0, first=True):
+    if first:
+        lookup(lab, host, who=who)
+    words = [word for step in steps for word in (step if isinstance(step, list) else [step])]
+    lab.at(lab.clients[who], "/usr/bin/python3", ACTORS, "play", lab.certificates, host, ADDRESSES[host], *words, timeout=260)
+
+
+def flow_facts(**facts):
+    return [[{"service": "netflix", "transport": "tcp"}, {name.replace("__", "."): value for name, value in facts.items()}]]
+
+
+@case("silences of 3 s and of 0.5 s in one transfer: one stall", flows=netflix("useful"), trials=QUIET,
+      where=flow_facts(requests=1, stalls__0__duration_us=[2_900_000, 3_300_000], stalls__1=None),
+      service={"netflix": {"stalls.count": 1, "stalls.total_us": [2_900_000, 3_300_000]}})
+def stall_silence(lab):
+    lab.server("paced", 0, "60000/3", "60000/0.5", "60000/0")
+    yield
+    player(lab, "0")
+
+
+@case("the client reads nothing for 3 s, its window closes: no stall", flows=netflix("useful"), trials=QUIET,
+      where=flow_facts(requests=1, stalls__0=None, zero_window_up=">0"))
+def stall_window_closed(lab):
+    lab.server("paced", 0, "400000/0")
+    yield
+    lookup(lab)
+    lab.client("read-late", NETFLIX, NFLX, 3)
+
+
+@case("three answers: 0.4 s of thought, then 300 kB in 1.45 s", flows=netflix("useful"), trials=QUIET,
+      where=flow_facts(requests=3, ttfb_p50_us=[395_000, 430_000], goodput_p50_bps=[1_500_000, 1_670_000], stalls__0=None),
+      session={"netflix": {"chunks": 3, "media_bytes": [900_000, 915_000], "starved_us": 0}})
+def chunk_numbers(lab):
+    lab.server("paced", 0.4, *["10000/0.05"] * 29, "10000/0")
+    yield
+    player(lab, "0", "0", "0")
+
+
+@case("a healthy player with a full buffer asks for nothing for 120 s", flows=netflix("useful"),
+      trials={"netflix": {"dns_ok": 1, "connect_ok": 1}}, where=flow_facts(requests=26, request_timeouts=0, stalls__0=None, end="fin"),
+      session={"netflix": {"chunks": 26, "starved_us": 0, "stalls": 0, "bitrate_proxy_bps": "set", "confidence": "none"}},
+      service={"netflix": {"starved_us": 0, "stalls.count": 0, "state": "healthy"}})
+def pause_full_buffer(lab):
+    lab.server("sizes")
+    yield
+    player(lab, ["120000"] * 8, ["w4", "120000"] * 16, "w120", ["120000"] * 2)
+
+
+@case("chunks at full speed, then one at 3 kB/s for 26 s: starved", flows=netflix("useful"),
+      trials={"netflix": {"dns_ok": 1, "connect_ok": 1, "starved": 2}},
+      session={"netflix": {"starved_us": [20_000_000, 30_000_000], "stalls": 1}})
+def starved(lab):
+    lab.server("throttled", 3000)
+    yield
+    player(lab, ["150000"] * 7, "slot", str(26 * 3000 + 1))
+
+
+# ---- hollow answers: a service with chunks of 60 kB; sizes are all that can be seen of an error ----
+
+CHUNKS, ERRORS = ["60000"] * 32, ["new", "300"] * 4
+
+
+def hollow_case(did, times, connects, **more):
+    return case(did, flows=netflix("useful", times=times), trials={"netflix": {"dns_ok": 1, "connect_ok": connects, **more}},
+                session={"netflix": {"hollow_answers": 2 if more else 0}})
+
+
+@hollow_case("chunks, then four error pages in a row on connections of their own", 5, 2, hollow=1)
+def hollow(lab):
+    lab.server("sizes")
+    yield
+    player(lab, CHUNKS, "slot", ERRORS)
+
+
+@hollow_case("error pages by twos, chunks between them", 7, 2)
+def hollow_by_twos(lab):
+    lab.server("sizes")
+    yield
+    player(lab, CHUNKS, "slot", ["new", "300"] * 2, "new", "60000", ["new", "300"] * 2, "new", "60000")
+
+
+@hollow_case("a playlist before each chunk, then only playlists", 1, 1)
+def hollow_playlists(lab):
+    lab.server("sizes")
+    yield
+    player(lab, ["1800", "60000"] * 32, "slot", ["1800"] * 5)
+
+
+@hollow_case("a beacon behind each chunk, then only beacons", 1, 1)
+def hollow_beacons(lab):
+    lab.server("sizes")
+    yield
+    player(lab, ["60000", "35"] * 32, "slot", ["35"] * 5)
+
+
+@hollow_case("a service of small chunks: four small answers say nothing", 5, 2)
+def hollow_small_chunks(lab):
+    lab.server("sizes")
+    yield
+    player(lab, ["30000"] * 32, "slot", ERRORS)
+
+
+@hollow_case("too few chunks to know their size by", 5, 2)
+def hollow_unlearned(lab):
+    lab.server("sizes")
+    yield
+    player(lab, ["60000"] * 20, "slot", ERRORS)
+
+
+@case("four small answers of the API, which is no media host", flows=netflix("useful", times=5),
+      trials={"netflix": {"dns_ok": 2, "connect_ok": 2}}, session={"netflix": {"hollow_answers": 0}})
+def hollow_control_host(lab):
+    lab.server("sizes")
+    yield
+    player(lab, CHUNKS)
+    lab.new_slot()
+    player(lab, "300", ["new", "300"] * 3, host=HINTED)
+
+
+@case("two error pages to each of two clients", flows=netflix("useful", times=6), trials={"netflix": {"dns_ok": 2, "connect_ok": 4}})
+def hollow_two_clients(lab):
+    lab.server("sizes")
+    yield
+    player(lab, CHUNKS, "w0.1")
+    player(lab, ["60000"] * 4, who=1)
+    lab.new_slot()
+    player(lab, ["300", "new", "300"], first=False)
+    player(lab, ["300", "new", "300"], who=1, first=False)
+
+
+# ---- whom it concerns ----
+
+@case("a speed test's host, by name and by a certificate that names the service", flows=["other tcp useful"] * 2,
+      trials={}, where=[[{"service": "other"}, {"service": "other"}]])
+def never_counted(lab):
+    lab.nginx()
+    yield
+    lookup(lab, FAST)
+    openssl(lab, FAST, ADDRESSES[FAST], "-tls1_2")
+    lab.at(lab.clients[0], "openssl", "s_client", "-connect", f"{ADDRESSES[FAST]}:443", "-noservername", "-quiet", "-ign_eof", "-tls1_2",
+           input="GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", check=False, timeout=20)
+
+
+@case("the loser of a race goes on asking for 5 s", flows=netflix("useful") + netflix("syn_timeout"), trials=QUIET)
+def race_lost(lab):
+    lab.nginx()
+    lab.rule(f"ip6 daddr {BOTH_6} drop")
+    yield
+    lookup(lab, BOTH)
+    lab.dig(BOTH, "AAAA")
+    lab.client("race", ADDRESSES[BOTH], BOTH_6, "6")
+
+
 # ---- QUIC ----
 
 @case("chromium gets a page from caddy over HTTP/3", flows=["netflix quic useful"],
@@ -313,12 +468,12 @@ def quic_chromium(lab):
     chromium(lab, HINTED)
 
 
-def chromium(lab, host):
+def chromium(lab, host, quic=True):
     key = lab.at(lab.net, "sh", "-c", f"openssl x509 -in {lab.certificates}/cert.pem -pubkey -noout | openssl pkey -pubin -outform der | "
                  "openssl dgst -sha256 -binary | base64").stdout.strip()
     lab.at(lab.clients[0], "timeout", "25", "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
            "--disable-component-update", "--disable-sync", "--no-first-run", f"--user-data-dir={lab.dir}/chromium",
-           f"--ignore-certificate-errors-spki-list={key}", f"--origin-to-force-quic-on={host}:443", "--timeout=6000", "--dump-dom",
+           f"--ignore-certificate-errors-spki-list={key}", f"--origin-to-force-quic-on={host}:443" if quic else "--disable-quic", "--timeout=6000", "--dump-dom",
            f"https://{host}/", check=False, timeout=40)
 
 
@@ -532,6 +687,16 @@ def doh_blind(lab):
         lab.curl(NETFLIX, *PAD, "--resolve", f"{NETFLIX}:443:{NFLX}")
 
 
+@case("a client on DNS over TLS", flows=["none tcp useful"] + netflix("useful", times=3), dns={"netflix": {}},
+      trials={"netflix": {"connect_ok": 1}}, capture={"naming.dns": "blind", "naming.flows_dot": 1})
+def dot_blind(lab):
+    lab.nginx()
+    yield
+    lab.at(lab.clients[0], "kdig", f"@{RESOLVER}", "+tls", NETFLIX, check=False)
+    for _ in range(3):
+        lab.curl(NETFLIX, *PAD, "--resolve", f"{NETFLIX}:443:{NFLX}")
+
+
 # ---- ECH (the extension is openssl's, empty, as GREASE is to whoever watches) ----
 
 ECH = ("-serverinfo", "65037")
@@ -561,3 +726,11 @@ def ech_outer_name(lab):
     yield
     lookup(lab, HULU)
     openssl(lab, "cloudflare-ech.com", ADDRESSES[HULU], *ECH)
+
+
+@case("chromium's hello: GREASE 0xfe0d, in two segments", flows=None, capture={"naming.flows_ech": ">0"},
+      where=[[{"service": "netflix", "outcome": "useful"}, {"named_by": "sni", "name_conf": "high", "host": HINTED}]], only_transport="tcp")
+def ech_chromium(lab):
+    lab.nginx()
+    yield
+    chromium(lab, HINTED, quic=False)

@@ -16,6 +16,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+ACTORS = HERE / "actors.py"
 sys.path.insert(0, str(HERE.parent / "lab"))
 import cut  # noqa: E402  (the laboratory's own tool)
 
@@ -26,11 +27,14 @@ NETFLIX_ALIAS, NETFLIX_TARGET = "www.netflix.com", "edge.cdn-target.example"
 YOUTUBE = "rr1---sn-4g5e6nzz.googlevideo.com"
 HULU = "vodmanifest.hulustream.com"
 GONE = "ipv4-c002-fra001-ix.1.oca.nflxvideo.net"  # a name without names below it: it can cease to exist
+FAST, BOTH = "fast.com", "both-c001-fra001-ix.1.oca.nflxvideo.net"
 PLAIN, DOH, HINTED = "www.example.org", "dns.google", "api-global.netflix.com"
 
 ADDRESSES = {NETFLIX: "198.18.10.2", NETFLIX_TARGET: "198.18.12.1", YOUTUBE: "198.18.20.2", HULU: "198.18.40.1",
-             PLAIN: "198.18.90.1", DOH: "198.18.95.1", HINTED: "198.18.13.1"}
+             PLAIN: "198.18.90.1", DOH: "198.18.95.1", HINTED: "198.18.13.1", FAST: "198.18.96.1",
+             BOTH: "198.18.10.30"}
 SPARE = [f"198.18.10.{n}" for n in range(10, 20)]  # more of NETFLIX' network
+BOTH_6 = "2001:db8:10::9"
 NETFLIX_6 = [f"2001:db8:10::{n}" for n in range(2, 6)]
 
 ZONE = f""". 60 IN SOA a.root.example. h.root.example. 1 3600 600 86400 60
@@ -43,7 +47,7 @@ broken.hulu.com. 60 IN NS ns.broken.hulu.com.
 ns.broken.hulu.com. 60 IN A {SECOND}
 """ + "".join(f"{host}. 60 IN A {address}\n" for host, address in ADDRESSES.items()) + \
     "".join(f"many.{NETFLIX}. 60 IN A 198.18.14.{n}\n" for n in range(1, 31)) + \
-    f"{GONE}. 60 IN A {ADDRESSES[NETFLIX]}\n" + \
+    f"{BOTH}. 60 IN AAAA {BOTH_6}\n{GONE}. 60 IN A {ADDRESSES[NETFLIX]}\n" + \
     "".join(f"spare{n}.{NETFLIX}. 60 IN A {address}\n" for n, address in enumerate(SPARE)) + \
     "".join(f"six{n}.{NETFLIX}. 60 IN AAAA {address}\n" for n, address in enumerate(NETFLIX_6))
 
@@ -131,7 +135,8 @@ class Lab:
         self._sysctl(self.gw, "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratelimit=0",
                      "net.ipv6.icmp.ratelimit=0")
         self._sysctl(self.net, "net.ipv6.icmp.ratelimit=0", "net.ipv4.ip_nonlocal_bind=1", "net.ipv4.icmp_ratelimit=0")
-        for block in ("198.18.1.0/24", "198.18.8.0/21", "198.18.20.0/24", "198.18.40.0/24", "198.18.90.0/24", "198.18.95.0/24"):
+        for block in ("198.18.1.0/24", "198.18.8.0/21", "198.18.20.0/24", "198.18.40.0/24", "198.18.90.0/24", "198.18.95.0/24",
+                      "198.18.96.0/24"):
             self.at(self.net, "ip", "route", "add", "local", block, "dev", "lo")
         self.at(self.net, "ip", "-6", "route", "add", "local", "2001:db8:10::/64", "dev", "lo")
         self.at(self.gw, "nft", "add table inet t; add chain inet t forward { type filter hook forward priority 0; }")
@@ -155,6 +160,10 @@ class Lab:
         config = self.dir / f"unbound-{address}.conf"
         config.write_text(f"""server:
   interface: {address}
+  interface: {address}@853
+  tls-port: 853
+  tls-service-key: "{self.certificates}/key.pem"
+  tls-service-pem: "{self.certificates}/cert.pem"
   access-control: 0.0.0.0/0 allow
   do-daemonize: no
   username: ""
@@ -236,7 +245,7 @@ https://{host} {{
 
     def server(self, behaviour, *arguments):
         """One of actors.py's, at port 443 of every address."""
-        self.start(self.net, "/usr/bin/python3", HERE / "actors.py", "serve-" + behaviour, self.certificates, *arguments)
+        self.start(self.net, "/usr/bin/python3", ACTORS, "serve-" + behaviour, self.certificates, *arguments)
         self.wait_for("-uln" if behaviour.startswith("quic") else "-tln", 443)
 
     def wait_for(self, how, port):
@@ -249,7 +258,7 @@ https://{host} {{
     # ---- what clients do ----
 
     def client(self, actor, *arguments, who=0, wait=True):
-        command = ["/usr/bin/python3", HERE / "actors.py", actor, self.certificates, *arguments]
+        command = ["/usr/bin/python3", ACTORS, actor, self.certificates, *arguments]
         if not wait:
             return self.start(self.clients[who], *command)
         return self.at(self.clients[who], *command, timeout=60)
@@ -281,15 +290,17 @@ https://{host} {{
     def capture(self, path):
         """Runs until the returned function is called, which also cuts the file to its headers and hellos."""
         whole = self.dir / "whole.pcap"
-        process = self.start(self.gw, "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-U", "--immediate-mode", "-w", whole,
-                             "not icmp6 or icmp6[0] < 128")
-        while not whole.exists() or whole.stat().st_size < 24:
+        process = self.start(self.gw, "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-B", "65536", "--immediate-mode", "-w", whole,
+                             "not icmp6 or icmp6[0] < 128", stderr=subprocess.PIPE, text=True)
+        while not whole.exists():
             time.sleep(0.05)
-        time.sleep(0.3)
+        time.sleep(0.5)
 
         def finish():
             self.dig(PLAIN, "+tries=1", "+time=1", "A")  # time goes on only with packets
             time.sleep(0.5)
             self.stop(process)
+            if "\n0 packets dropped by kernel" not in (said := process.stderr.read()):
+                raise RuntimeError(said)
             cut.cut(whole, path)
         return finish
