@@ -227,7 +227,7 @@ static const struct option_row rows[] = {
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
     {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
     {"workers", 'j', "N", false, false, read_workers, "packet workers, 1 to 64 (default: 1); any number gives the same output"},
-    {"memory", 0, "MIB", false, false, read_memory, "bound for flow tables in MiB (default: 512)"},
+    {"memory", 0, "MIB", false, false, read_memory, "bound for flow tables in MiB (default: 512); below 256 all other tables shrink with it"},
     {"clients", 0, "MODE", false, false, read_clients, "client addresses: plain, pseudonym or none (default: plain on a terminal and NDJSON of a replay, else pseudonym)"},
     {"key-file", 0, "FILE", false, false, read_key_file, "key of the pseudonyms, made where there is none"},
     {"state", 0, "DIR", false, false, read_state, "where what outlasts a run is kept, and status.json for weir status, alerts and top"},

@@ -14,10 +14,10 @@
 #include <weir/detect.h>
 #include <weir/measure.h>
 
+#include "engine/bounds.h"
 #include "engine/coordinator.h"
 #include "engine/detect_input.h"
 
-enum { FACTS_MAX = 65536 };
 
 struct weir_coordinator {
     const struct weir_engine_options *options;
@@ -34,7 +34,7 @@ struct weir_coordinator {
 
     struct weir_address_memory *addresses;
     struct weir_address_fact *facts;   /* of the window that is open, and of the one before (what workers may learn) */
-    size_t n_facts;
+    size_t n_facts, facts_max;
     struct weir_address_fact *bulletin_facts;
     size_t n_bulletin_facts;
     int64_t bulletin_timeouts[WEIR_SERVICES_MAX];
@@ -101,7 +101,7 @@ static void learn_addresses(struct weir_coordinator *c)
 {
     for (unsigned w = 0; w < c->options->n_workers; w++) {
         const struct weir_block *block = &c->blocks[w];
-        for (size_t i = 0; i < block->n_facts && c->n_facts < FACTS_MAX; i++)
+        for (size_t i = 0; i < block->n_facts && c->n_facts < c->facts_max; i++)
             c->facts[c->n_facts++] = block->facts[i];
     }
     c->n_facts = weir_address_facts_unify(c->facts, c->n_facts);
@@ -435,14 +435,19 @@ void weir_coordinator_watch(struct weir_coordinator *c, struct weir_source *sour
 static int new_measure(struct weir_coordinator *c)
 {
     struct weir_service_set *set = c->options->set;
-    const struct weir_trials_config trials = {.set = set, .on_slot = on_slot, .on_connection_end = on_connection_end, .context = c};
+    const struct weir_engine_options *options = c->options;
+    const struct weir_trials_config trials = {
+        .set = set, .on_slot = on_slot, .on_connection_end = on_connection_end, .context = c,
+        .trials_max = engine_bound(options, BOUND_TRIALS), .held_max = engine_bound(options, BOUND_HELD),
+        .useful_max = engine_bound(options, BOUND_USEFUL), .names_max = engine_bound(options, BOUND_KNOWN_NAMES)};
     const struct weir_sessions_config sessions = {
-        .set = set, .n_services = c->n_services, .on_attempt = on_attempt, .on_session = on_session, .context = c};
+        .set = set, .n_services = c->n_services, .on_attempt = on_attempt, .on_session = on_session, .context = c,
+        .sessions_max = engine_bound(options, BOUND_SESSIONS), .hosts_max = engine_bound(options, BOUND_SMALL_HOSTS)};
     int error = weir_trials_new(&c->trials, &trials);
     if (!error)
         error = weir_sessions_new(&c->sessions, &sessions);
     if (!error)
-        error = weir_rollup_new(&c->rollup, c->n_services, 0);
+        error = weir_rollup_new(&c->rollup, c->n_services, engine_bound(options, BOUND_CLIENTS));
     return error;
 }
 
@@ -463,13 +468,14 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
     c->n_services = weir_service_set_count(options->set);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->used_up, NULL);
+    c->facts_max = engine_bound(options, BOUND_ADDRESSES);
     c->blocks = calloc(options->n_workers, sizeof *c->blocks);
     c->delivered = calloc(options->n_workers, sizeof *c->delivered);
-    c->facts = calloc(FACTS_MAX, sizeof *c->facts);
-    c->bulletin_facts = calloc(FACTS_MAX, sizeof *c->bulletin_facts);
+    c->facts = calloc(c->facts_max, sizeof *c->facts);
+    c->bulletin_facts = calloc(c->facts_max, sizeof *c->bulletin_facts);
     int error = c->blocks && c->delivered && c->facts && c->bulletin_facts ? 0 : -ENOMEM;
     if (!error)
-        error = weir_address_memory_new(&c->addresses, FACTS_MAX, 0);
+        error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
     if (!error)
         error = new_measure(c);
     if (!error)

@@ -12,6 +12,7 @@
 #include <weir/flow.h>
 #include <weir/wire.h>
 
+#include "engine/bounds.h"
 #include "engine/worker.h"
 
 enum { RUN = 32, DNS_PORT = 53 };
@@ -185,8 +186,11 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
     const struct weir_flow_config flow = {
         .memory_bytes = options->memory_bytes / options->n_workers, .local = options->local, .n_local = options->n_local,
         .request_timeout_us = worker->request_timeout_us, .observer = on_event, .context = worker};
-    const struct weir_meter_config meter = {.set = options->set, .flow_records = options->want_flows};
-    const struct weir_classify_config classify = {0};
+    const struct weir_meter_config meter = {
+        .set = options->set, .flow_records = options->want_flows, .pending_max = engine_bound(options, BOUND_PENDING)};
+    const struct weir_classify_config classify = {
+        .names_max = engine_bound(options, BOUND_NAMES), .addresses_max = engine_bound(options, BOUND_ADDRESSES),
+        .hosts_bytes = engine_bound(options, BOUND_HOSTS_BYTES), .naming_max = engine_bound(options, BOUND_NAMING)};
     int error = weir_flow_table_new(&worker->flows, &flow);
     if (!error)
         error = weir_classifier_new(&worker->classifier, options->set, &classify);

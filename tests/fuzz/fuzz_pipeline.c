@@ -3,8 +3,9 @@
  * replayed with every record type. Each record must be JSON without a negative number, `decode` must sum to the packets,
  * and several workers must say what one says, to the byte.
  *
- * Starting nDPI takes most of a short replay's time, so the linker puts a pool in front of it (--wrap). Should several workers
- * differ, new modules have the last word: nDPI's own memories are not what is tested. */
+ * Tables are the smallest that there are, and the linker puts a pool in front of nDPI (--wrap): making them took most of
+ * the time of a short replay. Should several workers differ, new modules have the last word: nDPI's own memories are not
+ * what is tested. */
 #undef NDEBUG
 #include <assert.h>
 #include <stdio.h>
@@ -167,7 +168,8 @@ static char *replay(const char *path, unsigned n_workers, enum weir_clients_mode
     assert(error == 0);
     weir_publisher_add(&publisher, &weir_sink_ndjson, sink);
     weir_detect_config_default(&detect);
-    const struct weir_engine_options options = {.set = services(), .n_workers = n_workers, .memory_bytes = (size_t)16 << 20,
+    detect.max_clients = detect.max_prefixes = detect.max_destinations = detect.max_resolvers = detect.max_history = 256;
+    const struct weir_engine_options options = {.set = services(), .n_workers = n_workers, .memory_bytes = (size_t)2 << 20,
                                                 .want_flows = true, .detect = &detect, .publisher = &publisher};
     error = weir_engine_run(source, &options, &fault);
     assert(error == 0);
