@@ -61,11 +61,18 @@ struct weir_sink {
 extern const struct weir_sink weir_sink_ndjson, weir_sink_redis, weir_sink_snapshot, weir_sink_terminal;
 /* `types`: bit mask of 1 << enum weir_record_type. Writes to `stream` (stdio's FILE). */
 int weir_sink_ndjson_new(void **ret_state, const struct weir_publish_context *context, unsigned types, void *stream);
-/* Connects now: < 0 with the URL (without its password) and Redis' own words when that fails. */
+/* Publishes by a thread of its own: a record is encoded and queued, and nothing waits for Redis. A replay's sink connects
+ * at once (< 0 with the URL, without its password, and Redis' own words), waits while its queue is full, and ends with a flush that
+ * waits until all has arrived, or fails. */
 struct weir_redis_options {
     const char *url;
+    const char *password;     /* instead of the URL's; NULL */
+    const char *password_file;/* where it came from: read again before each connection; NULL */
+    const char *spool;        /* file that keeps incidents until Redis has them; NULL: memory only */
     int64_t ttl_s;            /* of hashes */
     int64_t window_maxlen, incident_maxlen;
+    size_t queue_bytes;       /* of windows that wait; 0: 16 MiB */
+    int64_t patience_s;       /* the end waits so long for Redis; 0: 30 s */
     bool replay;              /* stamps are the capture's: no seen_ts of now in weir:sites */
 };
 int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *context, const struct weir_redis_options *options,

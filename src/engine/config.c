@@ -15,6 +15,7 @@
 #include <weir/capture.h>
 
 #include "engine/config.h"
+#include "publish/redis_url.h"
 
 typedef int (*option_reader)(struct weir_config *config, const char *text, struct weir_fault *fault);
 
@@ -69,9 +70,48 @@ static int read_records(struct weir_config *config, const char *text, struct wei
     return 0;
 }
 
+static int read_number(const char *name, const char *text, unsigned long min, unsigned long max, unsigned long *ret, struct weir_fault *fault)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno || *text < '0' || *text > '9' || *end || value < min || value > max)
+        return weir_fault_set(fault, -EINVAL, "--%s '%s': a whole number from %lu to %lu", name, text, min, max);
+    *ret = value;
+    return 0;
+}
+
 static int read_redis(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     return text_copy(&config->redis, text);
+}
+
+/* Read at once, with the rights of who started weir; and again, if those still allow it, before each connection. */
+static int read_redis_password_file(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    struct weir_redis_url url;
+    int error = weir_redis_password_read(&url, text, fault);
+    if (!error)
+        error = text_copy(&config->redis_password_file, text);
+    return error ? error : text_copy(&config->redis_password, url.password);
+}
+
+static int read_redis_queue(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value = 0;
+    int error = read_number("redis-queue", text, 1, 4096, &value, fault);
+    if (!error)
+        config->redis_queue_bytes = (size_t)value << 20;
+    return error;
+}
+
+static int read_redis_wait(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value = 0;
+    int error = read_number("redis-wait", text, 1, 86400, &value, fault);
+    if (!error)
+        config->redis_wait_s = (int64_t)value;
+    return error;
 }
 
 static int read_local(struct weir_config *config, const char *text, struct weir_fault *fault)
@@ -92,17 +132,6 @@ static int read_filter(struct weir_config *config, const char *text, struct weir
 static int read_signatures(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     return text_copy(&config->signatures, text);
-}
-
-static int read_number(const char *name, const char *text, unsigned long min, unsigned long max, unsigned long *ret, struct weir_fault *fault)
-{
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno || *text < '0' || *text > '9' || *end || value < min || value > max)
-        return weir_fault_set(fault, -EINVAL, "--%s '%s': a whole number from %lu to %lu", name, text, min, max);
-    *ret = value;
-    return 0;
 }
 
 static int read_workers(struct weir_config *config, const char *text, struct weir_fault *fault)
@@ -221,7 +250,10 @@ static const struct option_row rows[] = {
     {"no-promiscuous", 0, NULL, false, true, read_no_promiscuous, "only packets from and to this machine", WEIR_CONFIG_LIVE},
     {"json", 0, NULL, false, true, read_json, "records as NDJSON on stdout, nothing else there"},
     {"records", 0, "TYPES", false, false, read_records, "flow,window,service,session,incident,capture (default: all but flow)"},
-    {"redis", 0, "URL", false, false, read_redis, "publish to redis://[user:password@]host[:port][/db] or unix:///path"},
+    {"redis", 0, "URL", false, false, read_redis, "publish to redis://[user:password@]host[:port][/db], unix:///path or redis+sentinel://host[,host]/master"},
+    {"redis-password-file", 0, "FILE", false, false, read_redis_password_file, "Redis' password is its first line (else the URL's, else WEIR_REDIS_PASSWORD's)"},
+    {"redis-queue", 0, "MIB", false, false, read_redis_queue, "windows that wait while Redis is away, 1 to 4096 MiB; the oldest are dropped (default: 16)"},
+    {"redis-wait", 0, "SECONDS", false, false, read_redis_wait, "how long the end waits for Redis to take the rest (default: replay 30, live 5)"},
     {"site", 0, "NAME", false, false, read_site, "name of this site in records and keys (default: host name; replay:<file>)"},
     {"local", 0, "CIDR", true, false, read_local, "addresses that are clients (repeatable; default: private ranges)"},
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
@@ -254,6 +286,8 @@ void weir_config_deinit(struct weir_config *config)
 {
     free((char *)config->site);
     free((char *)config->redis);
+    free((char *)config->redis_password);
+    free((char *)config->redis_password_file);
     free((char *)config->filter);
     free((char *)config->signatures);
     free((char *)config->key_file);
@@ -444,6 +478,8 @@ int weir_config_parse(struct weir_config *config, enum weir_config_command comma
         }
         if (rows[i].read)
             error = rows[i].read(config, optarg, fault);
+        if (rows[i].read == read_redis)
+            weir_redis_url_hide(optarg); /* ps shows the command line */
     }
     return error ? error : optind;
 }

@@ -19,6 +19,9 @@ struct weir_config {
     bool json;
     unsigned records;             /* bit mask of 1 << enum weir_record_type */
     const char *redis;            /* URL or NULL */
+    const char *redis_password, *redis_password_file; /* instead of the URL's; NULL */
+    size_t redis_queue_bytes;
+    int64_t redis_wait_s;
     struct weir_cidr local[WEIR_LOCAL_MAX];
     size_t n_local;
     const char *filter;

@@ -50,6 +50,26 @@ static bool parse_credentials(struct weir_redis_url *url, const char *text, size
            (!colon || decode(url->password, sizeof url->password, colon + 1, length - user_length - 1));
 }
 
+/* host[:port], [IPv6 address][:port] */
+static bool parse_address(char *text, int default_port, char *ret_host, size_t size, int *ret_port)
+{
+    char *port = NULL, *host = text;
+    if (*text == '[') {
+        host = text + 1;
+        char *close = strchr(host, ']');
+        if (!close || (close[1] && close[1] != ':'))
+            return false;
+        port = close[1] ? close + 2 : NULL;
+        *close = '\0';
+    } else if ((port = strchr(text, ':'))) {
+        *port++ = '\0';
+    }
+    *ret_port = default_port;
+    if (port && (!number(port, 65535, ret_port) || *ret_port == 0))
+        return false;
+    return snprintf(ret_host, size, "%s", *host ? host : "127.0.0.1") < (int)size;
+}
+
 static bool parse_host(struct weir_redis_url *url, char *rest)
 {
     char *slash = strchr(rest, '/');
@@ -58,20 +78,31 @@ static bool parse_host(struct weir_redis_url *url, char *rest)
         if (slash[1] && !number(slash + 1, 1 << 20, &url->db))
             return false;
     }
-    char *port = NULL, *host = rest;
-    if (*rest == '[') { /* an IPv6 address */
-        host = rest + 1;
-        char *close = strchr(host, ']');
-        if (!close || (close[1] && close[1] != ':'))
-            return false;
-        port = close[1] ? close + 2 : NULL;
-        *close = '\0';
-    } else if ((port = strchr(rest, ':'))) {
-        *port++ = '\0';
-    }
-    if (port && (!number(port, 65535, &url->port) || url->port == 0))
+    return parse_address(rest, 6379, url->host, sizeof url->host, &url->port);
+}
+
+/* host[:port][,host[:port]...]/master[/db] */
+static bool parse_sentinels(struct weir_redis_url *url, char *rest)
+{
+    char *slash = strchr(rest, '/'), *save = NULL;
+    char *db = slash ? strchr(slash + 1, '/') : NULL;
+    if (!slash || slash[1] == '\0' || db == slash + 1)
         return false;
-    return snprintf(url->host, sizeof url->host, "%s", *host ? host : "127.0.0.1") < (int)sizeof url->host;
+    *slash = '\0';
+    if (db) {
+        *db++ = '\0';
+        if (!number(db, 1 << 20, &url->db))
+            return false;
+    }
+    if (!decode(url->master, sizeof url->master, slash + 1, strlen(slash + 1)))
+        return false;
+    for (char *one = strtok_r(rest, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+        if (url->n_sentinels == WEIR_SENTINELS_MAX ||
+            !parse_address(one, 26379, url->sentinels[url->n_sentinels].host, sizeof url->sentinels[0].host, &url->sentinels[url->n_sentinels].port))
+            return false;
+        url->n_sentinels++;
+    }
+    return url->n_sentinels > 0;
 }
 
 static bool parse_path(struct weir_redis_url *url, char *rest)
@@ -85,29 +116,74 @@ static bool parse_path(struct weir_redis_url *url, char *rest)
     return *rest == '/' && decode(url->host, 108, rest, strlen(rest));
 }
 
+static void show(struct weir_redis_url *url, const char *rest)
+{
+    if (url->is_unix)
+        snprintf(url->shown, sizeof url->shown, "unix://%s", url->host);
+    else if (url->n_sentinels)
+        snprintf(url->shown, sizeof url->shown, "redis+sentinel://%.400s", rest);
+    else
+        snprintf(url->shown, sizeof url->shown, strchr(url->host, ':') ? "redis://[%s]:%d" : "redis://%s:%d", url->host, url->port);
+}
+
+static const struct {
+    const char *scheme;
+    bool (*parse)(struct weir_redis_url *url, char *rest);
+} schemes[] = {{"redis://", parse_host}, {"redis+sentinel://", parse_sentinels}, {"unix://", parse_path}};
+enum { N_SCHEMES = sizeof schemes / sizeof schemes[0] };
+
 int weir_redis_url_parse(struct weir_redis_url *ret_url, const char *text, struct weir_fault *fault)
 {
     struct weir_redis_url url = {.port = 6379};
     if (strncmp(text, "rediss://", 9) == 0)
         return weir_fault_set(fault, -EINVAL, "rediss:// needs a hiredis with TLS, which this build has not; run a TLS tunnel "
                               "(stunnel, ghostunnel) beside weir and give its local end as redis://127.0.0.1:PORT");
-    url.is_unix = strncmp(text, "unix://", 7) == 0;
-    if (!url.is_unix && strncmp(text, "redis://", 8) != 0)
-        return weir_fault_set(fault, -EINVAL, "Redis URL: begin with redis://host:port or unix:///path/to/socket");
+    size_t i = 0;
+    while (i < N_SCHEMES && strncmp(text, schemes[i].scheme, strlen(schemes[i].scheme)) != 0)
+        i++;
+    if (i == N_SCHEMES)
+        return weir_fault_set(fault, -EINVAL, "Redis URL: begin with redis://host:port, unix:///path/to/socket or redis+sentinel://host:port/master");
     char rest[1024];
-    const char *behind = text + (url.is_unix ? 7 : 8);
+    const char *behind = text + strlen(schemes[i].scheme);
     const char *at = strrchr(behind, '@');
+    const char *place = at ? at + 1 : behind;
+    url.is_unix = schemes[i].parse == parse_path;
     bool good = strlen(behind) < sizeof rest && (!at || parse_credentials(&url, behind, (size_t)(at - behind)));
     if (good) {
-        strcpy(rest, at ? at + 1 : behind);
-        good = url.is_unix ? parse_path(&url, rest) : parse_host(&url, rest);
+        strcpy(rest, place);
+        good = schemes[i].parse(&url, rest);
     }
     if (!good)
-        return weir_fault_set(fault, -EINVAL, "Redis URL: use redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]");
-    if (url.is_unix)
-        snprintf(url.shown, sizeof url.shown, "unix://%s", url.host);
-    else
-        snprintf(url.shown, sizeof url.shown, strchr(url.host, ':') ? "redis://[%s]:%d" : "redis://%s:%d", url.host, url.port);
+        return weir_fault_set(fault, -EINVAL, "Redis URL: use redis://[user[:password]@]host[:port][/db], unix:///path[?db=N] or "
+                              "redis+sentinel://host[:port][,host[:port]]/master[/db]");
+    show(&url, place);
     *ret_url = url;
     return 0;
+}
+
+int weir_redis_password_read(struct weir_redis_url *url, const char *path, struct weir_fault *fault)
+{
+    char line[sizeof url->password + 2];
+    FILE *file = fopen(path, "re");
+    bool good = file && fgets(line, sizeof line, file);
+    int why = errno;
+    if (file)
+        fclose(file);
+    if (!file)
+        return weir_fault_set(fault, -why, "%s: %s", path, strerror(why));
+    if (good)
+        line[strcspn(line, "\r\n")] = '\0';
+    if (!good || !line[0] || strlen(line) >= sizeof url->password)
+        return weir_fault_set(fault, -EINVAL, "%s: its first line is the password, of 1 to %zu bytes", path, sizeof url->password - 1);
+    strcpy(url->password, line);
+    explicit_bzero(line, sizeof line);
+    return 0;
+}
+
+void weir_redis_url_hide(char *text)
+{
+    char *begin = strstr(text, "://"), *at = begin ? strrchr(begin, '@') : NULL;
+    char *colon = at ? memchr(begin + 3, ':', (size_t)(at - begin - 3)) : NULL;
+    for (char *c = colon ? colon + 1 : NULL; c && c < at; c++)
+        *c = '*';
 }

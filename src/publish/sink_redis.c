@@ -1,56 +1,47 @@
-/* Redis through hiredis: the only file that knows it. Keys and types as DESIGN 4; every key of a site carries the hash tag
- * {<site>}, so a site is one slot.
+/* Records as commands for Redis (DESIGN 4). Every key of a site carries the hash tag {<site>}, so a site is one slot; the
+ * keys that all sites share (weir:sites, weir:fleet:inbox:{n}) have slots of their own, and so messages of their own.
  *
- * Windows are pipelined: commands are appended, and at a flush all replies are read and each is looked at. Incidents go at
- * once: the stream entry first, and only if it is new the message to weir:alerts, so that sending again says nothing twice.
+ *   window    MULTI HSET service EXPIRE EXEC,  XADD metrics (id: the window's end),  EXPIRE metrics, TS.ADD where Redis knows it
+ *   incident  XADD incidents (id: its time),  EXPIRE, PUBLISH weir:alerts if it is new, XADD of a live site's to its fleet inbox
+ *   capture   MULTI HSET probe EXPIRE EXEC;   ZADD weir:sites, cut to SITES_MAX, EXPIRE
  *
- * Stream ids are explicit, <ms>-<seq>. Redis answers a doubled id and an id below the stream's top alike; then the
- * newest entries are searched for this very event, and it is added under an id of Redis' own if it is not there.
+ * Hash and time to live are one transaction: a hash that never expires would go on saying what was true when a probe died.
  */
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <weir/measure.h>
 
 #include "base/log.h"
 #include "publish/fields.h"
-#include "publish/redis_url.h"
+#include "publish/redis_delivery.h"
+#include "publish/redis_message.h"
 
-enum { ARGS_MAX = 2 * WEIR_PAIRS_MAX + 16, PENDING_MAX = 4096, LOOK_BACK = 256, TIMEOUT_S = 5 };
+enum { INBOXES = 16, INBOX_MAXLEN = 20000, SITES_MAX = 100000, DAY_S = 86400 };
+/* Streams are kept for their readers, also when the site is gone. */
+enum { METRICS_TTL_S = 8 * DAY_S, INCIDENTS_TTL_S = 90 * DAY_S, SITES_TTL_S = 30 * DAY_S, INBOX_TTL_S = 7 * DAY_S };
 
 struct redis_sink {
     const struct weir_publish_context *context;
     struct weir_redis_options options;
-    struct weir_redis_url url;
     struct weir_json *json;
-    redisContext *redis;
-    unsigned n_pending;            /* commands appended, replies not read */
+    struct weir_delivery *delivery;
+    bool over;                         /* the last record was there */
+    bool seen[WEIR_SERVICES_MAX];      /* services that have a hash */
     int64_t last_incident_ms;
     unsigned incident_seq;
-    uint64_t refused;              /* commands that Redis answered with an error */
-    bool seen[WEIR_SERVICES_MAX];  /* services that have a hash */
+    char inbox[40];
     struct weir_fields fields;
-    /* one command in the making */
-    int n_args;
-    const char *args[ARGS_MAX];
-    size_t lengths[ARGS_MAX];
-    char key[320], ttl[24], id[48], maxlen[24];
+    struct weir_message message;
+    char key[320];
 };
 
-static void arg(struct redis_sink *sink, const char *text)
-{
-    sink->args[sink->n_args] = text;
-    sink->lengths[sink->n_args++] = strlen(text);
-}
-
-static void begin(struct redis_sink *sink, const char *command)
-{
-    sink->n_args = 0;
-    arg(sink, command);
-}
+/* ---- commands ---- */
 
 static const char *site_key(struct redis_sink *sink, const char *what, const char *name)
 {
@@ -58,162 +49,116 @@ static const char *site_key(struct redis_sink *sink, const char *what, const cha
     return sink->key;
 }
 
-static void arg_fields(struct redis_sink *sink)
+static void add_fields(struct redis_sink *sink)
 {
     for (size_t i = 0; i < sink->fields.n; i++) {
-        arg(sink, sink->fields.names[i]);
-        arg(sink, sink->fields.texts[i]);
+        weir_message_arg(&sink->message, sink->fields.names[i]);
+        weir_message_arg(&sink->message, sink->fields.texts[i]);
     }
 }
 
-static int lost(struct redis_sink *sink, struct weir_fault *fault)
+static void add_plain(struct redis_sink *sink, const char *name, const char *key, int64_t value)
 {
-    return weir_fault_set(fault, -EIO, "Redis at %s: %s", sink->url.shown, sink->redis->errstr);
-}
-
-/* Reads the replies of all appended commands. An id that was there already is what sending again looks like. */
-static int read_pending(struct redis_sink *sink, struct weir_fault *fault)
-{
-    while (sink->n_pending) {
-        redisReply *reply = NULL;
-        if (redisGetReply(sink->redis, (void **)&reply) != REDIS_OK)
-            return lost(sink, fault);
-        sink->n_pending--;
-        if (reply->type == REDIS_REPLY_ERROR && !strstr(reply->str, "equal or smaller")) {
-            if (sink->refused++ == 0)
-                weir_log(WEIR_LOG_ERROR, "Redis at %s refused a command: %s", sink->url.shown, reply->str);
-        }
-        freeReplyObject(reply);
+    weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, name);
+    if (key) {
+        weir_message_arg(&sink->message, key);
+        weir_message_arg_int(&sink->message, value);
     }
-    return 0;
 }
 
-static int append(struct redis_sink *sink, struct weir_fault *fault)
+static void add_hash(struct redis_sink *sink, const char *key)
 {
-    if (redisAppendCommandArgv(sink->redis, sink->n_args, sink->args, sink->lengths) != REDIS_OK)
-        return lost(sink, fault);
-    return ++sink->n_pending >= PENDING_MAX ? read_pending(sink, fault) : 0;
+    add_plain(sink, "MULTI", NULL, 0);
+    weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, "HSET");
+    weir_message_arg(&sink->message, key);
+    add_fields(sink);
+    add_plain(sink, "EXPIRE", key, sink->options.ttl_s);
+    add_plain(sink, "EXEC", NULL, 0);
 }
 
-/* Sends the command and waits for its reply (which the caller frees); NULL when the connection is lost. */
-static redisReply *ask(struct redis_sink *sink, struct weir_fault *fault)
+static void begin_xadd(struct redis_sink *sink, enum weir_command_role role, const char *key, int64_t maxlen, const char *id)
 {
-    if (read_pending(sink, fault) < 0)
-        return NULL;
-    redisReply *reply = redisCommandArgv(sink->redis, sink->n_args, sink->args, sink->lengths);
-    if (!reply)
-        lost(sink, fault);
-    return reply;
+    weir_message_command(&sink->message, role, "XADD");
+    weir_message_arg(&sink->message, key);
+    weir_message_arg(&sink->message, "MAXLEN");
+    weir_message_arg(&sink->message, "~");
+    weir_message_arg_int(&sink->message, maxlen);
+    weir_message_arg(&sink->message, id);
 }
 
-static int expire(struct redis_sink *sink, struct weir_fault *fault)
+static int put(struct redis_sink *sink, enum weir_lane lane, struct weir_fault *fault)
 {
-    snprintf(sink->ttl, sizeof sink->ttl, "%" PRId64, sink->options.ttl_s);
-    begin(sink, "EXPIRE");
-    arg(sink, sink->key);
-    arg(sink, sink->ttl);
-    return append(sink, fault);
+    const struct weir_message *message = &sink->message;
+    if (message->failed) {
+        weir_log(WEIR_LOG_ERROR, "a record is too large for Redis (more than %d bytes), and left out", WEIR_MESSAGE_BYTES_MAX);
+        return 0;
+    }
+    return weir_delivery_put(sink->delivery, lane, message->bytes, message->size, fault);
 }
 
-static int hash_set(struct redis_sink *sink, const char *what, const char *name, struct weir_fault *fault)
-{
-    begin(sink, "HSET");
-    arg(sink, site_key(sink, what, name));
-    arg_fields(sink);
-    int error = append(sink, fault);
-    return error ? error : expire(sink, fault);
-}
+/* ---- windows ---- */
 
-static void begin_xadd(struct redis_sink *sink, const char *key, int64_t maxlen, const char *id)
+/* Where RedisTimeSeries answers: the few lines that people draw. */
+static const struct { const char *group, *name; } series[] = {
+    {NULL, "trials_ok"}, {"trials_fail", "total"}, {"goodput", "p50_bps"}, {"rtt_server", "p50_us"}, {"ttfb", "p50_us"}, {NULL, "bytes_down"}};
+
+static void add_series(struct redis_sink *sink, const struct weir_window_record *window, const char *service)
 {
-    snprintf(sink->maxlen, sizeof sink->maxlen, "%" PRId64, maxlen);
-    begin(sink, "XADD");
-    arg(sink, key);
-    arg(sink, "MAXLEN");
-    arg(sink, "~");
-    arg(sink, sink->maxlen);
-    arg(sink, id);
-    arg_fields(sink);
+    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
+        int field = weir_field_find(series[i].group, series[i].name);
+        char key[320], name[64];
+        if (field < 0 || window->values[field].reason != WEIR_REASON_NONE)
+            continue;
+        snprintf(name, sizeof name, "%s%s%s", series[i].group ? series[i].group : "", series[i].group ? "_" : "", series[i].name);
+        snprintf(key, sizeof key, "weir:{%s}:series:%s:%s", sink->context->site, service, name);
+        weir_message_command(&sink->message, WEIR_COMMAND_SERIES, "TS.ADD");
+        weir_message_arg(&sink->message, key);
+        weir_message_arg_int(&sink->message, window->end_us / 1000);
+        weir_message_arg_int(&sink->message, window->values[field].integer);
+        const char *const rest[] = {"RETENTION", "691200000", "ON_DUPLICATE", "LAST", "LABELS", "weir", name, "site", sink->context->site,
+                                    "service", service};
+        for (size_t j = 0; j < sizeof rest / sizeof rest[0]; j++)
+            weir_message_arg(&sink->message, rest[j]);
+        weir_message_command(&sink->message, WEIR_COMMAND_SERIES, "EXPIRE");
+        weir_message_arg(&sink->message, key);
+        weir_message_arg_int(&sink->message, METRICS_TTL_S);
+    }
 }
 
 static int put_window(struct redis_sink *sink, const struct weir_record *record, struct weir_fault *fault)
 {
     const char *service = weir_service_get(sink->context->set, record->window->service)->id;
+    char id[32];
     sink->seen[record->window->service] = true;
     weir_fields_clear(&sink->fields);
     weir_fields_time(&sink->fields, "ts", record->ts_us);
     weir_fields_window(&sink->fields, sink->context, record->window);
-    int error = hash_set(sink, "service:", service, fault);
-    if (error)
-        return error;
-    snprintf(sink->id, sizeof sink->id, "%" PRId64 "-0", record->ts_us / 1000);
-    begin_xadd(sink, site_key(sink, "metrics:", service), sink->options.window_maxlen, sink->id);
-    return append(sink, fault);
+    weir_message_clear(&sink->message);
+    add_hash(sink, site_key(sink, "service:", service));
+    snprintf(id, sizeof id, "%" PRId64 "-0", record->ts_us / 1000);
+    begin_xadd(sink, WEIR_COMMAND_ENTRY, site_key(sink, "metrics:", service), sink->options.window_maxlen, id);
+    add_fields(sink);
+    add_plain(sink, "EXPIRE", sink->key, METRICS_TTL_S);
+    add_series(sink, record->window, service);
+    return put(sink, WEIR_LANE_WINDOW, fault);
 }
 
-/* The value of a field of a stream entry ([id, [name, value, ...]]), or NULL. */
-static const char *entry_value(const redisReply *entry, const char *name)
-{
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 || entry->element[1]->type != REDIS_REPLY_ARRAY)
-        return NULL;
-    const redisReply *pairs = entry->element[1];
-    for (size_t i = 0; i + 1 < pairs->elements; i += 2)
-        if (strcmp(pairs->element[i]->str, name) == 0)
-            return pairs->element[i + 1]->str;
-    return NULL;
-}
+/* ---- incidents ---- */
 
-static bool same_value(const redisReply *entry, const char *name, const char *wanted)
+static void add_inbox(struct redis_sink *sink)
 {
-    const char *there = entry_value(entry, name);
-    return there && strcmp(there, wanted) == 0;
-}
-
-/* Is this very event (incident, what happened, when) in the newest part of the stream already? 1 yes, 0 no, < 0 lost. */
-static int incident_is_there(struct redis_sink *sink, const char *key, const struct weir_incident *incident, const char *ts,
-                             struct weir_fault *fault)
-{
-    char count[16];
-    snprintf(count, sizeof count, "%d", LOOK_BACK);
-    begin(sink, "XREVRANGE");
-    arg(sink, key);
-    arg(sink, "+");
-    arg(sink, "-");
-    arg(sink, "COUNT");
-    arg(sink, count);
-    redisReply *reply = ask(sink, fault);
-    if (!reply)
-        return -EIO;
-    int found = 0;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && !found; i++)
-        found = same_value(reply->element[i], "id", incident->id) && same_value(reply->element[i], "ts", ts) &&
-                same_value(reply->element[i], "event", weir_incident_event_name(incident->event));
-    freeReplyObject(reply);
-    return found;
-}
-
-/* Adds the entry: 1 added, 0 was there, < 0 lost or refused. */
-static int incident_add(struct redis_sink *sink, const char *key, const struct weir_incident *incident, struct weir_fault *fault)
-{
-    for (int attempt = 0; attempt < 2; attempt++) {
-        begin_xadd(sink, key, sink->options.incident_maxlen, attempt ? "*" : sink->id);
-        redisReply *reply = ask(sink, fault);
-        if (!reply)
-            return -EIO;
-        bool doubled = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "equal or smaller");
-        bool refused = reply->type == REDIS_REPLY_ERROR && !doubled;
-        if (refused)
-            weir_fault_set(fault, -EPROTO, "Redis at %s refused an incident: %s", sink->url.shown, reply->str);
-        freeReplyObject(reply);
-        if (refused)
-            return -EPROTO;
-        if (!doubled)
-            return 1;
-        int there = incident_is_there(sink, key, incident, sink->fields.texts[0], fault);
-        if (there)
-            return there < 0 ? there : 0;
-    }
-    return weir_fault_set(fault, -EPROTO, "Redis at %s takes no entry for %s", sink->url.shown, key);
+    char maxlen[16];
+    snprintf(maxlen, sizeof maxlen, "%d", INBOX_MAXLEN);
+    begin_xadd(sink, WEIR_COMMAND_INBOX, sink->inbox, INBOX_MAXLEN, "*");
+    weir_message_arg(&sink->message, "site");
+    weir_message_arg(&sink->message, sink->context->site);
+    weir_message_arg(&sink->message, "entry");
+    weir_message_arg_ref(&sink->message, WEIR_REF_ENTRY_ID);
+    weir_message_arg(&sink->message, "json");
+    weir_message_arg_ref(&sink->message, WEIR_REF_JSON);
+    weir_message_command(&sink->message, WEIR_COMMAND_INBOX, "EXPIRE");
+    weir_message_arg(&sink->message, sink->inbox);
+    weir_message_arg_int(&sink->message, INBOX_TTL_S);
 }
 
 static int put_incident(struct redis_sink *sink, const struct weir_record *record, struct weir_fault *fault)
@@ -221,40 +166,76 @@ static int put_incident(struct redis_sink *sink, const struct weir_record *recor
     size_t length;
     const char *json = weir_json_record(sink->json, record, &length);
     int64_t ms = record->ts_us / 1000;
+    char id[48];
     sink->incident_seq = ms == sink->last_incident_ms ? sink->incident_seq + 1 : 0;
     sink->last_incident_ms = ms;
-    snprintf(sink->id, sizeof sink->id, "%" PRId64 "-%u", ms, sink->incident_seq);
+    snprintf(id, sizeof id, "%" PRId64 "-%u", ms, sink->incident_seq);
 
     weir_fields_clear(&sink->fields);
     weir_fields_time(&sink->fields, "ts", record->ts_us);
     weir_fields_incident(&sink->fields, sink->context, record->incident);
     weir_fields_text(&sink->fields, "json", json);
-    int added = incident_add(sink, site_key(sink, "incidents", ""), record->incident, fault);
-    if (added <= 0)
-        return added;
-    begin(sink, "PUBLISH");
-    arg(sink, "weir:alerts");
-    arg(sink, json);
-    return append(sink, fault);
+    weir_message_clear(&sink->message);
+    begin_xadd(sink, WEIR_COMMAND_ENTRY, site_key(sink, "incidents", ""), sink->options.incident_maxlen, id);
+    add_fields(sink);
+    add_plain(sink, "EXPIRE", sink->key, INCIDENTS_TTL_S);
+    weir_message_command(&sink->message, WEIR_COMMAND_ALERT, "PUBLISH");
+    weir_message_arg(&sink->message, "weir:alerts");
+    weir_message_arg_ref(&sink->message, WEIR_REF_JSON);
+    if (!sink->options.replay)
+        add_inbox(sink);
+    return put(sink, WEIR_LANE_INCIDENT, fault);
+}
+
+/* ---- the probe ---- */
+
+static void delivery_fields(struct redis_sink *sink)
+{
+    struct weir_delivery_stats stats;
+    weir_delivery_read_stats(sink->delivery, &stats);
+    const struct { const char *name; uint64_t value; } counts[] = {
+        {"redis_queue_windows", stats.queue.depth[WEIR_LANE_WINDOW]}, {"redis_queue_incidents", stats.queue.depth[WEIR_LANE_INCIDENT]},
+        {"redis_queue_bytes", stats.queue.bytes}, {"redis_dropped_windows", stats.queue.dropped[WEIR_LANE_WINDOW]},
+        {"redis_dropped_incidents", stats.queue.dropped[WEIR_LANE_INCIDENT]}, {"redis_refused", stats.refused},
+        {"redis_connections", stats.connections}, {"spool_records", stats.spool_records}, {"spool_bytes", stats.spool_bytes},
+        {"spool_failures", stats.spool_failures}, {"spool_dropped", stats.spool_dropped}};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        weir_fields_int(&sink->fields, counts[i].name, (int64_t)counts[i].value);
+    weir_fields_text(&sink->fields, "redis_last_error", stats.last_error);
+    add_hash(sink, site_key(sink, "probe", "")); /* while stats.last_error is there */
+}
+
+static int put_sites(struct redis_sink *sink, const struct weir_record *record, struct weir_fault *fault)
+{
+    static const char sites[] = "weir:sites";
+    char score[40];
+    snprintf(score, sizeof score, "%.6f", (double)record->ts_us / 1e6);
+    weir_message_clear(&sink->message);
+    weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, "ZADD");
+    weir_message_arg(&sink->message, sites);
+    weir_message_arg(&sink->message, score);
+    weir_message_arg(&sink->message, sink->context->site);
+    weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, "ZREMRANGEBYRANK"); /* those not seen for longest */
+    weir_message_arg(&sink->message, sites);
+    weir_message_arg(&sink->message, "0");
+    weir_message_arg_int(&sink->message, -SITES_MAX - 1);
+    add_plain(sink, "EXPIRE", sites, SITES_TTL_S);
+    return put(sink, WEIR_LANE_SITES, fault);
 }
 
 static int put_capture(struct redis_sink *sink, const struct weir_record *record, struct weir_fault *fault)
 {
-    char score[40];
+    sink->over = !record->capture->interim;
     weir_fields_clear(&sink->fields);
     weir_fields_probe(&sink->fields, sink->context, sink->options.replay, sink->seen, record->ts_us);
     weir_fields_capture(&sink->fields, sink->context, record->capture);
-    weir_fields_int(&sink->fields, "redis_refused", (int64_t)sink->refused);
-    int error = hash_set(sink, "probe", "", fault);
-    if (error)
-        return error;
-    snprintf(score, sizeof score, "%.6f", (double)record->ts_us / 1e6);
-    begin(sink, "ZADD");
-    arg(sink, "weir:sites");
-    arg(sink, score);
-    arg(sink, sink->context->site);
-    return append(sink, fault);
+    weir_message_clear(&sink->message);
+    delivery_fields(sink);
+    int error = put(sink, WEIR_LANE_PROBE, fault);
+    return error ? error : put_sites(sink, record, fault);
 }
+
+/* ---- the sink ---- */
 
 static int redis_record(void *state, const struct weir_record *record, struct weir_fault *fault)
 {
@@ -267,9 +248,17 @@ static int redis_record(void *state, const struct weir_record *record, struct we
     }
 }
 
+/* Only the end waits. An interface's run does not fail because Redis is away. */
 static int redis_flush(void *state, struct weir_fault *fault)
 {
-    return read_pending(state, fault);
+    struct redis_sink *sink = state;
+    struct weir_fault why = {0};
+    int error = sink->over ? weir_delivery_finish(sink->delivery, &why) : 0;
+    if (error && sink->options.replay)
+        return weir_fault_set(fault, error, "%s", why.text);
+    if (error)
+        weir_log(WEIR_LOG_WARNING, "%s", why.text);
+    return 0;
 }
 
 static void redis_free(void *state)
@@ -277,54 +266,20 @@ static void redis_free(void *state)
     struct redis_sink *sink = state;
     if (!sink)
         return;
-    if (sink->redis)
-        redisFree(sink->redis);
+    weir_delivery_free(sink->delivery);
+    weir_message_deinit(&sink->message);
     weir_json_free(sink->json);
     free(sink);
 }
 
-/* One command of the hand-shake; Redis' error becomes the fault. */
-static int greet(struct redis_sink *sink, struct weir_fault *fault)
+static int place(struct weir_redis_url *url, const struct weir_redis_options *options, struct weir_fault *fault)
 {
-    redisReply *reply = redisCommandArgv(sink->redis, sink->n_args, sink->args, sink->lengths);
-    if (!reply)
-        return lost(sink, fault);
-    int error = reply->type == REDIS_REPLY_ERROR
-                    ? weir_fault_set(fault, -EACCES, "Redis at %s: %s", sink->url.shown, reply->str) : 0;
-    freeReplyObject(reply);
+    const char *environment = getenv("WEIR_REDIS_PASSWORD");
+    int error = weir_redis_url_parse(url, options->url, fault);
+    const char *password = options->password ? options->password : url->password[0] ? NULL : environment;
+    if (!error && password && snprintf(url->password, sizeof url->password, "%s", password) >= (int)sizeof url->password)
+        error = weir_fault_set(fault, -EINVAL, "Redis' password: at most %zu bytes", sizeof url->password - 1);
     return error;
-}
-
-static int connect_and_greet(struct redis_sink *sink, struct weir_fault *fault)
-{
-    const struct timeval timeout = {.tv_sec = TIMEOUT_S};
-    const struct weir_redis_url *url = &sink->url;
-    sink->redis = url->is_unix ? redisConnectUnixWithTimeout(url->host, timeout) : redisConnectWithTimeout(url->host, url->port, timeout);
-    if (!sink->redis)
-        return -ENOMEM;
-    if (sink->redis->err)
-        return weir_fault_set(fault, -ECONNREFUSED, "cannot reach Redis at %s: %s; start it, correct --redis, or leave --redis out",
-                              url->shown, sink->redis->errstr);
-    redisSetTimeout(sink->redis, timeout);
-    int error = 0;
-    if (url->password[0]) {
-        begin(sink, "AUTH");
-        if (url->user[0])
-            arg(sink, url->user);
-        arg(sink, url->password);
-        error = greet(sink, fault);
-    }
-    if (!error && url->db) {
-        char db[16];
-        snprintf(db, sizeof db, "%d", url->db);
-        begin(sink, "SELECT");
-        arg(sink, db);
-        error = greet(sink, fault);
-    }
-    if (error)
-        return error;
-    begin(sink, "PING");
-    return greet(sink, fault);
 }
 
 int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *context, const struct weir_redis_options *options,
@@ -337,9 +292,15 @@ int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *con
     sink->options = *options;
     sink->last_incident_ms = -1;
     sink->json = weir_json_new(context);
-    int error = sink->json ? weir_redis_url_parse(&sink->url, options->url, fault) : -ENOMEM;
+    snprintf(sink->inbox, sizeof sink->inbox, "weir:fleet:inbox:{%u}", (unsigned)(XXH3_64bits(context->site, strlen(context->site)) % INBOXES));
+    struct weir_redis_url url;
+    const struct weir_delivery_options delivery = {
+        .url = &url, .password_file = options->password_file, .spool_path = options->spool, .site_key = site_key(sink, "probe", ""),
+        .window_bytes = options->queue_bytes ? options->queue_bytes : (size_t)16 << 20, .wait = options->replay,
+        .patience_ms = (options->patience_s ? options->patience_s : 30) * 1000};
+    int error = sink->json ? place(&url, options, fault) : -ENOMEM;
     if (!error)
-        error = connect_and_greet(sink, fault);
+        error = weir_delivery_new(&sink->delivery, &delivery, fault);
     if (error) {
         redis_free(sink);
         return error;

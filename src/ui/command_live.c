@@ -1,8 +1,7 @@
 /* `weir live -i IFACE`: the engine on an interface, until a signal or --duration ends it.
  *
- * Two sinks stand in front of those of a replay. On stdout, what was captured so far is kept back (one capture record ends a
- * run), and a person gets each incident event as a line the moment it happens, before the report at the end. And Redis may
- * go away: that is said once, and capture goes on.
+ * A sink stands in front of stdout's: what was captured so far is kept back (one capture record ends a run), and a person gets
+ * each incident event as a line the moment it happens, before the report at the end.
  */
 #include <errno.h>
 #include <limits.h>
@@ -92,44 +91,20 @@ static int stdout_flush(void *state, struct weir_fault *fault)
 static const struct weir_sink sink_stdout = {
     .name = "stdout", .help = "what an interface shows, as it happens", .record = stdout_record, .flush = stdout_flush, .free = inner_free};
 
-/* Says once that the sink is gone, and keeps its failure from the engine. */
-static int give_up(struct inner_sink *inner, const struct weir_fault *fault)
-{
-    weir_log(WEIR_LOG_ERROR, "%s; capture goes on, and publishes no more there until weir is started again", fault->text);
-    inner->sink->free(inner->state);
-    inner->state = NULL;
-    return 0;
-}
-
-static int tolerant_record(void *state, const struct weir_record *record, struct weir_fault *fault)
-{
-    struct inner_sink *inner = state;
-    struct weir_fault why = {0};
-    int error = inner->state ? inner->sink->record(inner->state, record, &why) : 0;
-    return error < 0 ? give_up(inner, &why) : error;
-}
-
-static int tolerant_flush(void *state, struct weir_fault *fault)
-{
-    struct inner_sink *inner = state;
-    struct weir_fault why = {0};
-    int error = inner->state ? inner->sink->flush(inner->state, &why) : 0;
-    return error < 0 ? give_up(inner, &why) : error;
-}
-
-static const struct weir_sink sink_tolerant = {
-    .name = "tolerant", .help = "a sink that may go away", .record = tolerant_record, .flush = tolerant_flush, .free = inner_free};
-
 static int add_redis(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context,
                      struct weir_fault *fault)
 {
-    const struct weir_redis_options redis = {.url = config->redis, .ttl_s = 86400, .window_maxlen = 60480, .incident_maxlen = 10000};
-    void *state = NULL, *tolerant = NULL;
+    const char *directory = weir_state_path(config->state, W_OK);
+    char spool[PATH_MAX];
+    snprintf(spool, sizeof spool, "%s/spool", directory ? directory : "");
+    const struct weir_redis_options redis = {
+        .url = config->redis, .password = config->redis_password, .password_file = config->redis_password_file, .spool = directory ? spool : NULL,
+        .queue_bytes = config->redis_queue_bytes, .patience_s = config->redis_wait_s ? config->redis_wait_s : 5,
+        .ttl_s = 35, .window_maxlen = 60480, .incident_maxlen = 10000};
+    void *state = NULL;
     int error = weir_sink_redis_new(&state, context, &redis, fault);
     if (!error)
-        error = inner_new(&tolerant, &weir_sink_redis, state);
-    if (!error)
-        weir_publisher_add(publisher, &sink_tolerant, tolerant);
+        weir_publisher_add(publisher, &weir_sink_redis, state);
     return error;
 }
 
