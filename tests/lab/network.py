@@ -1,45 +1,49 @@
 """A small internet in network namespaces: clients - gateway (weir's vantage) - servers and a resolver.
 
-    w-c1 w-c2 w-c3        w-gw                      w-net
-    10.77.0.11...  ---  br0 10.77.0.1  --- up0 ---  services on 198.18.0.0/15, resolver 198.18.1.53
-                        ^ captures are taken here, before any address translation
+    w-c1 w-c2 w-c3        w-gw                       w-net
+    10.77.0.11...  ---  br0 10.77.0.1  --- up0 ---   services on 198.18.0.0/15 and 2001:db8::/32, resolver 198.18.1.53
+    fd77::11...         ^ captures are taken here, before any address translation
 
-Real host names on addresses of our own: a private CA signs for all of them, nginx serves, unbound answers. Everything is
-made by `Network(...)` and taken down again by `close()`; nothing outside the namespaces is touched.
+Between gateway and servers lies a cable (veth: large packets, no delay) or the laboratory's own relay (delay, rate). With
+`nat` the clients stand behind a router of their own: weir sees one address. Real host names on addresses of our own: a
+private CA signs for all of them. Everything is made by `Network(...)` and taken down again by `close()`; nothing outside
+the namespaces is touched.
 """
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 
-RESOLVER = "198.18.1.53"
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import servers  # noqa: E402
+from servers import RESOLVER  # noqa: E402
 
-# host -> address. Two services stand on two prefixes each, as CDNs do.
-HOSTS = {
-    "api-global.netflix.com": "198.18.10.1",
-    "ipv4-c001-fra001-ix.1.oca.nflxvideo.net": "198.18.10.2",
-    "ipv4-c002-fra001-ix.1.oca.nflxvideo.net": "198.18.11.2",
-    "www.youtube.com": "198.18.20.1",
-    "rr1---sn-4g5e6nzz.googlevideo.com": "198.18.20.2",
-    "www.disneyplus.com": "198.18.30.1",
-    "vod-akc-eu.media.dssott.com": "198.18.30.2",
-    "example.org": "198.18.90.1",
-}
-# What players watch: control host, media hosts.
-SERVICES = [
-    ("api-global.netflix.com", "ipv4-c001-fra001-ix.1.oca.nflxvideo.net,ipv4-c002-fra001-ix.1.oca.nflxvideo.net"),
-    ("www.youtube.com", "rr1---sn-4g5e6nzz.googlevideo.com"),
-    ("www.disneyplus.com", "vod-akc-eu.media.dssott.com"),
-    ("example.org", "example.org"),
-]
-DOMAINS = sorted({".".join(host.split(".")[-2:]) for host in HOSTS})
+HANGING = f"""
+import socket, threading, time
+def held(listener):
+    def answer(peer):
+        peer.recv(65536)
+        time.sleep(6)
+        peer.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 60000\\r\\n\\r\\n" + b"x" * 60000)
+        peer.close()
+    while True:
+        threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+never, late = (socket.create_server(("127.0.0.1", port), backlog=4096) for port in ({servers.HANGING_PORT}, {servers.HANGING_PORT + 1}))
+held(late)
+"""
 
 
 def run(*command, check=True, **options):
-    return subprocess.run(command, check=check, capture_output=True, text=True, **options)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+    return done
 
 
 def in_ns(namespace, *command):
@@ -47,15 +51,22 @@ def in_ns(namespace, *command):
 
 
 class Network:
-    def __init__(self, n_clients=3, offload=True, prefix="w"):
-        """Networks of different prefixes stand side by side."""
+    def __init__(self, n_clients=3, offload=True, prefix="w", families=(4,), quic=False, delay_ms=None, nat=False, content=None):
+        """Networks of different prefixes stand side by side. delay_ms: a relay instead of a cable, so much each way.
+        content: a directory of encoded segments; without one, noise."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-lab-"))
         self.gateway, self.servers = f"{prefix}-gw", f"{prefix}-net"
         self.clients = [f"{prefix}-c{i + 1}" for i in range(n_clients)]
-        self.namespaces = [self.gateway, self.servers, *self.clients]
-        self.processes = []
+        self.home = f"{prefix}-nat" if nat else self.gateway
+        self.namespaces = [self.gateway, self.servers, *self.clients, *([self.home] if nat else [])]
+        self.families, self.quic, self.offload, self.content = families, quic, offload, content
+        self.processes, self.relay, self.marks = [], None, []
         try:
-            self._wire(offload)
+            self._namespaces()
+            self._join(delay_ms)
+            self._lan()
+            for number in range(n_clients):
+                self._client(number)
             self._certificates()
             self._resolver()
             self._web()
@@ -63,16 +74,19 @@ class Network:
             self.close()
             raise
 
+    # ---- processes ----
+
     def start(self, namespace, *command, **options):
-        process = subprocess.Popen(in_ns(namespace, *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
+        process = subprocess.Popen(in_ns(namespace, *command), **options)
         self.processes.append(process)
         return process
 
-    def stop(self, process, how=signal.SIGTERM):
+    def stop(self, process, how=signal.SIGTERM, patience=5):
         if process.poll() is None:
             process.send_signal(how)
             try:
-                process.wait(5)
+                process.wait(patience)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -85,159 +99,216 @@ class Network:
             shutil.rmtree(f"/etc/netns/{namespace}", ignore_errors=True)
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def _wire(self, offload):
+    def at(self, namespace, *command, check=True):
+        return run(*in_ns(namespace, *command), check=check)
+
+    # ---- wires ----
+
+    def _namespaces(self):
         for namespace in self.namespaces:
             run("ip", "netns", "add", namespace)
-            run(*in_ns(namespace, "ip", "link", "set", "lo", "up"))
-        run(*in_ns(self.gateway, "ip", "link", "add", "br0", "type", "bridge"))
-        run(*in_ns(self.gateway, "ip", "addr", "add", "10.77.0.1/24", "dev", "br0"))
-        run(*in_ns(self.gateway, "ip", "link", "set", "br0", "up"))
-        for i, client in enumerate(self.clients):
-            run("ip", "link", "add", f"c{i}", "netns", self.gateway, "type", "veth", "peer", "name", "eth0", "netns", client)
-            run(*in_ns(self.gateway, "ip", "link", "set", f"c{i}", "master", "br0", "up"))
-            run(*in_ns(client, "ip", "addr", "add", f"10.77.0.{11 + i}/24", "dev", "eth0"))
-            run(*in_ns(client, "ip", "link", "set", "eth0", "up"))
-            run(*in_ns(client, "ip", "route", "add", "default", "via", "10.77.0.1"))
-            os.makedirs(f"/etc/netns/{client}", exist_ok=True)
-            pathlib.Path(f"/etc/netns/{client}/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
-            if not offload:
-                run(*in_ns(client, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"))
-        run("ip", "link", "add", "up0", "netns", self.gateway, "type", "veth", "peer", "name", "eth0", "netns", self.servers)
-        run(*in_ns(self.gateway, "ip", "addr", "add", "198.18.0.1/30", "dev", "up0"))
-        run(*in_ns(self.gateway, "ip", "link", "set", "up0", "up"))
-        run(*in_ns(self.gateway, "ip", "route", "add", "198.18.0.0/15", "via", "198.18.0.2"))
-        run(*in_ns(self.gateway, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
-        run(*in_ns(self.servers, "ip", "addr", "add", "198.18.0.2/30", "dev", "eth0"))
-        run(*in_ns(self.servers, "ip", "link", "set", "eth0", "up"))
-        run(*in_ns(self.servers, "ip", "route", "add", "10.77.0.0/24", "via", "198.18.0.1"))
-        if not offload:
-            run(*in_ns(self.servers, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"))
-        for address in {RESOLVER, *HOSTS.values()}:
-            run(*in_ns(self.servers, "ip", "addr", "add", f"{address}/32", "dev", "lo"))
-        run(*in_ns(self.gateway, "nft", "add table inet weir; add chain inet weir forward { type filter hook forward priority 0; }"))
+            self.at(namespace, "ip", "link", "set", "lo", "up")
+            self.at(namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+                    "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.accept_dad=0")
+        for address in [RESOLVER, *(servers.address(host, 4) for host in servers.HOSTS)]:
+            self.at(self.servers, "ip", "addr", "add", f"{address}/32", "dev", "lo")
+        for host in servers.HOSTS if 6 in self.families else ():
+            self.at(self.servers, "ip", "addr", "add", f"{servers.address(host, 6)}/128", "dev", "lo")
+
+    def _join(self, delay_ms):
+        """Gateway and servers: up0 there, eth0 here."""
+        if delay_ms is None:
+            run("ip", "link", "add", "up0", "netns", self.gateway, "type", "veth", "peer", "name", "eth0", "netns", self.servers)
+            self.no_offload(self.servers)
+        else:
+            program = self.dir / "relay"
+            run("cc", "-O2", "-o", program, HERE / "relay.c")
+            self.relay = self.start(self.gateway, str(program), "up0", self.servers, "eth0", stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, text=True)
+            if self.relay.stdout.readline() != "ready\n":
+                raise RuntimeError("the relay does not start; is /dev/net/tun here?")
+            self.tell_relay(f"delay {delay_ms}")
+        for namespace, device, v4, v6 in ((self.gateway, "up0", "198.18.0.1/30", "fd70::1/64"),
+                                          (self.servers, "eth0", "198.18.0.2/30", "fd70::2/64")):
+            self.at(namespace, "ip", "addr", "add", v4, "dev", device)
+            self.at(namespace, "ip", "addr", "add", v6, "dev", device)
+            self.at(namespace, "ip", "link", "set", device, "up")
+        self.at(self.gateway, "ip", "route", "add", "198.18.0.0/15", "via", "198.18.0.2")
+        self.at(self.servers, "ip", "route", "add", "10.76.0.0/15", "via", "198.18.0.1")
+        self.at(self.gateway, "ip", "route", "add", "2001:db8::/32", "via", "fd70::2")
+        self.at(self.servers, "ip", "route", "add", "fd77::/64", "via", "fd70::1")
+        self.at(self.gateway, "nft", "add table inet weir; add chain inet weir forward { type filter hook forward priority 0; }")
+
+    def tell_relay(self, line):
+        self.relay.stdin.write(line + "\n")
+        self.relay.stdin.flush()
+
+    def _lan(self):
+        self.at(self.gateway, "ip", "link", "add", "br0", "type", "bridge")
+        self.at(self.gateway, "ip", "addr", "add", "10.77.0.1/24", "dev", "br0")
+        self.at(self.gateway, "ip", "addr", "add", "fd77::1/64", "dev", "br0")
+        self.at(self.gateway, "ip", "link", "set", "br0", "up")
+        if self.home != self.gateway:
+            run("ip", "link", "add", "home", "netns", self.gateway, "type", "veth", "peer", "name", "wan", "netns", self.home)
+            self.at(self.gateway, "ip", "link", "set", "home", "master", "br0", "up")
+            for command in ("link add br0 type bridge", "addr add 10.76.0.1/24 dev br0", "link set br0 up",
+                            "addr add 10.77.0.2/24 dev wan", "link set wan up", "route add default via 10.77.0.1"):
+                self.at(self.home, "ip", *command.split())
+            self.at(self.home, "nft", "add table ip nat; add chain ip nat out { type nat hook postrouting priority srcnat; }; "
+                    "add rule ip nat out oifname wan masquerade")
+
+    def _client(self, number):
+        client, lan = self.clients[number], "10.77.0" if self.home == self.gateway else "10.76.0"
+        run("ip", "link", "add", f"c{number}", "netns", self.home, "type", "veth", "peer", "name", "eth0", "netns", client)
+        self.at(self.home, "ip", "link", "set", f"c{number}", "master", "br0", "up")
+        self.at(client, "ip", "addr", "add", f"{lan}.{11 + number}/24", "dev", "eth0")
+        self.at(client, "ip", "link", "set", "eth0", "up")
+        self.at(client, "ip", "route", "add", "default", "via", f"{lan}.1")
+        if 6 in self.families:
+            self.at(client, "ip", "addr", "add", f"fd77::{11 + number}/64", "dev", "eth0")
+            self.at(client, "ip", "-6", "route", "add", "default", "via", "fd77::1")
+        os.makedirs(f"/etc/netns/{client}", exist_ok=True)
+        pathlib.Path(f"/etc/netns/{client}/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+        self.no_offload(client)
+
+    def no_offload(self, namespace):
+        if not self.offload:
+            self.at(namespace, "ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off")
+
+    # ---- servers ----
 
     def _certificates(self):
-        names = ",".join(f"DNS:{host}" for host in HOSTS)
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-            "-subj", "/CN=weir laboratory", "-addext", f"subjectAltName={names}",
-            "-keyout", self.dir / "key.pem", "-out", self.dir / "cert.pem")
+        names = ",".join(f"DNS:{host}" for host in servers.HOSTS)
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        run("openssl", "req", "-x509", *curve, "-days", "30", "-subj", "/CN=weir laboratory CA", "-keyout", self.dir / "ca-key.pem",
+            "-out", self.dir / "ca.pem")
+        run("openssl", "req", *curve, "-subj", "/CN=weir laboratory", "-keyout", self.dir / "key.pem", "-out", self.dir / "request.pem")
+        (self.dir / "names").write_text(f"subjectAltName={names}\n")
+        run("openssl", "x509", "-req", "-in", self.dir / "request.pem", "-CA", self.dir / "ca.pem", "-CAkey", self.dir / "ca-key.pem",
+            "-CAcreateserial", "-days", "30", "-extfile", self.dir / "names", "-out", self.dir / "leaf.pem")
+        (self.dir / "cert.pem").write_text((self.dir / "leaf.pem").read_text() + (self.dir / "ca.pem").read_text())
 
     def _resolver(self):
-        zones = "\n".join(f'  local-data: "{host}. 60 IN A {address}"' for host, address in HOSTS.items())
-        static = "\n".join(f'  local-zone: "{domain}" static' for domain in DOMAINS)
-        (self.dir / "unbound.conf").write_text(f"""server:
-  interface: {RESOLVER}
-  access-control: 0.0.0.0/0 allow
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  pidfile: "{self.dir}/unbound.pid"
-  use-syslog: no
-  module-config: "iterator"
-{static}
-{zones}
-remote-control:
-  control-enable: yes
-  control-interface: {self.dir}/unbound.ctl
-  control-use-cert: no
-# Nobody answers there: a domain that is taken away from the local zones fails at once.
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1
-""")
+        (self.dir / "unbound.conf").write_text(servers.unbound_conf(self.dir, self.families))
         self.resolver = self.start(self.servers, "unbound", "-d", "-c", str(self.dir / "unbound.conf"))
 
     def _web(self):
         (self.dir / "www").mkdir()
         (self.dir / "www" / "api").write_bytes(b"{}" * 1500)
-        with open(self.dir / "www" / "segment", "wb") as out:
-            out.write(os.urandom(150_000))
-        listens = "\n".join(f"    listen {address}:443 ssl http2;" for address in sorted(set(HOSTS.values())))
-        (self.dir / "nginx.conf").write_text(f"""daemon off;
-pid {self.dir}/nginx.pid;
-error_log {self.dir}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  keepalive_timeout 75s;
-  server {{
-{listens}
-    ssl_certificate {self.dir}/cert.pem;
-    ssl_certificate_key {self.dir}/key.pem;
-    ssl_protocols TLSv1.2 TLSv1.3;
-    root {self.dir}/www;
-    location /segment {{
-      if (-f {self.dir}/hollow-$host) {{ return 503 "{"busy " * 100}"; }}
-      try_files /segment =404;
-    }}
-    location / {{ try_files /api =404; }}
-  }}
-}}
-""")
+        shutil.copy(HERE / "watch.html", self.dir / "www")
+        if self.content:
+            (self.dir / "www" / "vod").symlink_to(self.content)
+            (self.dir / "www" / "lib").symlink_to(pathlib.Path(self.content).parent / "node_modules")
+        else:
+            servers.make_plain_content(self.dir / "www" / "vod")
+        (self.dir / "nginx.conf").write_text(servers.nginx_conf(self.dir, self.families, self.quic))
         os.chmod(self.dir, 0o755)
         self.web = self.start(self.servers, "nginx", "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"))
-        time.sleep(1)
+        self.start(self.servers, "/usr/bin/python3", "-c", HANGING)
+        if self.quic:
+            (self.dir / "Caddyfile").write_text(servers.caddy_conf(self.dir, self.families))
+            self.caddy = self.start(self.servers, "caddy", "run", "--adapter", "caddyfile", "--config", str(self.dir / "Caddyfile"),
+                                    env={**os.environ, "HOME": str(self.dir)}, stderr=open(self.dir / "caddy.log", "w"))
+        time.sleep(1.5)
         if self.web.poll() is not None:
             raise RuntimeError((self.dir / "error.log").read_text())
+        if self.quic and self.caddy.poll() is not None:
+            raise RuntimeError((self.dir / "caddy.log").read_text()[-2000:])
 
     # ---- impairments, at the gateway, behind the vantage ----
 
     def rule(self, text):
-        run(*in_ns(self.gateway, "nft", f"add rule inet weir forward {text}"))
+        self.at(self.gateway, "nft", f"add rule inet weir forward {text}")
 
-    def resolver_control(self, *command):
-        run(*in_ns(self.servers, "unbound-control", "-c", str(self.dir / "unbound.conf"), *command))
+    def rules_to(self, numbers, verdict):
+        """A verdict on what goes to these networks, in both families. `verdict` may hold {family} (ip, ip6) and {side} (daddr)."""
+        self._rules(numbers, "daddr", verdict)
+
+    def rules_from(self, numbers, verdict):
+        self._rules(numbers, "saddr", verdict)
+
+    def _rules(self, numbers, side, verdict):
+        v4 = ", ".join(f"198.18.{number}.0/24" for number in numbers)
+        v6 = ", ".join(f"2001:db8:{number}::/48" for number in numbers)
+        for family, addresses in (("ip", v4), ("ip6", v6)):
+            self.rule(f"{family} {side} {{ {addresses} }} {verdict.replace('{family}', family)}")
+
+    def clear_rules(self):
+        self.at(self.gateway, "nft", "flush chain inet weir forward")
+
+    def _resolver_control(self, *command):
+        self.at(self.servers, "unbound-control", "-c", str(self.dir / "unbound.conf"), *command)
 
     def fail_names(self, *domains):
         """SERVFAIL for these domains, until `heal_names`."""
         for domain in domains:
-            self.resolver_control("local_zone_remove", domain)
+            self._resolver_control("local_zone_remove", domain)
+            self._resolver_control("local_zone", domain, "transparent")
 
     def heal_names(self, *domains):
         for domain in domains:
-            self.resolver_control("local_zone", domain, "static")
-        for host, address in HOSTS.items():
-            if host.endswith(domains):
-                self.resolver_control("local_data", f"{host}. 60 IN A {address}")
+            self._resolver_control("local_zone_remove", domain)
+            self._resolver_control("local_zone", domain, "static")
+        for host in servers.HOSTS:
+            for line in servers.zone_data(host, self.families) if host.endswith(domains) else ():
+                self._resolver_control("local_data", *line.split())
 
-    def hollow(self, *hosts):
-        """These hosts answer a request for media with a short error, until `fill`."""
+    def mark(self, fault, *hosts):
+        """These hosts' servers misbehave so (hollow, hang, slow, paced), until `unmark`."""
         for host in hosts:
-            (self.dir / f"hollow-{host}").touch()
+            (self.dir / f"{fault}-{host}").touch()
 
-    def fill(self):
-        for mark in self.dir.glob("hollow-*"):
+    def unmark(self, fault):
+        for mark in self.dir.glob(f"{fault}-*"):
             mark.unlink()
+
+    def reject_handshakes(self, numbers):
+        """New connections to these networks meet a server that has no certificate for them; open ones are reset."""
+        self.rules_from(numbers, "tcp sport 443 reject with tcp reset")
+        self.at(self.servers, "nft", "add table inet bad; add chain inet bad in { type nat hook prerouting priority dstnat; }")
+        for family, addresses in (("ip", ", ".join(f"198.18.{n}.0/24" for n in numbers)),
+                                  ("ip6", ", ".join(f"2001:db8:{n}::/48" for n in numbers))):
+            self.at(self.servers, "nft", f"add rule inet bad in {family} daddr {{ {addresses} }} tcp dport 443 "
+                    f"redirect to :{servers.REJECTING_PORT}")
+        threading.Timer(1.0, self.clear_rules).start()
+
+    def accept_handshakes(self):
+        self.at(self.servers, "nft", "delete table inet bad")
 
     def near_client(self, number, share_percent):
         """Loss between a client and the vantage, both ways; 0 ends it."""
-        run(*in_ns(self.gateway, "nft", "add table bridge near; delete table bridge near; add table bridge near"))
+        self.at(self.gateway, "nft", "add table bridge near; delete table bridge near; add table bridge near")
         if share_percent == 0:
             return
         lost = f"numgen random mod 100 < {share_percent} drop" if share_percent < 100 else "drop"
         for hook, match in (("prerouting", "iifname"), ("postrouting", "oifname")):
-            run(*in_ns(self.gateway, "nft", f"add chain bridge near {hook} {{ type filter hook {hook} priority 0; }}; "
-                       f"add rule bridge near {hook} {match} c{number} {lost}"))
+            self.at(self.gateway, "nft", f"add chain bridge near {hook} {{ type filter hook {hook} priority 0; }}; "
+                    f"add rule bridge near {hook} {match} c{number} {lost}")
 
-    def throttle(self, addresses, rate):
-        """What these addresses send is queued to `rate` before it reaches the gateway, until `unthrottle`."""
-        run(*in_ns(self.servers, "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb", "default", "10"))
+    def throttle(self, numbers, rate):
+        """What these networks send is queued to `rate` before it reaches the gateway, until `unthrottle`."""
+        self.at(self.servers, "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb", "default", "10")
         for minor, class_rate in (("10", "10gbit"), ("20", rate)):
-            run(*in_ns(self.servers, "tc", "class", "add", "dev", "eth0", "parent", "1:", "classid", f"1:{minor}", "htb",
-                       "rate", class_rate, "quantum", "1600"))
-        run(*in_ns(self.servers, "tc", "qdisc", "add", "dev", "eth0", "parent", "1:20", "pfifo", "limit", "60"))
-        run(*in_ns(self.servers, "nft", "add table inet slow; "
-                   "add chain inet slow out { type filter hook postrouting priority 0; }; "
-                   f"add rule inet slow out ip saddr {addresses} meta priority set 1:20"))
+            self.at(self.servers, "tc", "class", "add", "dev", "eth0", "parent", "1:", "classid", f"1:{minor}", "htb",
+                    "rate", class_rate, "quantum", "1600")
+        self.at(self.servers, "tc", "qdisc", "add", "dev", "eth0", "parent", "1:20", "pfifo", "limit", "60")
+        self.at(self.servers, "nft", "add table inet slow; add chain inet slow out { type filter hook postrouting priority 0; }")
+        for family, addresses in (("ip", ", ".join(f"198.18.{n}.0/24" for n in numbers)),
+                                  ("ip6", ", ".join(f"2001:db8:{n}::/48" for n in numbers))):
+            self.at(self.servers, "nft", f"add rule inet slow out {family} saddr {{ {addresses} }} meta priority set 1:20")
 
     def unthrottle(self):
-        run(*in_ns(self.servers, "nft", "delete table inet slow"))
-        run(*in_ns(self.servers, "tc", "qdisc", "del", "dev", "eth0", "root"))
+        self.at(self.servers, "nft", "delete table inet slow")
+        self.at(self.servers, "tc", "qdisc", "del", "dev", "eth0", "root")
 
-    def clear_rules(self):
-        run(*in_ns(self.gateway, "nft", "flush chain inet weir forward"))
+    # ---- the vantage ----
 
     def capture(self, path):
         process = self.start(self.gateway, "tcpdump", "-Z", "root", "-i", "br0", "-s", "0", "-U", "-B", "16384", "-w", str(path))
         time.sleep(1)
         return process
+
+    def live(self, weir, path):
+        """weir on the same interface; its incidents go to `path`."""
+        return self.start(self.gateway, weir, "live", "-i", "br0", "--json", "--records", "incident,capture", "--clients", "plain",
+                          "--site", self.gateway, stdout=open(path, "w"), stderr=open(f"{path}.err", "w"))

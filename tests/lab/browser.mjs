@@ -1,0 +1,68 @@
+// A real browser with a real player: headless Chromium driven by playwright-core. Samples the media clock every 250 ms; a
+// clock that stands still for more than 0.6 s while the video is neither paused, ended nor seeking is a stall.
+// usage: node browser.mjs CACHE LAB_DIR hls|dash|shaka CONTROL_HOST MEDIA_HOST SECONDS LOG
+import {execFileSync} from "node:child_process";
+import {createRequire} from "node:module";
+import {appendFileSync, mkdtempSync, rmSync} from "node:fs";
+import {tmpdir} from "node:os";
+import {join} from "node:path";
+
+const [cache, lab, player, control, media, seconds, logPath] = process.argv.slice(2);
+const {chromium} = createRequire(join(cache, "package.json"))("playwright-core");
+const spki = execFileSync("sh", ["-c", `openssl x509 -in ${lab}/leaf.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`]).toString().trim();
+const profile = mkdtempSync(join(tmpdir(), "weir-browser-"));
+const log = (event, more = {}) => appendFileSync(logPath, JSON.stringify({t: Date.now() / 1000, event, ...more}) + "\n");
+
+const context = await chromium.launchPersistentContext(profile, {
+    executablePath: "/usr/bin/chromium", headless: true, ignoreHTTPSErrors: true,
+    args: ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", "--mute-audio", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-default-apps", "--disable-domain-reliability",
+        `--ignore-certificate-errors-spki-list=${spki}`, "--disable-features=OptimizationHints,MediaRouter,DialMediaRouteProvider"],
+});
+const page = context.pages()[0] ?? await context.newPage();
+page.on("requestfailed", request => log("failed", {began: Date.now() / 1000, what: new URL(request.url()).pathname, why: request.failure()?.errorText}));
+const start = Date.now(), end = start + 1000 * Number(seconds);
+let begun = false, stalled = false, clock = -1, moved = 0;
+
+async function open() {
+    while (Date.now() < end) {
+        try {
+            await page.goto(`https://${control}/watch?player=${player}&media=https://${media}/vod/`, {timeout: 20000, waitUntil: "domcontentloaded"});
+            return;
+        } catch (error) {
+            log("failed", {began: Date.now() / 1000, what: "page", why: String(error).slice(0, 200)});
+        }
+    }
+}
+
+async function sample() {
+    const now = await page.evaluate(() => {
+        const video = document.getElementById("video"), ranges = video.buffered;
+        return {clock: video.currentTime, still: video.paused || video.ended || video.seeking, height: video.videoHeight, level: window.level,
+            buffer: ranges.length ? ranges.end(ranges.length - 1) - video.currentTime : 0};
+    });
+    const t = Date.now();
+    if (now.clock !== clock || now.still && now.buffer > 1) {
+        if (stalled)
+            log("resumed", {buffer: now.buffer});
+        if (!begun && now.clock > 0)
+            log("started", {buffer: now.buffer}), begun = true;
+        moved = t, stalled = false, clock = now.clock;
+    } else if (begun && !stalled && t - moved > 600) {
+        stalled = true;
+        appendFileSync(logPath, JSON.stringify({t: moved / 1000, event: "stalled", buffer: now.buffer}) + "\n");
+    }
+    log("sample", now);
+}
+
+try {
+    await open();
+    while (Date.now() < end) {
+        await sample().catch(() => {});
+        await new Promise(done => setTimeout(done, 250));
+    }
+    log("ended");
+} finally {
+    await context.close();
+    rmSync(profile, {recursive: true, force: true});
+}
