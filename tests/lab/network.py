@@ -169,6 +169,8 @@ class Network:
             self.at(client, "ip", "-6", "route", "add", "default", "via", "fd77::1")
         os.makedirs(f"/etc/netns/{client}", exist_ok=True)
         pathlib.Path(f"/etc/netns/{client}/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+        # Private addresses may speak to public ones: without this IPv6 comes last (RFC 6724).
+        pathlib.Path(f"/etc/netns/{client}/gai.conf").write_text("label ::/0 1\nlabel ::ffff:0:0/96 4\nlabel fc00::/7 1\n")
         self.no_offload(client)
 
     def no_offload(self, namespace):

@@ -113,11 +113,11 @@ class Connection:
 
 def quic_get(host, path, names):
     """One QUIC connection for one request, by ngtcp2's client; bytes got."""
-    address = names.of(host)[0][4][0]
+    names.of(host)
     with tempfile.TemporaryDirectory(prefix="weir-quic-") as folder:
         try:
             subprocess.run(["gtlsclient", "-q", "--no-quic-dump", "--no-http-dump", "--exit-on-all-streams-close", "--handshake-timeout=4s",
-                            "--timeout=10s", f"--sni={host}", f"--download={folder}", address, "443", f"https://{host}{path}"],
+                            "--timeout=10s", f"--download={folder}", host, "443", f"https://{host}{path}"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=40)
         except subprocess.TimeoutExpired as error:
             raise Failure("QUIC: no end") from error

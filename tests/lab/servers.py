@@ -132,6 +132,7 @@ def caddy_conf(directory, families):
     return f"""{{
   admin off
   auto_https off
+  default_sni {QUIC_HOSTS[0]}
   storage file_system {directory}/caddy
   servers {{
     protocols h1 h2 h3
