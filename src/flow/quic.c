@@ -65,7 +65,7 @@ static void walk_datagram(const struct weir_packet *packet, struct datagram *ret
             return;
         }
         if (!(packet->payload[at] & 0x80)) {
-            if (at == 0 || (packet->payload[at] & 0x40)) { /* else padding behind the last packet */
+            if (at == 0 || packet->payload[at]) { /* else padding behind the last packet; the fixed bit may be greased (RFC 9287) */
                 ret->types |= 1u << WEIR_QUIC_SHORT;
                 ret->short_bytes = packet->payload_len - at;
             }
