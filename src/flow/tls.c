@@ -290,8 +290,18 @@ static void client_lost(struct view *view)
     }
 }
 
+/* What lies behind a hole that the client has not got over either is no hello. */
+static bool beyond_hole(const struct view *view)
+{
+    const struct weir_flow *flow = view->flow;
+    return !(view->shake->flags & SHAKE_SERVER_HELLO) && flow_is(flow, FLOW_ACK << WEIR_CLIENT) &&
+           (int32_t)(view->packet->tcp.seq - flow->ack[WEIR_CLIENT]) > 0;
+}
+
 static void server_lost(struct view *view)
 {
+    if (beyond_hole(view))
+        return;
     view->shake->flags |= SHAKE_SERVER_HELLO;
     if (!(view->shake->flags & SHAKE_CLIENT_DATA))
         return;

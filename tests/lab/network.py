@@ -145,6 +145,8 @@ class Network:
 
     def _lan(self):
         self.at(self.gateway, "ip", "link", "add", "br0", "type", "bridge")
+        # Else a reject's reset goes straight to the client's port and br0 never shows it.
+        self.at(self.gateway, "sysctl", "-qw", "-e", "net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-ip6tables=0")
         self.at(self.gateway, "ip", "addr", "add", "10.77.0.1/24", "dev", "br0")
         self.at(self.gateway, "ip", "addr", "add", "fd77::1/64", "dev", "br0")
         self.at(self.gateway, "ip", "link", "set", "br0", "up")
