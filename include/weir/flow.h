@@ -6,8 +6,8 @@
  * client's QUIC Initial, else the side in --local, else a private address, else the higher port.
  *
  * Two clocks: measured spans are differences of the packets' stamps (never negative); timers run on
- * `now_us`, the engine's clock. A tick is one second of it; all timers fire on ticks, in an order
- * that does not depend on the table's layout, so that results do not depend on the number of workers.
+ * `now_us`, the engine's clock. A tick is one second of it; all timers fire on ticks. Which flow comes first in a
+ * tick is not said: who needs an order makes one (measure's evidence, the records of a tick).
  */
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <weir/wire.h>
 
 #define WEIR_TICK_US INT64_C(1000000)
+#define WEIR_MEDIA_BYTES UINT64_C(1000000) /* this much down makes a flow media (METHODS 5) */
 
 enum weir_side { WEIR_CLIENT = 0, WEIR_SERVER = 1 };
 
@@ -37,6 +38,7 @@ struct weir_named {
     bool ech;               /* ClientHello carried 0xfe0d */
     bool low_confidence;    /* named by the outer SNI of a hello with 0xfe0d */
     bool never_count;       /* the name is listed as not to be counted: `other`, whatever nDPI says */
+    bool awaited;           /* measure's: its first counts wait for the name */
     uint8_t app;            /* enum weir_app: what the first payload was */
 };
 
@@ -48,6 +50,8 @@ const struct weir_addr *weir_flow_addr(const struct weir_flow *flow, enum weir_s
 uint16_t weir_flow_port(const struct weir_flow *flow, enum weir_side side);
 uint8_t weir_flow_transport(const struct weir_flow *flow); /* WEIR_TRANSPORT_TCP or _UDP; QUIC is UDP with app QUIC */
 int64_t weir_flow_first_ts_us(const struct weir_flow *flow);
+/* What is said of it at its end, as in its record. */
+enum weir_outcome weir_flow_outcome(const struct weir_flow *flow);
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side);
 bool weir_flow_midstream(const struct weir_flow *flow); /* no handshake was seen */
 struct weir_named *weir_flow_named(struct weir_flow *flow);
@@ -66,7 +70,7 @@ enum weir_event_kind {
     WEIR_EVENT_REQUEST,    /* the client asked (METHODS 5) */
     WEIR_EVENT_FIRST_BYTE, /* the server began to answer */
     WEIR_EVENT_CHUNK,      /* an answer is complete: the next request came, or the flow fell silent or ended */
-    WEIR_EVENT_PROGRESS,   /* once a tick while a request is open or its answer is arriving */
+    WEIR_EVENT_PROGRESS,   /* of media flows, once a tick in which a request was open or bytes of its answer arrived */
     WEIR_EVENT_STALL,      /* a silent spell inside a transfer, or an unanswered request, is over */
     WEIR_EVENT_DNS,        /* one DNS transaction is over (flow is NULL) */
     WEIR_EVENT_END,        /* the flow leaves the table: the last event of it */
@@ -109,8 +113,8 @@ struct weir_event {
         struct { int64_t ttfb_us; } first_byte;
         struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; bool cut; } chunk; /* request_us: when asked; transfer: first to
                   * last byte; ttfb -1: more of an answer that had been silent for 5 s and was reported; cut: by the server's RST */
-        struct { uint64_t bytes; int64_t open_us, interval_us; bool waiting; int64_t waiting_us; } progress;
-                 /* bytes since the last one, over interval; open_us: since the request; waiting: no byte of the answer yet, for waiting_us */
+        struct { uint64_t bytes; int64_t open_us; bool waiting; int64_t waiting_us; } progress;
+                 /* bytes since the last tick; open_us: since the request; waiting: no byte of the answer yet, for waiting_us */
         struct { int64_t start_us, duration_us; } stall;
         struct {
             const struct weir_addr *client, *resolver;
@@ -131,6 +135,7 @@ typedef void (*weir_flow_observer)(void *context, struct weir_flow *flow, const 
 
 struct weir_flow_config {
     size_t memory_bytes;               /* bound for everything that the table allocates */
+    bool reports;                      /* flow records are wanted: keep what only weir_flow_report() tells */
     const struct weir_cidr *local;     /* --local, or NULL */
     size_t n_local;
     uint64_t hash_secret;              /* 0 in replays; random on live gateways */
@@ -173,7 +178,7 @@ enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, co
 #define WEIR_FLOW_LONGEST_US (INT64_C(400) * 1000000)
 void weir_flow_tick(struct weir_flow_table *table, int64_t now_us);
 
-/* The end of the capture: END (WEIR_END_OPEN) for every flow still there, in the order of first_ts and key. */
+/* The end of the capture: END (WEIR_END_OPEN) for every flow still there. */
 void weir_flow_drain(struct weir_flow_table *table, int64_t now_us);
 
 struct weir_flow_stats { /* since the start */
@@ -190,6 +195,6 @@ struct weir_flow_stats { /* since the start */
 void weir_flow_table_stats(const struct weir_flow_table *table, struct weir_flow_stats *ret_stats);
 
 /* Everything measured of one flow, for the `flow` record; fills all but the names of client and server.
- * See record.h. */
+ * Counters and distributions are empty unless the table keeps reports. See record.h. */
 struct weir_flow_record;
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record);

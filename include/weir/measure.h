@@ -79,7 +79,7 @@ struct weir_evidence {
     uint64_t host_hash;      /* of the name (DNS: of the query's name, lower case); 0: none */
     union {
         struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; bool cut; } chunk; /* as in struct weir_event */
-        struct { uint64_t bytes; int64_t open_us, interval_us, waiting_us; bool waiting; } progress;
+        struct { uint64_t bytes; int64_t open_us, waiting_us; bool waiting; } progress;
         struct { int64_t latency_us; uint16_t qtype; uint8_t queries; } dns;               /* latency -1: no answer */
         struct { uint8_t end; bool rst_mid; } end;                                         /* enum weir_flow_end */
     };

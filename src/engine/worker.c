@@ -185,6 +185,7 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
            weir_service_set_count(options->set) * sizeof worker->request_timeout_us[0]);
     const struct weir_flow_config flow = {
         .memory_bytes = options->memory_bytes / options->n_workers, .local = options->local, .n_local = options->n_local,
+        .reports = options->want_flows,
         .request_timeout_us = worker->request_timeout_us, .observer = on_event, .context = worker};
     const struct weir_meter_config meter = {
         .set = options->set, .flow_records = options->want_flows, .pending_max = engine_bound(options, BOUND_PENDING)};

@@ -29,18 +29,18 @@ static void report(struct weir_flow *flow, const struct weir_packet *packet, enu
                    enum weir_anomaly what, uint32_t bytes)
 {
     uint32_t n = segments(flow, side, bytes);
-    struct detail *detail = flow_detail_make(flow);
-    if (detail) {
+    struct report *of_flow = flow_report(flow);
+    if (of_flow) {
         uint32_t *const counters[WEIR_ANOMALY_N] = {
-            [WEIR_ANOMALY_LOST_BEYOND] = &detail->lost_beyond[side],
-            [WEIR_ANOMALY_LOST_BEFORE] = &detail->lost_before[side],
-            [WEIR_ANOMALY_REORDERED] = &detail->reordered[side],
-            [WEIR_ANOMALY_SPURIOUS] = &detail->spurious[side],
-            [WEIR_ANOMALY_KEEPALIVE] = &detail->keepalives,
+            [WEIR_ANOMALY_LOST_BEYOND] = &of_flow->lost_beyond[side],
+            [WEIR_ANOMALY_LOST_BEFORE] = &of_flow->lost_before[side],
+            [WEIR_ANOMALY_REORDERED] = &of_flow->reordered[side],
+            [WEIR_ANOMALY_SPURIOUS] = &of_flow->spurious[side],
+            [WEIR_ANOMALY_KEEPALIVE] = &of_flow->keepalives,
         };
         *counters[what] += n;
         if (what == WEIR_ANOMALY_LOST_BEYOND || what == WEIR_ANOMALY_LOST_BEFORE)
-            detail->lost_bytes[side] += bytes;
+            of_flow->lost_bytes[side] += bytes;
     }
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY, .ts_us = packet->ts_us, .now_us = packet->now_us,
         .anomaly = {what, side, bytes, n}});
@@ -92,6 +92,7 @@ static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *pac
 {
     struct detail *detail = flow_detail(flow);
     uint32_t filled = 0;
+    bool any = false;
     for (unsigned i = 0; detail && i < DETAIL_HOLES; i++) {
         struct hole *hole = &detail->holes[side][i];
         if (!hole->open)
@@ -102,6 +103,10 @@ static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *pac
             *ret_age_us = age;
         filled += bytes;
     }
+    for (unsigned i = 0; detail && i < 2 * DETAIL_HOLES; i++)
+        any |= detail->holes[i / DETAIL_HOLES][i % DETAIL_HOLES].open;
+    if (detail && !any)
+        flow_detail_free(flow);
     return filled;
 }
 

@@ -94,7 +94,7 @@ void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum w
         const struct serve *serve = flow_serve(flow);
         if (kind == WEIR_RESET_MID)
             flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_RST_MID,
-                         serve && serve->requests ? serve->asked_us : flow->first_ts_us);
+                         serve ? serve->asked_us : flow->first_ts_us);
     }
     close_flow(flow, packet);
     flow->pending.value[side] = packet->tcp.seq;

@@ -19,9 +19,9 @@ static_assert(sizeof(struct stream) <= DNS_STREAM_BYTES, "a stream fits its slab
 
 static struct dns_flow *make(struct weir_flow *flow)
 {
-    if (!flow->serve) {
-        flow->serve = slab_take(&flow->table->dns_flows);
-        if (!flow->serve)
+    if (!flow->dns) {
+        flow->dns = slab_take(&flow->table->dns_flows);
+        if (!flow->dns)
             flow->table->stats.detail_refused++;
     }
     return flow_dns(flow);
@@ -198,5 +198,6 @@ void dns_flow_release(struct weir_flow *flow)
         return;
     stream_drop(flow, dns, WEIR_CLIENT);
     stream_drop(flow, dns, WEIR_SERVER);
-    slab_give(&flow->table->dns_flows, flow->serve);
+    slab_give(&flow->table->dns_flows, flow->dns);
+    flow->dns = 0;
 }

@@ -38,33 +38,15 @@ struct detail *flow_detail_make(struct weir_flow *flow)
     return flow_detail(flow);
 }
 
-struct rtt *flow_rtt(const struct weir_flow *flow)
+void flow_detail_free(struct weir_flow *flow)
 {
-    return flow->rtt ? slab_at(&flow->table->rtt, flow->rtt) : NULL;
-}
-
-struct rtt *flow_rtt_make(struct weir_flow *flow)
-{
-    if (!flow->rtt)
-        flow->rtt = take(flow, &flow->table->rtt);
-    return flow_rtt(flow);
-}
-
-struct serve *flow_serve(const struct weir_flow *flow)
-{
-    return flow->serve && !flow_is(flow, FLOW_DNS) ? slab_at(&flow->table->serve, flow->serve) : NULL;
-}
-
-struct serve *flow_serve_make(struct weir_flow *flow)
-{
-    if (!flow->serve && !flow_is(flow, FLOW_DNS))
-        flow->serve = take(flow, &flow->table->serve);
-    return flow_serve(flow);
+    slab_give(&flow->table->detail, flow->detail);
+    flow->detail = 0;
 }
 
 struct dns_flow *flow_dns(const struct weir_flow *flow)
 {
-    return flow->serve && flow_is(flow, FLOW_DNS) ? slab_at(&flow->table->dns_flows, flow->serve) : NULL;
+    return flow_is(flow, FLOW_DNS) && flow->dns ? slab_at(&flow->table->dns_flows, flow->dns) : NULL;
 }
 
 struct shake *flow_shake(const struct weir_flow *flow)
@@ -99,22 +81,17 @@ void flow_shake_free(struct weir_flow *flow)
 static void release(struct weir_flow *flow)
 {
     struct weir_flow_table *table = flow->table;
-    struct serve *serve = flow_serve(flow);
-    struct rtt *rtt = flow_rtt(flow);
+    struct report *report = flow_report(flow);
     flow_shake_free(flow);
     dns_flow_release(flow);
-    if (serve) {
-        spread_release(&serve->ttfb, &table->histograms);
-        spread_release(&serve->goodput, &table->histograms);
-        slab_give(&table->stalls, serve->stalls);
-        slab_give(&table->serve, flow->serve);
-    }
-    if (rtt) {
-        spread_release(&rtt->side[0], &table->histograms);
-        spread_release(&rtt->side[1], &table->histograms);
-        slab_give(&table->rtt, flow->rtt);
-    }
-    slab_give(&table->detail, flow->detail);
+    flow_detail_free(flow);
+    if (!report)
+        return;
+    struct spread *const spreads[] = {&report->rtt[0], &report->rtt[1], &report->ttfb, &report->goodput};
+    for (unsigned i = 0; i < sizeof spreads / sizeof *spreads; i++)
+        spread_release(spreads[i], &table->histograms);
+    slab_give(&table->stalls, report->stalls);
+    *report = (struct report){0};
 }
 
 /* ---- events ---- */

@@ -1,14 +1,15 @@
 /* The private layout of the flow stage.
  *
  * A flow is four cache lines; what only some flows need lies in slabs and is reached by a 32-bit handle
- * (0: none), taken when the first such measurement comes:
+ * (0: none), taken when it is first needed and given back as soon as it is not:
  *
- *      line 0  key, state, timer        read by every lookup
- *      line 1  counters and stamps      written by every packet
- *      line 2  TCP                      written by every TCP packet
- *      line 3  names, handles           written when something is learned
- *        rtt    two small distributions          serve   the open request, TTFB, goodput
- *        shake  TLS or QUIC handshake, freed     detail  anomaly counters and holes
+ *      line 0  key, state, counters     read by every lookup
+ *      line 1  TCP                      written by every packet
+ *      line 2  the open request         written by every packet of an answer
+ *      line 3  names                    written when something is learned
+ *        shake   TLS or QUIC handshake         detail  holes in the sequence
+ *        dns     transactions of a DNS flow    links   of the timer wheel: dense, since it walks them all
+ *        report  what only the flow's record shows, where records are wanted: item n is flow n's
  *
  * All memory comes from reserved mappings that grow by being touched, under one bound.
  */
@@ -58,10 +59,30 @@ enum flow_flag {
     FLOW_DNS = 1u << 26,
     FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST */
     FLOW_GQUIC = 1u << 28,       /* Google's QUIC before the standard */
+    FLOW_ASKED = 1u << 30,       /* there was a request */
     FLOW_UNSEEN = 1u << 29,      /* the client acknowledged server bytes that the capture missed, and none came since */
 };
 
 #define RTT_NONE UINT32_MAX
+
+enum serve_state {
+    SERVE_IDLE,      /* nothing asked */
+    SERVE_WAITING,   /* asked, no byte of the answer yet */
+    SERVE_ANSWERING, /* the answer is arriving */
+    SERVE_SILENT,    /* the answer has been reported as complete; more of it may still come */
+};
+enum { REQUEST_BYTES_MAX = 4095 };
+struct serve { /* the request that is open, or was last */
+    int64_t asked_us, last_byte_us;
+    uint64_t chunk_bytes;
+    uint32_t first_byte_after_us; /* behind asked_us */
+    uint32_t asked_ms;
+    uint32_t tick_bytes;
+    uint16_t byte_ms;             /* low bits: asked every 5 s at the least while an answer arrives */
+    uint16_t request_bytes : 12;  /* at most REQUEST_BYTES_MAX */
+    uint16_t state : 2;           /* enum serve_state */
+    uint16_t timed_out : 1, resumed : 1;
+};
 
 struct weir_flow {
     struct weir_addr addr[2];
@@ -71,13 +92,10 @@ struct weir_flow {
     uint32_t flags;
     uint32_t last_ms;         /* engine's clock of the last packet, in ms */
     uint32_t timer_due;       /* engine's second */
-    uint32_t timer_prev, timer_next;
-
-    uint64_t bytes[2], payload[2];
     uint32_t packets[2];
-    int64_t first_ts_us, last_ts_us;
-    uint32_t payload_us[2];   /* low bits of the stamp of the last payload; [SERVER]: of the SYN-ACK before any */
 
+    uint64_t payload[2];
+    uint32_t payload_us[2];   /* low bits of the stamp of the last payload; [SERVER]: of the SYN-ACK before any */
     uint32_t nxt[2], ack[2];  /* by sender: highest end of sequence, highest acknowledgement */
     uint32_t tsval[2];
     union {
@@ -86,54 +104,47 @@ struct weir_flow {
         } pending; /* TSval or acknowledgement awaited; after a RST its seq and stamp */
         struct { uint32_t prev, next, born_ms, icmp_ms; } waiting; /* while FLOW_WAITING */
     };
-    uint16_t mss[2];
+
+    union {
+        struct serve serve;
+        uint32_t dns;         /* where FLOW_DNS: handle of a dns_flow */
+    };
     uint32_t opening_rtt_us[2]; /* of the handshake, by side */
+    uint32_t shake, detail;   /* handles */
+    uint8_t ttl[2];
+    uint8_t syn, syn_ack;
+
+    int64_t first_ts_us;
+    uint16_t mss[2];
     uint16_t server_id;       /* IPv4 identification of the server's last packet */
     uint8_t server_id_steps;  /* how often it went up by little */
     uint8_t reset;            /* side << 4 | kind */
-    uint8_t ttl[2];
-    uint8_t syn, syn_ack;
-    uint32_t duplicates;
-
     struct weir_named named;
     void *naming;
     struct weir_flow_table *table;
-    uint32_t rtt, serve, shake, detail; /* handles; `serve` is a dns_flow where FLOW_DNS */
 };
 static_assert(sizeof(struct weir_flow) == 256, "a flow is four cache lines");
-static_assert(offsetof(struct weir_flow, bytes) == 64, "lookup stays in one cache line");
-static_assert(offsetof(struct weir_flow, nxt) == 128, "counters stay in one cache line");
-static_assert(offsetof(struct weir_flow, named) == 192, "TCP stays in one cache line");
+static_assert(offsetof(struct weir_flow, payload) == 64, "lookup stays in one cache line");
+static_assert(offsetof(struct weir_flow, serve) == 128, "TCP stays in one cache line");
+static_assert(offsetof(struct weir_flow, first_ts_us) == 192, "requests stay in one cache line");
 
 /* ---- cold state ---- */
 
-struct rtt { struct spread side[2]; };
+/* What only the flow's record shows. */
+struct report {
+    int64_t last_ts_us;
+    uint64_t bytes[2];
+    struct spread rtt[2], ttfb, goodput;
+    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], zero_window[2], keepalives, duplicates;
+    uint64_t lost_bytes[2];
+    uint32_t requests, timeouts, n_stalls;
+    uint32_t stalls; /* a handle */
+};
+struct stalls { struct { int64_t start_us, duration_us; } list[WEIR_STALLS_MAX]; };
 
 enum { DETAIL_HOLES = 4 };
 struct hole { uint32_t start, end, us; bool open; };
-struct detail {
-    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], zero_window[2], keepalives;
-    uint64_t lost_bytes[2];
-    struct hole holes[2][DETAIL_HOLES];
-};
-
-enum serve_state {
-    SERVE_IDLE,      /* nothing asked */
-    SERVE_WAITING,   /* asked, no byte of the answer yet */
-    SERVE_ANSWERING, /* the answer is arriving */
-    SERVE_SILENT,    /* the answer has been reported as complete; more of it may still come */
-};
-struct stalls { struct { int64_t start_us, duration_us; } list[WEIR_STALLS_MAX]; };
-struct serve {
-    int64_t asked_us, first_byte_us, last_byte_us;
-    uint64_t chunk_bytes, tick_bytes;
-    uint32_t asked_ms, progress_ms, byte_ms;
-    uint32_t request_bytes, requests, timeouts;
-    uint32_t stalls, n_stalls;
-    uint8_t state;
-    bool timed_out, resumed;
-    struct spread ttfb, goodput;
-};
+struct detail { struct hole holes[2][DETAIL_HOLES]; };
 
 enum walk_state { WALK_NONE, WALK_ON, WALK_LOST };
 struct walk { /* over the TLS records of one direction */
@@ -187,20 +198,24 @@ struct dns_flow {
 /* ---- the table ---- */
 
 struct bucket;
+struct link;
 struct echo_set;
 struct dns;
 
 struct weir_flow_table {
     struct weir_flow_config config;
     struct memory flow_memory, memory;
-    struct slab flows, rtt, histograms, serve, stalls, shake, detail, dns_flows, dns_streams;
+    struct slab flows, histograms, stalls, shake, detail, dns_flows, dns_streams;
+    struct report *reports;            /* by the flow's handle; NULL: not wanted */
+    struct link *links;                /* by the flow's handle */
+    size_t n_flows_max;
+    bool emptying;                     /* all flows end: none needs to be taken out of its bucket */
     struct bucket *buckets;
     size_t bucket_mask;
     uint32_t waiting_head, waiting_tail;
     uint32_t wheel[TABLE_WHEEL_SLOTS];
     int64_t wheel_sec;
     bool wheel_started;
-    struct fired *fired;
     struct echo_set *echoes;
     size_t echo_mask;
     struct dns *dns;
@@ -228,13 +243,39 @@ static inline int64_t span_us(struct weir_flow_table *table, int64_t earlier_us,
     return span;
 }
 
+static inline uint32_t handle_of(const struct weir_flow *flow)
+{
+    return (uint32_t)(((const uint8_t *)flow - flow->table->flows.base) / sizeof *flow);
+}
+
+static inline void flow_prefetch(const struct weir_flow *flow)
+{
+    for (unsigned line = 0; line < sizeof *flow / 64; line++)
+        __builtin_prefetch((const uint8_t *)flow + 64 * line, 1);
+}
+
+/* NULL unless flow records are wanted. */
+static inline struct report *flow_report(const struct weir_flow *flow)
+{
+    return flow->table->reports ? &flow->table->reports[handle_of(flow)] : NULL;
+}
+
+/* The request of a flow; NULL where it has none, and never for DNS. */
+static inline struct serve *flow_serve(const struct weir_flow *flow)
+{
+    return flow_is(flow, FLOW_ASKED) ? (struct serve *)&flow->serve : NULL;
+}
+
+/* Much came down, or the name says so (METHODS 5). */
+static inline bool flow_is_media(const struct weir_flow *flow)
+{
+    return flow->named.role == WEIR_ROLE_MEDIA || flow->payload[WEIR_SERVER] >= WEIR_MEDIA_BYTES;
+}
+
 /* The cold parts of a flow: NULL when there is none; the _make forms take one, NULL (counted) without room. */
 struct detail *flow_detail(const struct weir_flow *flow);
 struct detail *flow_detail_make(struct weir_flow *flow);
-struct rtt *flow_rtt(const struct weir_flow *flow);
-struct rtt *flow_rtt_make(struct weir_flow *flow);
-struct serve *flow_serve(const struct weir_flow *flow);
-struct serve *flow_serve_make(struct weir_flow *flow);
+void flow_detail_free(struct weir_flow *flow);
 struct shake *flow_shake(const struct weir_flow *flow);
 struct shake *flow_shake_make(struct weir_flow *flow);
 void flow_shake_free(struct weir_flow *flow);
@@ -263,8 +304,6 @@ void timer_stop(struct weir_flow *flow);
 /* expire.c: what is due at a tick; ends the flow or says when to ask again. */
 void flow_timer(struct weir_flow *flow, int64_t now_us);
 void flow_last_words(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
-/* ts_us: earlier stamps first, then by key. */
-int flow_compare(const struct weir_flow *a, const struct weir_flow *b);
 
 /* echo.c: true when this packet was captured within the last millisecond. */
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);

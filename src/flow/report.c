@@ -23,9 +23,9 @@ static void quantiles(const struct weir_flow *flow, const struct spread *spread,
 
 static void report_rtt(const struct weir_flow *flow, struct weir_flow_record *record)
 {
-    const struct rtt *rtt = flow_rtt(flow);
+    const struct report *report = flow_report(flow);
     for (unsigned side = 0; side < 2; side++) {
-        quantiles(flow, rtt ? &rtt->side[side] : NULL, &record->rtt_us[side]);
+        quantiles(flow, report ? &report->rtt[side] : NULL, &record->rtt_us[side]);
         record->handshake_rtt_us[side] = WEIR_NULL;
         if (flow->opening_rtt_us[side] != RTT_NONE)
             record->handshake_rtt_us[side] = flow->opening_rtt_us[side];
@@ -40,20 +40,23 @@ static void report_rtt(const struct weir_flow *flow, struct weir_flow_record *re
     }
 }
 
-static void report_detail(const struct weir_flow *flow, struct weir_flow_record *record)
+static void report_counters(const struct weir_flow *flow, struct weir_flow_record *record)
 {
-    const struct detail *detail = flow_detail(flow);
-    if (!detail)
+    const struct report *report = flow_report(flow);
+    record->last_ts_us = report ? report->last_ts_us : flow->first_ts_us;
+    if (!report)
         return;
     for (unsigned side = 0; side < 2; side++) {
-        record->lost_beyond[side] = detail->lost_beyond[side];
-        record->lost_before[side] = detail->lost_before[side];
-        record->reordered[side] = detail->reordered[side];
-        record->spurious[side] = detail->spurious[side];
-        record->zero_window[side] = detail->zero_window[side];
-        record->lost_bytes[side] = detail->lost_bytes[side];
+        record->bytes[side] = report->bytes[side];
+        record->lost_beyond[side] = report->lost_beyond[side];
+        record->lost_before[side] = report->lost_before[side];
+        record->reordered[side] = report->reordered[side];
+        record->spurious[side] = report->spurious[side];
+        record->zero_window[side] = report->zero_window[side];
+        record->lost_bytes[side] = report->lost_bytes[side];
     }
-    record->keepalives = detail->keepalives;
+    record->keepalives = report->keepalives;
+    record->duplicates = report->duplicates;
 }
 
 static void report_handshake(const struct weir_flow *flow, struct weir_flow_record *record)
@@ -75,25 +78,23 @@ static void report_handshake(const struct weir_flow *flow, struct weir_flow_reco
 
 static void report_serve(const struct weir_flow *flow, struct weir_flow_record *record)
 {
-    const struct serve *serve = flow_serve(flow);
+    const struct report *report = flow_report(flow);
     record->ttfb_p50_us = record->goodput_p50_bps = WEIR_NULL;
     record->serve_reason = no_samples(flow, WEIR_REASON_NO_SAMPLE);
-    if (!serve)
+    if (!report)
         return;
-    record->requests = serve->requests;
-    record->request_timeouts = serve->timeouts;
-    if (spread_count(&serve->ttfb))
-        record->ttfb_p50_us = spread_quantile(&serve->ttfb, &flow->table->histograms, 50);
-    if (spread_count(&serve->goodput))
-        record->goodput_p50_bps = (int64_t)spread_quantile(&serve->goodput, &flow->table->histograms, 50) * 1000;
-    record->n_stalls = serve->n_stalls;
-    const struct stalls *stalls = serve->stalls ? slab_at(&flow->table->stalls, serve->stalls) : NULL;
-    for (unsigned i = 0; stalls && i < WEIR_STALLS_MAX && i < serve->n_stalls; i++) {
+    record->requests = report->requests;
+    record->request_timeouts = report->timeouts;
+    if (spread_count(&report->ttfb))
+        record->ttfb_p50_us = spread_quantile(&report->ttfb, &flow->table->histograms, 50);
+    if (spread_count(&report->goodput))
+        record->goodput_p50_bps = (int64_t)spread_quantile(&report->goodput, &flow->table->histograms, 50) * 1000;
+    const struct stalls *stalls = report->stalls ? slab_at(&flow->table->stalls, report->stalls) : NULL;
+    record->n_stalls = stalls ? report->n_stalls : 0;
+    for (unsigned i = 0; i < WEIR_STALLS_MAX && i < record->n_stalls; i++) {
         record->stalls[i].start_us = stalls->list[i].start_us;
         record->stalls[i].duration_us = stalls->list[i].duration_us;
     }
-    if (!stalls)
-        record->n_stalls = 0;
 }
 
 static void report_dns(const struct weir_flow *flow, struct weir_flow_record *record)
@@ -108,31 +109,34 @@ static void report_dns(const struct weir_flow *flow, struct weir_flow_record *re
     record->dns.servfail = dns->servfail;
     record->dns.refused = dns->refused;
     record->dns.nxdomain = dns->nxdomain;
-    if (dns->answers)
-        record->outcome = weir_outcome_failed(dns->last) ? dns->last : WEIR_OUTCOME_USEFUL;
-    else if (dns->timeout)
-        record->outcome = WEIR_OUTCOME_REQUEST_TIMEOUT;
+}
+
+enum weir_outcome weir_flow_outcome(const struct weir_flow *flow)
+{
+    const struct dns_flow *dns = flow_dns(flow);
+    if (dns && dns->queries && dns->answers)
+        return weir_outcome_failed(dns->last) ? dns->last : WEIR_OUTCOME_USEFUL;
+    if (dns && dns->queries && dns->timeout)
+        return WEIR_OUTCOME_REQUEST_TIMEOUT;
+    return flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL : flow->outcome;
 }
 
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record)
 {
     *ret_record = (struct weir_flow_record){
         .first_ts_us = flow->first_ts_us,
-        .last_ts_us = flow->last_ts_us,
         .transport = flow->transport,
         .named = flow->named,
-        .outcome = flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL : flow->outcome,
+        .outcome = (uint8_t)weir_flow_outcome(flow),
         .end = (uint8_t)end,
         .syn = flow->syn,
         .syn_ack = flow->syn_ack,
-        .duplicates = flow->duplicates,
         .one_direction = flow_one_way(flow),
     };
     for (unsigned side = 0; side < 2; side++) {
         ret_record->addr[side] = flow->addr[side];
         ret_record->port[side] = flow->port[side];
         ret_record->packets[side] = flow->packets[side];
-        ret_record->bytes[side] = flow->bytes[side];
         ret_record->payload[side] = flow->payload[side];
     }
     if (flow->proto == PROTO_QUIC)
@@ -144,7 +148,7 @@ void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, stru
         ret_record->reset.injected = flow_is(flow, FLOW_INJECTED);
     }
     report_rtt(flow, ret_record);
-    report_detail(flow, ret_record);
+    report_counters(flow, ret_record);
     report_handshake(flow, ret_record);
     report_serve(flow, ret_record);
     report_dns(flow, ret_record);

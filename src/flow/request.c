@@ -21,7 +21,6 @@ enum {
     STALL_AFTER_MIN = 500,
     GOODPUT_MIN = 100000,
     TIMEOUT_DEFAULT_US = 5000000,
-    MEDIA_MIN = 1000000,
 };
 
 bool request_waiting(const struct weir_flow *flow)
@@ -37,32 +36,53 @@ static void emit(struct weir_flow *flow, struct weir_event event, int64_t ts_us,
     flow_emit(flow, &event);
 }
 
+static void stall_keep(struct weir_flow *flow, int64_t start_us, int64_t us)
+{
+    struct report *report = flow_report(flow);
+    if (!report)
+        return;
+    if (report->n_stalls == 0)
+        report->stalls = slab_take(&flow->table->stalls);
+    if (report->stalls && report->n_stalls < WEIR_STALLS_MAX) {
+        struct stalls *stalls = slab_at(&flow->table->stalls, report->stalls);
+        stalls->list[report->n_stalls].start_us = start_us;
+        stalls->list[report->n_stalls].duration_us = us;
+    } else if (!report->stalls) {
+        flow->table->stats.detail_refused++;
+    }
+    report->n_stalls++;
+}
+
+static void keep(struct weir_flow *flow, struct spread *spread, uint64_t value)
+{
+    if (!spread_add(spread, &flow->table->histograms, value < UINT32_MAX ? (uint32_t)value : UINT32_MAX))
+        flow->table->stats.detail_refused++;
+}
+
+static int64_t first_byte_us(const struct serve *serve) { return serve->asked_us + serve->first_byte_after_us; }
+
+static void first_byte_at(struct serve *serve, int64_t us)
+{
+    int64_t after_us = us > serve->asked_us ? us - serve->asked_us : 0;
+    serve->first_byte_after_us = after_us < UINT32_MAX ? (uint32_t)after_us : UINT32_MAX;
+    serve->last_byte_us = us;
+}
+
 static void stall(struct weir_flow *flow, struct serve *serve, int64_t start_us, int64_t ts_us, int64_t now_us)
 {
     int64_t us = span_us(flow->table, start_us, ts_us);
-    if (serve->n_stalls == 0)
-        serve->stalls = slab_take(&flow->table->stalls);
-    if (serve->stalls && serve->n_stalls < WEIR_STALLS_MAX) {
-        struct stalls *stalls = slab_at(&flow->table->stalls, serve->stalls);
-        stalls->list[serve->n_stalls].start_us = start_us;
-        stalls->list[serve->n_stalls].duration_us = us;
-    } else if (!serve->stalls) {
-        flow->table->stats.detail_refused++;
-    }
-    serve->n_stalls++;
+    stall_keep(flow, start_us, us);
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_STALL, .stall = {start_us, us}}, ts_us, now_us);
 }
 
 static void chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
 {
-    int64_t transfer_us = span_us(flow->table, serve->first_byte_us, serve->last_byte_us);
-    int64_t ttfb_us = serve->resumed ? -1 : span_us(flow->table, serve->asked_us, serve->first_byte_us);
+    int64_t transfer_us = span_us(flow->table, first_byte_us(serve), serve->last_byte_us);
+    int64_t ttfb_us = serve->resumed ? -1 : (int64_t)serve->first_byte_after_us;
+    struct report *report = flow_report(flow);
+    if (report && serve->chunk_bytes >= GOODPUT_MIN && transfer_us > 0)
+        keep(flow, &report->goodput, serve->chunk_bytes * 8000 / (uint64_t)transfer_us);
     bool cut = flow_is(flow, FLOW_RST) && (flow->reset & 15) == WEIR_RESET_MID;
-    if (serve->chunk_bytes >= GOODPUT_MIN && transfer_us > 0) {
-        uint64_t kbps = serve->chunk_bytes * 8000 / (uint64_t)transfer_us;
-        if (!spread_add(&serve->goodput, &flow->table->histograms, kbps < UINT32_MAX ? (uint32_t)kbps : UINT32_MAX))
-            flow->table->stats.detail_refused++;
-    }
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_CHUNK,
         .chunk = {serve->chunk_bytes, serve->asked_us, ttfb_us, transfer_us, cut}}, ts_us, now_us);
 }
@@ -73,29 +93,43 @@ static void ask(struct serve *serve, const struct weir_packet *packet)
     serve->asked_ms = now_ms(packet->now_us);
 }
 
+static uint16_t at_most(uint32_t bytes)
+{
+    return (uint16_t)((bytes < REQUEST_BYTES_MAX ? bytes : (uint32_t)REQUEST_BYTES_MAX) & REQUEST_BYTES_MAX);
+}
+
+/* Whether each tick asks what the answer does: of media, and of what may yet turn out to be. */
+static bool is_watched(const struct weir_flow *flow) { return !flow->named.done || flow_is_media(flow); }
+
+/* The next tick asks, or the first one by which the answer may be over. */
+static void watch(struct weir_flow *flow, int64_t now_us)
+{
+    timer_by(flow, now_us + (is_watched(flow) ? 1 : CHUNK_SILENT_MS * INT64_C(1000)));
+}
+
 void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
 {
     struct serve *serve = flow_serve(flow);
     if (serve && serve->state == SERVE_WAITING) {
-        if (serve->request_bytes < UINT32_MAX - bytes)
-            serve->request_bytes += bytes;
+        serve->request_bytes = at_most(serve->request_bytes + bytes);
         if (bytes >= UPLOAD_PACKET_MIN && serve->request_bytes >= UPLOAD_MIN && !serve->timed_out)
             ask(serve, packet);
         return;
     }
-    if (bytes < REQUEST_MIN || !(serve = flow_serve_make(flow)))
+    if (bytes < REQUEST_MIN || flow_is(flow, FLOW_DNS))
         return;
+    serve = &flow->serve;
     if (serve->state == SERVE_ANSWERING)
         chunk_done(flow, serve, packet->ts_us, packet->now_us);
-    else
-        serve->progress_ms = now_ms(packet->now_us);
     ask(serve, packet);
+    flow->flags |= FLOW_ASKED;
     serve->state = SERVE_WAITING;
     serve->timed_out = serve->resumed = false;
-    serve->request_bytes = bytes;
+    serve->request_bytes = at_most(bytes);
     serve->chunk_bytes = 0;
-    serve->requests++;
-    timer_by(flow, packet->now_us + WEIR_TICK_US);
+    if (flow_report(flow))
+        flow_report(flow)->requests++;
+    watch(flow, packet->now_us);
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_REQUEST, .request = {bytes}}, packet->ts_us, packet->now_us);
 }
 
@@ -103,9 +137,9 @@ static void first_byte(struct weir_flow *flow, struct serve *serve, const struct
 {
     int64_t ttfb_us = span_us(flow->table, serve->asked_us, packet->ts_us);
     serve->state = SERVE_ANSWERING;
-    serve->first_byte_us = serve->last_byte_us = packet->ts_us;
-    if (!spread_add(&serve->ttfb, &flow->table->histograms, ttfb_us < UINT32_MAX ? (uint32_t)ttfb_us : UINT32_MAX))
-        flow->table->stats.detail_refused++;
+    first_byte_at(serve, packet->ts_us);
+    if (flow_report(flow))
+        keep(flow, &flow_report(flow)->ttfb, (uint64_t)ttfb_us);
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}}, packet->ts_us,
          packet->now_us);
     if (serve->timed_out)
@@ -126,8 +160,7 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct
     serve->state = SERVE_ANSWERING;
     serve->resumed = true;
     serve->chunk_bytes = serve->tick_bytes = 0;
-    serve->first_byte_us = serve->last_byte_us = packet->ts_us;
-    serve->progress_ms = now_ms(packet->now_us);
+    first_byte_at(serve, packet->ts_us);
 }
 
 void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
@@ -144,8 +177,8 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
     serve->tick_bytes += bytes;
     if (packet->ts_us > serve->last_byte_us)
         serve->last_byte_us = packet->ts_us;
-    serve->byte_ms = now_ms(packet->now_us);
-    timer_by(flow, packet->now_us + WEIR_TICK_US);
+    serve->byte_ms = (uint16_t)now_ms(packet->now_us);
+    watch(flow, packet->now_us);
 }
 
 static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
@@ -174,12 +207,12 @@ static uint32_t timeout_ms(const struct weir_flow *flow)
 
 static void check_timeout(struct weir_flow *flow, struct serve *serve, uint32_t waited_ms, int64_t now_us)
 {
-    bool media = flow->named.role == WEIR_ROLE_MEDIA || flow->payload[WEIR_SERVER] >= MEDIA_MIN;
-    if (serve->timed_out || !media || waited_ms < timeout_ms(flow) ||
+    if (serve->timed_out || waited_ms < timeout_ms(flow) ||
         flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || flow_one_way(flow))
         return;
     serve->timed_out = true;
-    serve->timeouts++;
+    if (flow_report(flow))
+        flow_report(flow)->timeouts++;
     flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, serve->asked_us);
 }
 
@@ -188,24 +221,27 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us)
     struct serve *serve = flow_serve(flow);
     if (!serve || flow->state == STATE_CLOSED || (serve->state != SERVE_WAITING && serve->state != SERVE_ANSWERING))
         return INT64_MAX;
-    uint32_t ms = now_ms(now_us), open_ms = ms - serve->asked_ms;
-    bool waiting = serve->state == SERVE_WAITING;
-    if (waiting)
+    uint32_t ms = now_ms(now_us), open_ms = ms - serve->asked_ms, silent_ms = (uint16_t)(ms - serve->byte_ms);
+    bool waiting = serve->state == SERVE_WAITING, media = flow_is_media(flow);
+    if (waiting && media)
         check_timeout(flow, serve, open_ms, now_us);
-    emit(flow,
-         (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
-                             .progress = {.bytes = serve->tick_bytes,
-                                          .open_us = (int64_t)open_ms * 1000,
-                                          .interval_us = (int64_t)(ms - serve->progress_ms) * 1000,
-                                          .waiting = waiting,
-                                          .waiting_us = waiting ? (int64_t)open_ms * 1000 : 0}},
-         now_us, now_us);
+    if (media && (waiting || serve->tick_bytes))
+        emit(flow,
+             (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
+                                 .progress = {.bytes = serve->tick_bytes,
+                                              .open_us = (int64_t)open_ms * 1000,
+                                              .waiting = waiting,
+                                              .waiting_us = waiting ? (int64_t)open_ms * 1000 : 0}},
+             now_us, now_us);
+    bool quiet = serve->tick_bytes == 0;
     serve->tick_bytes = 0;
-    serve->progress_ms = ms;
-    if (!waiting && ms - serve->byte_ms >= CHUNK_SILENT_MS) {
+    if (waiting)
+        return is_watched(flow) ? now_us + WEIR_TICK_US : INT64_MAX;
+    if (silent_ms >= CHUNK_SILENT_MS) {
         chunk_done(flow, serve, now_us, now_us);
         serve->state = SERVE_SILENT;
         return INT64_MAX;
     }
-    return now_us + WEIR_TICK_US;
+    /* The next byte of media brings the timer forward again. */
+    return is_watched(flow) && !quiet ? now_us + WEIR_TICK_US : now_us + (int64_t)(CHUNK_SILENT_MS - silent_ms) * 1000;
 }

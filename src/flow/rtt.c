@@ -23,8 +23,8 @@ void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, e
     if (handshake) {
         flow->opening_rtt_us[side] = kept;
     } else {
-        struct rtt *rtt = flow_rtt_make(flow);
-        if (rtt && !spread_add(&rtt->side[side], &flow->table->histograms, kept))
+        struct report *report = flow_report(flow);
+        if (report && !spread_add(&report->rtt[side], &flow->table->histograms, kept))
             flow->table->stats.detail_refused++;
     }
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_RTT, .ts_us = packet->ts_us, .now_us = packet->now_us,

@@ -125,11 +125,6 @@ static void insert(struct weir_flow_table *table, uint64_t where, uint32_t handl
     }
 }
 
-static uint32_t handle_of(const struct weir_flow *flow)
-{
-    return (uint32_t)(((const uint8_t *)flow - flow->table->flows.base) / sizeof *flow);
-}
-
 static void unhash(struct weir_flow *flow)
 {
     struct weir_flow_table *table = flow->table;
@@ -184,7 +179,8 @@ void table_remove(struct weir_flow *flow)
     struct weir_flow_table *table = flow->table;
     flow_answered(flow);
     timer_stop(flow);
-    unhash(flow);
+    if (!table->emptying)
+        unhash(flow);
     table->stats.flows_now--;
     slab_give(&table->flows, handle_of(flow));
 }
@@ -265,7 +261,7 @@ static struct weir_flow *make(struct weir_flow_table *table, uint64_t where, con
     flow->port[other(side)] = packet->dst_port;
     flow->domain = packet->domain;
     flow->transport = packet->transport;
-    flow->first_ts_us = flow->last_ts_us = packet->ts_us;
+    flow->first_ts_us = packet->ts_us;
     flow->opening_rtt_us[0] = flow->opening_rtt_us[1] = RTT_NONE;
     if (flow->port[WEIR_SERVER] == PORT_DNS)
         flow->flags |= FLOW_DNS;
@@ -288,14 +284,17 @@ static struct weir_flow *make(struct weir_flow_table *table, uint64_t where, con
 
 static void count_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
+    struct report *report = flow_report(flow);
     flow->packets[side]++;
-    flow->bytes[side] += packet->ip_payload_len;
     flow->payload[side] += packet->payload_len;
-    if (packet->ts_us > flow->last_ts_us)
-        flow->last_ts_us = packet->ts_us;
-    else if (packet->ts_us < flow->first_ts_us)
+    if (packet->ts_us < flow->first_ts_us)
         flow->first_ts_us = packet->ts_us;
     flow->last_ms = now_ms(packet->now_us);
+    if (!report)
+        return;
+    report->bytes[side] += packet->ip_payload_len;
+    if (packet->ts_us > report->last_ts_us)
+        report->last_ts_us = packet->ts_us;
 }
 
 static void udp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
@@ -360,7 +359,8 @@ enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, co
     if (echo_seen(table, hash, packet)) {
         table->stats.duplicates++;
         if (flow) {
-            flow->duplicates++;
+            if (flow_report(flow))
+                flow_report(flow)->duplicates++;
             flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY,
                                                  .ts_us = packet->ts_us,
                                                  .now_us = packet->now_us,
@@ -393,6 +393,12 @@ enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, co
     return WEIR_TRACK_OK;
 }
 
+void table_emptied(struct weir_flow_table *table)
+{
+    memset(table->buckets, 0, (table->bucket_mask + 1) * sizeof *table->buckets);
+    table->emptying = false;
+}
+
 void weir_flow_prefetch_bucket(const struct weir_flow_table *table, uint64_t hash)
 {
     __builtin_prefetch(&table->buckets[home_of(table, hash)]);
@@ -405,9 +411,7 @@ void weir_flow_prefetch_flow(const struct weir_flow_table *table, uint64_t hash)
     for (unsigned i = 0; i < BUCKET_WAYS; i++) {
         if (bucket->tags[i] != tag)
             continue;
-        const uint8_t *flow = slab_at(&table->flows, bucket->handles[i]);
-        for (unsigned line = 0; line < sizeof(struct weir_flow) / 64; line++)
-            __builtin_prefetch(flow + 64 * line, 1);
+        flow_prefetch(slab_at(&table->flows, bucket->handles[i]));
         return;
     }
 }
@@ -426,7 +430,8 @@ static size_t power_of_two_below(size_t n)
 static int table_size(struct weir_flow_table *table)
 {
     size_t bytes = table->config.memory_bytes;
-    size_t n_flows = bytes / 2 / (sizeof(struct weir_flow) + sizeof(struct fired *) * 2 + 16);
+    size_t each = sizeof(struct weir_flow) + timer_link_bytes(1) + 16 + (table->config.reports ? sizeof(struct report) : 0);
+    size_t n_flows = bytes / 2 / each;
     if (n_flows < FLOWS_MIN)
         return -EINVAL;
     size_t n_buckets = power_of_two_below(n_flows / BUCKET_WAYS * 2 + 1);
@@ -439,8 +444,11 @@ static int table_size(struct weir_flow_table *table)
     table->echo_mask = n_echoes - 1;
     table->buckets = memory_reserve(n_buckets * sizeof *table->buckets);
     table->echoes = memory_reserve(n_echoes * sizeof(struct bucket));
-    table->fired = memory_reserve(timer_fired_bytes(n_flows + 1));
-    if (!table->buckets || !table->echoes || !table->fired)
+    table->links = memory_reserve(timer_link_bytes(n_flows + 1));
+    table->n_flows_max = n_flows;
+    if (table->config.reports)
+        table->reports = memory_reserve((n_flows + 1) * sizeof *table->reports);
+    if (!table->buckets || !table->echoes || !table->links || (table->config.reports && !table->reports))
         return -ENOMEM;
     memory_wish_huge(table->buckets, n_buckets * sizeof *table->buckets);
     table->flow_memory.max = n_flows * sizeof(struct weir_flow);
@@ -451,8 +459,7 @@ static int table_size(struct weir_flow_table *table)
 static int slabs_init(struct weir_flow_table *table)
 {
     const struct { struct slab *slab; size_t item_bytes; } slabs[] = {
-        {&table->rtt, sizeof(struct rtt)}, {&table->histograms, sizeof(struct spread_histogram)},
-        {&table->serve, sizeof(struct serve)}, {&table->stalls, sizeof(struct stalls)},
+        {&table->histograms, sizeof(struct spread_histogram)}, {&table->stalls, sizeof(struct stalls)},
         {&table->shake, sizeof(struct shake)}, {&table->detail, sizeof(struct detail)},
         {&table->dns_flows, sizeof(struct dns_flow)}, {&table->dns_streams, DNS_STREAM_BYTES},
     };
@@ -488,12 +495,12 @@ void weir_flow_table_free(struct weir_flow_table *table)
 {
     if (!table)
         return;
-    struct slab *slabs[] = {&table->rtt,   &table->histograms, &table->serve,     &table->stalls,
-                            &table->shake, &table->detail,     &table->dns_flows, &table->dns_streams};
-    size_t n_flows = table->flow_memory.max / sizeof(struct weir_flow);
+    struct slab *slabs[] = {&table->histograms, &table->stalls,    &table->shake,
+                            &table->detail,     &table->dns_flows, &table->dns_streams};
     memory_release(table->buckets, (table->bucket_mask + 1) * sizeof(struct bucket));
     memory_release(table->echoes, (table->echo_mask + 1) * sizeof(struct bucket));
-    memory_release(table->fired, timer_fired_bytes(n_flows + 1));
+    memory_release(table->links, timer_link_bytes(table->n_flows_max + 1));
+    memory_release(table->reports, (table->n_flows_max + 1) * sizeof *table->reports);
     slab_deinit(&table->flows);
     for (size_t i = 0; i < sizeof slabs / sizeof *slabs; i++)
         slab_deinit(slabs[i]);
@@ -504,6 +511,7 @@ void weir_flow_table_free(struct weir_flow_table *table)
 void weir_flow_table_stats(const struct weir_flow_table *table, struct weir_flow_stats *ret_stats)
 {
     *ret_stats = table->stats;
-    ret_stats->memory_bytes = sizeof *table + table->flow_memory.used + table->memory.used +
+    size_t beside = timer_link_bytes(1) + (table->reports ? sizeof *table->reports : 0);
+    ret_stats->memory_bytes = sizeof *table + table->flow_memory.used + table->flows.n_touched * beside + table->memory.used +
                               (table->bucket_mask + table->echo_mask + 2) * sizeof(struct bucket);
 }

@@ -102,9 +102,9 @@ static void handshake_goes_on(struct weir_flow *flow, const struct weir_packet *
 
 static void zero_window(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
-    struct detail *detail = flow_detail_make(flow);
-    if (detail)
-        detail->zero_window[side]++;
+    struct report *report = flow_report(flow);
+    if (report)
+        report->zero_window[side]++;
     if (side == WEIR_CLIENT)
         flow->flags |= FLOW_ZERO_SINCE;
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY, .ts_us = packet->ts_us, .now_us = packet->now_us,

@@ -22,7 +22,6 @@ enum {
     RECORDS_MAX = 65536,
     PENDING_MAX = 65536,
     LIST_FIRST = 256,       /* capacity to begin with */
-    MEDIA_BYTES = 1000000,  /* this much down makes a flow media (METHODS 5) */
 };
 
 struct half { /* what is handed over */
@@ -151,7 +150,7 @@ static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_ev
 
 static bool flow_is_media(struct weir_flow *flow)
 {
-    return weir_flow_named(flow)->role == WEIR_ROLE_MEDIA || weir_flow_payload(flow, WEIR_SERVER) >= MEDIA_BYTES;
+    return weir_flow_named(flow)->role == WEIR_ROLE_MEDIA || weir_flow_payload(flow, WEIR_SERVER) >= WEIR_MEDIA_BYTES;
 }
 
 static void evidence_of_flow(struct weir_evidence *evidence, struct weir_flow *flow)
@@ -210,7 +209,6 @@ static void on_progress(struct weir_meter *meter, struct weir_flow *flow, const 
     evidence_of_flow(evidence, flow);
     evidence->progress.bytes = event->progress.bytes;
     evidence->progress.open_us = event->progress.open_us;
-    evidence->progress.interval_us = event->progress.interval_us;
     evidence->progress.waiting = event->progress.waiting;
     evidence->progress.waiting_us = event->progress.waiting_us;
 }
@@ -259,16 +257,12 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event)
 static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
 {
     bool transferred = weir_flow_payload(flow, WEIR_SERVER) > 0 && flow_is_media(flow);
-    if (!meter->flow_records && !transferred)
-        return;
-    struct weir_flow_record report;
-    weir_flow_report(flow, event->end.end, &report);
     if (meter->flow_records) {
         struct half *half = meter->half;
         struct weir_flow_record *record = list_add((void **)&half->records, &half->n_records, &half->cap_records,
                                                    meter->records_max, sizeof *record);
         if (record)
-            *record = report;
+            weir_flow_report(flow, event->end.end, record);
         else
             meter->stats.records_refused++;
     }
@@ -276,9 +270,9 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
     if (!evidence)
         return;
     evidence_of_flow(evidence, flow);
-    evidence->outcome = report.outcome;
+    evidence->outcome = (uint8_t)weir_flow_outcome(flow);
     evidence->end.end = (uint8_t)event->end.end;
-    evidence->end.rst_mid = report.outcome == WEIR_OUTCOME_RST_MID;
+    evidence->end.rst_mid = evidence->outcome == WEIR_OUTCOME_RST_MID;
 }
 
 static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,
@@ -313,11 +307,14 @@ static bool pending_takes(struct weir_meter *meter, struct weir_flow *flow, cons
     if (event->kind == WEIR_EVENT_NEW) {
         if (service != WEIR_SERVICE_NONE)
             return false;
-        if (weir_pending_add(&meter->pending, flow))
+        weir_flow_named(flow)->awaited = weir_pending_add(&meter->pending, flow);
+        if (weir_flow_named(flow)->awaited)
             return true;
         meter->stats.pending_refused++;
         return false;
     }
+    if (!weir_flow_named(flow)->awaited)
+        return false;
     struct weir_pending_flow *kept = weir_pending_find(&meter->pending, flow);
     if (!kept)
         return false;
@@ -325,6 +322,7 @@ static bool pending_takes(struct weir_meter *meter, struct weir_flow *flow, cons
         return event->kind == WEIR_EVENT_RTT && weir_pending_keep_rtt(kept, event);
     struct weir_pending_flow copy = *kept;
     weir_pending_remove(&meter->pending, kept);
+    weir_flow_named(flow)->awaited = false;
     pending_settle(meter, flow, service, &copy);
     return false;
 }

@@ -133,7 +133,7 @@ static struct run *run_capture(const char *name)
     assert_non_null(run);
     run->set = load_signatures(signatures, sizeof signatures / sizeof signatures[0]);
     assert_int_equal(weir_classifier_new(&run->classifier, run->set, NULL), 0);
-    struct weir_flow_config config = {.memory_bytes = 64u << 20, .observer = observe, .context = run};
+    struct weir_flow_config config = {.memory_bytes = 64u << 20, .reports = true, .observer = observe, .context = run};
     assert_int_equal(weir_flow_table_new(&run->table, &config), 0);
     struct weir_source *source;
     struct weir_source_options options = {.n_workers = 1};

@@ -1,5 +1,7 @@
 #include "rig.h"
 
+#include <stdlib.h>
+
 #include <weir/wire.h>
 
 static void note(void *context, struct weir_flow *flow, const struct weir_event *event)
@@ -30,13 +32,23 @@ void rig_open(struct rig *rig, size_t memory_bytes)
     memset(rig, 0, sizeof *rig);
     rig->us = rig->ticked_us = RIG_START_US;
     struct weir_flow_config config = {
-        .memory_bytes = memory_bytes, .request_timeout_us = rig->timeouts, .observer = note, .context = rig};
+        .memory_bytes = memory_bytes, .reports = true, .request_timeout_us = rig->timeouts, .observer = note, .context = rig};
     assert_int_equal(weir_flow_table_new(&rig->table, &config), 0);
+}
+
+static int by_first_stamp(const void *a, const void *b)
+{
+    const struct weir_flow_record *one = a, *two = b;
+    if (one->first_ts_us != two->first_ts_us)
+        return one->first_ts_us < two->first_ts_us ? -1 : 1;
+    return memcmp(one->port, two->port, sizeof one->port);
 }
 
 void rig_drain(struct rig *rig)
 {
+    size_t before = rig->n_records; /* the table ends its flows in no order */
     weir_flow_drain(rig->table, rig->us);
+    qsort(rig->records + before, rig->n_records - before, sizeof rig->records[0], by_first_stamp);
     struct weir_flow_stats stats;
     weir_flow_table_stats(rig->table, &stats);
     assert_int_equal(stats.flows_now, 0);

@@ -218,10 +218,9 @@ static void test_progress(void **state)
     last = rig_last(rig, WEIR_EVENT_PROGRESS);
     assert_false(last->progress.waiting);
     assert_int_equal(last->progress.bytes, 2000);
-    assert_int_equal(last->progress.interval_us, 1 * S);
     assert_int_equal(last->progress.open_us, 3 * S);
     rig_wait(rig, 20 * S);
-    assert_int_equal(rig_count(rig, WEIR_EVENT_PROGRESS), 8); /* until 5 s of silence */
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PROGRESS), 3); /* nothing to say without bytes */
     rig_close(rig);
 }
 

@@ -114,31 +114,6 @@ static void test_local(void **state)
     rig_close(rig);
 }
 
-/* Ends come in the order of first stamps and keys, whatever the order of arrival. */
-static void run_shuffled(bool backwards, uint16_t ports[64])
-{
-    struct rig *rig = rig_new(1 << 20);
-    for (unsigned i = 0; i < 64; i++) {
-        struct talk talk = talk_udp(backwards ? 63 - i : i, 9000);
-        rig_udp(rig, &talk, C, NULL, 100);
-    }
-    rig_wait(rig, 61 * S);
-    assert_int_equal(rig->n_records, 64);
-    for (unsigned i = 0; i < 64; i++)
-        ports[i] = rig->records[i].port[C];
-    rig_close(rig);
-}
-
-static void test_order_of_timers(void **state)
-{
-    uint16_t forward[64], backward[64];
-    run_shuffled(false, forward);
-    run_shuffled(true, backward);
-    assert_memory_equal(forward, backward, sizeof forward);
-    for (unsigned i = 1; i < 64; i++)
-        assert_true(forward[i] != forward[i - 1]);
-}
-
 static void test_long_gap(void **state)
 {
     struct rig *rig = rig_new(1 << 20);
@@ -305,7 +280,6 @@ int main(void)
         cmocka_unit_test(test_refused_when_all_are_established),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_local),
-        cmocka_unit_test(test_order_of_timers),
         cmocka_unit_test(test_long_gap),
         cmocka_unit_test(test_workers), cmocka_unit_test(test_prefetch_is_harmless),
         cmocka_unit_test(test_spread),

@@ -9,6 +9,7 @@ uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side) { 
 bool weir_flow_midstream(const struct weir_flow *flow) { return flow->midstream; }
 struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named; }
 
+enum weir_outcome weir_flow_outcome(const struct weir_flow *flow) { return flow->outcome; }
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record)
 {
     *ret_record = (struct weir_flow_record){
@@ -119,7 +120,6 @@ struct weir_evidence fake_progress(weir_service_id service, const char *client, 
     struct weir_evidence evidence = fake_evidence(service, client, server, now_us);
     evidence.kind = WEIR_EVIDENCE_PROGRESS;
     evidence.progress.bytes = bytes;
-    evidence.progress.interval_us = S;
     evidence.progress.waiting = waiting_us > 0;
     evidence.progress.waiting_us = evidence.progress.open_us = waiting_us;
     return evidence;
