@@ -80,7 +80,8 @@ struct weir_quic_header {
 };
 /* The header at the start of `bytes` (wire length `wire_length` >= `length`). To walk a datagram's
  * coalesced packets, call again at bytes + packet_len. WEIR_WIRE_NOT when the fixed bit is 0 and it is
- * not version negotiation, or when a length in it is more than the wire had. SHORT: cut by the capture;
+ * neither version negotiation nor of a known version (which may grease that bit: RFC 9287), or when a length in it is more
+ * than the wire had. SHORT: cut by the capture;
  * what was read so far (version, ids) is filled in. Ids of an unknown version are filled in when they are
  * laid out as RFC 8999 says and no longer than 20 bytes, else left empty. */
 enum weir_wire weir_quic_header(const uint8_t *bytes, size_t length, size_t wire_length,

@@ -140,7 +140,7 @@ static enum weir_wire read_long(const uint8_t *bytes, size_t length, size_t wire
     if (cursor.short_of_bytes)
         return short_or_not(length, wire_length);
     bool fixed_bit = bytes[0] & 0x40;
-    if (!fixed_bit && header->version != 0)
+    if (!fixed_bit && header->version != 0 && !version_find(header->version))
         return WEIR_WIRE_NOT;
     header->type = WEIR_QUIC_UNKNOWN_VERSION;
     if (is_gquic(header->version)) {

@@ -36,7 +36,8 @@ enum quic_opening quic_opens(const struct weir_packet *packet)
         return QUIC_GOOGLE;
     if (!long_header)
         return port && packet->payload_len >= SHORT_MIN && (packet->payload[0] & 0x40) ? QUIC_MIDSTREAM : QUIC_NOT;
-    if (weir_quic_header(packet->payload, packet->payload_captured, packet->payload_len, &header) != WEIR_WIRE_OK)
+    if (weir_quic_header(packet->payload, packet->payload_captured, packet->payload_len, &header) != WEIR_WIRE_OK ||
+        !(packet->payload[0] & 0x40)) /* greased only once the peer is known */
         return QUIC_NOT;
     if (header.type == WEIR_QUIC_INITIAL && packet->payload_len >= INITIAL_MIN)
         return packet->src_port == PORT_QUIC && packet->dst_port != PORT_QUIC ? QUIC_MIDSTREAM : QUIC_OPENING;
