@@ -31,6 +31,8 @@ struct weir_detect_config {
     double weight_unknown;                /* of a client without control trials */
     double freeze_weight;                 /* of a FAIL in a slot in which every open request of the service hangs */
     double fisher_p;                      /* client and prefix tests */
+    double prior_service, prior_path, prior_client, prior_uplink; /* share of the time that each is bad */
+    double lead;                          /* log odds by which an explanation must beat the others */
     double sprt_error;                    /* alpha and beta of the clearing test */
     double drop_share, one_way_share;     /* above: the capture can't be judged */
     double z_raise, z_clip, z_drift;      /* continuous CUSUM */
@@ -45,6 +47,7 @@ struct weir_detect_config {
     int64_t silent_us;                    /* no trials in this time: unknown */
     int64_t severity_us;                  /* severity is judged over this much at the most */
     int64_t client_us;                    /* age before a client alone is reported */
+    int64_t stale_us;                     /* failures before a silence of this length don't add to those after it */
     int64_t baseline_us, baseline_samples;/* before both, only the last 10 minutes are the baseline */
     int64_t max_clients, max_prefixes, max_destinations, max_resolvers, max_history; /* bounds of memory, entries */
 };

@@ -10,7 +10,7 @@
  */
 #include <string.h>
 
-#include "detect/state.h"
+#include "detect/contest.h"
 
 #define RECENT_US INT64_C(60000000)
 
@@ -94,18 +94,30 @@ static unsigned clients_with_controls(const struct weir_detector *detector, bool
     return n;
 }
 
-/* The controls fail now, too, and not only earlier since the onset. */
-static bool controls_fail_now(const struct weir_detector *detector, weir_service_id service)
+/* The controls of the last minute: what failed only earlier since the onset is over. */
+static struct weir_tally controls_now(const struct weir_detector *detector, weir_service_id service)
 {
     struct weir_pick all = {
         .any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = detector->now_us - RECENT_US};
     struct weir_pick own = all;
     own.any_service = false;
     own.service = service;
-    return mostly_fails(minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own)));
+    return minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
 }
 
-static bool uplink_explains(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_tally own,
+/* Everything fails in part: its story leads, several clients and services have failing controls. */
+static bool uplink_leads(const struct weir_detector *detector, const struct weir_contest *contest,
+                         weir_service_id service, const struct weir_incident *record)
+{
+    unsigned failing = 0;
+    for (unsigned i = 0; i < record->controls.n; i++)
+        failing += record->controls.by_service[i].fail > 0;
+    return failing >= 2 && clients_with_controls(detector, true) >= 2 && !weir_rest_is_fine(controls_now(detector, service)) &&
+           weir_contest_lead(contest, WEIR_STORY_UPLINK, ~0u) >= weir_lead(detector);
+}
+
+static bool uplink_explains(const struct weir_detector *detector, const struct weir_scope *scope,
+                            const struct weir_contest *contest, const struct weir_incident *record, struct weir_tally own,
                             struct weir_tally controls, bool *ret_hold)
 {
     *ret_hold = false;
@@ -120,9 +132,9 @@ static bool uplink_explains(const struct weir_detector *detector, const struct w
         return weir_wilson(controls.fail, controls.total).low > detector->config.p0 &&
                (double)controls.fail * own.total * 2 >= (double)own.fail * controls.total;
     if (!mostly_fails(controls))
-        return false;
+        return uplink_leads(detector, contest, scope->service, record);
     /* One client's failing network, or an outage that is over: neither is the uplink. */
-    *ret_hold = !controls_fail_now(detector, scope->service) ||
+    *ret_hold = !mostly_fails(controls_now(detector, scope->service)) ||
                 (clients_with_controls(detector, true) < 2 && detector->n_active > 1);
     return true;
 }
@@ -151,63 +163,18 @@ static void be_uplink(struct weir_detector *detector, const struct weir_scope *s
 
 /* ---- test 2: one client ---- */
 
-/* A client that fails at one prefix only, and is well served elsewhere, isn't what is broken. */
-static bool fails_at_one_prefix(const struct weir_detector *detector, const struct weir_pick *own,
-                                const struct weir_addr *client)
+/* The client's story leads: it is the client. Several clients' leads, or it is open: nobody is accused yet. */
+static const struct weir_addr *client_explains(const struct weir_detector *detector, const struct weir_contest *contest,
+                                               struct weir_tally controls, bool *ret_hold)
 {
-    struct weir_tally rest;
-    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
-    struct weir_pick pick = *own;
-    pick.client = client;
-    struct weir_tally all = weir_tally_sum(detector, &pick);
-    pick.prefix = &top->addr;
-    struct weir_tally elsewhere = minus(all, weir_tally_sum(detector, &pick));
-    return elsewhere.fail == 0 && elsewhere.total >= 2;
-}
-
-static struct weir_tally other_clients_controls(const struct weir_detector *detector,
-                                                const struct weir_tally_entry *top)
-{
-    struct weir_tally sum = {0};
-    for (size_t i = 0; i < detector->by_client.n; i++)
-        if (detector->by_client.order[i] != top) {
-            sum.fail += detector->by_client.order[i]->other.fail;
-            sum.total += detector->by_client.order[i]->other.total;
-        }
-    return sum;
-}
-
-static const struct weir_addr *client_explains(const struct weir_detector *detector, const struct weir_pick *own)
-{
-    struct weir_tally rest;
-    const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
-    if (!top || fails_at_one_prefix(detector, own, &top->addr))
-        return NULL;
-    if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
-        return &top->addr;
-    struct weir_tally others = other_clients_controls(detector, top);
-    if (top->other.total >= 2 && mostly_fails(top->other) && others.total >= 2 && !mostly_fails(others) &&
-        weir_rest_is_fine(rest))
-        return &top->addr;
-    return NULL;
-}
-
-/* Only one client fails. Where its own other trials fail now and then, that may be its WiFi; so may it be where it has hardly
- * any since the onset, while others are about who could have been asked: then half as much evidence again is needed. Bad
- * WiFi lets some trials through, so failures mixed with successes ask for six clean trials elsewhere. */
-static bool lone_client_is_suspect(const struct weir_detector *detector, const struct weir_scope *scope,
-                                   const struct weir_incident *record)
-{
-    struct weir_tally rest;
-    const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
-    if (!top || record->n_clients != 1)
-        return false;
-    if (top->other.fail * 100.0 > top->other.total * 15.0)
-        return true;
-    if (detector->n_active <= 1)
-        return false;
-    bool mixed = record->trials.fail < record->trials.total;
-    return mixed ? top->other.total - top->other.fail < 6 : top->other.total < 3 && scope->strength < 1.5;
+    const unsigned client = 1u << WEIR_STORY_CLIENT, clients = 1u << WEIR_STORY_CLIENTS,
+                   uplink = controls.total ? 1u << WEIR_STORY_UPLINK : 0,
+                   broken = 1u << WEIR_STORY_SERVICE | 1u << WEIR_STORY_PATH;
+    enum weir_story best = contest->score[WEIR_STORY_PATH] > contest->score[WEIR_STORY_SERVICE] ? WEIR_STORY_PATH : WEIR_STORY_SERVICE;
+    *ret_hold = weir_contest_lead(contest, best, client | clients | uplink) < weir_lead(detector);
+    bool lone = contest->client && weir_contest_lead(contest, WEIR_STORY_CLIENT, broken | uplink) >= weir_lead(detector);
+    bool here = contest->here && weir_contest_lead(contest, WEIR_STORY_HERE, broken | uplink) >= weir_lead(detector);
+    return lone ? &contest->client->addr : here ? &contest->here->addr : NULL;
 }
 
 /* The incident is the client's: the controls are the other clients of the same service. */
@@ -285,15 +252,6 @@ static bool neighbours_fail(const struct weir_detector *detector, const struct w
     return others.fail >= 2 && mostly_fails(others);
 }
 
-/* The other prefixes must have been tried since the onset: a player keeps to the one that it has. */
-static bool path_explains(const struct weir_detector *detector, const struct weir_tally_entry *top,
-                          struct weir_tally rest)
-{
-    if (rest.total > 0 && weir_rest_is_fine(rest) && weir_fisher(top->own, rest) < detector->config.fisher_p)
-        return true;
-    return rest.fail == 0 && rest.total > 0 && top->own.fail >= 3;
-}
-
 /* ---- all of them ---- */
 
 static void be_path(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
@@ -311,7 +269,7 @@ static void be_path(struct weir_detector *detector, const struct weir_scope *sco
 }
 
 static void place_blame(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
-                        struct weir_tally controls, struct weir_verdict *verdict)
+                        const struct weir_contest *contest, struct weir_tally controls, struct weir_verdict *verdict)
 {
     struct weir_incident *record = &verdict->record;
     struct weir_tally rest;
@@ -319,7 +277,11 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
     bool names = scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope);
     if (!names && top && scope->layer != WEIR_LAYER_DNS && scope->layer != WEIR_STREAM_FALLBACK) {
         bool shared = neighbours_fail(detector, scope, &top->addr);
-        if (shared || path_explains(detector, top, rest)) {
+        /* Where the service has been served from other prefixes as well, and all that failed is of one, it is that path's
+         * until the others fail, too: a player keeps to the one that it has. */
+        bool path = contest->path == top && contest->score[WEIR_STORY_PATH] > contest->score[WEIR_STORY_SERVICE] &&
+                    (rest.total > 0 || weir_prefixes_used(detector, scope->service, scope->since_us) >= 2);
+        if (shared || path) {
             verdict->subject = top->addr;
             be_path(detector, scope, pick, verdict, shared, rest);
             return;
@@ -363,11 +325,14 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         verdict->hold = true;
         return;
     }
-    if (uplink_explains(detector, scope, own, controls, &verdict->hold)) {
+    weir_tally_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
+    struct weir_contest contest = weir_contest(detector, scope->layer != WEIR_LAYER_DNS);
+    if (uplink_explains(detector, scope, &contest, &verdict->record, own, controls, &verdict->hold)) {
         be_uplink(detector, scope, verdict);
         return;
     }
-    const struct weir_addr *client = client_explains(detector, &pick);
+    bool open_question;
+    const struct weir_addr *client = client_explains(detector, &contest, controls, &open_question);
     if (client) {
         be_client(detector, scope, &pick, client, verdict);
         return;
@@ -383,8 +348,8 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
             known && weir_track_now(&known->track, detector->generation)->ok_run >= (uint32_t)detector->config.clear_ok;
         return;
     }
-    place_blame(detector, scope, &pick, controls, verdict);
-    verdict->hold = lone_client_is_suspect(detector, scope, &verdict->record);
+    place_blame(detector, scope, &pick, &contest, controls, verdict);
+    verdict->hold = open_question;
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
     if (verdict->record.state == WEIR_STATE_DEGRADED && is_starvation(&verdict->record) && top && rest.fail == 0 &&
@@ -478,7 +443,8 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
                              .since_us = scope->since_us};
     struct weir_tally all = weir_tally_own(detector, &pick, record);
     struct weir_tally controls = weir_tally_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
-    if (uplink_explains(detector, scope, all, controls, &ret_verdict->hold)) {
+    struct weir_contest contest = weir_contest(detector, false);
+    if (uplink_explains(detector, scope, &contest, record, all, controls, &ret_verdict->hold)) {
         be_uplink(detector, scope, ret_verdict);
         return;
     }

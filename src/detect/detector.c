@@ -88,7 +88,7 @@ int weir_detector_new(struct weir_detector **ret_detector, const struct weir_det
                                               .slow = weir_bernoulli(config->p0, config->p1_slow),
                                               .h_slow = config->h_slow,
                                               .sprt_bound = weir_sprt_bound(config->sprt_error),
-                                              .silent_us = config->silent_us};
+                                              .stale_us = config->stale_us};
     detector->ends_step = weir_bernoulli(config->ends_p0, config->ends_p1);
     detector->generation = 1; /* tracks begin at 0: their open state isn't valid */
     apply_h(detector);

@@ -161,6 +161,15 @@ static void forget_stale(const struct weir_detector *detector, struct weir_servi
         weir_track_reset(&service->hot->track);
 }
 
+/* What the outage left behind on single prefixes was the outage, too. */
+static void forget_paths(struct weir_detector *detector, weir_service_id id)
+{
+    size_t cursor = 0;
+    for (struct weir_prefix *prefix; (prefix = weir_keyed_next(&detector->prefixes, &cursor));)
+        if (prefix->head.service == id)
+            weir_track_reset(&prefix->track);
+}
+
 static void forget_ends(const struct weir_detector *detector, struct weir_ends *ends)
 {
     bool clean = ends->clean_run >= ENDS_CLEAN || (ends->clean_run >= (uint32_t)detector->config.clear_ok &&
@@ -209,8 +218,10 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
     forget_ends(detector, &service->ends);
     struct candidate worst = worst_of(detector, id);
     if (worst.rank <= 0) {
-        if (incident->open && !service->hot && service_is_over(detector, service))
+        if (incident->open && !service->hot && service_is_over(detector, service)) {
             weir_case_clear(detector, incident, NULL);
+            forget_paths(detector, id);
+        }
         return;
     }
     /* Open: once a window, and only while it still fails: the good trials afterwards change no blame. */

@@ -61,7 +61,7 @@ struct weir_history {
 struct weir_tally_entry { /* of one client or prefix, in one judgement */
     struct weir_addr addr;
     uint64_t generation;
-    struct weir_tally own, other; /* trials judged; control trials */
+    struct weir_tally own, peer, other; /* trials judged; of the same service's other layers; control trials */
 };
 enum { WEIR_TALLIES = 4096 };
 struct weir_tallies {
@@ -160,6 +160,9 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
 bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us);
 
+/* Prefixes that the service was useful on in the ten minutes before. */
+unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, int64_t before_us);
+
 /* history.c */
 int weir_history_init(struct weir_history *history, size_t max_items);
 void weir_history_rewind(struct weir_history *history); /* drops the open slot's items */
@@ -217,6 +220,8 @@ struct weir_tally weir_tally_own(struct weir_detector *detector, const struct we
 /* Control trials since, outside `service` and outside prefixes with own failures: fills controls, by_client (other). */
 struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us,
                                       bool slow, struct weir_incident *record);
+/* Trials of the same service in other layers: fills by_client and by_prefix (peer). */
+void weir_tally_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t since_us, bool slow);
 struct weir_tally weir_tally_sum(const struct weir_detector *detector, const struct weir_pick *pick);
 /* The entry with most own failures, or NULL; *ret_rest all others. */
 const struct weir_tally_entry *weir_tally_top(const struct weir_tallies *tallies, struct weir_tally *ret_rest);

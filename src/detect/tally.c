@@ -142,6 +142,24 @@ struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_servi
     return sum;
 }
 
+void weir_tally_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t since_us, bool slow)
+{
+    for (uint64_t at = begin(detector, since_us); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        if (item->at_us < since_us || item->service != service || item->layer == layer || item->layer >= WEIR_LAYER_N ||
+            !(item->flags & WEIR_ITEM_SCORED))
+            continue;
+        struct weir_tally one = weir_item_tally(item, slow);
+        struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
+        struct weir_tally_entry *prefix =
+            item->layer == WEIR_LAYER_DNS ? NULL : weir_tallies_get(&detector->by_prefix, &item->prefix);
+        if (client)
+            add(&client->peer, one);
+        if (prefix)
+            add(&prefix->peer, one);
+    }
+}
+
 struct weir_tally weir_tally_sum(const struct weir_detector *detector, const struct weir_pick *pick)
 {
     struct weir_tally sum = {0};

@@ -74,8 +74,10 @@ void weir_track_fold(struct weir_track *track, const struct weir_track_rule *rul
         track->generation = generation;
         state = &track->open;
     }
-    if (trial->at_us - state->last_us > rule->silent_us && !state->hard_alarm && !state->slow_alarm)
+    if (trial->at_us - state->last_us > rule->stale_us) {
         state->hard.s = state->slow.s = 0;
+        state->hard_alarm = state->slow_alarm = false;
+    }
     hard_fold(state, rule, trial);
     slow_fold(state, rule, trial);
 

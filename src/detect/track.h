@@ -25,7 +25,7 @@ struct weir_track {
 struct weir_track_rule {           /* the same for all tracks at one time */
     struct weir_bernoulli hard, slow;
     double h, h_slow, sprt_bound;
-    int64_t silent_us;             /* evidence older than a silence of this length isn't of the same event */
+    int64_t stale_us;              /* evidence older than a silence of this length isn't of the same event */
 };
 
 struct weir_track_trial {

@@ -1,6 +1,6 @@
 /* Drives the detector of the program, the same library, through months of made-up traffic, and prints what it said.
  *
- *     weir-sim [--clients N] [--days D] [--seeds A-B] [--detect NAME=VALUE] [--show]
+ *     weir-sim [--clients N] [--days D] [--seeds A-B] [--controls TRIALS_A_SLOT] [--detect NAME=VALUE] [--show]
  *
  * Each seed is lived twice: once with ordinary troubles only, which gives the false alarms, and once with an outage every two hours
  * (two full ones to one intermittent), which gives the shares found and the times to detect.
@@ -28,7 +28,7 @@ static struct score score;
 
 struct run {
     unsigned n_clients;
-    double days;
+    double days, controls;
     uint64_t seed_first, seed_last;
     struct weir_detect_config config;
 };
@@ -71,7 +71,7 @@ static void tell(struct weir_detector *detector)
 static void live_through(const struct run *run, uint64_t seed, bool with_outages)
 {
     struct weir_detector *detector = new_detector(&run->config);
-    world_begin(&world, seed, run->n_clients, START_US);
+    world_begin(&world, seed, run->n_clients, run->controls, START_US);
     unsigned n = 0;
     bool due = false, going_on = false;
     for (int64_t slot = 0; slot < (int64_t)(run->days * 8640); slot++) {
@@ -139,8 +139,8 @@ static int set_constant(struct weir_detect_config *config, char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"clients", 1, NULL, 'c'}, {"days", 1, NULL, 'd'}, {"seeds", 1, NULL, 's'},
-                                            {"detect", 1, NULL, 'o'}, {"show", 0, NULL, 'v'}, {0}};
-    struct run run = {.n_clients = 5, .days = 30, .seed_first = 1, .seed_last = 1};
+                                            {"detect", 1, NULL, 'o'}, {"controls", 1, NULL, 'k'}, {"show", 0, NULL, 'v'}, {0}};
+    struct run run = {.n_clients = 5, .days = 30, .controls = 0.3, .seed_first = 1, .seed_last = 1};
     weir_detect_config_default(&run.config);
     int letter, bad = 0;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -158,6 +158,9 @@ int main(int argc, char **argv)
         case 'o':
             bad |= set_constant(&run.config, optarg) < 0;
             break;
+        case 'k':
+            run.controls = strtod(optarg, NULL);
+            break;
         case 'v':
             score.show = true;
             break;
@@ -165,7 +168,7 @@ int main(int argc, char **argv)
             bad = 1;
         }
     if (bad || run.n_clients < 1 || run.n_clients > WORLD_CLIENTS_MAX || !(run.days > 0 && run.days <= 3650)) {
-        fprintf(stderr, "usage: weir-sim [--clients 1..%d] [--days D] [--seeds A-B] [--detect NAME=VALUE]... [--show]\n", WORLD_CLIENTS_MAX);
+        fprintf(stderr, "usage: weir-sim [--clients 1..%d] [--days D] [--seeds A-B] [--controls TRIALS_A_SLOT] [--detect NAME=VALUE]... [--show]\n", WORLD_CLIENTS_MAX);
         return 2;
     }
     run_all(&run);

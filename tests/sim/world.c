@@ -2,7 +2,7 @@
  *
  * Clients: each watches one of ten services for about half an hour at a time, a tenth of them on average, most in the
  * evening; a player makes a request trial in nearly every slot and a connection trial in some, mostly to the prefix that
- * it keeps to. All clients, idle ones too, now and then reach for something else: the control group.
+ * it keeps to. Whoever watches reaches for something else every half a minute (`controls`), the idle every five: the control group.
  *
  * Troubles that nobody is to be called for, or not a service (METHODS 6.1): a trial in a hundred fails by itself, and as
  * many fail first and succeed when tried again within the slot; each client has two spells of bad WiFi a day, 1 to 5
@@ -59,11 +59,12 @@ struct weir_addr world_prefix_addr(unsigned service, unsigned prefix)
     return addr;
 }
 
-void world_begin(struct world *world, uint64_t seed, unsigned n_clients, int64_t start_us)
+void world_begin(struct world *world, uint64_t seed, unsigned n_clients, double controls, int64_t start_us)
 {
     memset(world, 0, sizeof *world);
     world->seed = seed * UINT64_C(0x2545f4914f6cdd1d);
     world->n_clients = n_clients;
+    world->controls = controls;
     world->slot_us = start_us;
 }
 
@@ -84,8 +85,9 @@ static bool is_broken(const struct world *world, unsigned service)
 static void watch(struct world *world, struct world_client *client)
 {
     if (client->service) {
+        client->watched++;
         if (client->left-- <= 0 && !is_broken(world, client->service))
-            client->service = 0;
+            client->service = client->watched = 0;
         return;
     }
     double share = busy(world->slot_us);
@@ -100,7 +102,7 @@ bool world_break(struct world *world, enum world_outage kind, int64_t us)
 {
     unsigned n = 0, chosen = 0;
     for (unsigned i = 0; i < world->n_clients; i++) /* a service in proportion to who watches it */
-        if (world->clients[i].service && one_of(world, ++n) == 0)
+        if (world->clients[i].watched >= 30 && one_of(world, ++n) == 0)
             chosen = world->clients[i].service;
     if (!chosen)
         return false;
@@ -204,7 +206,7 @@ static void live(struct world *world, unsigned c)
 {
     struct world_client *client = &world->clients[c];
     unsigned service = client->service;
-    if (world_draw(world) < (service ? 0.15 : 0.04))
+    if (world_draw(world) < (service ? world->controls : world->controls / 8))
         try(world, 0, WEIR_LAYER_CONNECT, c, one_of(world, 30));
     if (!service)
         return;

@@ -16,6 +16,7 @@ enum world_outage { WORLD_NONE, WORLD_UNREACHABLE, WORLD_HANGS, WORLD_INTERMITTE
 struct world_client {
     uint8_t service;  /* watched now: 0 none, else 1 .. WORLD_SERVICES */
     uint8_t prefix;   /* of it, that the player keeps to */
+    uint16_t watched; /* slots since it began */
     int32_t left;     /* slots until it stops */
     struct world_spell wifi;
 };
@@ -23,6 +24,7 @@ struct world_client {
 struct world {
     uint64_t seed;
     unsigned n_clients;
+    double controls; /* trials elsewhere of a client that watches, a slot */
     int64_t slot_us;
     struct world_client clients[WORLD_CLIENTS_MAX];
     struct world_spell prefix[WORLD_SERVICES + 1][WORLD_PREFIXES], uplink;
@@ -36,8 +38,9 @@ struct world {
     size_t n;
 };
 
-void world_begin(struct world *world, uint64_t seed, unsigned n_clients, int64_t start_us);
-/* Begins an outage of `us` of a service that somebody watches; false when nobody watches anything. */
+void world_begin(struct world *world, uint64_t seed, unsigned n_clients, double controls, int64_t start_us);
+/* Begins an outage of `us` of a service that somebody has been watching for 5 minutes (what never worked isn't
+ * judged); false when nobody is. */
 bool world_break(struct world *world, enum world_outage kind, int64_t us);
 /* The trials of the next slot, in order of decision. */
 void world_slot(struct world *world);

@@ -293,9 +293,9 @@ static void partial_by_mixed_slots(void **state)
     for (unsigned i = 0; i < 30; i++) {
         for (unsigned client = 0; client < 3; client++) {
             if (client == i % 3)
-                site_mixed(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 4);
+                site_mixed(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + i / 3 % 2, 4);
             else
-                site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 2);
+                site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + i / 3 % 2, 2);
         }
         rest_of_site(3, 0, true);
         site_slot(&site);
@@ -414,8 +414,8 @@ static void starved_is_degraded(void **state)
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
         for (unsigned client = 0; client < 3; client++) {
-            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 1);
-            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 5)->kind = WEIR_OUTCOME_STARVED;
+            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 1);
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 5)->kind = WEIR_OUTCOME_STARVED;
         }
         site_well(&site, YOUTUBE, 3, 3);
         site_slot(&site);
