@@ -8,7 +8,7 @@
 
 #include <weir/error.h>
 
-enum { WEIR_REDIS_ARGS_MAX = 32 };
+enum { WEIR_REDIS_ARGS_MAX = 64 };
 
 /* One command: texts, and the key that says which node of a cluster it is for (NULL: any). All must live until it is answered. */
 struct weir_redis_command {
