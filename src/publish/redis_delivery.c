@@ -150,6 +150,9 @@ static size_t spool_some(struct weir_delivery *d, bool again)
     }
     if (error)
         spool_failed(d, error);
+    pthread_mutex_lock(&d->lock);
+    d->stats.spooled += added;
+    pthread_mutex_unlock(&d->lock);
     for (size_t i = 0; i < n; i++) {
         items[i]->tried = true;
         weir_queue_give_back(d->queue, items[i]);

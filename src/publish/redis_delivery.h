@@ -25,6 +25,7 @@ struct weir_delivery_options {
 struct weir_delivery_stats {
     struct weir_queue_stats queue;
     size_t spool_records, spool_bytes;
+    uint64_t spooled;                  /* incidents that were put on disk, and synced */
     uint64_t spool_failures, spool_dropped;
     uint64_t connections, refused;     /* made; windows that Redis won't have */
     uint64_t delivered[WEIR_LANE_N];

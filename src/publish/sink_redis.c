@@ -21,6 +21,7 @@
 #include "publish/fields.h"
 #include "publish/redis_delivery.h"
 #include "publish/redis_message.h"
+#include "publish/sink_redis.h"
 
 enum { INBOXES = 16, INBOX_MAXLEN = 20000, SITES_MAX = 100000, DAY_S = 86400 };
 /* Streams are kept for their readers, also when the site is gone. */
@@ -307,6 +308,11 @@ int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *con
     }
     *ret_state = sink;
     return 0;
+}
+
+struct weir_delivery *weir_sink_redis_delivery(void *state)
+{
+    return ((struct redis_sink *)state)->delivery;
 }
 
 const struct weir_sink weir_sink_redis = {
