@@ -4,12 +4,13 @@ Sent are the incidents that the engine handed over; where weir itself is killed,
 it takes its time (tests/redis/run) or is short (tests/replay/test_redis_faults.py).
 """
 import collections
+import json
 import os
 import random
 import subprocess
 import time
 
-from servers import DRIVE, Drive, Sentinel, Server, free_port, make_cluster, streams, wait_until
+from servers import Drive, Sentinel, Server, make_cluster, streams, wait_until
 
 Row = collections.namedtuple("Row", "fault sent arrived lost doubled inbox_lost in_order said longest_ms note")
 
@@ -268,12 +269,11 @@ def clock_stepped(place, full):
 
 def cluster_cli(nodes):
     def cli(*arguments):
-        done = None
         for node in nodes:  # whoever has the key
-            done = node.cli(*arguments, as_json=True, check=False)
-            if isinstance(done, list):
-                return done
-        raise AssertionError(done)
+            text = node.cli("--json", *arguments, check=False)
+            if text.startswith("["):
+                return json.loads(text)
+        raise AssertionError(text)
     return cli
 
 

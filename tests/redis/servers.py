@@ -118,8 +118,9 @@ class Drive:
 
     def handed_and_safe(self):
         try:
-            return tuple(map(int, self.progress.read_text().split()))
-        except (FileNotFoundError, ValueError):
+            handed, safe = map(int, self.progress.read_text().split())
+            return handed, safe
+        except (FileNotFoundError, ValueError):  # not there yet, or empty
             return 0, 0
 
     def kill(self):
