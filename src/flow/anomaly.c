@@ -2,15 +2,21 @@
  *
  *      seq .. seen before .. nxt        lost between us and the receiver ("beyond")
  *      [ hole ]  .. nxt                 fills a hole: lost between the sender and us ("before"), or merely
- *                                       overtaken when the hole is younger than a round trip
+ *                                       overtaken
  *
- * The split into seen and never seen is Jaiswal's (2007), the age bound Wireshark's. All comparisons are int32
- * differences, which survive the wrap of sequence numbers. Blind spots: a hole beyond the four that are
- * remembered (counted), and bytes that the capture itself missed: a hole that the receiver acknowledges is forgotten.
+ * The split into seen and never seen is Jaiswal's (2007). Which of the two filled a hole, the sender says itself where
+ * it can: what left after the packet that showed the hole was sent again, what left before it was overtaken. Time
+ * stamps tell, or the IPv4 identifications of a sender that counts them up. Where both are silent the hole's age must
+ * do, against Wireshark's bound (a round trip, at least 3 ms), which takes a quick repair for a packet overtaken.
+ *
+ * A bare acknowledgement has no bytes, but shows by its own number what was sent before it: a lost tail is seen so.
+ * All comparisons are int32 differences, which survive the wrap of sequence numbers. Blind spots: a hole beyond those
+ * that are remembered (counted), what is lost twice before it passes, and bytes that the capture itself missed: a hole
+ * that the receiver acknowledges is forgotten.
  */
 #include "flow/flow.h"
 
-enum { REORDER_MIN_US = 3000, MSS_DEFAULT = 1460, MSS_LEAST = 100 };
+enum { REORDER_MIN_US = 3000, ID_STEP_MAX = 256, MSS_DEFAULT = 1460, MSS_LEAST = 100 };
 #define OUT_OF_WINDOW (INT32_C(1) << 30)
 
 static uint32_t segments(const struct weir_flow *flow, enum weir_side side, uint32_t bytes)
@@ -46,7 +52,7 @@ static void report(struct weir_flow *flow, const struct weir_packet *packet, enu
         .anomaly = {what, side, bytes, n}});
 }
 
-static void hole_add(struct weir_flow *flow, enum weir_side side, uint32_t start, uint32_t end, int64_t ts_us)
+static void hole_add(struct weir_flow *flow, enum weir_side side, struct hole found)
 {
     struct detail *detail = flow_detail_make(flow);
     if (!detail)
@@ -66,7 +72,14 @@ static void hole_add(struct weir_flow *flow, enum weir_side side, uint32_t start
         flow->table->stats.detail_refused++;
         at = oldest;
     }
-    *at = (struct hole){start, end, (uint32_t)ts_us, true};
+    *at = found;
+}
+
+/* Everything between nxt and this packet is missing. */
+static void hole_shown(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    hole_add(flow, side, (struct hole){.start = flow->nxt[side], .end = packet->tcp.seq, .us = (uint32_t)packet->ts_us,
+        .tsval = packet->tcp.has_timestamps ? packet->tcp.tsval : 0, .ip_id = packet->ip_id, .open = true});
 }
 
 /* How many bytes of [start, end) lie in the hole; these are cut out of it. A middle piece leaves two. */
@@ -76,31 +89,31 @@ static uint32_t hole_fill(struct weir_flow *flow, enum weir_side side, struct ho
     uint32_t to = (int32_t)(end - hole->end) < 0 ? end : hole->end;
     if ((int32_t)(to - from) <= 0)
         return 0;
-    struct hole rest = {to, hole->end, hole->us, to != hole->end};
+    struct hole rest = *hole;
+    rest.start = to;
+    rest.open = to != hole->end;
     if (from != hole->start) {
         hole->end = from;
         if (rest.open)
-            hole_add(flow, side, rest.start, rest.end, rest.us);
+            hole_add(flow, side, rest);
     } else {
         *hole = rest;
     }
     return to - from;
 }
 
+/* Returns how many bytes below `end` were missing; *ret_oldest is the oldest hole that they fill. */
 static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t end,
-                           uint32_t *ret_age_us)
+                           struct hole *ret_oldest)
 {
     struct detail *detail = flow_detail(flow);
     uint32_t filled = 0;
     bool any = false;
     for (unsigned i = 0; detail && i < DETAIL_HOLES; i++) {
-        struct hole *hole = &detail->holes[side][i];
-        if (!hole->open)
-            continue;
-        uint32_t age = low_span(hole->us, packet->ts_us);
-        uint32_t bytes = hole_fill(flow, side, hole, packet->tcp.seq, end);
-        if (bytes && age > *ret_age_us)
-            *ret_age_us = age;
+        struct hole hole = detail->holes[side][i];
+        uint32_t bytes = hole.open ? hole_fill(flow, side, &detail->holes[side][i], packet->tcp.seq, end) : 0;
+        if (bytes && (!filled || (int32_t)(hole.us - ret_oldest->us) < 0))
+            *ret_oldest = hole;
         filled += bytes;
     }
     for (unsigned i = 0; detail && i < 2 * DETAIL_HOLES; i++)
@@ -110,19 +123,30 @@ static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *pac
     return filled;
 }
 
+/* Did this packet leave its sender after the one that showed the hole? */
+static bool sent_again(const struct weir_flow *flow, const struct weir_packet *packet, const struct hole *hole)
+{
+    int32_t ticks = (int32_t)(packet->tcp.tsval - hole->tsval);
+    if (packet->tcp.has_timestamps && packet->tcp.tsval && hole->tsval && ticks)
+        return ticks > 0;
+    int16_t step = (int16_t)(packet->ip_id - hole->ip_id);
+    if (packet->ip_id && hole->ip_id && step && step <= ID_STEP_MAX && step >= -ID_STEP_MAX)
+        return step > 0;
+    uint32_t bound = flow_opening_rtt_us(flow);
+    return low_span(hole->us, packet->ts_us) > (bound < REORDER_MIN_US ? REORDER_MIN_US : bound);
+}
+
 /* Bytes below nxt: what they are, and how many of them are new to us. */
 static uint32_t old_bytes(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t n_old)
 {
-    uint32_t end = packet->tcp.seq + n_old, age_us = 0;
-    uint32_t filled = holes_fill(flow, packet, side, end, &age_us);
+    struct hole hole = {0};
+    uint32_t filled = holes_fill(flow, packet, side, packet->tcp.seq + n_old, &hole);
     if (!filled) {
         report(flow, packet, side, WEIR_ANOMALY_LOST_BEYOND, n_old);
         return 0;
     }
-    uint32_t bound = flow_opening_rtt_us(flow);
-    if (bound < REORDER_MIN_US)
-        bound = REORDER_MIN_US;
-    report(flow, packet, side, age_us > bound ? WEIR_ANOMALY_LOST_BEFORE : WEIR_ANOMALY_REORDERED, filled);
+    report(flow, packet, side, sent_again(flow, packet, &hole) ? WEIR_ANOMALY_LOST_BEFORE : WEIR_ANOMALY_REORDERED,
+           filled);
     return filled;
 }
 
@@ -148,14 +172,14 @@ uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packe
         report(flow, packet, side, WEIR_ANOMALY_KEEPALIVE, len);
         return 0;
     }
-    if (len + fin == 0)
-        return 0;
-    *ret_disturbed = true;
     if (ahead > 0) {
-        hole_add(flow, side, flow->nxt[side], seq, packet->ts_us);
+        *ret_disturbed = true;
+        hole_shown(flow, packet, side);
         flow->nxt[side] = end;
         return len;
     }
+    if (len + fin)
+        *ret_disturbed = true;
     if (len == 0)
         return 0;
     if (flow_is(flow, FLOW_ACK << other(side)) && (int32_t)(seq + len - flow->ack[other(side)]) <= 0) {

@@ -142,8 +142,13 @@ struct report {
 };
 struct stalls { struct { int64_t start_us, duration_us; } list[WEIR_STALLS_MAX]; };
 
-enum { DETAIL_HOLES = 4 };
-struct hole { uint32_t start, end, us; bool open; };
+enum { DETAIL_HOLES = 8 };
+struct hole {
+    uint32_t start, end;
+    uint32_t us, tsval; /* of the packet behind it that showed it */
+    uint16_t ip_id;
+    bool open;
+};
 struct detail { struct hole holes[2][DETAIL_HOLES]; };
 
 enum walk_state { WALK_NONE, WALK_ON, WALK_LOST };

@@ -107,7 +107,7 @@ def part_rule(packet, kind, n, flow, wanted):
     if kind == "beyond" and judged:
         return "bytes seen before"
     if kind in ("before", "reordered") and judged:
-        return "bytes never seen, by the hole's age"
+        return "bytes never seen, by when they were sent"
     if kind in ("before", "reordered", "beyond", "spurious") and not judged:
         if any(p.zero_probe and p.seq == packet.seq for p in flow.packets):
             return "a window probe's byte is a byte sent"

@@ -7,6 +7,8 @@ with src/flow but the definitions; where those leave a choice, the choice is nam
 - Copies within 1 ms are left out of everything. With IP ID and checksum they must share acknowledgement, window, flags and
   time stamp (or the payload, in UDP): offloaded checksums and IDs of 0 are alike between different packets.
 - "Seen before" is decided byte by byte without a bound. A segment with any byte never seen counts by those bytes.
+- What fills a hole was sent again when it left its sender after the packet that showed the hole: by TSval where the two differ,
+  else by IPv4 identification where they are within 256 of each other, else by the hole's age (over max(3 ms, iRTT)).
 - Segments are bytes over the MSS, rounded up; a super-packet is as many as it would have been on the wire.
 - Rule 1 (keep-alive) comes before rule 2 (acknowledged already), rule 2 before rule 4; all but new data is below `nxt`.
 """
@@ -272,10 +274,11 @@ def judge(packet, way, bound_us, mss, flow):
         return "garbage", 0, ""
     if length <= 1 and seq == way.nxt - 1 and not fin:
         return "keep_alive", 1, ""
+    if seq > way.nxt:   # a bare acknowledgement, too, tells what was sent before it
+        way.seen.holes.append((way.nxt, seq, packet))
     if length + fin == 0:
+        way.nxt = max(way.nxt, seq)
         return "plain", 0, ""
-    if seq > way.nxt:
-        way.seen.holes.append((way.nxt, seq, packet.ts_us))
     if seq >= way.nxt:
         way.nxt = end + fin
         way.seen.add(seq, end)
@@ -298,10 +301,19 @@ def old(packet, way, seq, end, bound_us, mss):
     if not never:
         return "beyond", -(-(top - seq) // mss), "bytes seen before"
     n_bytes = sum(high - low for low, high in never)
-    opened = min(hole[2] for hole in way.seen.holes for part in never if part[0] < hole[1] and hole[0] < part[1])
-    age = packet.ts_us - opened
-    kind = "before" if age > bound_us else "reordered"
-    return kind, -(-n_bytes // mss), f"bytes never seen, hole {age} us old, bound {bound_us} us"
+    opener = min((hole[2] for hole in way.seen.holes for part in never if part[0] < hole[1] and hole[0] < part[1]), key=lambda p: p.ts_us)
+    kind = "before" if sent_after(packet, opener, bound_us) else "reordered"
+    return kind, -(-n_bytes // mss), f"bytes never seen, hole shown by frame {opener.frame}"
+
+
+def sent_after(packet, opener, bound_us):
+    """By the sender's own clock, else by its count of packets, else by the hole's age."""
+    if packet.tsval not in ("", "0") and opener.tsval not in ("", "0") and packet.tsval != opener.tsval:
+        return signed(int(packet.tsval) - int(opener.tsval)) > 0
+    step = (packet.ip_id - opener.ip_id + (1 << 15)) % (1 << 16) - (1 << 15)
+    if packet.ip_id and opener.ip_id and step and abs(step) <= 256:
+        return step > 0
+    return packet.ts_us - opener.ts_us > bound_us
 
 
 # ---- handshakes ----
@@ -339,3 +351,55 @@ def handshake(flow):
         elif side == 1 and isn is None and syn:
             done = True
     return min(syn, 255), min(syn_ack, 255), server_us, client_us
+
+
+# ---- round trips ----
+
+def pping(flow):
+    """Samples by TSval and TSecr, per side: the first sighting of each value to the first echo of it, within 10 s."""
+    samples, first = ([], []), ({}, {})
+    for packet in flow.packets:
+        if not packet.tsval or packet.is_(RST):
+            continue
+        side = flow.side(packet)
+        since = first[1 - side].get(packet.tsecr) if packet.is_(ACK) else None
+        if since is not None:
+            first[1 - side][packet.tsecr] = None   # used
+            if packet.ts_us - since <= 10_000_000:
+                samples[side].append(max(0, packet.ts_us - since))
+        if packet.tsval != "0":
+            first[side].setdefault(packet.tsval, packet.ts_us)
+    return samples
+
+
+def karn(flow):
+    """Samples by sequence number and exact acknowledgement; a segment sent again, or in a stretch with a hole, gives none."""
+    samples, waiting, nxt = ([], []), ({}, {}), [None, None]
+    for packet in flow.packets:
+        side = flow.side(packet)
+        if packet.is_(RST):
+            continue
+        if packet.is_(ACK) and not packet.is_(SYN):
+            since = waiting[1 - side].pop(packet.ack, None)
+            if since is not None:
+                samples[side].append(max(0, packet.ts_us - since))
+        end = (packet.seq + packet.payload_len + packet.is_(SYN) + packet.is_(FIN)) % (1 << 32)
+        if nxt[side] is not None and packet.payload_len and packet.seq != nxt[side]:
+            waiting[side].clear()
+        elif packet.payload_len and not packet.is_(SYN):
+            waiting[side][(packet.seq + packet.payload_len) % (1 << 32)] = packet.ts_us
+        if packet.payload_len or packet.is_(SYN | FIN) or nxt[side] is None:
+            nxt[side] = end if nxt[side] is None or signed(end - nxt[side]) > 0 else nxt[side]
+    return samples
+
+
+def has_timestamps(flow):
+    """Both ends agreed on them; of a flow taken up in the middle its first packet says."""
+    answer = next((p for p in flow.packets if p.is_(SYN) and p.is_(ACK)), None) or \
+        next((p for p in flow.packets if not p.is_(SYN | RST)), flow.packets[0])
+    return bool(answer.tsval)
+
+
+def round_trips(flow):
+    """All samples of METHODS 1.2, (client side, server side); the handshake apart. The lists' elements: microseconds."""
+    return pping(flow) if has_timestamps(flow) else karn(flow)

@@ -11,7 +11,7 @@ import subprocess
 
 RAW_FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.id ip.ttl ipv6.src ipv6.dst ipv6.hlim vlan.id
  tcp.stream tcp.srcport tcp.dstport tcp.seq_raw tcp.ack_raw tcp.flags tcp.window_size_value tcp.len tcp.hdr_len tcp.checksum
- tcp.options.mss_val tcp.options.timestamp.tsval tcp.payload
+ tcp.options.mss_val tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tcp.payload
  tcp.analysis.retransmission tcp.analysis.fast_retransmission tcp.analysis.spurious_retransmission tcp.analysis.out_of_order
  tcp.analysis.keep_alive tcp.analysis.zero_window tcp.analysis.zero_window_probe tcp.analysis.ack_rtt tcp.analysis.acks_frame
  udp.stream udp.srcport udp.dstport udp.length udp.checksum udp.payload
@@ -49,6 +49,7 @@ class Packet:
     window: int = 0
     mss: int = 0
     tsval: str = ""
+    tsecr: str = ""
     judged: str = ""        # Wireshark's: retransmission, fast, spurious, out_of_order, keep_alive or nothing
     zero_window: bool = False
     zero_probe: bool = False
@@ -185,7 +186,7 @@ def packet_of(row):
     if tcp:
         packet.seq, packet.ack, packet.flags = number(row["tcp.seq_raw"]), number(row["tcp.ack_raw"]), number(row["tcp.flags"])
         packet.window, packet.mss = number(row["tcp.window_size_value"]), number(row["tcp.options.mss_val"])
-        packet.tsval = last(row["tcp.options.timestamp.tsval"])
+        packet.tsval, packet.tsecr = last(row["tcp.options.timestamp.tsval"]), last(row["tcp.options.timestamp.tsecr"])
         packet.judged = judgement(row)
         packet.zero_window = bool(row["tcp.analysis.zero_window"])
         packet.zero_probe = bool(row["tcp.analysis.zero_window_probe"])

@@ -62,28 +62,67 @@ static void test_lost_beyond(void **state)
     assert_int_equal(rig_record(rig)->lost_beyond[C], 0);
 }
 
-static void hole_case(int64_t age_us, enum weir_anomaly what)
+/* Two server segments, the second first; what the sender's clock and count say of each. */
+struct filling {
+    int64_t age_us;
+    bool timestamps;
+    int32_t ticks;  /* of the late one's TSval beyond that of the early one */
+    int16_t step;   /* of its IPv4 identification; 0: both are 0 */
+    enum weir_anomaly what;
+};
+
+static void hole_case(const struct filling *filling)
 {
     struct rig *rig = rig_new();
-    struct talk talk = established(rig, UINT32_MAX - 1500, false); /* iRTT 20 ms */
-    uint32_t hole = talk.seq[SV];
-    talk.seq[SV] += 1460;
-    rig_tcp(rig, &talk, SV, ACK, 1460);
-    rig_wait(rig, age_us);
-    server_at(rig, &talk, hole, 1460);
+    struct talk talk = established(rig, UINT32_MAX - 1500, filling->timestamps); /* iRTT 20 ms */
+    struct weir_packet shows = talk_packet(&talk, SV, ACK, 1460), fills = shows;
+    shows.tcp.seq += 1460;
+    shows.ip_id = filling->step ? 1000 : 0;
+    rig_send(rig, &shows);
+    rig_wait(rig, filling->age_us);
+    fills.ip_id = filling->step ? (uint16_t)(1000 + filling->step) : 0;
+    if (filling->timestamps)
+        fills.tcp.tsval += (uint32_t)filling->ticks;
+    rig_send(rig, &fills);
     assert_int_equal(rig_count(rig, WEIR_EVENT_ANOMALY), 1);
-    assert_int_equal(rig_anomalies(rig, what, SV), 1);
+    assert_int_equal(rig_anomalies(rig, filling->what, SV), 1);
     rig_wait(rig, 100 * MS);
-    server_at(rig, &talk, hole, 1460); /* now it has been seen */
+    server_at(rig, &talk, fills.tcp.seq, 1460); /* now it has been seen */
     assert_int_equal(rig_anomalies(rig, WEIR_ANOMALY_LOST_BEYOND, SV), 1);
     rig_close(rig);
 }
 
 static void test_holes(void **state)
 {
-    hole_case(5 * MS, WEIR_ANOMALY_REORDERED);
-    hole_case(20 * MS, WEIR_ANOMALY_REORDERED);
-    hole_case(21 * MS, WEIR_ANOMALY_LOST_BEFORE);
+    static const struct filling fillings[] = {
+        {5 * MS, false, 0, 0, WEIR_ANOMALY_REORDERED}, /* nothing but its age to go by */
+        {20 * MS, false, 0, 0, WEIR_ANOMALY_REORDERED},
+        {21 * MS, false, 0, 0, WEIR_ANOMALY_LOST_BEFORE},
+        {1 * MS, true, 1, -1, WEIR_ANOMALY_LOST_BEFORE}, /* the clock speaks first */
+        {90 * MS, true, -1, 1, WEIR_ANOMALY_REORDERED},
+        {1 * MS, true, 0, 1, WEIR_ANOMALY_LOST_BEFORE},
+        {90 * MS, true, 0, -1, WEIR_ANOMALY_REORDERED},
+        {1 * MS, false, 0, 256, WEIR_ANOMALY_LOST_BEFORE},
+        {90 * MS, false, 0, -256, WEIR_ANOMALY_REORDERED},
+        {1 * MS, false, 0, 257, WEIR_ANOMALY_REORDERED}, /* no count: drawn at random */
+        {90 * MS, false, 0, -257, WEIR_ANOMALY_LOST_BEFORE},
+    };
+    for (size_t i = 0; i < sizeof fillings / sizeof *fillings; i++)
+        hole_case(&fillings[i]);
+}
+
+static void test_an_acknowledgement_shows_a_lost_tail(void **state)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = established(rig, UINT32_MAX - 500, false);
+    uint32_t tail = talk.seq[SV];
+    server_at(rig, &talk, tail + 1000, 0);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_ANOMALY), 0);
+    rig_wait(rig, 100 * MS);
+    server_at(rig, &talk, tail, 1000);
+    assert_int_equal(rig_anomalies(rig, WEIR_ANOMALY_LOST_BEFORE, SV), 1);
+    rig_close(rig);
+    assert_int_equal(rig_record(rig)->lost_bytes[SV], 1000);
 }
 
 static void test_hole_filled_in_pieces(void **state)
@@ -348,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_plain_data_is_no_anomaly),
         cmocka_unit_test(test_lost_beyond),
         cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_an_acknowledgement_shows_a_lost_tail),
         cmocka_unit_test(test_hole_filled_in_pieces),
         cmocka_unit_test(test_spurious_keepalive_zero_window),
         cmocka_unit_test(test_super_packets_count_as_segments),
