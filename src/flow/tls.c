@@ -298,6 +298,16 @@ static bool beyond_hole(const struct view *view)
            (int32_t)(view->packet->tcp.seq - flow->ack[WEIR_CLIENT]) > 0;
 }
 
+/* The client has acknowledged what came behind the hole: the hello, too, reached it, though not by this way. */
+static void hole_crossed(struct view *view)
+{
+    const struct weir_flow *flow = view->flow;
+    const struct walk *server = &view->shake->walk[WEIR_SERVER];
+    if (server->state == WALK_LOST && flow_is(flow, FLOW_ACK << WEIR_CLIENT) &&
+        (int32_t)(flow->ack[WEIR_CLIENT] - server->next) > 0)
+        view->shake->flags |= SHAKE_SERVER_HELLO;
+}
+
 static void server_lost(struct view *view)
 {
     if (beyond_hole(view))
@@ -329,6 +339,8 @@ enum tls_says tls_packet(struct weir_flow *flow, const struct weir_packet *packe
         return TLS_APPLICATION;
     struct view view = {flow, shake, packet, false, false};
     struct walk *walk = &shake->walk[side];
+    if (side == WEIR_CLIENT)
+        hole_crossed(&view);
     walk_segment(&view, walk, side);
     if (side == WEIR_CLIENT) {
         if (walk->state == WALK_LOST)
