@@ -150,6 +150,10 @@ static void be_uplink(struct weir_detector *detector, const struct weir_scope *s
                              .slow = scope->slow};
     record->cause = WEIR_CAUSE_UPLINK;
     record->service = WEIR_SERVICE_NONE;
+    struct weir_pick folded = pick;
+    folded.need = WEIR_ITEM_UPLINK;
+    if (weir_tally_sum(detector, &folded).fail > weir_tally_sum(detector, &pick).fail)
+        pick = folded; /* lookups failed, too */
     weir_tally_own(detector, &pick, record);
     struct weir_tally recent = weir_tally_severity(detector, &pick, record);
     weir_tallies_begin(&detector->by_prefix);
@@ -254,6 +258,18 @@ static bool neighbours_fail(const struct weir_detector *detector, const struct w
 
 /* ---- all of them ---- */
 
+/* At this prefix connections fail as well, and not one trial was useful: more than thin transfers. */
+static bool nothing_gets_through(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
+{
+    struct weir_pick pick = {.service = scope->service,
+                             .layer = WEIR_LAYER_CONNECT,
+                             .need = WEIR_ITEM_SCORED,
+                             .prefix = prefix,
+                             .since_us = scope->since_us};
+    struct weir_tally tally = weir_tally_sum(detector, &pick);
+    return tally.fail >= 2 && tally.fail == tally.total;
+}
+
 static void be_path(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
                     struct weir_verdict *verdict, bool shared, struct weir_tally rest)
 {
@@ -263,6 +279,8 @@ static void be_path(struct weir_detector *detector, const struct weir_scope *sco
     record->n_prefixes = 1;
     record->prefixes[0] = verdict->subject;
     record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
+    if (record->state == WEIR_STATE_DEGRADED && nothing_gets_through(detector, scope, &verdict->subject))
+        record->state = WEIR_STATE_PARTIAL;
     /* A service that works from its other prefixes is not down. */
     if (record->state == WEIR_STATE_DOWN && rest.total - rest.fail >= 3)
         record->state = WEIR_STATE_PARTIAL;
@@ -367,8 +385,8 @@ static bool fails_without_top_service(const struct weir_detector *detector, cons
 {
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, rest;
     struct weir_pick pick = {.any_service = true,
-                             .layer = WEIR_LAYER_CONNECT,
-                             .need = WEIR_ITEM_CONTROL,
+                             .any_layer = true,
+                             .need = WEIR_ITEM_UPLINK,
                              .since_us = scope->since_us,
                              .slow = scope->slow};
     bool overrun;
@@ -401,14 +419,19 @@ void weir_attribute_uplink(struct weir_detector *detector, const struct weir_sco
 {
     begin(detector, scope, ret_verdict);
     struct weir_pick pick = {.any_service = true,
-                             .layer = WEIR_LAYER_CONNECT,
-                             .need = WEIR_ITEM_CONTROL,
+                             .any_layer = true,
+                             .need = WEIR_ITEM_UPLINK,
                              .since_us = scope->since_us,
                              .slow = scope->slow};
     struct weir_tally all = weir_tally_own(detector, &pick, &ret_verdict->record);
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
-    if (!top || !fails_without_top_service(detector, scope, all)) {
+    struct weir_pick lookups = pick;
+    lookups.any_layer = false;
+    lookups.layer = WEIR_LAYER_DNS;
+    struct weir_tally names = weir_tally_sum(detector, &lookups);
+    /* Lookups alone are the resolver's: something else must fail, and twice. */
+    if (!top || all.fail - names.fail < 2 || !fails_without_top_service(detector, scope, all)) {
         ret_verdict->hold = true;
         return;
     }
@@ -417,8 +440,12 @@ void weir_attribute_uplink(struct weir_detector *detector, const struct weir_sco
         return;
     }
     /* Two clients in bad WiFi at once get some trials through: it must be certain that most fail, or be a third client's, too. */
-    if (!scope->slow && all.fail < all.total && ret_verdict->record.n_clients < 3 &&
-        weir_wilson(all.fail, all.total).low <= 0.5) {
+    struct weir_pick every = pick;
+    every.need = WEIR_ITEM_CONTROL;
+    struct weir_tally other = weir_tally_sum(detector, &every);
+    if (!scope->slow && ret_verdict->record.n_clients < 3 &&
+        ((all.fail < all.total && weir_wilson(all.fail, all.total).low <= 0.5) ||
+         (other.fail < other.total && weir_wilson(other.fail, other.total).low <= 0.5))) {
         ret_verdict->hold = true;
         return;
     }

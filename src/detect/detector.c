@@ -3,7 +3,7 @@
  *     trial --+-- service, layer ------- hard and slow CUSUM
  *             +-- service, layer, prefix
  *             +-- resolver               (layer dns)
- *             +-- uplink                 (layer connect, any service)
+ *             +-- uplink                 (layer connect, any service; all layers' failures while nothing is useful)
  *             +-- QUIC against TCP       (layer quic)
  *             +-- history                what attribution counts later
  *
@@ -19,6 +19,7 @@
 
 #include "detect/state.h"
 
+#define BLACKOUT_US  INT64_C(5000000)  /* without anything useful: what fails may be the uplink's */
 #define BEGAN_MAX_US INT64_C(60000000) /* an attempt that began longer ago doesn't date the onset */
 
 void weir_detector_free(struct weir_detector *detector)
@@ -221,8 +222,7 @@ static void fold(struct weir_detector *detector, struct weir_track *track, const
         track->useful++;
 }
 
-static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer, bool scored,
-                     bool control, bool closed)
+static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer, uint8_t flags, bool closed)
 {
     struct weir_item item = {
         .client = trial->client,
@@ -231,8 +231,7 @@ static void remember(struct weir_detector *detector, const struct weir_trial *tr
         .service = trial->service,
         .layer = layer,
         .kind = trial->kind,
-        .flags = (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) |
-                           (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0)),
+        .flags = (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
     };
     weir_history_add(&detector->history, &item, closed);
 }
@@ -263,7 +262,7 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
                   (uint64_t)detector->config.guard_useful;
     struct weir_track_trial step = step_of(trial, 1, 1);
     fold(detector, &service->quic_blocked, &step, scored, closed);
-    remember(detector, trial, WEIR_STREAM_FALLBACK, scored, false, closed);
+    remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
 }
 
 static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial, double weight, bool closed)
@@ -288,6 +287,13 @@ static void fold_service(struct weir_detector *detector, const struct weir_trial
         service->last_us = step.at_us;
 }
 
+/* Nothing was useful anywhere while this failed. With the names gone nobody tries to connect any more: then the requests and
+ * lookups that stay without an answer are all that tells of a dead uplink. */
+static bool is_blackout(const struct weir_detector *detector, const struct weir_trial *trial)
+{
+    return trial->fail && !trial->ok && trial->fail_us - detector->uplink_ok_us > BLACKOUT_US;
+}
+
 static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us,
                        bool closed)
 {
@@ -305,11 +311,14 @@ static void fold_trial(struct weir_detector *detector, const struct weir_trial *
         fold_service(detector, trial, weight, scored, slot_start_us, closed);
     if (real && trial->layer == WEIR_LAYER_QUIC)
         fold_fallback(detector, trial, closed);
-    if (control && trial->layer == WEIR_LAYER_CONNECT) {
+    bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial) :
+                            dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT && is_blackout(detector, trial);
+    if (uplink) {
         struct weir_track_trial step = step_of(trial, 1, 1);
         fold(detector, &detector->uplink, &step, true, closed);
     }
-    remember(detector, trial, trial->layer, scored, control, closed);
+    remember(detector, trial, trial->layer,
+             (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0) | (uplink ? WEIR_ITEM_UPLINK : 0), closed);
 }
 
 static bool is_sane(const struct weir_detector *detector, const struct weir_trial *trial)
@@ -379,10 +388,10 @@ void weir_detector_connection_end(struct weir_detector *detector, const struct w
         history->items[history->n & mask] = history->items[history->n_closed & mask];
         uint64_t n = history->n + 1;
         history->n = history->n_closed;
-        remember(detector, &trial, WEIR_STREAM_ENDS, true, false, true);
+        remember(detector, &trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED, true);
         history->n = n;
     } else
-        remember(detector, &trial, WEIR_STREAM_ENDS, true, false, true);
+        remember(detector, &trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED, true);
 }
 
 void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand)

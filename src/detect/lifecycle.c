@@ -12,6 +12,8 @@
 
 #include "detect/state.h"
 
+#define UNDER_US INT64_C(120000000) /* an onset this long before the uplink's may be of the same cause */
+
 static void emit(struct weir_detector *detector, struct weir_case *incident, enum weir_incident_event event,
                  const struct weir_case *part_of)
 {
@@ -59,11 +61,22 @@ static void open_new(struct weir_detector *detector, struct weir_case *incident,
     record->raised_us = detector->now_us;
 }
 
-void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict,
+/* What is down stays so until it is certain that less than four fifths fail: a few good trials are not yet a recovery. */
+static void keep_down(const struct weir_case *incident, struct weir_verdict *verdict)
+{
+    if (incident->record.state == WEIR_STATE_DOWN && verdict->record.state == WEIR_STATE_PARTIAL &&
+        incident->record.cause == verdict->record.cause && verdict->record.trials.high > 0.8)
+        verdict->record.state = WEIR_STATE_DOWN;
+}
+
+void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *said,
                      int64_t evidence_us)
 {
     int64_t now_us = detector->now_us;
+    struct weir_verdict judged = *said;
+    const struct weir_verdict *verdict = &judged;
     if (incident->open) {
+        keep_down(incident, &judged);
         bool changed = is_changed(incident, verdict);
         incident->judged_us = now_us;
         if (evidence_us > incident->evidence_us)
@@ -140,10 +153,18 @@ static struct weir_case *target_of(struct weir_detector *detector, const struct 
     }
 }
 
+/* What began to fail while the uplink did is the uplink's, until that is over and it still fails. */
+static bool is_under_uplink(const struct weir_detector *detector, const struct weir_case *home, const struct weir_incident *record)
+{
+    const struct weir_case *uplink = &detector->uplink_case;
+    return uplink->open && !home->open && record->cause != WEIR_CAUSE_UPLINK && record->cause != WEIR_CAUSE_CAPTURE &&
+           record->onset_us >= uplink->record.onset_us - UNDER_US && record->onset_us <= uplink->evidence_us;
+}
+
 void weir_case_route(struct weir_detector *detector, struct weir_case *home, const struct weir_verdict *verdict,
                      int64_t evidence_us)
 {
-    if (verdict->hold) {
+    if (verdict->hold || is_under_uplink(detector, home, &verdict->record)) {
         home->judged_us = detector->now_us;
         return;
     }

@@ -46,7 +46,7 @@ struct weir_resolver {
 
 /* Streams of items beside the layers: connection ends; QUIC against the TCP that clients fell back to. */
 enum { WEIR_STREAM_ENDS = WEIR_LAYER_N, WEIR_STREAM_FALLBACK };
-enum weir_item_flag { WEIR_ITEM_OK = 1, WEIR_ITEM_FAIL = 2, WEIR_ITEM_SCORED = 4, WEIR_ITEM_CONTROL = 8 };
+enum weir_item_flag { WEIR_ITEM_OK = 1, WEIR_ITEM_FAIL = 2, WEIR_ITEM_SCORED = 4, WEIR_ITEM_CONTROL = 8, WEIR_ITEM_UPLINK = 16 };
 struct weir_item { /* one trial */
     struct weir_addr client, prefix;
     int64_t at_us;
