@@ -10,21 +10,27 @@ FIRST_PACKETS, HELLO_BYTES, HEADER_BYTES = 10, 1600, 96
 
 
 def flow_key(frame):
-    """The 5-tuple of an Ethernet / IPv4 frame, the same in both directions; None for others (kept whole)."""
-    if len(frame) < 38 or frame[12:14] != b"\x08\x00" or frame[23] not in (6, 17):
+    """The 5-tuple of an Ethernet / IP frame, the same in both directions; None for others (kept whole)."""
+    if frame[12:14] == b"\x08\x00" and len(frame) >= 38 and frame[23] in (6, 17):
+        proto, at, size, ports = frame[23], 26, 4, 14 + 4 * (frame[14] & 15)
+    elif frame[12:14] == b"\x86\xdd" and len(frame) >= 58 and frame[20] in (6, 17):
+        proto, at, size, ports = frame[20], 22, 16, 54
+    else:
         return None
-    header = 14 + 4 * (frame[14] & 15)
-    ends = sorted([(frame[26:30], frame[header:header + 2]), (frame[30:34], frame[header + 2:header + 4])])
-    return frame[23], *ends[0], *ends[1]
+    ends = sorted([(frame[at:at + size], frame[ports:ports + 2]), (frame[at + size:at + 2 * size], frame[ports + 2:ports + 4])])
+    return proto, *ends[0], *ends[1]
 
 
-def cut(path, out_path):
+def cut(path, out_path, keep=lambda frame, at: True):
+    """Returns how many packets were written; `keep` says which."""
     seen, packets = {}, 0
     with open(path, "rb") as source, open(out_path, "wb") as out:
         out.write(source.read(24))
         while len(head := source.read(16)) == 16:
             seconds, micros, captured, wire = struct.unpack("<IIII", head)
             frame = source.read(captured)
+            if not keep(frame, seconds + micros / 1e6):
+                continue
             key = flow_key(frame)
             seen[key] = seen.get(key, 0) + 1
             if key is not None and b"\x00\x35" not in (key[2], key[4]):

@@ -2,7 +2,8 @@
 
 Looks names up as any program does, races both address families (a quarter of a second apart), keeps its media connection
 open, asks for a segment whenever its buffer has room, chooses the quality by what it just got, talks to the control host
-now and then, and tries again when something fails. With --quic it asks over HTTP/3 first, and over TCP for a minute after
+now and then, and tries again when something fails. It was given one media host to prefer: after two failures in a row it
+takes another, and comes back after half a minute. With --quic it asks over HTTP/3 first, and over TCP for a minute after
 that failed. What the viewer sees is the laboratory's truth and goes to --log, one JSON object a line:
 {"t", "event": started|stalled|resumed|segment|failed|ended, ...}; "failed" says when that attempt began.
 
@@ -137,6 +138,7 @@ class Player:
         self.start = time.monotonic()
         self.buffer_s, self.playing, self.begun, self.paused, self.seen = 0.0, False, False, False, time.monotonic()
         self.media, self.level, self.no_quic_until, self.over = None, 0, 0.0, False
+        self.failures, self.elsewhere_until = 0, 0.0
 
     def log(self, event, **more):
         if self.log_file:
@@ -180,10 +182,20 @@ class Player:
             self.control()
             time.sleep(self.chance.uniform(8, 14))
 
+    def host(self):
+        hosts, preferred = self.options.media, self.options.prefer % len(self.options.media)
+        away = time.monotonic() < self.elsewhere_until
+        return hosts[(preferred + away) % len(hosts)]
+
+    def count_failure(self):
+        self.failures += 1
+        if self.failures % 2 == 0:
+            self.elsewhere_until = 0 if time.monotonic() < self.elsewhere_until else time.monotonic() + 30
+
     def over_tcp(self, path):
         if self.media is None or self.chance.random() < 0.1:
             self.drop_media()
-            self.media = Connection(self.chance.choice(self.options.media), self.names)
+            self.media = Connection(self.host(), self.names)
         return self.media.get(path)
 
     def drop_media(self):
@@ -195,7 +207,7 @@ class Player:
         if not self.options.quic or time.monotonic() < self.no_quic_until:
             return self.over_tcp(path)
         try:
-            return quic_get(self.chance.choice(self.options.media), path, self.names)
+            return quic_get(self.host(), path, self.names)
         except Failure:
             self.no_quic_until = time.monotonic() + 60
             return self.over_tcp(path)
@@ -209,7 +221,9 @@ class Player:
             self.drop_media()
             self.log("failed", began=began, what="media", why=str(failure))
             self.level = 0
+            self.count_failure()
             return False
+        self.failures = 0
         took = time.monotonic() - start
         self.tick(SEGMENT_S)
         self.log("segment", took=round(took, 3), size=size, level=self.level)
@@ -254,6 +268,7 @@ def parse():
     parser.add_argument("seconds", type=float)
     parser.add_argument("seed", type=int)
     parser.add_argument("--log")
+    parser.add_argument("--prefer", type=int, default=0, help="which of the media hosts")
     parser.add_argument("--quic", action="store_true")
     parser.add_argument("--cache", action="store_true", help="keep names a minute, as browsers do")
     parser.add_argument("--cap", type=float, default=20, help="buffer in seconds")

@@ -83,7 +83,7 @@ class Scenario:
     optional: bool = False               # to say nothing is right as well
     before: float = 60                   # seconds
     during: float = 65
-    after: float = 45
+    after: float = 60
     victim: str = "netflix"
     seed: int = 1
     held_out: bool = False
@@ -98,6 +98,7 @@ class Scenario:
     families: tuple = (4,)
     quic: bool = False
     nat: bool = False
+    small: bool = False                  # few services and small segments
     derive: str = None                   # made of another scenario's capture
     how: str = None                      # by this function of derive.py
 

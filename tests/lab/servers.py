@@ -164,7 +164,7 @@ def caddy_conf(directory, families):
 def make_plain_content(directory):
     """Segments of noise, where none were encoded: what a player without a decoder needs."""
     os.makedirs(directory)
-    for stream, size in ((0, 600_000), (1, 300_000), (2, 125_000)):
+    for stream, size in ((0, 600_000), (1, 150_000), (2, 125_000)):
         for number in (1, 2):
             with open(f"{directory}/chunk-stream{stream}-{number:05d}.m4s", "wb") as out:
                 out.write(os.urandom(size))
