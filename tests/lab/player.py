@@ -3,8 +3,8 @@
 Looks names up as any program does, races both address families (a quarter of a second apart), keeps its media connection
 open, asks for a segment whenever its buffer has room, chooses the quality by what it just got, talks to the control host
 now and then, and tries again when something fails. It was given one media host to prefer: after two failures in a row it
-takes another, and comes back after half a minute. With --quic it asks over HTTP/3 first, and over TCP for a minute after
-that failed. What the viewer sees is the laboratory's truth and goes to --log, one JSON object a line:
+takes another, and comes back after half a minute. With --quic it asks over HTTP/3 first, and that
+host over TCP for a minute after it failed. What the viewer sees is the laboratory's truth and goes to --log, one JSON object a line:
 {"t", "event": started|stalled|resumed|segment|failed|ended, ...}; "failed" says when that attempt began.
 
 usage: player.py CONTROL_HOST MEDIA_HOST[,MEDIA_HOST...] SECONDS SEED [options]
@@ -137,7 +137,7 @@ class Player:
         self.lock = threading.Lock()
         self.start = time.monotonic()
         self.buffer_s, self.playing, self.begun, self.paused, self.seen = 0.0, False, False, False, time.monotonic()
-        self.media, self.level, self.no_quic_until, self.over = None, 0, 0.0, False
+        self.media, self.level, self.no_quic_until, self.over = None, 0, {}, False
         self.failures, self.elsewhere_until = 0, 0.0
 
     def log(self, event, **more):
@@ -171,6 +171,8 @@ class Player:
     def control(self):
         began = time.time()
         try:
+            if self.over_quic(self.options.control, "/api"):
+                return
             connection = Connection(self.options.control, self.names)
             connection.get("/api")
             connection.close()
@@ -203,14 +205,18 @@ class Player:
             self.media.close()
         self.media = None
 
-    def get(self, path):
-        if not self.options.quic or time.monotonic() < self.no_quic_until:
-            return self.over_tcp(path)
+    def over_quic(self, host, path):
+        """Bytes got over HTTP/3; 0 if it is not tried or fails."""
+        if not self.options.quic or time.monotonic() < self.no_quic_until.get(host, 0):
+            return 0
         try:
-            return quic_get(self.host(), path, self.names)
+            return quic_get(host, path, self.names)
         except Failure:
-            self.no_quic_until = time.monotonic() + 60
-            return self.over_tcp(path)
+            self.no_quic_until[host] = time.monotonic() + 60
+            return 0
+
+    def get(self, path):
+        return self.over_quic(self.host(), path) or self.over_tcp(path)
 
     def segment(self, number):
         stream, rate_bps = LEVELS[self.level]

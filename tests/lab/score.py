@@ -132,7 +132,7 @@ def verdict_of(label, said, best, others):
     return word + (", BUT MORE" if others else "")
 
 
-def judge(label, said, live):
+def judge(label, said, same):
     best = best_of(label, said) if label["causes"] else None
     others = [records for records in said if records is not best and not belongs(label, records)]
     verdict = verdict_of(label, said, best, others)
@@ -146,16 +146,18 @@ def judge(label, said, live):
         "said": history(best) if best else history(said[0]) if said else "none", "verdict": verdict,
         "detect": best[0]["ts"] - t0 if best else None, "failed": best[0]["ts"] - min(failed) if best and failed else None,
         "onset": best[0]["onset_ts"] - t0 if best else None, "clear": best[-1]["ts"] - t1 if cleared else None,
-        "live": agreement(said, live), "others": [f"{history(records)} at {records[0]['ts'] - t0:+.0f}" for records in others],
+        "live": same, "others": [f"{history(records)} at {records[0]['ts'] - t0:+.0f}" for records in others],
         "flaps": sum(reopened(records) for records in said), "label": label,
         "first_cause": best[0]["cause"] if best else "none", "cause": last_word(best)["cause"] if best else "none",
     }
 
 
-def agreement(said, live):
-    """Whether the interface was told the same incidents as the capture."""
-    if live is None:
+def agreement(out, name):
+    """Whether the interface and, that very weir, the capture were told the same incidents."""
+    paths = out / f"{name}.replay", out / f"{name}.live"
+    if not all(path.exists() for path in paths):
         return "-"
+    said, live = (parse_incidents(path.read_text()) for path in paths)
     told = [[(words(record), record["event"]) for record in records] for records in said]
     heard = [[(words(record), record["event"]) for record in records] for records in live]
     if told != heard:
@@ -251,9 +253,7 @@ def row_of(weir, out, name):
         return None
     label = json.loads(label_path.read_text())
     label["begin"], label["end"] = span(capture)
-    live_path = out / f"{name}.live"
-    live = parse_incidents(live_path.read_text()) if live_path.exists() else None
-    return judge(label, replayed(weir, capture), live)
+    return judge(label, replayed(weir, capture), agreement(out, name))
 
 
 def report(weir, out, names, as_json=None):

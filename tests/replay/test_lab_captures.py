@@ -35,7 +35,7 @@ def test_captures_are_there():
 @pytest.mark.parametrize("label_path", LABELS, ids=[path.stem for path in LABELS])
 def test_verdict(label_path):
     label = json.loads(label_path.read_text())
-    row = SCORE.judge(label, incidents_of(label_path), None)
+    row = SCORE.judge(label, incidents_of(label_path), "-")
     assert row["verdict"] in ("ok", "ok (nothing)"), f"{row['expected']} expected, said {row['said']}; besides: {row['others']}"
     if row["detect"] is not None:
         assert abs(row["onset"]) <= 20, f"onset off by {row['onset']:.0f} s"
