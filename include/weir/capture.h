@@ -25,10 +25,12 @@
 #include <weir/error.h>
 #include <weir/packet.h>
 
+#define WEIR_BATCH_FRAMES_MAX 4096
 struct weir_batch {
     const struct weir_frame *frames; /* in capture order */
     size_t n_frames;
     uint64_t index;          /* 0, 1, 2... over the whole run */
+    const void *prepared;    /* what weir_source_prepare() asked for; else NULL */
     int64_t now_us;          /* the engine's clock behind the last frame: time goes on at an interface without packets (a batch
                               * of it may have no frames); 0 for files, whose frames alone make time */
 };
@@ -76,6 +78,11 @@ struct weir_live_options {
 /* Opens the interface; what fails says what to do next. A batch comes every 100 ms at the latest. */
 int weir_source_open_live(struct weir_source **ret_source, const struct weir_live_options *live_options,
                           const struct weir_source_options *options, struct weir_fault *fault);
+
+/* From now on `prepare` is called once for each batch, by the worker that filled it and before any sees it; `room` has
+ * `bytes` bytes that live as long as the batch. Before the first weir_source_next(). */
+typedef void (*weir_preparation)(void *context, const struct weir_batch *batch, void *room);
+void weir_source_prepare(struct weir_source *source, weir_preparation prepare, void *context, size_t bytes);
 
 /* The next batch for this worker (each worker gets every batch). Returns
  *   0  *ret_batch is valid until the worker's next call

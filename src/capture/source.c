@@ -20,6 +20,7 @@
 struct slot {
     struct weir_batch batch; /* what workers see of the room */
     struct weir_batch_room room;
+    void *prepared;          /* or NULL */
     unsigned n_holders;      /* workers that have still to read it, or are at it */
     struct slot *next_free;
 };
@@ -33,6 +34,9 @@ struct weir_source {
     const struct weir_producer *producer;
     void *state;
     atomic_bool *stop;
+    weir_preparation prepare; /* or NULL */
+    void *prepare_context;
+    size_t prepared_bytes;
 
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t changed;
@@ -53,6 +57,7 @@ static void slot_free(struct slot *slot)
 {
     free(slot->room.frames);
     free(slot->room.buffer.bytes);
+    free(slot->prepared);
     free(slot);
 }
 
@@ -104,6 +109,27 @@ int weir_source_new(struct weir_source **ret_source, const struct weir_producer 
     return 0;
 }
 
+void weir_source_prepare(struct weir_source *source, weir_preparation prepare, void *context, size_t bytes)
+{
+    source->prepare = prepare;
+    source->prepare_context = context;
+    source->prepared_bytes = bytes;
+}
+
+/* What workers see of a filled slot. Without room for the preparation the run cannot go on. */
+static int show(struct weir_source *source, struct slot *slot, struct weir_fault *why)
+{
+    const struct weir_batch_room *room = &slot->room;
+    slot->batch = (struct weir_batch){.frames = room->frames, .n_frames = room->n_frames, .now_us = room->now_us};
+    if (!source->prepare)
+        return 0;
+    if (!slot->prepared && !(slot->prepared = malloc(source->prepared_bytes)))
+        return weir_fault_set(why, -ENOMEM, "out of memory");
+    source->prepare(source->prepare_context, &slot->batch, slot->prepared);
+    slot->batch.prepared = slot->prepared;
+    return 0;
+}
+
 static void let_go(struct weir_source *source, struct worker *worker)
 {
     struct slot *slot = worker->holds;
@@ -145,15 +171,20 @@ static void fill(struct weir_source *source, struct slot *slot)
     source->producer->stats(source->state, &stats);
     if (end < 0 && stopping(source))
         end = WEIR_SOURCE_END; /* an interrupted read is no fault */
+    bool any = slot->room.n_frames > 0 || slot->room.now_us != 0;
+    int error = any ? show(source, slot, &why) : 0;
+    if (error < 0) {
+        end = error;
+        any = false;
+    }
 
     pthread_mutex_lock(&source->lock);
     source->filling = false;
     source->stats = stats;
     source->end = end;
     source->why = why;
-    if (slot->room.n_frames > 0 || slot->room.now_us != 0) {
-        slot->batch = (struct weir_batch){.frames = slot->room.frames, .n_frames = slot->room.n_frames,
-                                          .index = source->n_filled, .now_us = slot->room.now_us};
+    if (any) {
+        slot->batch.index = source->n_filled;
         slot->n_holders = source->n_workers;
         source->ring[source->n_filled++ % source->max_slots] = slot;
     } else {

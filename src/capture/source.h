@@ -8,7 +8,7 @@
 #include "capture/reader.h"
 
 enum {
-    WEIR_BATCH_FRAMES = 4096,         /* 160 KiB of frames ... */
+    WEIR_BATCH_FRAMES = WEIR_BATCH_FRAMES_MAX, /* 160 KiB of frames ... */
     WEIR_BATCH_BYTES = 256 * 1024,    /* ... and their bytes: together well within a core's L2 cache */
 };
 

@@ -5,6 +5,7 @@
 
 #include "engine/coordinator.h"
 #include "engine/pipeline.h"
+#include "engine/prepare.h"
 #include "engine/worker.h"
 
 struct worker_thread {
@@ -40,6 +41,11 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     int error = threads ? weir_coordinator_new(&coordinator, options) : -ENOMEM;
     for (unsigned i = 0; !error && i < options->n_workers; i++)
         error = weir_worker_new(&threads[i].worker, i, source, coordinator, options);
+    struct weir_preparer preparer = {.n_workers = options->n_workers};
+    if (!error && options->n_workers > 1) {
+        preparer.table = weir_worker_flows(threads[0].worker);
+        weir_source_prepare(source, weir_prepare, &preparer, sizeof(struct weir_prepared));
+    }
     if (!error && options->live)
         weir_coordinator_watch(coordinator, source);
     if (!error) {

@@ -1,7 +1,7 @@
 /* A packet's way through one worker: decode, hash, (not ours? next), flow, classify, measure.
  *
- * Frames are taken in small runs, so that the table's cache lines are on their way while the run is still being decoded: decode
- * and hash all, prefetch each one's bucket, then each one's flow, then track (tests/bench says what that is worth).
+ * Packets are taken in small runs, so that the table's cache lines are on their way while the run is still being decoded:
+ * prefetch each one's bucket, then each one's flow, then track (tests/bench says what that is worth).
  * DNS answers are shown to every worker's name memory in packet order; all else of a flow belongs to one worker.
  */
 #include <errno.h>
@@ -13,9 +13,10 @@
 #include <weir/wire.h>
 
 #include "engine/bounds.h"
+#include "engine/prepare.h"
 #include "engine/worker.h"
 
-enum { RUN = 32, DNS_PORT = 53 };
+enum { RUN = 32 };
 
 struct weir_worker {
     unsigned index;
@@ -29,8 +30,13 @@ struct weir_worker {
     uint64_t decode[WEIR_DECODE_N];
     struct weir_naming_stats naming;
     int64_t request_timeout_us[WEIR_SERVICES_MAX];
+    struct run {
+        size_t n;
+        const struct weir_packet *packet[RUN];
+        uint64_t hash[RUN];
+        bool mine[RUN];                /* else it is shown for its names only */
+    } run;
     struct weir_packet packets[RUN];
-    uint64_t hashes[RUN];
 };
 
 /* Flow's events: classify names a flow before measure hears of it; at an end nDPI's last guess is taken. */
@@ -101,10 +107,6 @@ static void learn_names(struct weir_worker *worker, const struct weir_packet *pa
 
 static void process(struct weir_worker *worker, const struct weir_packet *packet, uint64_t hash)
 {
-    if (packet->src_port == DNS_PORT && packet->payload_captured)
-        learn_names(worker, packet);
-    if (worker->options->n_workers > 1 && weir_flow_worker(hash, worker->options->n_workers) != worker->index)
-        return;
     struct weir_flow *flow;
     enum weir_side side;
     if (weir_flow_track(worker->flows, hash, packet, &flow, &side) != WEIR_TRACK_OK)
@@ -114,37 +116,85 @@ static void process(struct weir_worker *worker, const struct weir_packet *packet
     weir_meter_packet(worker->meter, flow, side, packet);
 }
 
-/* One run of frames, none of which is behind the next tick. */
-static void process_run(struct weir_worker *worker, const struct weir_frame *frames, size_t n)
+/* One run of packets, none of which is behind the next tick. */
+static void process_run(struct weir_worker *worker)
 {
-    size_t n_packets = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct weir_packet *packet = &worker->packets[n_packets];
-        int outcome = weir_decode(&frames[i], packet);
-        worker->decode[outcome]++;
-        if (outcome != WEIR_DECODE_OK)
-            continue;
-        worker->hashes[n_packets] = weir_flow_hash(worker->flows, packet);
-        weir_flow_prefetch_bucket(worker->flows, worker->hashes[n_packets]);
-        n_packets++;
+    const struct run *run = &worker->run;
+    for (size_t i = 0; i < run->n; i++)
+        weir_flow_prefetch_flow(worker->flows, run->hash[i]);
+    for (size_t i = 0; i < run->n; i++) {
+        if (weir_is_answer(run->packet[i]))
+            learn_names(worker, run->packet[i]);
+        if (run->mine[i])
+            process(worker, run->packet[i], run->hash[i]);
     }
-    for (size_t i = 0; i < n_packets; i++)
-        weir_flow_prefetch_flow(worker->flows, worker->hashes[i]);
-    for (size_t i = 0; i < n_packets; i++)
-        process(worker, &worker->packets[i], worker->hashes[i]);
+    worker->run.n = 0;
+}
+
+static void run_add(struct weir_worker *worker, const struct weir_packet *packet, uint64_t hash, bool mine)
+{
+    struct run *run = &worker->run;
+    weir_flow_prefetch_bucket(worker->flows, hash);
+    run->packet[run->n] = packet;
+    run->hash[run->n] = hash;
+    run->mine[run->n++] = mine;
+}
+
+/* ---- batches ---- */
+
+/* The only worker decodes as it goes, so that what it decoded is still in the nearest cache. */
+static void decode_batch(struct weir_worker *worker, const struct weir_batch *batch)
+{
+    for (size_t at = 0; at < batch->n_frames; at++) {
+        const struct weir_frame *frame = &batch->frames[at];
+        if (frame->now_us >= worker->next_tick_us || worker->run.n == RUN) {
+            process_run(worker);
+            advance(worker, frame->now_us);
+        }
+        struct weir_packet *packet = &worker->packets[worker->run.n];
+        int outcome = weir_decode(frame, packet);
+        worker->decode[outcome]++;
+        if (outcome == WEIR_DECODE_OK)
+            run_add(worker, packet, weir_flow_hash(worker->flows, packet), true);
+    }
+    process_run(worker);
+}
+
+/* Its own packets, and DNS answers, of what one worker decoded for all. */
+static void share_packets(struct weir_worker *worker, const struct weir_prepared *prepared, size_t from, size_t to)
+{
+    for (size_t at = from; at < to; at++) {
+        uint8_t owner = prepared->owner[at];
+        bool mine = (owner & ~PREPARED_FOR_ALL) == worker->index;
+        if (!mine && !(owner & PREPARED_FOR_ALL))
+            continue;
+        run_add(worker, &prepared->packet[at], prepared->hash[at], mine);
+        if (worker->run.n == RUN)
+            process_run(worker);
+    }
+    process_run(worker);
+}
+
+/* All workers cross every second at the same frame, whosever packet it holds. */
+static void share_batch(struct weir_worker *worker, const struct weir_prepared *prepared)
+{
+    for (int i = 0; i < WEIR_DECODE_N; i++)
+        worker->decode[i] += prepared->decode[i];
+    for (size_t i = 0; i < prepared->n_seconds; i++) {
+        size_t end = i + 1 < prepared->n_seconds ? prepared->second[i + 1].at : prepared->n;
+        advance(worker, prepared->second[i].now_us);
+        share_packets(worker, prepared, prepared->second[i].at, end);
+    }
 }
 
 static void process_batch(struct weir_worker *worker, const struct weir_batch *batch)
 {
-    size_t at = 0;
-    while (at < batch->n_frames) {
-        advance(worker, batch->frames[at].now_us);
-        size_t n = 1;
-        while (n < RUN && at + n < batch->n_frames && batch->frames[at + n].now_us < worker->next_tick_us)
-            n++;
-        process_run(worker, batch->frames + at, n);
-        at += n;
-    }
+    if (worker->next_tick_us == 0 && batch->n_frames)
+        advance(worker, batch->frames[0].now_us);
+    if (batch->prepared)
+        share_batch(worker, batch->prepared);
+    else
+        decode_batch(worker, batch);
     if (batch->now_us)
         advance(worker, batch->now_us);
 }
@@ -170,6 +220,11 @@ int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
 int64_t weir_worker_now_us(const struct weir_worker *worker)
 {
     return worker->next_tick_us;
+}
+
+const struct weir_flow_table *weir_worker_flows(const struct weir_worker *worker)
+{
+    return worker->flows;
 }
 
 /* ---- life ---- */

@@ -1,0 +1,32 @@
+/* What all workers need of a batch, made once: see prepare.c. */
+#pragma once
+
+#include <weir/capture.h>
+#include <weir/decode.h>
+#include <weir/flow.h>
+
+enum { PREPARED_MAX = WEIR_BATCH_FRAMES_MAX, PREPARED_FOR_ALL = 0x80 };
+
+struct weir_prepared {
+    size_t n;                            /* packets, in the order of their frames */
+    uint32_t decode[WEIR_DECODE_N];      /* outcomes of the frames */
+    size_t n_seconds;                    /* of engine's clock that begin in the batch; the first stands for the batch itself */
+    struct { int64_t now_us; size_t at; } second[PREPARED_MAX]; /* its first frame's clock; the first packet behind that */
+    uint8_t owner[PREPARED_MAX];         /* the worker; | PREPARED_FOR_ALL: an answer of DNS, that all want to see */
+    uint64_t hash[PREPARED_MAX];
+    struct weir_packet packet[PREPARED_MAX];
+};
+
+struct weir_preparer {
+    const struct weir_flow_table *table; /* anyone's: all hash alike */
+    unsigned n_workers;
+};
+
+/* For weir_source_prepare(); `context` is a preparer, `room` a weir_prepared. Any thread. */
+void weir_prepare(void *context, const struct weir_batch *batch, void *room);
+
+/* DNS answers name the addresses that the client will turn to next. */
+static inline bool weir_is_answer(const struct weir_packet *packet)
+{
+    return packet->src_port == 53 && packet->payload_captured > 0;
+}
