@@ -131,7 +131,7 @@ static void print_row(const struct weir_view *view, const struct weir_view_servi
            weir_view_amount(goodput, service->goodput_bps, "bit/s"), rtt, loss, weir_view_span(age, view->now_us - service->end_us));
 }
 
-static void print_text(const struct weir_view *view, const char *service, const struct weir_view_judgement *judgement, bool colour)
+void weir_status_print(const struct weir_view *view, const char *service, const struct weir_view_judgement *judgement, bool colour)
 {
     char clock[32], packets[32];
     printf("%s%s%s\n", weir_status_colour(colour, judgement->state), judgement->sentence, colour ? "\033[0m" : "");
@@ -241,7 +241,7 @@ static int status_of_site(const struct weir_prompt *prompt, const char *service,
         if (prompt->json)
             print_json(view, service, &judgement);
         else
-            print_text(view, service, &judgement, weir_prompt_colour(prompt));
+            weir_status_print(view, service, &judgement, weir_prompt_colour(prompt));
         result = judgement.health;
     }
     if (view)
