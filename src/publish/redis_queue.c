@@ -11,6 +11,7 @@ enum { ANSWERED_KEPT_MAX = 256 };
 
 struct lane {
     struct weir_item *first, *last;
+    struct weir_item *untried;       /* incidents: first that the spool was not asked to keep yet; all behind it neither */
     size_t n, n_answered, bytes;     /* n: without the answered */
     size_t max_n, max_bytes;
     uint64_t dropped;
@@ -79,6 +80,8 @@ struct weir_item *weir_item_new(enum weir_lane lane, const uint8_t *bytes, size_
 static void unlink_item(struct weir_queue *queue, struct weir_item *item)
 {
     struct lane *lane = &queue->lanes[item->lane];
+    if (lane->untried == item)
+        lane->untried = item->next;
     *(item->prev ? &item->prev->next : &lane->first) = item->next;
     *(item->next ? &item->next->prev : &lane->last) = item->prev;
     if (item->state == WEIR_ITEM_ANSWERED)
@@ -145,6 +148,8 @@ int weir_queue_put(struct weir_queue *queue, struct weir_item *item, int64_t pat
         item->next = NULL;
         *(lane->last ? &lane->last->next : &lane->first) = item;
         lane->last = item;
+        if (!lane->untried && !item->tried)
+            lane->untried = item;
         lane->n++;
         lane->bytes += item->size;
     }
@@ -189,12 +194,15 @@ bool weir_queue_wait_empty(struct weir_queue *queue, int64_t patience_ms)
 
 struct weir_item *weir_queue_take_unsafe(struct weir_queue *queue, bool again)
 {
+    struct lane *lane = &queue->lanes[WEIR_LANE_INCIDENT];
     pthread_mutex_lock(&queue->lock);
-    struct weir_item *item = queue->lanes[WEIR_LANE_INCIDENT].first;
-    while (item && (item->state != WEIR_ITEM_WAITING || item->spool_seq || item->answered_ms || (item->tried && !again)))
+    struct weir_item *item = again ? lane->first : lane->untried;
+    while (again && item && (item->state != WEIR_ITEM_WAITING || item->spool_seq || item->answered_ms))
         item = item->next;
-    if (item)
+    if (item) {
         item->state = WEIR_ITEM_FLYING;
+        lane->untried = lane->untried == item ? item->next : lane->untried;
+    }
     pthread_mutex_unlock(&queue->lock);
     return item;
 }

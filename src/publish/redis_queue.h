@@ -42,7 +42,7 @@ struct weir_queue_stats weir_queue_read_stats(struct weir_queue *queue);
 bool weir_queue_wait_empty(struct weir_queue *queue, int64_t patience_ms);
 
 /* For the publisher's thread. */
-/* The first waiting incident that the spool was not asked to keep yet (`again`: or refused), now flying. */
+/* The first incident that the spool was not asked to keep yet (`again`: the first that is not in it), now flying. */
 struct weir_item *weir_queue_take_unsafe(struct weir_queue *queue, bool again);
 struct weir_item *weir_queue_take(struct weir_queue *queue, enum weir_lane lane); /* waiting -> flying, or NULL */
 void weir_queue_give_back(struct weir_queue *queue, struct weir_item *item);      /* flying -> waiting, in its old place */

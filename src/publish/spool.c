@@ -50,7 +50,7 @@ struct weir_spool {
     size_t max_bytes;
     off_t end;
     uint64_t next_seq;
-    struct wanted *wanted; /* by seq */
+    struct wanted *list, *wanted; /* by seq: begins somewhere in the list, since it is mostly the oldest that go */
     size_t n, room;
     uint64_t dropped, broken_bytes;
 };
@@ -76,30 +76,44 @@ static struct record_head make_head(uint8_t kind, uint64_t seq, const uint8_t *p
 
 static int want(struct weir_spool *spool, uint64_t seq, off_t offset, uint32_t length)
 {
-    if (spool->n == spool->room) {
+    size_t gone = (size_t)(spool->wanted - spool->list);
+    if (gone + spool->n == spool->room && gone >= spool->room / 2 && gone > 0) {
+        memmove(spool->list, spool->wanted, spool->n * sizeof spool->wanted[0]);
+        spool->wanted = spool->list;
+    } else if (gone + spool->n == spool->room) {
         size_t room = spool->room ? 2 * spool->room : 64;
-        struct wanted *larger = realloc(spool->wanted, room * sizeof *larger);
+        struct wanted *larger = realloc(spool->list, room * sizeof *larger);
         if (!larger)
             return -ENOMEM;
-        spool->wanted = larger;
+        spool->list = larger;
+        spool->wanted = larger + gone;
         spool->room = room;
     }
     spool->wanted[spool->n++] = (struct wanted){seq, offset, length};
     return 0;
 }
 
-static void unwant(struct weir_spool *spool, size_t first, size_t n)
+static void unwant(struct weir_spool *spool, size_t i)
 {
-    memmove(&spool->wanted[first], &spool->wanted[first + n], (spool->n - first - n) * sizeof spool->wanted[0]);
-    spool->n -= n;
+    spool->n--;
+    if (i == 0)
+        spool->wanted++;
+    else
+        memmove(&spool->wanted[i], &spool->wanted[i + 1], (spool->n - i) * sizeof spool->wanted[0]);
 }
 
+/* Its place, or n. */
 static size_t find(const struct weir_spool *spool, uint64_t seq)
 {
-    size_t i = 0;
-    while (i < spool->n && spool->wanted[i].seq != seq)
-        i++;
-    return i;
+    size_t low = 0, high = spool->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (spool->wanted[middle].seq < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < spool->n && spool->wanted[low].seq == seq ? low : spool->n;
 }
 
 /* ---- reading it through ---- */
@@ -130,10 +144,10 @@ static int read_through(struct weir_spool *spool, const uint8_t *bytes, size_t s
             at++;
             continue;
         }
-        if (head.kind == ADDED)
+        if (head.kind == ADDED && head.seq >= spool->next_seq)
             error = want(spool, head.seq, (off_t)at, head.length);
-        else if (find(spool, head.seq) < spool->n)
-            unwant(spool, find(spool, head.seq), 1);
+        else if (head.kind == DONE && find(spool, head.seq) < spool->n)
+            unwant(spool, find(spool, head.seq));
         if (head.seq >= spool->next_seq)
             spool->next_seq = head.seq + 1;
         spool->broken_bytes += at - good_end;
@@ -242,7 +256,7 @@ void weir_spool_close(struct weir_spool *spool)
         return;
     if (spool->fd >= 0)
         close(spool->fd);
-    free(spool->wanted);
+    free(spool->list);
     free(spool);
 }
 
@@ -308,15 +322,16 @@ static int compact(struct weir_spool *spool, size_t size)
         if (fresh.fd >= 0)
             close(fresh.fd);
         unlink(path);
-        free(fresh.wanted);
+        free(fresh.list);
         return error;
     }
     sync_directory(spool->path);
     close(spool->fd);
-    free(spool->wanted);
+    free(spool->list);
     spool->dropped += first;
     spool->fd = fresh.fd;
     spool->end = fresh.end;
+    spool->list = fresh.list;
     spool->wanted = fresh.wanted;
     spool->n = fresh.n;
     spool->room = fresh.room;
@@ -354,7 +369,7 @@ void weir_spool_done(struct weir_spool *spool, uint64_t seq)
     size_t i = find(spool, seq);
     if (i == spool->n)
         return;
-    unwant(spool, i, 1);
+    unwant(spool, i);
     if (spool->n == 0) {
         spool->end = HEAD;
         (void)!cut(spool);

@@ -3,7 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "publish/redis_url.h"
@@ -48,8 +50,61 @@ static void test_refused(void **state)
     assert_null(strstr(fault.text, "hunter2"));
 }
 
+static void test_sentinels(void **state)
+{
+    static const char *const bad[] = {"redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel:///master", "redis+sentinel://a:0/m",
+                                      "redis+sentinel://a/m/x", "redis+sentinel://a,b,c,d,e,f,g,h,i/m"};
+    struct weir_redis_url url;
+    assert_int_equal(weir_redis_url_parse(&url, "redis+sentinel://u:pw@a,b:7000,[::1]:7001/the%20master/2", NULL), 0);
+    assert_string_equal(url.master, "the master");
+    assert_string_equal(url.password, "pw");
+    assert_int_equal(url.db, 2);
+    assert_int_equal(url.n_sentinels, 3);
+    assert_string_equal(url.sentinels[0].host, "a");
+    assert_int_equal(url.sentinels[0].port, 26379);
+    assert_string_equal(url.sentinels[2].host, "::1");
+    assert_int_equal(url.sentinels[2].port, 7001);
+    assert_null(strstr(url.shown, "pw"));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_true(weir_redis_url_parse(&url, bad[i], NULL) < 0);
+}
+
+static void test_hidden(void **state)
+{
+    char with[] = "redis://user:s:e@c@host/1", without[] = "redis://user@host:7", odd[] = "no url : @";
+    weir_redis_url_hide(with);
+    weir_redis_url_hide(without);
+    weir_redis_url_hide(odd);
+    assert_string_equal(with, "redis://user:*****@host/1");
+    assert_string_equal(without, "redis://user@host:7");
+    assert_string_equal(odd, "no url : @");
+}
+
+static void test_password_file(void **state)
+{
+    char path[] = "/tmp/weir-password-XXXXXX";
+    struct weir_redis_url url = {.password = "before"};
+    struct weir_fault fault = {0};
+    int fd = mkstemp(path);
+    assert_true(weir_redis_password_read(&url, path, &fault) < 0);
+    assert_string_equal(url.password, "before");
+    assert_int_equal(write(fd, "open sesame\r\nmore\n", 19), 19);
+    assert_int_equal(weir_redis_password_read(&url, path, &fault), 0);
+    assert_string_equal(url.password, "open sesame");
+    char line[400];
+    memset(line, 'x', sizeof line);
+    assert_int_equal(pwrite(fd, line, sizeof line, 0), sizeof line);
+    assert_true(weir_redis_password_read(&url, path, &fault) < 0);
+    assert_string_equal(url.password, "open sesame");
+    close(fd);
+    unlink(path);
+    assert_true(weir_redis_password_read(&url, path, &fault) < 0);
+    assert_non_null(strstr(fault.text, path));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_understood), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_understood), cmocka_unit_test(test_refused), cmocka_unit_test(test_sentinels),
+                                       cmocka_unit_test(test_hidden), cmocka_unit_test(test_password_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
