@@ -105,6 +105,15 @@ static int read_redis_queue(struct weir_config *config, const char *text, struct
     return error;
 }
 
+static int read_redis_windows(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    unsigned long value = 0;
+    int error = read_number("redis-windows", text, 10, 10000000, &value, fault);
+    if (!error)
+        config->redis_windows = (int64_t)value;
+    return error;
+}
+
 static int read_redis_wait(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     unsigned long value = 0;
@@ -253,6 +262,7 @@ static const struct option_row rows[] = {
     {"redis", 0, "URL", false, false, read_redis, "publish to redis://[user:password@]host[:port][/db], unix:///path or redis+sentinel://host[,host]/master"},
     {"redis-password-file", 0, "FILE", false, false, read_redis_password_file, "Redis' password is its first line (else the URL's, else WEIR_REDIS_PASSWORD's)"},
     {"redis-queue", 0, "MIB", false, false, read_redis_queue, "windows that wait while Redis is away, 1 to 4096 MiB; the oldest are dropped (default: 16)"},
+    {"redis-windows", 0, "N", false, false, read_redis_windows, "windows of a service that Redis keeps (default: 8640, a day)"},
     {"redis-wait", 0, "SECONDS", false, false, read_redis_wait, "how long the end waits for Redis to take the rest (default: replay 30, live 5)"},
     {"site", 0, "NAME", false, false, read_site, "name of this site in records and keys (default: host name; replay:<file>)"},
     {"local", 0, "CIDR", true, false, read_local, "addresses that are clients (repeatable; default: private ranges)"},
@@ -276,6 +286,7 @@ void weir_config_init(struct weir_config *config)
         .records = ((1u << WEIR_RECORD_N) - 1) & ~(1u << WEIR_RECORD_FLOW),
         .workers = 1,
         .memory_bytes = (size_t)512 << 20,
+        .redis_windows = 8640,
         .snaplen = 65535,
         .ring_bytes = (size_t)64 << 20,
     };

@@ -21,6 +21,7 @@ struct weir_config {
     const char *redis;            /* URL or NULL */
     const char *redis_password, *redis_password_file; /* instead of the URL's; NULL */
     size_t redis_queue_bytes;
+    int64_t redis_windows;        /* kept a service */
     int64_t redis_wait_s;
     struct weir_cidr local[WEIR_LOCAL_MAX];
     size_t n_local;

@@ -278,6 +278,7 @@ static void on_ready(void *context)
     d->ready = true;
     pthread_cond_broadcast(&d->news);
     pthread_mutex_unlock(&d->lock);
+    publish_stats(d);
     ask_for_series(d);
     uv_async_send(&d->wake);
 }

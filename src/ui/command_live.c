@@ -100,7 +100,7 @@ static int add_redis(struct weir_publisher *publisher, const struct weir_config 
     const struct weir_redis_options redis = {
         .url = config->redis, .password = config->redis_password, .password_file = config->redis_password_file, .spool = directory ? spool : NULL,
         .queue_bytes = config->redis_queue_bytes, .patience_s = config->redis_wait_s ? config->redis_wait_s : 5,
-        .ttl_s = 35, .window_maxlen = 60480, .incident_maxlen = 10000};
+        .ttl_s = 35, .window_maxlen = config->redis_windows, .incident_maxlen = 10000};
     void *state = NULL;
     int error = weir_sink_redis_new(&state, context, &redis, fault);
     if (!error)

@@ -43,7 +43,8 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
     if (config->redis) {
         const struct weir_redis_options redis = {
             .url = config->redis, .password = config->redis_password, .password_file = config->redis_password_file,
-            .queue_bytes = config->redis_queue_bytes, .patience_s = config->redis_wait_s, .ttl_s = 86400, .window_maxlen = 60480, .incident_maxlen = 10000, .replay = true};
+            .queue_bytes = config->redis_queue_bytes, .patience_s = config->redis_wait_s, .ttl_s = 86400,
+            .window_maxlen = config->redis_windows, .incident_maxlen = 10000, .replay = true};
         error = weir_sink_redis_new(&state, sent, &redis, fault);
         if (error)
             return error;

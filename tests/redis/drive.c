@@ -2,7 +2,7 @@
  * rate; says what it handed over, what was safe on disk and what was delivered.
  *
  *     drive --redis URL [--spool FILE] [--password-file FILE] [--site NAME] [--from N] [--incidents N] [--rate PER_SECOND]
- *           [--windows PER_SECOND] [--progress FILE] [--wait SECONDS] [--queue MIB] [--replay] SIGNATURES
+ *           [--windows PER_SECOND] [--progress FILE] [--wait SECONDS] [--queue MIB] [--keep WINDOWS] [--replay] SIGNATURES
  *
  * Incident i is named drive-<i>. The progress file always holds two numbers, "handed safe": it outlives kill -9.
  */
@@ -143,7 +143,8 @@ static int parse(struct drive *drive, int argc, char **argv)
     static const struct option options[] = {
         {"redis", 1, NULL, 'r'}, {"spool", 1, NULL, 's'}, {"password-file", 1, NULL, 'p'}, {"site", 1, NULL, 'n'}, {"from", 1, NULL, 'f'},
         {"incidents", 1, NULL, 'i'}, {"rate", 1, NULL, 'a'}, {"windows", 1, NULL, 'w'}, {"progress", 1, NULL, 'o'}, {"wait", 1, NULL, 't'},
-        {"queue", 1, NULL, 'q'}, {"replay", 0, NULL, 'y'}, {0}};
+        {"queue", 1, NULL, 'q'}, {"replay", 0, NULL, 'y'},
+        {"keep", 1, NULL, 'k'}, {0}};
     int letter;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (letter) {
@@ -158,6 +159,7 @@ static int parse(struct drive *drive, int argc, char **argv)
         case 'o': drive->progress = open(optarg, O_WRONLY | O_CREAT, 0600); break;
         case 't': drive->redis.patience_s = atoll(optarg); break;
         case 'q': drive->redis.queue_bytes = (size_t)atoll(optarg) << 20; break;
+        case 'k': drive->redis.window_maxlen = atoll(optarg); break;
         case 'y': drive->redis.replay = true; break;
         default: return -1;
         }
@@ -168,7 +170,7 @@ int main(int argc, char **argv)
 {
     struct drive drive = {
         .context = {.site = "drive", .clients = WEIR_CLIENTS_PSEUDONYM}, .rate = 100, .progress = -1,
-        .redis = {.ttl_s = 35, .window_maxlen = 60480, .incident_maxlen = 1000000, .patience_s = 60}};
+        .redis = {.ttl_s = 35, .window_maxlen = 8640, .incident_maxlen = 1000000, .patience_s = 60}};
     if (parse(&drive, argc, argv) < 0) {
         fprintf(stderr, "usage: see the top of tests/redis/drive.c\n");
         return 2;

@@ -7,10 +7,11 @@ import collections
 import json
 import os
 import random
+import signal
 import subprocess
 import time
 
-from servers import Drive, Sentinel, Server, make_cluster, streams, wait_until
+from servers import TOP, WEIR, Drive, Sentinel, Server, make_cluster, streams, wait_until
 
 Row = collections.namedtuple("Row", "fault sent arrived lost doubled inbox_lost in_order said longest_ms note")
 
@@ -341,6 +342,76 @@ def sentinel(place, full):
             server.close()
 
 
+# ---- capture ----
+
+SEND = """
+import socket, struct, sys, time
+data = open(sys.argv[1], 'rb').read()
+times, seconds = int(sys.argv[3]), float(sys.argv[4])
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind((sys.argv[2], 0))
+frames, at = [], 24
+while at < len(data):
+    length = struct.unpack('<IIII', data[at:at + 16])[2]
+    frames.append(data[at + 16:at + 16 + length])
+    at += 16 + length
+sent, start = 0, time.time()
+for i in range(times * len(frames)):
+    if len(frames[i % len(frames)]) <= 1514:
+        wire.send(frames[i % len(frames)])
+        sent += 1
+    if i % 50 == 0:
+        time.sleep(max(0, start + seconds * i / (times * len(frames)) - time.time()))
+print(sent)
+"""
+
+
+def capture(place, full):
+    """`weir live` on a veth while its Redis is stalled, killed and started again: what capture lost of the packets."""
+    seconds = 60 if full else 9
+    name, pair = f"d-live{os.getpid()}", ("d-a", "d-b")
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        return None
+    inside, server, weir = ["ip", "netns", "exec", name], None, None
+    sock, state = place / "redis.sock", place / "state"
+    state.mkdir()
+    try:
+        subprocess.run([*inside, "ip", "link", "add", pair[0], "type", "veth", "peer", "name", pair[1]], check=True)
+        for end in pair:
+            subprocess.run([*inside, "sysctl", "-qw", f"net.ipv6.conf.{end}.disable_ipv6=1"], check=False)
+            subprocess.run([*inside, "ip", "link", "set", end, "up"], check=True)
+        server = Server(place / "redis", "--unixsocket", str(sock), "--appendonly", "yes")
+        weir = subprocess.Popen([*inside, WEIR, "live", "-i", pair[1], "--json", "--records", "capture", "--redis", f"unix://{sock}", "--site", "live",
+                                 "--state", state, "--user", "root"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: server.cli("EXISTS", "weir:{live}:probe") == "1" or weir.poll() is not None or time.sleep(0.3), 15, "weir live")
+        sender = subprocess.Popen([*inside, "/usr/bin/python3", "-c", SEND, TOP / "pcaps" / "outage.pcap", pair[0], str(4 if full else 1), str(seconds)],
+                                  stdout=subprocess.PIPE, text=True)
+        time.sleep(seconds / 4)
+        server.stall()
+        time.sleep(seconds / 4)
+        server.kill()
+        time.sleep(seconds / 4)
+        server.start()
+        sent = int(sender.communicate()[0])
+        time.sleep(1)
+        weir.send_signal(signal.SIGTERM)
+        out, errors = weir.communicate(timeout=60)
+        assert weir.returncode == 0, errors
+        record = json.loads(out.splitlines()[-1])
+        lost = record["dropped_kernel"] + record["dropped_interface"]
+        probe = server.cli("HGET", "weir:{live}:probe", "packets")
+        assert lost == 0 and record["packets"] >= sent and int(probe) == record["packets"], (record["packets"], sent, probe, lost, errors)
+        said = sum("Redis" in line for line in errors.splitlines())
+        return Row("weir live, Redis stalled, killed: packets", sent, record["packets"], lost, 0, 0, True, said, 0, "dropped by kernel and interface: 0")
+    finally:
+        for process in (weir,):
+            if process and process.poll() is None:
+                process.kill()
+        if server:
+            server.close()
+        subprocess.run(["ip", "netns", "del", name])
+
+
 def nothing(place, full):
     """Nothing breaks: what a bare run costs."""
     n = 20000 if full else 500
@@ -355,4 +426,4 @@ def nothing(place, full):
 
 
 ALL = [nothing, stopped, killed_with_aof, killed_with_aof_everysec, weir_killed, disk_full, redis_full, debug_sleep, stalled, network_cut,
-       wrong_password, wrong_type, clock_stepped, cluster_moves, sentinel]
+       wrong_password, wrong_type, clock_stepped, cluster_moves, sentinel, capture]
