@@ -5,21 +5,22 @@
  * can be equal between two packets in a row, so that acknowledgement, window, time stamp and the ends of UDP payloads
  * are compared too.
  *
- * One cache of the last packets serves the whole table, eight in a set of one cache line. A second at a million
- * packets puts less than one in a set during a millisecond; one that is pushed out younger than that is counted.
+ * One cache of the last packets serves the whole table, seven in a set of one cache line, which take turns. A second at
+ * a million packets puts less than one in a set during a millisecond; one that is pushed out younger than that is counted.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "flow/flow.h"
 
-enum { ECHO_WAYS = 8, ECHO_WINDOW_US = 1000, ECHO_UNIT_US = 4 };
+enum { ECHO_WAYS = 7, ECHO_WINDOW_US = 1000, ECHO_UNIT_US = 4 };
 
-struct echo {
-    uint32_t signature;
-    uint32_t stamp; /* 24 bits of ECHO_UNIT_US, then the TTL */
+struct echo_set {
+    uint32_t signature[ECHO_WAYS]; /* 0: free */
+    uint32_t next;                 /* the way that was written longest ago */
+    uint32_t stamp[ECHO_WAYS];     /* 24 bits of ECHO_UNIT_US, then the TTL */
+    uint32_t spare;
 };
-struct echo_set { struct echo ways[ECHO_WAYS]; };
 static_assert(sizeof(struct echo_set) == 64, "a set is one cache line");
 
 /* Multiplies two words and folds the product: one step of a hash that is only asked to spread. */
@@ -58,29 +59,31 @@ static uint32_t age_us(uint32_t stamp, uint32_t now)
     return (forward < backward ? forward : backward) * ECHO_UNIT_US;
 }
 
+/* Nearly every packet is a new one: one look at all signatures settles that. */
+static unsigned alike(const struct echo_set *set, uint32_t signature)
+{
+    unsigned ways = 0;
+    for (unsigned i = 0; i < ECHO_WAYS; i++)
+        ways |= (unsigned)(set->signature[i] == signature) << i;
+    return ways;
+}
+
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
 {
     uint64_t of = signature(hash, packet);
     struct echo_set *set = &table->echoes[(of >> 32) & table->echo_mask];
     uint32_t now = (uint32_t)((uint64_t)packet->ts_us / ECHO_UNIT_US) & 0xffffff;
-    struct echo mine = {(uint32_t)of | 1, now << 8 | packet->ttl};
-    struct echo *oldest = &set->ways[0];
-    uint32_t oldest_us = 0;
-    for (unsigned i = 0; i < ECHO_WAYS; i++) {
-        struct echo *way = &set->ways[i];
-        uint32_t us = way->signature ? age_us(way->stamp >> 8, now) : UINT32_MAX;
-        if (way->signature == mine.signature && us < ECHO_WINDOW_US) {
-            uint8_t ttl = (uint8_t)way->stamp;
-            if (packet->ttl == ttl || packet->ttl + 1 == ttl)
-                return true;
-        }
-        if (us > oldest_us) {
-            oldest_us = us;
-            oldest = way;
-        }
+    for (unsigned ways = alike(set, (uint32_t)of | 1); ways; ways &= ways - 1) {
+        uint32_t stamp = set->stamp[__builtin_ctz(ways)];
+        uint8_t ttl = (uint8_t)stamp;
+        if (age_us(stamp >> 8, now) < ECHO_WINDOW_US && (packet->ttl == ttl || packet->ttl + 1 == ttl))
+            return true;
     }
-    if (oldest_us <= ECHO_WINDOW_US)
+    uint32_t way = set->next;
+    if (set->signature[way] && age_us(set->stamp[way] >> 8, now) <= ECHO_WINDOW_US)
         table->stats.detail_refused++;
-    *oldest = mine;
+    set->signature[way] = (uint32_t)of | 1;
+    set->stamp[way] = now << 8 | packet->ttl;
+    set->next = way + 1 < ECHO_WAYS ? way + 1 : 0;
     return false;
 }

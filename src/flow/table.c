@@ -1,4 +1,4 @@
-/* The table of flows: a keyed hash (XXH3) of the sorted pair of endpoints leads to a bucket of one cache line.
+/* The table of flows: a keyed hash of the two endpoints leads to a bucket of one cache line.
  *
  *      bucket  | 12 tags of 8 bits | passed | 12 handles |
  *
@@ -11,9 +11,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "flow/table.h"
 
@@ -40,20 +37,30 @@ static struct endpoints endpoints_of(const struct weir_packet *packet)
     return (struct endpoints){&packet->src, &packet->dst, packet->src_port, packet->dst_port, packet->transport};
 }
 
+/* A keyed hash by multiplying and folding, as in wyhash. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t hash_endpoint(uint64_t secret, const struct weir_addr *addr, uint16_t port)
+{
+    uint64_t low, high;
+    memcpy(&high, addr->bytes, sizeof high);
+    memcpy(&low, addr->bytes + sizeof high, sizeof low);
+    uint64_t of_addr = fold(low ^ secret ^ UINT64_C(0xa0761d6478bd642f), high ^ UINT64_C(0xe7037ed1a0b428db));
+    return fold(of_addr ^ port ^ UINT64_C(0x8ebc6af09c88c6e3), secret ^ UINT64_C(0x589965cc75374cc3));
+}
+
+/* Of both endpoints, whichever sent: each is hashed alone and their sum again. */
 static uint64_t hash_endpoints(uint64_t secret, const struct endpoints *of, uint32_t domain)
 {
-    struct { struct weir_addr low, high; uint16_t low_port, high_port; uint32_t transport, domain; } key;
     bool dns = of->src_port == PORT_DNS || of->dst_port == PORT_DNS;
-    uint16_t src_port = dns ? 0 : of->src_port, dst_port = dns ? 0 : of->dst_port;
-    int order = weir_addr_compare(of->src, of->dst);
-    bool swap = order > 0 || (order == 0 && src_port > dst_port);
-    key.low = swap ? *of->dst : *of->src;
-    key.high = swap ? *of->src : *of->dst;
-    key.low_port = swap ? dst_port : src_port;
-    key.high_port = swap ? src_port : dst_port;
-    key.transport = dns ? 0 : of->transport;
-    key.domain = domain;
-    return XXH3_64bits_withSeed(&key, sizeof key, secret);
+    uint64_t sum = hash_endpoint(secret, of->src, dns ? 0 : of->src_port) +
+                   hash_endpoint(secret, of->dst, dns ? 0 : of->dst_port);
+    uint64_t rest = (uint64_t)domain << 8 | (dns ? 0 : of->transport);
+    return fold(sum ^ rest * UINT64_C(0x9e3779b97f4a7c15), secret ^ UINT64_C(0x1d8e4e27c47d124f)) ^ sum;
 }
 
 /* Where in the table: all of a client's DNS flows share the hash that chooses the worker, so ports are added here. */

@@ -24,9 +24,11 @@ struct weir_session {
     weir_service_id service;
     bool used;
     bool midstream;              /* its first flow was */
+    bool slow, starving;
     uint32_t serial;             /* order of beginning */
+    uint32_t run_ticks, quiet_ticks;
+    int64_t active_now_us;       /* engine's clock of the last activity */
     int64_t start_us, active_us; /* stamps of the first packet and of the last activity */
-    int64_t active_now_us;       /* engine's clock of the latter */
     int64_t second_chunk_us;
     int64_t first_request_us;
     uint64_t media_bytes, chunks, small_answers;
@@ -39,9 +41,7 @@ struct weir_session {
 
     struct weir_tick_demand tick;              /* being filled */
     uint64_t run_bytes[WEIR_SESSION_RUN];      /* of the last ticks with demand */
-    uint32_t run_ticks, quiet_ticks;
     uint32_t run_open;                         /* bit a tick, the newest lowest: had demand */
-    bool slow, starving;
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;
     int64_t useful_slot, starved_slot;         /* the last slots of which that was said */
@@ -52,6 +52,11 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
 void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us);
 /* A complete answer of 5 kB or more; true when it was slower than half of the session's own median. */
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence);
+/* Whether a tick changes anything: there was demand in it, or a run or a spell goes on. */
+static inline bool weir_session_is_busy(const struct weir_session *session)
+{
+    return session->tick.open || session->run_ticks || session->starving;
+}
 /* Ends the tick; how much of it, and of the time before that turned out so, was starved, in us. */
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind, int64_t now_us);
 int64_t weir_session_median_kbps(const struct weir_session *session); /* -1: fewer than 5 chunks */

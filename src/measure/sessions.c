@@ -242,6 +242,8 @@ static void end_session(struct weir_sessions *all, const struct weir_session *se
 
 static bool is_idle(const struct weir_sessions *all, const struct weir_session *session, int64_t now_us)
 {
+    if (now_us - session->active_now_us < IDLE_US)
+        return false;
     bool film = kind_of(all, session->service) == WEIR_KIND_VOD;
     bool full = film && weir_session_bitrate_bps(session) != WEIR_NULL;
     return now_us - session->active_now_us >= (full ? IDLE_FULL_US : IDLE_US);
@@ -285,7 +287,8 @@ void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
         all->services[id].demand = (struct weir_demand){0};
     for (size_t i = 0; i < all->n;) {
         struct weir_session *session = &all->sessions[i];
-        tick_session(all, session, now_us);
+        if (weir_session_is_busy(session))
+            tick_session(all, session, now_us);
         if (!is_idle(all, session, now_us)) {
             i++;
             continue;
