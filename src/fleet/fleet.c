@@ -353,10 +353,10 @@ int weir_fleet_turn(struct weir_fleet *fleet, struct weir_fault *fault)
 
 /* ---- life ---- */
 
-int weir_fleet_new(struct weir_fleet **ret_fleet, const char *url, struct weir_fault *fault)
+int weir_fleet_new(struct weir_fleet **ret_fleet, const char *url, const char *password_file, struct weir_fault *fault)
 {
     struct weir_fleet *fleet = calloc(1, sizeof *fleet);
-    int error = fleet ? weir_fleet_store_open(&fleet->store, url, fault) : -ENOMEM;
+    int error = fleet ? weir_fleet_store_open(&fleet->store, url, password_file, fault) : -ENOMEM;
     if (error) {
         free(fleet);
         return error;

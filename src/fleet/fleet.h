@@ -7,7 +7,7 @@
 
 struct weir_fleet; /* opaque */
 
-int weir_fleet_new(struct weir_fleet **ret_fleet, const char *url, struct weir_fault *fault);
+int weir_fleet_new(struct weir_fleet **ret_fleet, const char *url, const char *password_file, struct weir_fault *fault);
 void weir_fleet_free(struct weir_fleet *fleet); /* resigns first */
 
 enum { WEIR_FLEET_IDLE = 0, WEIR_FLEET_BUSY = 1, WEIR_FLEET_STANDBY = 2 };

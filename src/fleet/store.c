@@ -77,13 +77,13 @@ static int not_leader(struct weir_fault *fault)
     return weir_fault_set(fault, -EPERM, "another fleet leads now");
 }
 
-int weir_fleet_store_open(struct weir_fleet_store **ret_store, const char *url, struct weir_fault *fault)
+int weir_fleet_store_open(struct weir_fleet_store **ret_store, const char *url, const char *password_file, struct weir_fault *fault)
 {
     struct weir_fleet_store *store = calloc(1, sizeof *store);
     uint64_t salt = 0;
     if (!store)
         return -ENOMEM;
-    int error = weir_redis_open(&store->redis, url, fault);
+    int error = weir_redis_open(&store->redis, url, password_file, fault);
     if (error) {
         free(store);
         return error;

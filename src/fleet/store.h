@@ -24,7 +24,7 @@
 enum { WEIR_FLEET_SHARDS = 16, WEIR_FLEET_BATCH = 256, WEIR_FLEET_LEASE_MS = 5000 };
 
 struct weir_fleet_store; /* opaque */
-int weir_fleet_store_open(struct weir_fleet_store **ret_store, const char *url, struct weir_fault *fault);
+int weir_fleet_store_open(struct weir_fleet_store **ret_store, const char *url, const char *password_file, struct weir_fault *fault);
 void weir_fleet_store_free(struct weir_fleet_store *store);
 
 /* Redis' clock, the one that all fleets share. */

@@ -71,15 +71,47 @@ static int authenticate(struct weir_redis *redis, redisContext *context, struct 
     return error ? error : greet(redis, context, 1, (const char *[]){"PING"}, fault);
 }
 
+/* Asks one Sentinel where the master is: 0, or < 0. */
+static int ask_sentinel(struct weir_redis *redis, const char *host, int port, struct weir_fault *fault)
+{
+    const struct timeval limit = {.tv_sec = CONNECT_S};
+    struct node *node = &redis->nodes[0];
+    redisContext *context = redisConnectWithTimeout(host, port, limit);
+    redisReply *reply = NULL;
+    if (context && !context->err && redisSetTimeout(context, limit) == REDIS_OK)
+        reply = redisCommand(context, "SENTINEL get-master-addr-by-name %s", redis->url.master);
+    int error = weir_fault_set(fault, -ECONNREFUSED, "Sentinel at %s:%d: %s", host, port, !context ? "no memory" : reply ? "knows no such master" : context->errstr);
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+        snprintf(node->host, sizeof node->host, "%s", reply->element[0]->str);
+        node->port = atoi(reply->element[1]->str);
+        error = 0;
+    }
+    freeReplyObject(reply);
+    if (context)
+        redisFree(context);
+    return error;
+}
+
+static int find_master(struct weir_redis *redis, struct weir_fault *fault)
+{
+    int error = -ENOENT;
+    for (unsigned i = 0; i < redis->url.n_sentinels && error; i++)
+        error = ask_sentinel(redis, redis->url.sentinels[i].host, redis->url.sentinels[i].port, fault);
+    return error;
+}
+
 static int connect_node(struct weir_redis *redis, struct node *node, struct weir_fault *fault)
 {
     const struct timeval connect = {.tv_sec = CONNECT_S}, answer = {.tv_sec = ANSWER_S};
+    int error = redis->url.master[0] ? find_master(redis, fault) : 0;
+    if (error)
+        return error;
     redisContext *context = redis->url.is_unix && node == redis->nodes ? redisConnectUnixWithTimeout(node->host, connect)
                                                                        : redisConnectWithTimeout(node->host, node->port, connect);
     if (!context)
         return -ENOMEM;
-    int error = context->err ? weir_fault_set(fault, -ECONNREFUSED, "cannot reach Redis at %s: %s; start it or correct --redis",
-                                              redis->url.shown, context->errstr) : 0;
+    error = context->err ? weir_fault_set(fault, -ECONNREFUSED, "cannot reach Redis at %s: %s; start it or correct --redis",
+                                          redis->url.shown, context->errstr) : 0;
     if (!error)
         redisSetTimeout(context, answer);
     if (!error)
@@ -235,12 +267,17 @@ int weir_redis_ask_all(struct weir_redis *redis, const struct weir_redis_command
 
 /* ---- life ---- */
 
-int weir_redis_open(struct weir_redis **ret_redis, const char *url, struct weir_fault *fault)
+int weir_redis_open(struct weir_redis **ret_redis, const char *url, const char *password_file, struct weir_fault *fault)
 {
     struct weir_redis *redis = calloc(1, sizeof *redis);
+    const char *environment = getenv("WEIR_REDIS_PASSWORD");
     if (!redis)
         return -ENOMEM;
     int error = weir_redis_url_parse(&redis->url, url, fault);
+    if (!error && password_file)
+        error = weir_redis_password_read(&redis->url, password_file, fault);
+    else if (!error && !redis->url.password[0] && environment)
+        snprintf(redis->url.password, sizeof redis->url.password, "%s", environment);
     if (!error) {
         redis->n_nodes = 1;
         snprintf(redis->nodes[0].host, sizeof redis->nodes[0].host, "%s", redis->url.host);

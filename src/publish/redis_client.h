@@ -21,8 +21,8 @@ struct weir_redis_command weir_redis_command(const char *key, ...) __attribute__
 
 struct weir_redis; /* opaque */
 
-/* Connects, with the URL's credentials, and is greeted: < 0 with a fault that names the URL without its password. */
-int weir_redis_open(struct weir_redis **ret_redis, const char *url, struct weir_fault *fault);
+/* Connects, with the URL's credentials (the password also from a file's first line, or from WEIR_REDIS_PASSWORD), and is greeted: < 0 with a fault that names the URL without its password. */
+int weir_redis_open(struct weir_redis **ret_redis, const char *url, const char *password_file, struct weir_fault *fault);
 void weir_redis_free(struct weir_redis *redis);
 const char *weir_redis_shown(const struct weir_redis *redis); /* the URL without its password */
 

@@ -68,12 +68,12 @@ static void run_turns(struct weir_fleet *fleet)
 
 static int fleet_of(const struct weir_prompt *prompt, struct weir_fault *fault)
 {
-    const char *url = prompt->redis ? prompt->redis : getenv("WEIR_REDIS");
+    const char *url = weir_prompt_redis(prompt);
     struct weir_fleet *fleet = NULL;
     struct talk talk = {.json = prompt->json};
-    if (!url || !*url)
+    if (!url)
         return weir_fault_set(fault, -EINVAL, "weir fleet needs Redis: name it by --redis URL");
-    int error = weir_fleet_new(&fleet, url, fault);
+    int error = weir_fleet_new(&fleet, url, prompt->config.redis_password_file, fault);
     if (error)
         return error;
     const struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};

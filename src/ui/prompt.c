@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "publish/redis_url.h"
 #include "ui/command.h"
 #include "ui/prompt.h"
 
@@ -15,20 +16,21 @@ enum { OPTIONS_MAX = 24, OWN = 512 };
 
 static const struct weir_prompt_option common[] = {
     {"config", "FILE", "read redis, site and state from this YAML file"},
-    {"redis", "URL", "read Redis: redis://[user:password@]host[:port][/db] or unix:///path (or the environment's WEIR_REDIS)"},
+    {"redis", "URL", "read Redis: redis://[user:password@]host[:port][/db] or unix:///path (or the environment's WEIR_REDIS; the password also by WEIR_REDIS_PASSWORD)"},
+    {"redis-password-file", "FILE", "Redis' password is its first line"},
     {"site", "NAME", "which site of several"},
     {"state", "DIR", "without Redis: where weir live keeps status.json (default: /var/lib/weir)"},
     {"json", NULL, "JSON instead of text"},
     {"no-colour", NULL, "plain text, as in a pipe or with NO_COLOR set"},
     {"help", NULL, "show this"},
 };
-enum { CONFIG, REDIS, SITE, STATE, JSON, NO_COLOUR, HELP, N_COMMON };
+enum { CONFIG, REDIS, PASSWORD, SITE, STATE, JSON, NO_COLOUR, HELP, N_COMMON };
 
 static void print_option(const struct weir_prompt_option *option)
 {
-    char left[48];
+    char left[64];
     snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
-    printf("  %-22s %s\n", left, option->help);
+    printf("  %-27s %s\n", left, option->help);
 }
 
 static void print_help(const char *usage, const struct weir_prompt_option *own)
@@ -59,6 +61,7 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
 {
     struct option options[OPTIONS_MAX] = {0};
     const char *config = NULL;
+    char *text_of_url;
     int n = 0, letter, error = 0;
     *prompt = (struct weir_prompt){0};
     weir_config_init(&prompt->config);
@@ -71,7 +74,16 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
     while (!error && (letter = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         switch (letter) {
         case 256 + CONFIG: config = optarg; break;
-        case 256 + REDIS: prompt->redis = optarg; break;
+        case 256 + REDIS:
+            text_of_url = strdup(optarg); /* the command line, which ps shows, keeps no password */
+            free(prompt->own_redis);
+            prompt->redis = prompt->own_redis = text_of_url;
+            weir_redis_url_hide(optarg);
+            break;
+        case 256 + PASSWORD:
+            free((char *)prompt->config.redis_password_file);
+            prompt->config.redis_password_file = strdup(optarg);
+            break;
         case 256 + SITE: prompt->site = optarg; break;
         case 256 + STATE: prompt->state = optarg; break;
         case 256 + JSON: prompt->json = true; break;
@@ -90,14 +102,20 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
 
 void weir_prompt_deinit(struct weir_prompt *prompt)
 {
+    free(prompt->own_redis);
     weir_config_deinit(&prompt->config);
+}
+
+const char *weir_prompt_redis(const struct weir_prompt *prompt)
+{
+    const char *environment = getenv("WEIR_REDIS");
+    return prompt->redis ? prompt->redis : environment && *environment ? environment : NULL;
 }
 
 int weir_prompt_open(const struct weir_prompt *prompt, struct weir_view_source **ret_source, struct weir_fault *fault)
 {
-    const char *environment = getenv("WEIR_REDIS");
     const struct weir_view_where where = {
-        .redis = prompt->redis ? prompt->redis : prompt->state || !environment || !*environment ? NULL : environment,
+        .redis = prompt->redis || !prompt->state ? weir_prompt_redis(prompt) : NULL, .password_file = prompt->config.redis_password_file,
         .state = weir_state_path(prompt->state, R_OK), .site = prompt->site};
     return weir_view_source_new(ret_source, &where, fault);
 }

@@ -8,6 +8,7 @@
 
 struct weir_prompt {
     const char *redis, *site, *state;
+    char *own_redis;            /* --redis */
     bool json, no_colour;
     struct weir_config config;  /* of --config */
 };
@@ -23,6 +24,8 @@ struct weir_prompt_option {
 int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const char *usage, const struct weir_prompt_option *own,
                       void *context, struct weir_fault *fault);
 void weir_prompt_deinit(struct weir_prompt *prompt);
+/* The URL of Redis, or NULL: from --redis, --config or WEIR_REDIS. */
+const char *weir_prompt_redis(const struct weir_prompt *prompt);
 /* Opens what the options name: Redis, else the state directory. */
 int weir_prompt_open(const struct weir_prompt *prompt, struct weir_view_source **ret_source, struct weir_fault *fault);
 int64_t weir_prompt_now_us(void);             /* the wall clock */

@@ -66,13 +66,13 @@ static int read_incidents(struct weir_redis *redis, const char *service, struct 
 }
 
 /* How many of a sample of the sites say that the service is well; without a service, how many are heard. */
-static int ask_sites(const char *url, const char *service, size_t *ret_well, size_t *ret_asked, struct weir_fault *fault)
+static int ask_sites(const char *url, const char *password_file, const char *service, size_t *ret_well, size_t *ret_asked, struct weir_fault *fault)
 {
     struct weir_fleet_store *store = NULL;
     struct weir_fleet_sample *sample = calloc(1, sizeof *sample);
     int64_t now_us = 0, seen_us[WEIR_FLEET_SAMPLE_MAX];
     const char *sites[WEIR_FLEET_SAMPLE_MAX];
-    int error = sample ? weir_fleet_store_open(&store, url, fault) : -ENOMEM;
+    int error = sample ? weir_fleet_store_open(&store, url, password_file, fault) : -ENOMEM;
     if (!error)
         error = weir_fleet_store_now(store, &now_us, fault);
     if (!error)
@@ -148,18 +148,18 @@ static void print_text(const struct weir_prompt *prompt, const struct fleet_answ
 
 int weir_status_of_fleet(const struct weir_prompt *prompt, const char *service, struct weir_fault *fault)
 {
-    const char *url = prompt->redis ? prompt->redis : getenv("WEIR_REDIS");
+    const char *url = weir_prompt_redis(prompt);
     struct fleet_answer answer = {0};
     struct weir_redis *redis = NULL;
     size_t n_well = 0, n_asked = 0;
     bool led = false;
-    if (!url || !*url)
+    if (!url)
         return weir_fault_set(fault, -EINVAL, "--fleet needs Redis: name it by --redis URL");
-    int error = weir_redis_open(&redis, url, fault);
+    int error = weir_redis_open(&redis, url, prompt->config.redis_password_file, fault);
     if (!error)
         error = read_incidents(redis, service, &answer, &led, fault);
     if (!error && !answer.n_open)
-        error = ask_sites(url, service, &n_well, &n_asked, fault);
+        error = ask_sites(url, prompt->config.redis_password_file, service, &n_well, &n_asked, fault);
     if (!error) {
         conclude(&answer, service, led, n_well, n_asked);
         if (prompt->json)

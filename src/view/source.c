@@ -15,7 +15,7 @@ int weir_view_source_new(struct weir_view_source **ret_source, const struct weir
     if (!error && where->site)
         snprintf(source->site, sizeof source->site, "%s", where->site);
     if (!error && where->redis) {
-        error = weir_redis_open(&source->redis, where->redis, fault);
+        error = weir_redis_open(&source->redis, where->redis, where->password_file, fault);
         if (!error && !where->site)
             error = weir_view_choose_site(source, fault);
     } else if (!error && where->state)

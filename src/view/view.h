@@ -56,6 +56,7 @@ struct weir_view {
 
 struct weir_view_where {
     const char *redis;     /* URL, or NULL: the file */
+    const char *password_file; /* of Redis; NULL: none */
     const char *state;     /* directory of status.json */
     const char *site;      /* NULL: the only one there is */
 };

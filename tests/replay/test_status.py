@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import PCAPS, WEIR, weir
+from conftest import PCAPS, Redis, WEIR, weir
 
 OUTAGE_STANDS = 1795469650  # netflix stops answering at 1795469611 in outage.pcap, and answers again at about 1795469690
 
@@ -94,6 +94,23 @@ def test_what_is_wrong_is_said(redis, tmp_path):
     weir("status", "--nonsense", code=2)
     weir("alerts", "--since", "yesterday", code=2)
     assert "2h" in weir.stderr
+
+
+def test_passwords_from_everywhere(tmp_path, monkeypatch):
+    server = Redis(tmp_path, password="open sesame")
+    try:
+        (tmp_path / "password").write_text("open sesame\n")
+        file = ["--redis", server.url, "--redis-password-file", tmp_path / "password"]
+        weir("replay", *file, PCAPS / "healthy.pcap")
+        weir("status", *file, "netflix", code=0)
+        weir("status", "--redis", f"redis://:open%20sesame@127.0.0.1:{server.port}", "netflix", code=0)
+        weir("status", "--redis", f"redis://:wrong@127.0.0.1:{server.port}", code=1)
+        assert "WRONGPASS" in weir.stderr and "wrong@" not in weir.stderr
+        monkeypatch.setenv("WEIR_REDIS", server.url)
+        monkeypatch.setenv("WEIR_REDIS_PASSWORD", "open sesame")
+        weir("status", "netflix", code=0)
+    finally:
+        server.close()
 
 
 def test_a_file_that_lies_crashes_nothing(tmp_path):
