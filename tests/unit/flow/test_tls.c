@@ -178,6 +178,29 @@ static void test_tickets_before_the_question(void **state)
     rig_close(rig);
 }
 
+/* The client asks between two tickets: the second, of the same length and at once, is no answer; a third such is. */
+static void test_ticket_behind_the_question(void **state)
+{
+    struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
+    struct talk talk = talk_tcp(1);
+    hello(rig, &talk);
+    server_flight_13(rig, &talk);
+    finished_13(rig, &talk, 0);
+    add(&out, 23, 9, 9, 250);
+    say(rig, &talk, SV, &out);
+    add(&out, 23, 9, 9, 500);
+    say(rig, &talk, C, &out);
+    rig_wait(rig, MS);
+    add(&out, 23, 9, 9, 250);
+    say(rig, &talk, SV, &out);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_FIRST_BYTE), 0);
+    rig_wait(rig, MS);
+    add(&out, 23, 9, 9, 250);
+    say(rig, &talk, SV, &out);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_FIRST_BYTE), 1);
+    rig_close(rig);
+}
+
 static void test_noresponse(void **state)
 {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
@@ -389,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_tickets_are_no_answer),
         cmocka_unit_test(test_answer_behind_tickets),
         cmocka_unit_test(test_tickets_before_the_question),
+        cmocka_unit_test(test_ticket_behind_the_question),
         cmocka_unit_test(test_noresponse),
         cmocka_unit_test(test_alert),
         cmocka_unit_test(test_cut),

@@ -379,6 +379,22 @@ static void test_hollow_answers(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 3);
 }
 
+/* What the server's reset cut short is a failed request, not a useful one as well; its bytes did come. */
+static void test_a_cut_answer_is_not_useful(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    struct weir_evidence chunk = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, S / 10, S / 2);
+    chunk.chunk.cut = true;
+    weir_sessions_take(sessions, &chunk);
+    assert_int_equal(seen.n_attempts, 0);
+    chunk.chunk.cut = false;
+    weir_sessions_take(sessions, &chunk);
+    assert_int_equal(seen.n_attempts, 1);
+    weir_sessions_finish(sessions, T0 + 2 * S);
+    assert_int_equal(seen.sessions[0].media_bytes, 600000);
+    assert_int_equal((int)seen.sessions[0].chunks, 1);
+}
+
 static void test_a_chunk_between_breaks_the_run(void **state)
 {
     struct weir_sessions *sessions = *state;
@@ -629,7 +645,8 @@ int main(void)
         TEST(test_short_segments_slower_than_before_but_enough),
             TEST(test_resting_sound_hides_nothing),
          TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand),
-        TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_chunk_between_breaks_the_run),
+        TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_cut_answer_is_not_useful),
+        TEST(test_a_chunk_between_breaks_the_run),
         TEST(test_below_thirty_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
         TEST(test_playlists_make_no_run), TEST(test_playlists_do_not_break_a_run),
             TEST(test_only_hosts_with_recent_chunks),

@@ -174,6 +174,30 @@ static void test_happy_eyeballs(void **state)
     assert_int_equal(seen.n_open, 1);
 }
 
+/* Of the two families a client has an address each: the winner set out for the same name within half a second. */
+static void race_families(struct weir_trials *trials, int64_t loser_us, int64_t winner_us, uint64_t name)
+{
+    struct weir_evidence winner = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL,
+        winner_us + S / 10, S / 10);
+    winner.host_hash = name;
+    weir_trials_take(trials, &winner);
+    struct weir_evidence loser = fake_attempt(FILM, "2001:db8:5::2", "2001:db8::1", WEIR_LAYER_CONNECT,
+        WEIR_OUTCOME_SYN_TIMEOUT, loser_us + 3 * S, 3 * S);
+    loser.host_hash = 77;
+    weir_trials_take(trials, &loser);
+}
+
+static void test_race_between_families(void **state)
+{
+    struct weir_trials *trials = *state;
+    race_families(trials, T0 + S, T0 + S + S / 4, 77);
+    assert_int_equal(stats_of(trials).race_losers, 1);
+    race_families(trials, T0 + 2 * S, T0 + 2 * S + 6 * S / 10, 77); /* too late to be the other half of it */
+    assert_int_equal(stats_of(trials).race_losers, 1);
+    race_families(trials, T0 + 3 * S, T0 + 3 * S + S / 4, 78); /* another name */
+    assert_int_equal(stats_of(trials).race_losers, 1);
+}
+
 /* Nobody wins: held for two seconds from the first packet, then a FAIL. */
 static void test_held_failure_is_released(void **state)
 {
@@ -404,7 +428,8 @@ int main(void)
         TEST(test_retries_are_one_trial), TEST(test_useful_takes_the_fail_back), TEST(test_slots_have_edges),
         TEST(test_the_closing_ticks_evidence_is_in), TEST(test_layers_are_never_pooled),
             TEST(test_prefixes_and_clients_are_kept_apart),
-        TEST(test_happy_eyeballs), TEST(test_held_failure_is_released), TEST(test_same_address_is_no_race),
+        TEST(test_happy_eyeballs), TEST(test_race_between_families),
+        TEST(test_held_failure_is_released), TEST(test_same_address_is_no_race),
         TEST(test_old_connection_wins_no_race), TEST(test_quic_falls_back), TEST(test_quic_blocked_with_tcp_raced),
         TEST(test_quic_and_tcp_both_fail), TEST(test_quic_alone_fails_in_the_end), TEST(test_tcp_loses_to_quic),
         TEST(test_nxdomain_needs_a_name_that_existed), TEST(test_neutral_is_no_trial), TEST(test_which_requests_count),
