@@ -289,13 +289,14 @@ class Network:
             self.at(self.gateway, "nft", f"add chain bridge near {hook} {{ type filter hook {hook} priority 0; }}; "
                     f"add rule bridge near {hook} {match} c{number} {lost}")
 
-    def throttle(self, numbers, rate):
-        """What these networks send is queued to `rate` before it reaches the gateway, until `unthrottle`."""
+    def throttle(self, numbers, rate, queue_bytes):
+        """What these networks send is queued to `rate` before it reaches the gateway, until `unthrottle`. Without offload
+        only: a super-packet fits no short queue."""
         self.at(self.servers, "tc", "qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb", "default", "10")
         for minor, class_rate in (("10", "10gbit"), ("20", rate)):
             self.at(self.servers, "tc", "class", "add", "dev", "eth0", "parent", "1:", "classid", f"1:{minor}", "htb",
                     "rate", class_rate, "quantum", "1600")
-        self.at(self.servers, "tc", "qdisc", "add", "dev", "eth0", "parent", "1:20", "pfifo", "limit", "60")
+        self.at(self.servers, "tc", "qdisc", "add", "dev", "eth0", "parent", "1:20", "bfifo", "limit", str(queue_bytes))
         self.at(self.servers, "nft", "add table inet slow; add chain inet slow out { type filter hook postrouting priority 0; }")
         for family, addresses in (("ip", ", ".join(f"198.18.{n}.0/24" for n in numbers)),
                                   ("ip6", ", ".join(f"2001:db8:{n}::/48" for n in numbers))):

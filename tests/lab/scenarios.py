@@ -130,7 +130,7 @@ SCENARIOS = (
              delay_ms=10, offload=False),
     Scenario("client_lossy", 14, lambda lab, v: lab.near_client(0, 30), lambda lab, v: lab.near_client(0, 0), **LOSSY),
     Scenario("client_off", 15, lambda lab, v: lab.near_client(0, 100), lambda lab, v: lab.near_client(0, 0), **LOSSY),
-    Scenario("throttled", 16, lambda lab, v: lab.throttle(networks(v), "200kbit"), lambda lab, v: lab.unthrottle(), **SERVICE,
+    Scenario("throttled", 16, lambda lab, v: lab.throttle(networks(v), "300kbit", 20000), lambda lab, v: lab.unthrottle(), **SERVICE,
              states=("degraded",), browsers=True, offload=False, during=80),
     Scenario("hangs", 17, lambda lab, v: lab.mark("hang", *media(v)), lambda lab, v: lab.unmark("hang"), **SERVICE, states=ANY),
     Scenario("servfail", 18, lambda lab, v: lab.fail_names(*servers.domains(v)), lambda lab, v: lab.heal_names(*servers.domains(v)),
