@@ -42,11 +42,11 @@ def public_capture():
 
 
 class Redis:
-    def __init__(self, directory, password=None):
+    def __init__(self, directory, password=None, program="redis-server"):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(directory),
+        command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(directory),
                    "--unixsocket", str(directory / "redis.sock")]
         self.password = password
         if password:
