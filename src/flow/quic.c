@@ -86,6 +86,17 @@ static void walk_datagram(const struct weir_packet *packet, struct datagram *ret
     }
 }
 
+/* A datagram of 1-RTT larger than all before it tries how large they may be (RFC 8899): no request. `mss` has no other
+ * use in UDP. */
+static bool probes_size(struct weir_flow *flow, const struct weir_packet *packet)
+{
+    uint16_t largest = flow->mss[WEIR_CLIENT];
+    if (packet->payload_len <= largest)
+        return false;
+    flow->mss[WEIR_CLIENT] = (uint16_t)packet->payload_len;
+    return largest >= INITIAL_MIN;
+}
+
 static bool has(const struct datagram *datagram, enum weir_quic_type type) { return datagram->types >> type & 1; }
 
 static void client_initial(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
@@ -136,7 +147,7 @@ static void client_datagram(struct weir_flow *flow, struct shake *shake, const s
         handshake_timed(flow, shake, packet);
     if ((shake->flags & (SHAKE_CLIENT_HANDSHAKE | SHAKE_CLIENT_SHORT)) && !flow->packets[WEIR_SERVER])
         flow->flags |= FLOW_ACKS_UNSEEN;
-    if (datagram.short_bytes)
+    if (!probes_size(flow, packet) && datagram.short_bytes)
         request_client(flow, packet, datagram.short_bytes);
 }
 
@@ -235,9 +246,9 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
     if (packet->payload_captured &&
         (packet->payload[0] & 0x80 || (flow_is(flow, FLOW_GQUIC) && packet->payload[0] & 1)))
         return; /* of a handshake */
-    if (side == WEIR_CLIENT)
+    if (side == WEIR_CLIENT && !probes_size(flow, packet))
         request_client(flow, packet, packet->payload_len);
-    else if (packet->payload_len >= ANSWER_MIN)
+    else if (side == WEIR_SERVER && packet->payload_len >= ANSWER_MIN)
         request_server(flow, packet, packet->payload_len);
 }
 

@@ -242,6 +242,19 @@ def rst_mid(lab):
     lab.client("get", NETFLIX, NFLX)
 
 
+@case("somebody on the way resets a transfer in the server's name", flows=netflix("rst_mid"),
+      trials={"netflix": {"dns_ok": 1, "connect_ok": 1, "rst_mid": 1}},
+      where=[[{"service": "netflix"}, {"reset.by": "server", "reset.kind": "mid", "reset.injected": True}]])
+def rst_injected(lab):
+    lab.at(lab.net, "sysctl", "-qw", "net.ipv4.ip_default_ttl=50")
+    lab.at(lab.gw, "sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1", "net.bridge.bridge-nf-call-iptables=0")
+    lab.server("paced", 0, *["3000/0.02"] * 100)
+    lab.rule(f"ip daddr {NFLX} tcp dport 443 ct bytes > 40000 reject with tcp reset")
+    yield
+    lookup(lab)
+    lab.client("get", NETFLIX, NFLX)
+
+
 LATE = dict(flows=netflix("request_timeout"), where=[[{"service": "netflix"}, {"request_timeouts": 1, "stalls.0.duration_us": ">0"}]])
 
 
@@ -477,10 +490,14 @@ def chromium(lab, host, quic=True):
            f"https://{host}/", check=False, timeout=40)
 
 
+def gtls_command(*arguments, sizes=(30000,)):
+    """ngtcp2's client asks for answers of `sizes` bytes."""
+    return ["gtlsclient", "-q", "--exit-on-all-streams-close", "--no-http-dump", "--no-quic-dump", *arguments, NETFLIX, "443",
+            *(f"https://{NETFLIX}/{'p' * 600}/../{size}" for size in sizes)]
+
+
 def gtls(lab, *arguments, sizes=(30000,), seconds=6):
-    """ngtcp2's client asks for answers of `sizes` bytes, one after the other."""
-    lab.at(lab.clients[0], "timeout", str(seconds), "gtlsclient", "-q", "--exit-on-all-streams-close", "--no-http-dump",
-           "--no-quic-dump", *arguments, NETFLIX, "443", *(f"https://{NETFLIX}/{'p' * 400}/../{size}" for size in sizes), check=False, timeout=20)
+    lab.at(lab.clients[0], "timeout", str(seconds), *gtls_command(*arguments, sizes=sizes), check=False, timeout=20)
 
 
 QUIC_SERVED = dict(flows=netflix("useful", "quic"), trials={"netflix": {"dns_ok": 1, "quic_ok": 1}},
@@ -590,6 +607,42 @@ def quic_blocked(lab):
     gtls(lab, seconds=4)
     lab.client("get", NETFLIX, NFLX)
     time.sleep(2)
+
+
+@case("QUIC and TCP dropped", flows=netflix("quic_timeout", "quic") + netflix("syn_timeout"),
+      trials={"netflix": {"dns_ok": 1, "quic_timeout": 1, "syn_timeout": 1}})
+def quic_and_tcp_blocked(lab):
+    lab.rule(f"ip daddr {NFLX} drop")
+    yield
+    gtls(lab, seconds=4)
+    lab.client("connect", NFLX, "5")
+    time.sleep(2)
+
+
+@case("over QUIC, a request that nobody answers", flows=netflix("request_timeout", "quic"),
+      trials={"netflix": {"dns_ok": 1, "quic_ok": 1, "request_timeout": 1}}, where=[[{"transport": "quic"}, {"requests": 1, "request_timeouts": 1}]])
+def quic_request_hangs(lab):
+    lab.gtls_server()
+    yield
+    client = lab.start(lab.clients[0], *gtls_command("--delay-stream=2s"))
+    time.sleep(1)
+    lab.rule("udp sport 443 drop")
+    time.sleep(7.5)
+    lab.stop(client)
+
+
+@case("over QUIC, a transfer that is silent for 3 s", flows=netflix("useful", "quic"), trials={"netflix": {"dns_ok": 1, "quic_ok": 1}},
+      where=[[{"transport": "quic"}, {"requests": 1, "request_timeouts": 0, "stalls.0.duration_us": [2_500_000, 5_000_000]}]])
+def quic_stall(lab):
+    lab.gtls_server()
+    lab.rule("udp sport 443 limit rate over 100 kbytes/second burst 20 kbytes drop")
+    yield
+    client = lab.start(lab.clients[0], *gtls_command(sizes=(400000,)))
+    time.sleep(1.5)
+    lab.rule("udp sport 443 drop")
+    time.sleep(3)
+    lab.clear_rules()
+    client.wait(20)
 
 
 # ---- DNS ----
