@@ -684,6 +684,24 @@ def dns_timeout(lab):
     time.sleep(1)
 
 
+@case("the resolver is silent, dig asks once and waits 6 s", flows=[], dns={"netflix": {"timeout": 1}}, trials={"netflix": {"dns_timeout": 1}})
+def dns_timeout_once(lab):
+    lab.rule("udp dport 53 drop")
+    yield
+    lab.dig(NETFLIX, "+tries=1", "+time=6", "A")
+    time.sleep(1)
+
+
+@case("the resolver answers dig's second question", flows=[], dns={"netflix": {"useful": 1}}, trials={"netflix": {"dns_ok": 1}})
+def dns_second_try(lab):
+    lab.rule("udp dport 53 drop")
+    yield
+    dig = lab.start(lab.clients[0], "dig", f"@{RESOLVER}", "+tries=2", "+time=2", "A", NETFLIX)
+    time.sleep(1)
+    lab.clear_rules()
+    dig.wait(10)
+
+
 @case("the first of two resolvers is dead, glibc asks the second", flows=[], dns={"netflix": {"timeout": 2, "useful": 1, "neutral": 1}},
       trials={"netflix": {"dns_timeout": 1, "dns_ok": 1}})
 def dns_one_dead(lab):
