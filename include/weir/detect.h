@@ -122,6 +122,14 @@ void weir_detector_step(struct weir_detector *detector, int64_t now_us);
 /* The capture is over: incidents that are open stay so, and are reported once more as `updated`. */
 void weir_detector_finish(struct weir_detector *detector, int64_t now_us);
 
+/* What survives a restart, as bytes for the same build (equal layouts). *ret_bytes is the caller's to free. 0 or -ENOMEM. */
+uint32_t weir_detector_layout(void);
+int weir_detector_save(struct weir_detector *detector, uint8_t **ret_bytes, size_t *ret_n);
+/* Into a new detector, before its first slot. < 0: the bytes are not whole; the detector is then fit only to be freed. */
+int weir_detector_restore(struct weir_detector *detector, const uint8_t *bytes, size_t n);
+/* Reports every open incident once more, as `updated`: after a restart. */
+void weir_detector_report(struct weir_detector *detector, int64_t now_us);
+
 /* UNKNOWN: not yet 3 useful trials, or none for 15 minutes. */
 enum weir_state weir_detector_state(const struct weir_detector *detector, weir_service_id service);
 /* Visits every open incident. */

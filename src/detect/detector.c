@@ -503,10 +503,15 @@ static void report(void *context, struct weir_case *incident)
     weir_case_report(context, incident);
 }
 
-void weir_detector_finish(struct weir_detector *detector, int64_t now_us)
+void weir_detector_report(struct weir_detector *detector, int64_t now_us)
 {
     detector->now_us = now_us;
     for_each_open(detector, report, detector);
+}
+
+void weir_detector_finish(struct weir_detector *detector, int64_t now_us)
+{
+    weir_detector_report(detector, now_us);
 }
 
 enum weir_state weir_detector_state(const struct weir_detector *detector, weir_service_id id)

@@ -14,10 +14,14 @@
 #include <weir/detect.h>
 #include <weir/measure.h>
 
+#include "base/log.h"
 #include "engine/bounds.h"
 #include "engine/coordinator.h"
 #include "engine/detect_input.h"
+#include "engine/state_file.h"
 
+
+enum { STATE_WINDOWS = 60 }; /* from one write of the state to the next, unless there is news */
 
 struct weir_coordinator {
     const struct weir_engine_options *options;
@@ -53,6 +57,9 @@ struct weir_coordinator {
     int64_t now_us;
     struct weir_source *live;          /* or NULL */
     struct { uint64_t packets, dropped; } before; /* the open window began */
+    bool state_read;
+    bool state_failed;                 /* and said so */
+    unsigned state_due;                /* windows until the state is written */
 };
 
 static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us, const void *body)
@@ -67,6 +74,7 @@ static void publish(struct weir_coordinator *c, enum weir_record_type type, int6
 
 static void on_incident(void *context, const struct weir_incident *incident)
 {
+    ((struct weir_coordinator *)context)->state_due = 0; /* a restart must know of it */
     publish(context, WEIR_RECORD_INCIDENT, incident->ts_us, incident);
 }
 
@@ -312,6 +320,48 @@ static void end_window(struct weir_coordinator *c)
         c->error = weir_publisher_flush(c->options->publisher, &c->fault);
 }
 
+/* ---- what outlasts the run ---- */
+
+static int new_detector(struct weir_coordinator *c);
+
+static void take_fact(void *context, const struct weir_address_fact *fact, int64_t learned_us)
+{
+    struct weir_coordinator *c = context;
+    if (c->n_facts < c->facts_max)
+        c->facts[c->n_facts++] = *fact; /* the workers are told with the first bulletin */
+}
+
+/* At the first tick: only then it is known what time it is. */
+static void read_state(struct weir_coordinator *c)
+{
+    struct weir_fault fault = {0};
+    c->state_read = true;
+    if (!c->options->state)
+        return;
+    int error = weir_state_file_read(c->options->state, c->detector, c->addresses, c->options->set, c->now_us, &fault);
+    if (fault.text[0])
+        weir_log(WEIR_LOG_WARNING, "%s", fault.text);
+    if (error < 0) {
+        weir_detector_free(c->detector);
+        c->detector = NULL;
+        c->error = new_detector(c);
+        return;
+    }
+    weir_address_memory_each(c->addresses, take_fact, c);
+    weir_detector_report(c->detector, c->now_us);
+}
+
+static void write_state(struct weir_coordinator *c)
+{
+    struct weir_fault fault = {0};
+    if (!c->options->state || !c->detector)
+        return;
+    if (weir_state_file_write(c->options->state, c->detector, c->addresses, c->options->set, c->now_us, &fault) < 0 && !c->state_failed)
+        weir_log(WEIR_LOG_WARNING, "%s; what was learned will be lost at the end", fault.text);
+    c->state_failed = fault.text[0] != '\0';
+    c->state_due = STATE_WINDOWS;
+}
+
 /* What this window taught goes to the workers at the end of the next one. */
 static void issue_bulletin(struct weir_coordinator *c)
 {
@@ -327,6 +377,10 @@ static void process_tick(struct weir_coordinator *c)
 {
     bool window_end = c->blocks[0].window_end;
     c->now_us = c->blocks[0].tick_us;
+    if (!c->state_read)
+        read_state(c);
+    if (c->error)
+        return;
     double dropped = watch_drops(c, window_end);
     add_counters(c);
     learn_addresses(c);
@@ -346,6 +400,8 @@ static void process_tick(struct weir_coordinator *c)
     if (window_end) {
         end_window(c);
         issue_bulletin(c);
+        if (c->state_due == 0 || --c->state_due == 0)
+            write_state(c);
     }
 }
 
@@ -409,6 +465,7 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
         weir_trials_finish(c->trials, now_us);
         weir_detector_step(c->detector, now_us);
         weir_detector_finish(c->detector, now_us);
+        write_state(c);
         weir_rollup_window_done(c->rollup, now_us);
     }
     publish_services(c);

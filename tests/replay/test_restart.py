@@ -1,0 +1,88 @@
+"""A restart in the middle of an outage: one incident with one id, told once as raised, cleared when it is over."""
+import json
+import struct
+import subprocess
+
+import pytest
+
+from conftest import PCAPS, WEIR
+
+CAPTURE = PCAPS / "outage.pcap"
+
+
+def incidents(*arguments):
+    done = subprocess.run([WEIR, "replay", "-q", "--json", "--records", "incident", *map(str, arguments)], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def cut(directory, at):
+    """The capture in two files, before and from `at` on (seconds of the epoch)."""
+    data = CAPTURE.read_bytes()
+    halves, offset = ([data[:24]], [data[:24]]), 24
+    while offset < len(data):
+        seconds, micros, length, _ = struct.unpack_from("<IIII", data, offset)
+        halves[seconds + micros / 1e6 >= at].append(data[offset:offset + 16 + length])
+        offset += 16 + length
+    paths = directory / "first.pcap", directory / "second.pcap"
+    for path, half in zip(paths, halves):
+        path.write_bytes(b"".join(half))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return incidents(CAPTURE)[0]
+
+
+@pytest.fixture
+def halves(tmp_path, whole):
+    raised = next(i for i in whole if i["event"] == "raised")
+    return cut(tmp_path, raised["ts"] + 12)
+
+
+def test_one_incident(tmp_path, halves, whole):
+    state = tmp_path / "state"
+    state.mkdir()
+    first, _ = incidents("--state", state, halves[0])
+    second, said = incidents("--state", state, halves[1])
+    assert "not used" not in said
+    assert [i["event"] for i in first] == ["raised", "updated"]
+    assert second[0]["event"] == "updated" and second[-1]["event"] == "cleared"
+    assert not any(i["event"] == "raised" for i in second)
+    assert {i["id"] for i in first + second} == {whole[0]["id"]}
+    assert second[-1]["onset_ts"] == whole[-1]["onset_ts"] and second[-1]["service"] == whole[-1]["service"]
+
+
+def test_without_the_state_it_is_forgotten(halves, whole):
+    second, _ = incidents(halves[1])
+    assert whole[0]["id"] not in {i["id"] for i in second}
+
+
+def damaged(data):
+    yield "cut", data[:len(data) // 2], "damaged"
+    yield "flipped", data[:-1] + bytes([data[-1] ^ 1]), "damaged"
+    yield "another version", data[:8] + b"\x63\0\0\0" + data[12:], "another version"
+    yield "something else", b"#!/bin/sh\n" * 20, "not a state of weir's"
+    yield "empty", b"", "not a state of weir's"
+
+
+def test_unusable_state_is_told_and_passed_over(tmp_path, halves):
+    state = tmp_path / "state"
+    state.mkdir()
+    incidents("--state", state, halves[0])
+    file = state / "engine.state"
+    plain, _ = incidents(halves[1])
+    for name, data, why in damaged(file.read_bytes()):
+        file.write_bytes(data)
+        again, said = incidents("--state", state, halves[1])
+        assert why in said and str(file) in said, (name, said)
+        assert again == plain, name
+
+
+def test_state_of_a_later_time(tmp_path, halves):
+    state = tmp_path / "state"
+    state.mkdir()
+    incidents("--state", state, CAPTURE)
+    first, said = incidents("--state", state, halves[0])
+    assert "later time" in said
+    assert first == incidents(halves[0])[0]
