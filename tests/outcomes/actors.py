@@ -186,8 +186,10 @@ def read_answer(tls):
 
 
 def get(certificates, host, address, times="1", end="fin"):
-    """Asks `times` times, then ends: fin; idle-rst: RST after 2.5 s of silence; linger: waits 4 s before FIN."""
+    """Asks `times` times, then ends: fin; idle-rst: RST after 2.5 s of silence; linger: waits 4 s before FIN. It asks at
+    the start of a second: what is over before the next is judged as a whole."""
     tls = connected(certificates, host, address)
+    time.sleep(1.05 - time.time() % 1)
     try:
         for _ in range(int(times)):
             ask(tls, host)
