@@ -298,7 +298,7 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
         /* Where the service has been served from other prefixes as well, and all that failed is of one, it is that path's
          * until the others fail, too: a player keeps to the one that it has. */
         bool path = contest->path == top && contest->score[WEIR_STORY_PATH] > contest->score[WEIR_STORY_SERVICE] &&
-                    (rest.total > 0 || weir_prefixes_used(detector, scope->service, scope->since_us) >= 2);
+                    (rest.total > 0 || weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2);
         if (shared || path) {
             verdict->subject = top->addr;
             be_path(detector, scope, pick, verdict, shared, rest);

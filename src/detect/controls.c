@@ -132,13 +132,13 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
     return !latest ? detector->config.weight_unknown : !latest->ok ? 0 : shaky ? detector->config.weight_unknown : 1;
 }
 
-unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, int64_t before_us)
+unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t before_us)
 {
     unsigned n = 0;
     size_t cursor = 0;
-    for (const struct weir_destination *at; (at = weir_keyed_next(&detector->destinations, &cursor));)
-        n += at->useful > 0 && (at->services[service / 64] >> (service % 64) & 1) && 
-             before_us - at->last_ok_us <= detector->config.active_us;
+    for (const struct weir_prefix *at; (at = weir_keyed_next(&detector->prefixes, &cursor));)
+        n += at->head.service == service && at->head.layer == layer && at->track.useful > 0 &&
+             before_us - at->track.committed.last_us <= detector->config.active_us;
     return n;
 }
 

@@ -160,8 +160,8 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
 bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us);
 
-/* Prefixes that the service was useful on in the ten minutes before. */
-unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, int64_t before_us);
+/* Prefixes that served the service in this layer, in the ten minutes before. */
+unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t before_us);
 
 /* history.c */
 int weir_history_init(struct weir_history *history, size_t max_items);
