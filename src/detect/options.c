@@ -20,7 +20,7 @@ static const struct weir_detect_option options[] = {
     REAL(p1, 0.5, 0.31, 0.99, "share", "trials that fail in the outage that the hard detector looks for"),
     REAL(p1_slow, 0.1, 0.02, 0.5, "share", "trials that fail in a slow burn"),
     REAL(h_small, 14, 4, 100, "nat", "evidence that raises an incident, few active clients"),
-    REAL(h_medium, 18, 4, 100, "nat", "the same above medium_clients"),
+    REAL(h_medium, 22, 4, 100, "nat", "the same above medium_clients"),
     REAL(h_large, 22, 4, 100, "nat", "the same above large_clients"),
     COUNT(medium_clients, 10, 1, 1000000, "clients", "active clients up to which h_small holds"),
     COUNT(large_clients, 1000, 1, 1000000, "clients", "active clients up to which h_medium holds"),
