@@ -113,6 +113,13 @@ int weir_detector_new(struct weir_detector **ret_detector, const struct weir_det
                       const char *const *names, size_t n_services, weir_incident_observer observer, void *context);
 void weir_detector_free(struct weir_detector *detector);
 
+/* Client prefixes with names; copied. 0 or -ENOMEM. */
+struct weir_detect_region {
+    struct weir_cidr prefix;
+    char name[32];
+};
+int weir_detector_set_regions(struct weir_detector *detector, const struct weir_detect_region *regions, size_t n);
+
 void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us);
 void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window);
 void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed);

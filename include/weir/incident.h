@@ -24,6 +24,12 @@ const char *weir_cause_name(enum weir_cause cause);
 const char *weir_confidence_name(enum weir_confidence confidence);
 
 #define WEIR_INCIDENT_LIST_MAX 32
+#define WEIR_INCIDENT_REGIONS_MAX 8
+struct weir_incident_region {     /* clients of one region (configuration, `regions:`) */
+    char name[32];
+    uint32_t fail, total;         /* trials */
+    uint32_t clients, clients_seen; /* with failures; with trials */
+};
 struct weir_incident {
     /* "<service or cause>-<onset in ms>", the same in every event of it, also when the blame moves (a service that turns
      * out to be the uplink) and when it comes back within 10 minutes of `cleared`: that is an `updated` without cleared_us. */
@@ -39,6 +45,8 @@ struct weir_incident {
     struct weir_addr clients[WEIR_INCIDENT_LIST_MAX];
     uint32_t n_prefixes;          /* failing */
     struct weir_addr prefixes[WEIR_INCIDENT_LIST_MAX];
+    uint32_t n_regions;           /* where clients with trials live; 0: no regions are configured */
+    struct weir_incident_region regions[WEIR_INCIDENT_REGIONS_MAX];
     struct { uint32_t fail, total; double low, high; } trials;   /* low, high: Wilson 95 % of the failing share */
     struct {
         uint32_t fail, total;

@@ -30,6 +30,7 @@ void weir_detector_free(struct weir_detector *detector)
         for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++)
             free(detector->services[i].continuous.signals[signal]);
     free(detector->services);
+    free(detector->regions);
     weir_keyed_deinit(&detector->clients);
     weir_keyed_deinit(&detector->active);
     weir_keyed_deinit(&detector->destinations);

@@ -93,8 +93,10 @@ static void mend_case(const struct archive *archive, struct weir_case *incident)
     bool owned = record->service != WEIR_SERVICE_NONE;
     record->service = id_of(archive, record->service);
     bool sane = record->event <= WEIR_INCIDENT_CLEARED && record->state <= WEIR_STATE_RECOVERING && record->cause < WEIR_CAUSE_N &&
-                record->confidence <= WEIR_CONFIDENCE_HIGH && record->layer < WEIR_LAYER_N && record->controls.n <= WEIR_INCIDENT_LIST_MAX &&
+                record->confidence <= WEIR_CONFIDENCE_HIGH && record->layer < WEIR_LAYER_N && record->controls.n <= WEIR_INCIDENT_LIST_MAX && record->n_regions <= WEIR_INCIDENT_REGIONS_MAX &&
                 (!owned || record->service >= WEIR_SERVICE_OTHER);
+    for (unsigned i = 0; sane && i < record->n_regions; i++)
+        record->regions[i].name[sizeof record->regions[i].name - 1] = '\0';
     if (!sane)
         *incident = (struct weir_case){0};
     for (unsigned i = 0; i < incident->record.controls.n; i++) {

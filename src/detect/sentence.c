@@ -224,6 +224,14 @@ void weir_sentence(const struct weir_detector *detector, struct weir_case *incid
     }
     say(&text, ".");
     say_reason(&text, detector, incident);
+    const struct weir_incident_region *alone = record->cause == WEIR_CAUSE_CLIENT ? NULL : weir_regions_alone(detector, record);
+    if (alone) {
+        say(&text, " Only %s is hit (", alone->name);
+        for (unsigned i = 0; i < record->n_regions; i++)
+            say(&text, "%s%s %u/%u", i ? ", " : "", record->regions[i].name, record->regions[i].total - record->regions[i].fail,
+                record->regions[i].total);
+        say(&text, " useful).");
+    }
     if (record->n_clients_seen == 1 && record->cause != WEIR_CAUSE_CLIENT)
         say(&text, " Seen by one client only.");
 }

@@ -136,6 +136,9 @@ struct weir_detector {
     struct weir_history history;
     struct weir_tallies by_client, by_prefix;
 
+    struct weir_detect_region *regions;
+    size_t n_regions;
+
     uint64_t generation;
     int64_t now_us, open_start_us;
     int64_t frozen[WEIR_FROZEN]; /* ring of slots that aren't judged */
@@ -243,6 +246,10 @@ void weir_case_report(struct weir_detector *detector, struct weir_case *incident
 
 /* judge.c: raises, updates and clears, by what the tracks say now. */
 void weir_judge(struct weir_detector *detector);
+
+/* regions.c: by_client's own trials by region; the one region that is hit alone, or NULL. */
+void weir_regions_fill(const struct weir_detector *detector, struct weir_incident *record);
+const struct weir_incident_region *weir_regions_alone(const struct weir_detector *detector, const struct weir_incident *record);
 
 /* sentence.c: fills record->text. `part_of`: the incident that it turned out to belong to, or NULL. */
 void weir_sentence(const struct weir_detector *detector, struct weir_case *incident, const struct weir_case *part_of);

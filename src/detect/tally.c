@@ -103,6 +103,7 @@ struct weir_tally weir_tally_own(struct weir_detector *detector, const struct we
     record->n_clients_seen = (uint32_t)detector->by_client.n;
     record->n_clients = list_failing(&detector->by_client, record->clients);
     record->n_prefixes = list_failing(&detector->by_prefix, record->prefixes);
+    weir_regions_fill(detector, record);
     return sum;
 }
 

@@ -133,6 +133,28 @@ static int read_local(struct weir_config *config, const char *text, struct weir_
     return 0;
 }
 
+static int read_region(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    char prefix[64];
+    const char *equals = strchr(text, '=');
+    struct weir_detect_region *region = &config->regions[config->n_regions];
+    size_t length = equals ? strlen(equals + 1) : 0;
+    if (config->n_regions == WEIR_LOCAL_MAX)
+        return weir_fault_set(fault, -EINVAL, "--regions: at most %d prefixes", WEIR_LOCAL_MAX);
+    if (length < 1 || length >= sizeof region->name || (size_t)(equals - text) >= sizeof prefix)
+        return weir_fault_set(fault, -EINVAL, "--regions '%s': a client prefix and a name of 1 to %zu characters, such as 10.1.0.0/16=west", text,
+                              sizeof region->name - 1);
+    snprintf(prefix, sizeof prefix, "%.*s", (int)(equals - text), text);
+    for (const char *at = equals + 1; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return weir_fault_set(fault, -EINVAL, "--regions: the name of %s holds a control character", prefix);
+    if (weir_cidr_parse(prefix, &region->prefix) < 0)
+        return weir_fault_set(fault, -EINVAL, "--regions '%s': not a prefix such as 10.1.0.0/16 or 2001:db8::/32", prefix);
+    snprintf(region->name, sizeof region->name, "%s", equals + 1);
+    config->n_regions++;
+    return 0;
+}
+
 static int read_filter(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     return text_copy(&config->filter, text);
@@ -266,6 +288,7 @@ static const struct option_row rows[] = {
     {"redis-wait", 0, "SECONDS", false, false, read_redis_wait, "how long the end waits for Redis to take the rest (default: replay 30, live 5)"},
     {"site", 0, "NAME", false, false, read_site, "name of this site in records and keys (default: host name; replay:<file>)"},
     {"local", 0, "CIDR", true, false, read_local, "addresses that are clients (repeatable; default: private ranges)"},
+    {"regions", 0, "CIDR=NAME", true, false, read_region, "a name for clients of a prefix, so that an incident can say where it is (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE},
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
     {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
     {"workers", 'j', "N", false, false, read_workers, "packet workers, 1 to 64 (default: 1); any number gives the same output"},

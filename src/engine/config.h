@@ -25,6 +25,8 @@ struct weir_config {
     int64_t redis_wait_s;
     struct weir_cidr local[WEIR_LOCAL_MAX];
     size_t n_local;
+    struct weir_detect_region regions[WEIR_LOCAL_MAX];
+    size_t n_regions;
     const char *filter;
     const char *signatures;       /* directory; NULL: the one installed or beside the program */
     unsigned workers;

@@ -513,7 +513,8 @@ static int new_detector(struct weir_coordinator *c)
     const char *names[WEIR_SERVICES_MAX];
     for (size_t id = 0; id < c->n_services; id++)
         names[id] = weir_service_get(c->options->set, (weir_service_id)id)->id;
-    return weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
+    int error = weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
+    return error ? error : weir_detector_set_regions(c->detector, c->options->regions, c->options->n_regions);
 }
 
 int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct weir_engine_options *options)

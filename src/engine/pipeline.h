@@ -16,6 +16,8 @@ struct weir_engine_options {
     bool want_flows;                     /* make flow records */
     bool live;                           /* the source is an interface: heed what it drops, and tell of the capture each window */
     const struct weir_detect_config *detect;
+    const struct weir_detect_region *regions;
+    size_t n_regions;
     const char *state;                   /* directory of engine.state; NULL: what was learned ends with the run */
     struct weir_publisher *publisher;
     /* called now and then by one worker, for a progress bar; may be NULL */

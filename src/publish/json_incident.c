@@ -48,6 +48,20 @@ static struct json_object *controls(const struct weir_publish_context *context, 
     return object;
 }
 
+static struct json_object *regions(const struct weir_incident *incident)
+{
+    struct json_object *object = json_object_new_object();
+    for (unsigned i = 0; i < incident->n_regions; i++) {
+        struct json_object *one = json_object_new_object();
+        json_put_uint(one, "fail", incident->regions[i].fail);
+        json_put_uint(one, "total", incident->regions[i].total);
+        json_put_uint(one, "clients", incident->regions[i].clients);
+        json_put_uint(one, "clients_seen", incident->regions[i].clients_seen);
+        json_put(object, incident->regions[i].name, one);
+    }
+    return object;
+}
+
 void weir_json_incident(const struct weir_publish_context *context, struct json_object *object, const struct weir_incident *incident)
 {
     const struct weir_service *service = incident->service ? weir_service_get(context->set, incident->service) : NULL;
@@ -65,6 +79,7 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put_uint(object, "clients_seen", incident->n_clients_seen);
     json_put(object, "clients_hit", clients_hit(context, incident));
     json_put(object, "prefixes", prefixes(incident));
+    json_put(object, "regions", regions(incident));
     struct json_object *trials = json_object_new_object();
     json_put_uint(trials, "fail", incident->trials.fail);
     json_put_uint(trials, "total", incident->trials.total);

@@ -196,7 +196,7 @@ static int run_engine(struct weir_source *source, const struct weir_config *conf
     const struct weir_engine_options options = {
         .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers, .live = true,
         .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
-        .detect = &config->detect, .state = weir_state_path(config->state, W_OK), .publisher = publisher, .progress = look_up};
+        .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .state = weir_state_path(config->state, W_OK), .publisher = publisher, .progress = look_up};
     if (!config->quiet)
         weir_log(WEIR_LOG_NOTICE, "watching %s as site %s; SIGINT or SIGTERM ends it", config->interface, config->site);
     return weir_engine_run(source, &options, fault);

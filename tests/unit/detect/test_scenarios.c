@@ -617,6 +617,102 @@ static void reopened_or_new(void **state)
     }
 }
 
+/* Players live on open connections and cached names: requests go on being served and nobody looks a name up, while no new
+ * connection comes about. Three clients, each one connect trial a slot, first decided at 4 s: 14 / 3.22 = 4.35, so the fifth
+ * failure, the second of the second slot, raises. */
+static void open_connections_and_cached_names(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 2; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 2);
+            site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 4 + client * 0.1);
+        }
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(raised->service, NETFLIX);
+    assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(raised->layer, WEIR_LAYER_CONNECT);
+    assert_true(site_seconds(&site, raised->ts_us) <= 135);
+    assert_int_equal(raised->trials.fail, raised->trials.total); /* served requests don't water it down */
+}
+
+/* All players keep to the prefix that died, while the other served a moment ago: that path's, until the other fails, too. */
+static void one_of_two_prefixes_is_dead(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 3; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_CDN_PATH);
+    for (int i = 0; i < 4; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, NETFLIX, 2, 3);
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *updated = site_last(&site, WEIR_INCIDENT_UPDATED);
+    assert_non_null(updated);
+    assert_string_equal(updated->id, site.events[0].id);
+    assert_int_equal(updated->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(updated->state, WEIR_STATE_DOWN);
+}
+
+/* A minute after the capture began there is no baseline to compare with: sessions judge themselves, and the trials that
+ * they call starved are enough. Three a slot: the fifth is in the second slot. */
+static void throttled_a_minute_after_the_start(void **state)
+{
+    site_healthy(&site, 6, 3);
+    for (int i = 0; i < 2; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 1);
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 5)->kind = WEIR_OUTCOME_STARVED;
+        }
+        rest_of_site(3, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(raised->state, WEIR_STATE_DEGRADED);
+    assert_true(site_seconds(&site, raised->ts_us) <= 80);
+}
+
+/* Clients 0 to 2 live in the west, 3 to 5 in the east; the west has it. The longer prefix names client 0. */
+static void only_the_west_is_hit(void **state)
+{
+    struct weir_detect_region regions[] = {{.name = "east"}, {.name = "west"}, {.name = "west"}, {.name = "west"}};
+    assert_int_equal(weir_cidr_parse("192.168.0.0/24", &regions[0].prefix), 0);
+    for (unsigned i = 0; i < 3; i++)
+        regions[i + 1].prefix = (struct weir_cidr){.addr = site_client(i), .bits = 128};
+    assert_int_equal(weir_cidr_parse("192.168.0.0/32", &regions[1].prefix), 0);
+    regions[2].prefix.bits = regions[3].prefix.bits = regions[1].prefix.bits;
+    assert_int_equal(weir_detector_set_regions(site.detector, regions, 4), 0);
+    site_healthy(&site, 12, 6);
+    for (int i = 0; i < 6; i++) {
+        for (unsigned client = 0; client < 6; client++)
+            (client < 3 ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 4 + client * 0.1);
+        rest_of_site(6, 0, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *said = &site.events[site.n_events - 1];
+    assert_int_equal(said->n_regions, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        bool west = strcmp(said->regions[i].name, "west") == 0;
+        assert_int_equal(said->regions[i].clients_seen, 3);
+        assert_int_equal(said->regions[i].clients, west ? 3 : 0);
+        assert_int_equal(said->regions[i].fail, west ? said->regions[i].total : 0);
+    }
+    assert_non_null(strstr(said->text, "Only west is hit ("));
+}
+
 #define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 int main(void)
 {
@@ -635,7 +731,9 @@ int main(void)
         SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
         SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
         SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),
-        SCENARIO(reopened_or_new),
+        SCENARIO(reopened_or_new),           SCENARIO(open_connections_and_cached_names),
+        SCENARIO(one_of_two_prefixes_is_dead), SCENARIO(throttled_a_minute_after_the_start),
+        SCENARIO(only_the_west_is_hit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
