@@ -198,6 +198,14 @@ static bool is_total_freeze(const struct weir_detector *detector, const struct w
     return false;
 }
 
+static uint32_t hash_of(const struct weir_addr *addr)
+{
+    uint64_t a, b;
+    memcpy(&a, addr->bytes, sizeof a);
+    memcpy(&b, addr->bytes + 8, sizeof b);
+    return (uint32_t)(((a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93)) >> 32) | 1;
+}
+
 static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor)
 {
     bool plausible =
@@ -207,6 +215,7 @@ static struct weir_track_trial step_of(const struct weir_trial *trial, double we
         .fail = trial->fail,
         .weight = weight * factor,
         .slow_weight = weight,
+        .client = hash_of(&trial->client),
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
         .began_us = plausible   ? trial->first_us :
                     trial->fail ? trial->fail_us :

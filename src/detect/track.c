@@ -8,14 +8,21 @@
  *         \                                \
  *          open (tick 1), open (tick 2)..   open (tick 1)..
  */
+#include <math.h>
+
 #include "detect/track.h"
 
 static void hard_fold(struct weir_track_state *state, const struct weir_track_rule *rule,
                       const struct weir_track_trial *trial)
 {
     bool failed = trial->fail && !trial->ok;
+    /* Two clients vouch for each other: what is doubted of one because it tried nothing else counts in full after another's. */
+    bool second = state->hard.s > 0 && state->fail_client && trial->client && state->fail_client != trial->client;
+    double weight = second && trial->weight > 0 ? fmax(1, trial->weight) : trial->weight;
+    if (failed && trial->weight > 0)
+        state->fail_client = trial->client;
     if (failed)
-        weir_cusum_fail(&state->hard, rule->hard, trial->weight, 2 * rule->h, trial->at_us, trial->began_us);
+        weir_cusum_fail(&state->hard, rule->hard, weight, 2 * rule->h, trial->at_us, trial->began_us);
     else
         weir_cusum_ok(&state->hard, rule->hard);
 

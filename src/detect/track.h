@@ -11,6 +11,7 @@ struct weir_track_state {
     struct weir_cusum hard, slow;
     struct weir_sprt hard_sprt, slow_sprt;
     bool hard_alarm, slow_alarm;   /* reached h, not back below h/4 */
+    uint32_t fail_client;          /* of the latest failure */
     uint32_t ok_run;               /* trials since the last failure */
     uint32_t slow_mixed, slow_pure;/* failures since the slow CUSUM left 0: in mixed slots, in slots without success */
     int64_t last_us, last_fail_us; /* trials that counted; 0: none */
@@ -31,6 +32,7 @@ struct weir_track_rule {           /* the same for all tracks at one time */
 struct weir_track_trial {
     bool ok, fail;                 /* both: mixed */
     double weight, slow_weight;    /* of the failure */
+    uint32_t client;               /* who: a hash; 0 nobody in particular */
     int64_t at_us, began_us;       /* when it was decided; when the earliest failing attempt began */
 };
 

@@ -11,7 +11,7 @@
 #include <weir/measure.h>
 #include <weir/sink.h>
 
-enum { INCIDENTS_MAX = 256 };
+enum { TIMELINE_MAX = 120, INCIDENTS_MAX = 256 };
 
 struct terminal_sink {
     const struct weir_publish_context *context;
@@ -208,11 +208,47 @@ static void print_incident(const struct terminal_sink *sink, const struct weir_i
     print_wrapped(sink, incident->text, 4);
 }
 
-static void print_incidents(const struct terminal_sink *sink)
+/* One line an incident over the time of the capture: '#' down, '=' partial, '-' degraded, '.' well; '>' where it is still open. */
+static void print_bar(const struct terminal_sink *sink, const struct weir_incident *incident, int64_t first_us, int64_t last_us, int width)
+{
+    char bar[TIMELINE_MAX + 1];
+    const char *who = incident->service ? weir_service_get(sink->context->set, incident->service)->id : weir_cause_name(incident->cause);
+    char mark = incident->state == WEIR_STATE_DOWN ? '#' : incident->state == WEIR_STATE_PARTIAL ? '=' : '-';
+    bool open = !incident->cleared_us;
+    double scale = (double)width / (double)(last_us - first_us);
+    int from = (int)((double)(incident->onset_us - first_us) * scale), to = open ? width : (int)((double)(incident->cleared_us - first_us) * scale);
+    from = from < 0 ? 0 : from >= width ? width - 1 : from;
+    to = to <= from ? from + 1 : to > width ? width : to;
+    memset(bar, '.', (size_t)width);
+    memset(bar + from, mark, (size_t)(to - from));
+    if (open)
+        bar[width - 1] = '>';
+    fprintf(sink->stream, "  %-13s %.*s%s%.*s%s%.*s\n", who, from, bar, state_colour(sink, incident->state), to - from, bar + from, plain(sink),
+            width - to, bar + to);
+}
+
+static void print_timeline(const struct terminal_sink *sink, const struct weir_capture_record *capture)
+{
+    int width = (int)(sink->columns ? sink->columns : 100) - 18;
+    char begin[32], end[32];
+    if (!sink->n_incidents || width < 24 || capture->first_ts_us == WEIR_NULL || capture->last_ts_us <= capture->first_ts_us)
+        return;
+    if (width > TIMELINE_MAX)
+        width = TIMELINE_MAX;
+    fprintf(sink->stream, "%s  %-13s %-*s%s%s\n", paint(sink, "\033[2m"), "",
+            width - 8, clock_text(begin, sizeof begin, capture->first_ts_us, "%H:%M:%S"),
+            clock_text(end, sizeof end, capture->last_ts_us, "%H:%M:%S"), plain(sink));
+    for (size_t i = 0; i < sink->n_incidents; i++)
+        print_bar(sink, sink->incidents[i], capture->first_ts_us, capture->last_ts_us, width);
+    fputc('\n', sink->stream);
+}
+
+static void print_incidents(const struct terminal_sink *sink, const struct weir_capture_record *capture)
 {
     fprintf(sink->stream, "\n%sincidents%s\n", paint(sink, "\033[1m"), plain(sink));
     if (!sink->n_incidents)
         fprintf(sink->stream, "  none\n");
+    print_timeline(sink, capture);
     for (size_t i = 0; i < sink->n_incidents; i++)
         print_incident(sink, sink->incidents[i]);
     if (sink->n_incidents_left_out)
@@ -309,7 +345,7 @@ static int terminal_record(void *state, const struct weir_record *record, struct
     case WEIR_RECORD_CAPTURE: /* the last record of a run */
         print_head(sink, record->capture);
         print_services(sink);
-        print_incidents(sink);
+        print_incidents(sink, record->capture);
         print_naming(sink, record->capture);
         print_warnings(sink, record->capture);
         return 0;
