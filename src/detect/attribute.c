@@ -79,6 +79,7 @@ static struct weir_pick own_pick(const struct weir_scope *scope)
                               .layer = scope->layer,
                               .need = WEIR_ITEM_SCORED,
                               .since_us = scope->since_us,
+                              .until_us = scope->until_us,
                               .slow = scope->slow};
 }
 
@@ -297,7 +298,10 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
         bool shared = neighbours_fail(detector, scope, &top->addr);
         /* Where the service has been served from other prefixes as well, and all that failed is of one, it is that path's
          * until the others fail, too: a player keeps to the one that it has. */
-        bool path = contest->path == top && contest->score[WEIR_STORY_PATH] > contest->score[WEIR_STORY_SERVICE] &&
+        const struct weir_case *incident = &detector->services[scope->service].incident;
+        bool blamed = incident->open && incident->record.cause == WEIR_CAUSE_SERVICE; /* blame moves on proof only */
+        bool path = contest->path == top &&
+                    weir_contest_lead(contest, WEIR_STORY_PATH, 1u << WEIR_STORY_SERVICE) > (blamed ? weir_lead(detector) : 0) &&
                     (rest.total > 0 || weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2);
         if (shared || path) {
             verdict->subject = top->addr;

@@ -228,6 +228,7 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
     if (incident->open &&
         (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
         return;
+    worst.scope.until_us = incident->open ? worst.fail_us : 0;
     struct weir_verdict verdict;
     if (worst.continuous)
         weir_attribute_continuous(detector, &worst.scope, &verdict);

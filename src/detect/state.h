@@ -189,6 +189,7 @@ struct weir_scope {
     bool slow;                      /* a slow burn: mixed slots count as one of each */
     const struct weir_addr *prefix; /* the evidence is of this prefix, or NULL */
     int64_t since_us, began_us;
+    int64_t until_us; /* of an open incident the last failure: what is useful after it says that it is over; 0: now */
     double strength; /* S / h */
 };
 void weir_attribute_service(struct weir_detector *detector, const struct weir_scope *scope,
@@ -209,7 +210,7 @@ struct weir_pick { /* items judged; unset members match all */
     weir_service_id service;
     uint8_t layer, need; /* need: flags that must be set */
     const struct weir_addr *client, *prefix;
-    int64_t since_us;
+    int64_t since_us, until_us; /* until_us 0: now */
     bool slow;
 };
 bool weir_pick_matches(const struct weir_pick *pick, const struct weir_item *item);

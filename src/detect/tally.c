@@ -9,7 +9,7 @@
 
 bool weir_pick_matches(const struct weir_pick *pick, const struct weir_item *item)
 {
-    return item->at_us >= pick->since_us && (item->flags & pick->need) == pick->need &&
+    return item->at_us >= pick->since_us && (!pick->until_us || item->at_us <= pick->until_us) && (item->flags & pick->need) == pick->need &&
            (pick->any_service || item->service == pick->service) &&
            (pick->any_layer ? item->layer < WEIR_LAYER_N : item->layer == pick->layer) &&
            (!pick->client || weir_addr_compare(pick->client, &item->client) == 0) &&
