@@ -422,7 +422,7 @@ static void note_congestion(struct weir_detector *detector)
     unsigned starved = 0, healthy = 0;
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
         const struct weir_service_state *service = &detector->services[id];
-        bool is_starved = service->starved_slot_us && service->starved_slot_us == detector->open_start_us;
+        bool is_starved = service->starved_slot_us && service->starved_slot_us >= detector->open_start_us - WEIR_SLOT_US;
         starved += is_starved;
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us == detector->open_start_us;
     }
