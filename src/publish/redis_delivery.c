@@ -25,7 +25,7 @@
 #include "publish/redis_flight.h"
 #include "publish/spool.h"
 
-enum { TICK_MS = 200, SPOOL_AGAIN_MS = 1000, DOUBT_MS = 30000, START_MS = 10000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 5000, SYNC_MAX = 64 };
+enum { TICK_MS = 200, SPOOL_AGAIN_MS = 1000, DOUBT_MS = 30000, START_MS = 10000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 5000, SYNC_MAX = 64, SYNC_EVERY_MS = 10 };
 enum { SPOOL_BYTES_MAX = 16 << 20 };
 
 static const unsigned flying_max[WEIR_LANE_N] = {[WEIR_LANE_INCIDENT] = 1, [WEIR_LANE_WINDOW] = 64, [WEIR_LANE_PROBE] = 1, [WEIR_LANE_SITES] = 1};
@@ -58,7 +58,7 @@ struct weir_delivery {
     struct weir_flight_options flights;
     struct weir_troubles troubles;
     struct lane_state lanes[WEIR_LANE_N];
-    int64_t spool_again_ms;
+    int64_t spool_again_ms, synced_ms;
     bool reachable, asked_series, stopping;
     uint64_t told_dropped;
 };
@@ -160,11 +160,13 @@ static size_t spool_some(struct weir_delivery *d, bool again)
     return error && again ? 0 : n;
 }
 
+/* While incidents fly, new ones gather for a moment, so that one fsync does for many. */
 static void spool_incidents(struct weir_delivery *d)
 {
     bool again = now_ms(d) >= d->spool_again_ms;
-    if (!d->spool)
+    if (!d->spool || (d->lanes[WEIR_LANE_INCIDENT].flying && now_ms(d) - d->synced_ms < SYNC_EVERY_MS))
         return;
+    d->synced_ms = now_ms(d);
     while (spool_some(d, false) == SYNC_MAX)
         ;
     if (!again)
@@ -249,6 +251,7 @@ static void pump(struct weir_delivery *d)
 {
     if (d->stopping)
         return;
+    fly(d, WEIR_LANE_INCIDENT); /* those that are safe already */
     spool_incidents(d);
     for (int lane = 0; lane < WEIR_LANE_N; lane++)
         fly(d, (enum weir_lane)lane);

@@ -13,6 +13,7 @@ import time
 
 from servers import TOP, WEIR, Drive, Sentinel, Server, make_cluster, streams, wait_until
 
+INBOX_MAXLEN = 20000
 Row = collections.namedtuple("Row", "fault sent arrived lost doubled inbox_lost in_order said longest_ms note")
 
 
@@ -21,8 +22,9 @@ def count(fault, cli, wanted, drive, result, note="", site="drive"):
     arrived, inbox, ids = streams(cli, site)
     in_inbox = {key[2] for key in inbox}
     names = [f"drive-{i}" for i in wanted]
+    newest = names[-INBOX_MAXLEN:]  # the inbox is bounded, and a site has one
     row = Row(fault, len(names), sum(name in arrived for name in names), sum(name not in arrived for name in names),
-              sum(n - 1 for n in arrived.values()), sum(name not in in_inbox for name in names), ids == sorted(ids),
+              sum(n - 1 for n in arrived.values()), sum(name not in in_inbox for name in newest), ids == sorted(ids),
               len(drive.said), result["longest_us"] / 1000 if result else 0, note)
     assert row.lost == 0 and row.doubled == 0 and row.inbox_lost == 0, (row, drive.errors)
     return row
