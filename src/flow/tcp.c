@@ -38,6 +38,18 @@ bool tcp_is_reuse(const struct weir_flow *flow, const struct weir_packet *packet
     return flow->state == STATE_CLOSED || now_ms(packet->now_us) - flow->last_ms > REUSE_IDLE_MS;
 }
 
+static void payload(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t fresh);
+
+/* A time stamp of the handshake has been echoed by it: one that comes again measures nothing. */
+static void clock_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    if (!packet->tcp.has_timestamps || !packet->tcp.tsval)
+        return;
+    flow->tsval[side] = packet->tcp.tsval;
+    flow->flags |= FLOW_TSVAL << side;
+}
+
+/* Data in a SYN (a fast open) is a question already asked; where the server does not take it, it comes again. */
 static void client_syn(struct weir_flow *flow, const struct weir_packet *packet)
 {
     if (flow->syn < UINT8_MAX)
@@ -47,6 +59,12 @@ static void client_syn(struct weir_flow *flow, const struct weir_packet *packet)
     flow->nxt[WEIR_CLIENT] = packet->tcp.seq + 1;
     flow->flags |= FLOW_NXT << WEIR_CLIENT;
     flow->mss[WEIR_CLIENT] = packet->tcp.mss;
+    clock_seen(flow, packet, WEIR_CLIENT);
+    if (packet->payload_len) {
+        struct weir_packet data = *packet;
+        data.tcp.seq++;
+        payload(flow, &data, WEIR_CLIENT, data.payload_len);
+    }
     if (flow->syn < 2 || !flow_is(flow, FLOW_WAITING))
         return;
     uint32_t age_ms = now_ms(packet->now_us) - flow->waiting.born_ms;
@@ -61,6 +79,8 @@ static void server_syn_ack(struct weir_flow *flow, const struct weir_packet *pac
         if (!(packet->tcp_flags & WEIR_TCP_ACK) || beyond > UINT16_MAX)
             return;
         flow->state = STATE_SYN_ACKED;
+        if (beyond <= flow->payload[WEIR_CLIENT])
+            flow->nxt[WEIR_CLIENT] = packet->tcp.ack;
         if (flow->syn == 1) {
             int64_t us = span_us(flow->table, flow->first_ts_us, packet->ts_us);
             flow_rtt_sample(flow, packet, WEIR_SERVER, us, true);
@@ -76,6 +96,7 @@ static void server_syn_ack(struct weir_flow *flow, const struct weir_packet *pac
     flow->flags |= FLOW_NXT << WEIR_SERVER;
     flow->mss[WEIR_SERVER] = packet->tcp.mss;
     flow->payload_us[WEIR_SERVER] = (uint32_t)packet->ts_us;
+    clock_seen(flow, packet, WEIR_SERVER);
     if (packet->tcp.has_timestamps)
         flow->flags |= FLOW_TIMESTAMPS;
 }

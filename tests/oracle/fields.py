@@ -9,13 +9,15 @@ A field for which Wireshark has no opinion of its own (the split of losses at th
 """
 import dataclasses
 
-from methods import classify, handshake
+from methods import classify, handshake, has_timestamps, round_trips
 from packets import ACK, FIN, RST, SYN
 
 TOTAL = ("retransmission", "fast", "spurious", "out_of_order")   # Wireshark's
 LOST = ("retransmission", "fast")
 SIDES = ("up", "down")
+PERCENTILE_ERROR = 0.063   # src/flow/spread.h: eight buckets an octave
 NO_ORACLE = object()
+NO_OPTIONS = "snap length: Wireshark judges no header that was cut"
 
 
 @dataclasses.dataclass
@@ -74,16 +76,21 @@ def handshake_fields(flow, record):
     opening = {p.frame for p in syn_acks}
     client_w = next((p.ack_rtt_us for p in both if p.acks_frame in opening and flow.side(p) == 0 and not p.is_(RST)), None)
     karn = "the flow is cut here" if flow.after else "Karn: sent again, or no exact acknowledgement"
+
+    def untimed(packets_, known):
+        return [(karn if known else NO_OPTIONS if p.cut else None, p.frame) for p in packets_]
     fields.append(Field("handshake_rtt_server_us", record["handshake_rtt_server_us"], server_us, server_w,
-                        [(karn if flow.after or syn > 1 or syn_ack != 1 else None, p.frame) for p in syns + syn_acks], slack=1))
+                        untimed(syns + syn_acks, flow.after or syn > 1 or syn_ack != 1), slack=1))
     fields.append(Field("handshake_rtt_client_us", record["handshake_rtt_client_us"], client_us, client_w,
-                        [(karn if flow.after or syn_ack != 1 or syn != 1 or flow.copies else None, p.frame) for p in syn_acks], slack=1))
+                        untimed(syn_acks, flow.after or syn_ack != 1 or syn != 1 or flow.copies), slack=1))
     return fields, (server_us or 0) + (client_us or 0)
 
 
 def part_rule(packet, kind, n, flow, wanted):
     """Why Wireshark's judgement of one packet is not METHODS', or None."""
     judged = packet.judged
+    if packet.header_cut:
+        return NO_OPTIONS
     if kind == "syn":
         return "SYNs sent again count in syn"
     if kind == "bare":
@@ -177,9 +184,32 @@ def reset_fields(flow, record, capture_end_us):
     return fields
 
 
+def round_trip_fields(flow, record):
+    """weir keeps one segment a direction in the air: its samples are some of those that the definition gives, so its least is one
+    of them, and its percentiles lie as near to one of them as its histogram's buckets are wide. Without time stamps Wireshark's
+    acknowledgement times are held against them, too."""
+    fields = []
+    both = flow.packets + flow.copies
+    for number, side in enumerate(("client", "server")):
+        weir, samples = record[f"rtt_{side}_us"], sorted(round_trips(flow)[number])
+        known = weir["samples"] <= len(samples)
+        fields.append(Field(f"rtt_{side} samples", weir["samples"], weir["samples"] if known else len(samples)))
+        judged = sorted(p.ack_rtt_us for p in both if p.ack_rtt_us is not None and flow.side(p) == number)
+        for name, bound in (("min", 0), ("p50", PERCENTILE_ERROR), ("p95", PERCENTILE_ERROR)):
+            value = weir[name]
+            if value is None:
+                continue
+            near = min(samples, key=lambda sample: abs(sample - value), default=None)
+            oracle = NO_ORACLE if has_timestamps(flow) else min(judged, key=lambda sample: abs(sample - value), default=None)
+            why = [("copy within 1 ms", p.frame) for p in flow.copies]
+            why += [(NO_OPTIONS, p.frame) for p in both if p.cut and p.is_(SYN) and not judged]
+            fields.append(Field(f"rtt_{side} {name}", value, near, oracle, why, slack=1 + bound * value))
+    return fields
+
+
 def tcp(flow, record, capture_end_us):
     fields, irtt_us = handshake_fields(flow, record)
-    return fields + anomaly_fields(flow, record, irtt_us) + reset_fields(flow, record, capture_end_us)
+    return fields + round_trip_fields(flow, record) + anomaly_fields(flow, record, irtt_us) + reset_fields(flow, record, capture_end_us)
 
 
 # ---- DNS ----
@@ -209,6 +239,8 @@ def dns(flow, record, capture_end_us):
             codes[code] = codes.get(code, 0) + 1
         else:
             strays.append(("answered before, or never asked", p.frame))
+    strays += [("snap length: the question was cut", p.frame) for p in flow.packets if not p.dns and p.dns_judged and p.cut]
+    repeated += [stray for stray in strays if stray[0].startswith("snap")]
     copies = [("copy within 1 ms", p.frame) for p in flow.copies]
     all_ = [p for p in flow.packets + flow.copies if p.dns_judged]
     n_responses = sum(p.dns_judged["response"] for p in all_)

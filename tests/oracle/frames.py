@@ -155,3 +155,19 @@ def server_wraps(frames):
             data[field:field + 4] = struct.pack(">I", (number + moved[key]) % (1 << 32))
         out.append(Frame(frame.ts_us, frame.wire, bytes(data)))
     return out
+
+
+DERIVED = {"mixed": (vlan, pppoe, vlan_pppoe, doubled, up_only, down_only, midstream, snap80, server_wraps),
+           "mixed6": (vlan_pppoe, doubled, midstream, snap80), "loss_both": (snap80,), "reordered": (snap80,)}
+
+
+def derive(captures, into):
+    """Writes what the same packets look like in other places; the paths."""
+    made = []
+    for name, rewrites in DERIVED.items():
+        path = pathlib.Path(captures) / f"{name}.pcap.gz"
+        whole = read(path) if path.exists() else []
+        for rewrite in rewrites if whole else ():
+            made.append(pathlib.Path(into) / f"{name}_{rewrite.__name__}.pcap")
+            write(made[-1], rewrite(whole))
+    return made

@@ -248,6 +248,9 @@ def classify(flow, irtt_us):
     for packet in flow.packets:
         side = flow.side(packet)
         verdicts[packet.frame] = judge(packet, directions[side], bound_us, mss, flow)
+        client = directions[0]
+        if side == 1 and packet.is_(SYN) and packet.is_(ACK) and client.nxt is not None and flow.answers_syn(packet):
+            client.nxt = client.unwrap(packet.ack)   # data of a fast open is taken or not
         if packet.is_(ACK) and not packet.is_(RST | SYN):
             peer = directions[1 - side]
             if peer.nxt is not None:

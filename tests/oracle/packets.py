@@ -9,7 +9,7 @@ import dataclasses
 import ipaddress
 import subprocess
 
-RAW_FIELDS = """frame.number frame.time_epoch frame.protocols ip.src ip.dst ip.id ip.ttl ipv6.src ipv6.dst ipv6.hlim vlan.id
+RAW_FIELDS = """frame.number frame.time_epoch frame.len frame.cap_len frame.protocols ip.src ip.dst ip.id ip.ttl ipv6.src ipv6.dst ipv6.hlim vlan.id
  tcp.stream tcp.srcport tcp.dstport tcp.seq_raw tcp.ack_raw tcp.flags tcp.window_size_value tcp.len tcp.hdr_len tcp.checksum
  tcp.options.mss_val tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tcp.payload
  tcp.analysis.retransmission tcp.analysis.fast_retransmission tcp.analysis.spurious_retransmission tcp.analysis.out_of_order
@@ -43,6 +43,8 @@ class Packet:
     ip_payload_len: int
     payload_len: int
     payload: bytes
+    cut: bool               # by the snap length
+    header_cut: bool
     seq: int = 0
     ack: int = 0
     flags: int = 0
@@ -180,7 +182,8 @@ def packet_of(row):
         dst=last(row[f"{ip}.dst"]), sport=number(row[f"{transport}.srcport"]), dport=number(row[f"{transport}.dstport"]),
         vlan=row["vlan.id"], stream=number(row[f"{transport}.stream"]), ttl=number(ttl), ip_id=number(ip_id),
         checksum=last(row[f"{transport}.checksum"]), ip_payload_len=header + length, payload_len=length,
-        payload=bytes.fromhex(last(row[f"{transport}.payload"]).replace(":", "")), dns_judged=dns_of(row))
+        payload=bytes.fromhex(last(row[f"{transport}.payload"]).replace(":", "")), cut=int(row["frame.cap_len"]) < int(row["frame.len"]),
+        header_cut=int(row["frame.cap_len"]) + length < int(row["frame.len"]), dns_judged=dns_of(row))
     if 53 in (packet.sport, packet.dport):
         packet.dns = dns_message(packet.payload[2:] if tcp else packet.payload)  # over TCP: the first of a segment
     if tcp:

@@ -144,7 +144,9 @@ def connect(family, address, port, tls_host, source=0, isn=None, first=b""):
         sock.setsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, struct.pack("I", isn))
         sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
     if first:
-        sock.sendto(first, socket.MSG_FASTOPEN if hasattr(socket, "MSG_FASTOPEN") else 0x20000000, (address, port))
+        sock.settimeout(None)   # else it does not wait for the connection
+        sock.sendto(first, socket.MSG_FASTOPEN, (address, port))
+        sock.settimeout(30)
     else:
         sock.connect((address, port))
     if not tls_host:
@@ -216,11 +218,12 @@ def one_reuse(number, dice, family):
         sock = connect(family, f"{SERVERS_4}.10", PLAIN, None, source=40000 + number % 8)
     except OSError:
         return
-    ask(sock, 5000, "close" if dice.random() < 0.4 else "keep")
+    how = dice.choice(["close", "close", "keep", "keep", "keep"])
+    ask(sock, 5000, how)
+    if how == "close":
+        sock.recv(1)
     if dice.random() < 0.7:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-    else:
-        sock.recv(1)
     sock.close()
 
 

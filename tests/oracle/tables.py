@@ -4,6 +4,7 @@ impairment (truth.json, written by make_captures), beside what weir says of the 
 Loss: client data lost on the client's side, and server data lost on the server's, never passed the vantage ("before"); the other
 two did ("beyond"). A segment that is lost twice before the vantage looks as if it were lost once: `visible` counts it so.
 """
+import json
 import statistics
 
 import compare
@@ -13,19 +14,19 @@ import packets
 # side of the path -> what weir counts there
 LOSSES = {"client": (("retransmissions_down", "beyond"), ("retransmissions_up", "before")),
           "server": (("retransmissions_down", "before"), ("retransmissions_up", "beyond"))}
-PERCENTILE_ERROR = 0.063   # src/flow/spread.h: eight buckets an octave
+RIGHT_SIDE, TOTALS = 0.95, 0.02     # of one-sided losses charged to that side; of the difference of all totals
+DELAY_SLACK_US, DELAY_SHARE = 1500, 0.05   # hosts answer late, the machine is shared, percentiles come from buckets
 
 
 def loss_row(weir, path, truth):
-    """(injected, visible, weir's) by side."""
+    """By side: lost segments as injected, those of them that a vantage can know of, weir's."""
     flows = [flow for flow in compare.weir_records(weir, path)["flow"] if flow["transport"] == "tcp"]
     row = {}
     for side, counters in LOSSES.items():
-        hop = truth[side]
-        before = "up" if side == "client" else "down"
+        hop, before = truth[side], "up" if side == "client" else "down"
         injected = hop["up"]["lost"] + hop["down"]["lost"]
-        hidden = hop[before]["lost"] - hop[before]["lost_distinct"] if truth["offload"] is False else 0
-        row[side] = {"injected": injected, "visible": injected - hidden, "weir": sum(flow[name][which] for flow in flows for name, which in counters)}
+        row[side] = {"injected": injected, "visible": injected - hop[before]["lost_again"],
+                     "weir": sum(flow[name][which] for flow in flows for name, which in counters)}
     row["reordered"] = sum(flow["reordered_up"] + flow["reordered_down"] for flow in flows)
     row["spurious"] = sum(sum(flow["spurious"].values()) for flow in flows)
     return row
@@ -34,34 +35,62 @@ def loss_row(weir, path, truth):
 def right_side(row):
     """The share of weir's lost segments that are charged where loss was injected; None when it was on both sides or neither."""
     sides = [side for side in ("client", "server") if row[side]["injected"]]
-    if len(sides) != 1:
-        return None
     said = row["client"]["weir"] + row["server"]["weir"]
-    return row[sides[0]]["weir"] / said if said else 0.0
+    return row[sides[0]]["weir"] / max(said, 1) if len(sides) == 1 else None
 
 
-def pooled(weir, path):
-    """Per side: weir's handshake times and medians of each flow; the samples of METHODS' definition, pooled."""
-    found = {side: {"handshake": [], "min": [], "p50": [], "p95": [], "definition": []} for side in ("client", "server")}
+def truths(directory):
+    said = directory / "truth.json"
+    return json.loads(said.read_text()) if said.exists() else {}
+
+
+def losses(weir, directory):
+    """The table's rows, and whether every one-sided loss is charged to its side and the totals are right."""
+    rows = [("capture", "client: injected", "visible", "weir", "server: injected", "visible", "weir", "right side", "reordered", "spurious")]
+    shares, visible, said = [], 0, 0
+    for name, truth in truths(directory).items():
+        if not truth["lose_permille"]:
+            continue
+        row = loss_row(weir, directory / f"{name}.pcap.gz", truth)
+        share = right_side(row)
+        shares += [share] if share is not None else []
+        visible += sum(row[side]["visible"] for side in LOSSES)
+        said += sum(row[side]["weir"] for side in LOSSES)
+        rows.append((name, *(row[side][what] for side in LOSSES for what in ("injected", "visible", "weir")),
+                     "" if share is None else f"{share:.1%}", row["reordered"], row["spurious"]))
+    rows.append(("total", "", "", "", "", visible, said, f"{said / max(visible, 1) - 1:+.1%}", "", ""))
+    return rows, bool(shares) and min(shares) >= RIGHT_SIDE and abs(said / visible - 1) <= TOTALS
+
+
+def round_trips(weir, path):
+    """Per side: weir's values of each flow; the samples of METHODS' definition, pooled."""
+    found = {side: {"handshake": [], "min": [], "p50": [], "p95": [], "definition": []} for side in LOSSES}
     for flow in compare.weir_records(weir, path)["flow"]:
         for side, values in found.items():
             if flow["transport"] == "tcp" and flow[f"rtt_{side}_us"]["samples"]:
-                values["handshake"].append(flow[f"handshake_rtt_{side}_us"])
+                values["handshake"] += [flow[f"handshake_rtt_{side}_us"]] if flow[f"handshake_rtt_{side}_us"] is not None else []
                 for name in ("min", "p50", "p95"):
                     values[name].append(flow[f"rtt_{side}_us"][name])
     for flow in methods.flows_of(packets.read(path), {}):
         if flow.transport == "tcp":
-            for number, side in enumerate(("client", "server")):
-                found[side]["definition"] += methods.round_trips(flow)[number]
+            for side, samples in zip(LOSSES, methods.round_trips(flow)):
+                found[side]["definition"] += samples
     return found
 
 
-def delay_rows(weir, path, truth):
-    """Per side: relay's delay there and back, as set and as measured around it; medians of weir's and of the definition's."""
-    rows = {}
-    for side, values in pooled(weir, path).items():
-        hop = {"client": "left", "server": "right"}[side]
-        rows[side] = {"set": 2 * truth["delay_us"].get(hop, 0), "measured": truth[side]["up"]["delay_p50_us"] + truth[side]["down"]["delay_p50_us"],
-                      "handshake": statistics.median(v for v in values["handshake"] if v is not None), "min": statistics.median(values["min"]),
-                      "p50": statistics.median(values["p50"]), "definition": statistics.median(values["definition"])}
-    return rows
+def delays(weir, directory):
+    """The table's rows, and whether handshakes, least and median round trips are the relay's, and the definition's median weir's."""
+    rows = [("capture", "side", "relay: set", "measured", "weir: handshake", "min", "p50", "p95", "definition: p50", "p95")]
+    fine = True
+    for name, truth in truths(directory).items():
+        if not name.startswith("delay"):
+            continue
+        for side, values in round_trips(weir, directory / f"{name}.pcap.gz").items():
+            told = truth["delay_us"].get({"client": "left", "server": "right"}[side], 0) * 2
+            measured = truth[side]["up"]["delay_p50_us"] + truth[side]["down"]["delay_p50_us"]
+            said = [round(statistics.median(values[what])) for what in ("handshake", "min", "p50", "p95")]
+            definition = sorted(values["definition"])
+            rows.append((name, side, told, measured, *said, round(statistics.median(definition)), definition[len(definition) * 95 // 100]))
+            fine = fine and all(abs(value - measured) <= DELAY_SLACK_US + DELAY_SHARE * measured for value in said[:3])
+            fine = fine and abs(said[2] - statistics.median(definition)) <= DELAY_SLACK_US / 3 + DELAY_SHARE * measured
+    return rows, fine and len(rows) > 1

@@ -24,12 +24,12 @@ def segments(path):
 
 
 def hop(entered, left, mss):
-    """{direction: {lost: segments, bytes, distinct}, sent, delay_us} between the captures of packets that entered and that left a hop."""
+    """{direction: {lost: segments, their bytes, those of them that had been lost before}, sent, delay_us} between the captures of packets that entered and that left a hop."""
     result = {}
     for direction in ("up", "down"):
         source, sink = (entered, left) if direction == "up" else (left, entered)
         lost = lost_bytes = sent = 0
-        distinct, delays = set(), []
+        distinct, delays = {}, []
         for key, stamps in source.items():
             if key[1] != direction:
                 continue
@@ -39,13 +39,13 @@ def hop(entered, left, mss):
             if missing > 0:
                 lost += n * missing
                 lost_bytes += key[3] * missing
-                distinct.add((key[0], key[2]))
+                distinct[key[0], key[2]] = n
             elif missing == 0:
                 delays += [b - a for a, b in zip(stamps, sink[key])]
         extra = sum(len(stamps) for key, stamps in sink.items() if key[1] == direction and key not in source)
         if extra:
             raise RuntimeError(f"{extra} {direction} segments came out of a hop that never went in")
-        result[direction] = {"sent": sent, "lost": lost, "lost_bytes": lost_bytes, "lost_distinct": len(distinct),
+        result[direction] = {"sent": sent, "lost": lost, "lost_bytes": lost_bytes, "lost_again": lost - sum(distinct.values()),
                              "delay_p50_us": round(statistics.median(delays)) if delays else None}
     return result
 
