@@ -22,7 +22,9 @@ def count(fault, cli, wanted, drive, result, note="", site="drive"):
     arrived, inbox, ids = streams(cli, site)
     in_inbox = {key[2] for key in inbox}
     names = [f"drive-{i}" for i in wanted]
-    newest = names[-INBOX_MAXLEN:]  # the inbox is bounded, and a site has one
+    # A site has one inbox, which is bounded: once it is full, only what is younger than its oldest entry can be asked for.
+    oldest = min((int(name.split("-")[1]) for name in in_inbox), default=0) if sum(inbox.values()) >= INBOX_MAXLEN else 0
+    newest = [f"drive-{i}" for i in wanted if i >= oldest]
     row = Row(fault, len(names), sum(name in arrived for name in names), sum(name not in arrived for name in names),
               sum(n - 1 for n in arrived.values()), sum(name not in in_inbox for name in newest), ids == sorted(ids),
               len(drive.said), result["longest_us"] / 1000 if result else 0, note)
