@@ -54,12 +54,13 @@ static void client_syn(struct weir_flow *flow, const struct weir_packet *packet)
 {
     if (flow->syn < UINT8_MAX)
         flow->syn++;
+    if (flow->state == STATE_SYN_SENT || flow->state == STATE_SYN_ACKED)
+        clock_seen(flow, packet, WEIR_CLIENT);
     if (flow->state != STATE_SYN_SENT)
         return;
     flow->nxt[WEIR_CLIENT] = packet->tcp.seq + 1;
     flow->flags |= FLOW_NXT << WEIR_CLIENT;
     flow->mss[WEIR_CLIENT] = packet->tcp.mss;
-    clock_seen(flow, packet, WEIR_CLIENT);
     if (packet->payload_len) {
         struct weir_packet data = *packet;
         data.tcp.seq++;

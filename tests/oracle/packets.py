@@ -194,6 +194,8 @@ def packet_of(row):
         packet.zero_window = bool(row["tcp.analysis.zero_window"])
         packet.zero_probe = bool(row["tcp.analysis.zero_window_probe"])
         packet.acks_frame = number(row["tcp.analysis.acks_frame"])
+        if packet.acks_frame:
+            packet.ack_rtt_us = 0   # which Wireshark does not print
         if row["tcp.analysis.ack_rtt"]:
             packet.ack_rtt_us = round(float(last(row["tcp.analysis.ack_rtt"])) * 1e6)
     return packet

@@ -33,10 +33,21 @@ def loss_row(weir, path, truth):
 
 
 def right_side(row):
-    """The share of weir's lost segments that are charged where loss was injected; None when it was on both sides or neither."""
-    sides = [side for side in ("client", "server") if row[side]["injected"]]
-    said = row["client"]["weir"] + row["server"]["weir"]
-    return row[sides[0]]["weir"] / max(said, 1) if len(sides) == 1 else None
+    """The share of the segments lost on the one side that weir charges there; None when both sides or neither lost any."""
+    sides = [side for side in LOSSES if row[side]["injected"]]
+    return row[sides[0]]["weir"] / row[sides[0]]["visible"] if len(sides) == 1 else None
+
+
+def sent_needlessly(path):
+    """Segments that the receiver says it got twice (D-SACK, RFC 2883): sent again, seen twice by the vantage, and never lost. A host
+    does that when the machine itself lets packets overtake each other."""
+    rows = packets.tshark(path, ["tcp.ack", "tcp.options.sack_le", "tcp.options.sack_re"], [])
+    n_bytes = 0
+    for row in rows:
+        if row["tcp.options.sack_le"]:
+            left, right = (int(row[name].split(",")[0]) for name in ("tcp.options.sack_le", "tcp.options.sack_re"))
+            n_bytes += methods.signed(right - left) if methods.signed(right - int(row["tcp.ack"])) <= 0 else 0
+    return -(-n_bytes // 1448)
 
 
 def truths(directory):
@@ -46,20 +57,21 @@ def truths(directory):
 
 def losses(weir, directory):
     """The table's rows, and whether every one-sided loss is charged to its side and the totals are right."""
-    rows = [("capture", "client: injected", "visible", "weir", "server: injected", "visible", "weir", "right side", "reordered", "spurious")]
-    shares, visible, said = [], 0, 0
+    rows = [("capture", "client: injected", "visible", "weir", "server: injected", "visible", "weir", "charged there", "sent needlessly", "reordered")]
+    shares, shown, said = [], 0, 0
     for name, truth in truths(directory).items():
         if not truth["lose_permille"]:
             continue
-        row = loss_row(weir, directory / f"{name}.pcap.gz", truth)
+        path = directory / f"{name}.pcap.gz"
+        row, needless = loss_row(weir, path, truth), sent_needlessly(path)
         share = right_side(row)
         shares += [share] if share is not None else []
-        visible += sum(row[side]["visible"] for side in LOSSES)
-        said += sum(row[side]["weir"] for side in LOSSES)
+        shown += sum(row[side]["visible"] for side in LOSSES) + needless
+        said += sum(row[side]["weir"] for side in LOSSES) + row["spurious"]
         rows.append((name, *(row[side][what] for side in LOSSES for what in ("injected", "visible", "weir")),
-                     "" if share is None else f"{share:.1%}", row["reordered"], row["spurious"]))
-    rows.append(("total", "", "", "", "", visible, said, f"{said / max(visible, 1) - 1:+.1%}", "", ""))
-    return rows, bool(shares) and min(shares) >= RIGHT_SIDE and abs(said / visible - 1) <= TOTALS
+                     "" if share is None else f"{share:.0%}", needless, row["reordered"]))
+    rows.append(("visible and needless, weir's lost and spurious", "", "", "", "", shown, said, f"{said / max(shown, 1) - 1:+.1%}", "", ""))
+    return rows, bool(shares) and min(shares) >= RIGHT_SIDE and abs(said / shown - 1) <= TOTALS
 
 
 def round_trips(weir, path):
