@@ -167,6 +167,7 @@ enum shake_flag { /* TLS */
     SHAKE_REJECT = 1u << 8,       /* the client answered with what can only be an alert */
     SHAKE_TIMED = 1u << 9,        /* handshake_us is valid */
     SHAKE_SETTLED = 1u << 10,     /* no more session tickets are expected */
+    SHAKE_BLIND = 1u << 12,       /* a record header of the server lay behind the snap length */
     SHAKE_GUESSED = 1u << 11,     /* TLS by the port only: no byte was captured */
     /* QUIC */
     SHAKE_SERVER_INITIAL = 1u << 16, SHAKE_SERVER_HANDSHAKE = 1u << 17, SHAKE_CLIENT_HANDSHAKE = 1u << 18,

@@ -97,6 +97,15 @@ static bool probes_size(struct weir_flow *flow, const struct weir_packet *packet
     return largest >= INITIAL_MIN;
 }
 
+/* Behind the snap length may have been what a stage begins with: later sightings of it time nothing. */
+static void blind(struct weir_flow *flow, struct shake *shake, const struct datagram *datagram)
+{
+    if (!datagram->hidden)
+        return;
+    flow->flags |= FLOW_CUT;
+    shake->flags |= SHAKE_BLIND;
+}
+
 static bool has(const struct datagram *datagram, enum weir_quic_type type) { return datagram->types >> type & 1; }
 
 static void client_initial(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
@@ -123,7 +132,7 @@ static void handshake_timed(struct weir_flow *flow, struct shake *shake, const s
 {
     shake->flags |= SHAKE_CLIENT_SHORT;
     shake->reject_us = (uint32_t)packet->ts_us;
-    if (shake->flags & SHAKE_TIMED || !shake->start_us)
+    if (shake->flags & (SHAKE_TIMED | SHAKE_BLIND) || !shake->start_us)
         return;
     int64_t us = span_us(flow->table, shake->start_us, packet->ts_us);
     shake->flags |= SHAKE_TIMED;
@@ -136,11 +145,12 @@ static void client_datagram(struct weir_flow *flow, struct shake *shake, const s
 {
     struct datagram datagram;
     walk_datagram(packet, &datagram);
+    blind(flow, shake, &datagram);
     if (has(&datagram, WEIR_QUIC_INITIAL) || (has(&datagram, WEIR_QUIC_UNKNOWN_VERSION) && !flow->packets[WEIR_SERVER]))
         client_initial(flow, shake, packet, &datagram);
     if (has(&datagram, WEIR_QUIC_HANDSHAKE) && !(shake->flags & SHAKE_CLIENT_HANDSHAKE)) {
         shake->flags |= SHAKE_CLIENT_HANDSHAKE;
-        if (shake->flags & SHAKE_SERVER_HANDSHAKE)
+        if ((shake->flags & SHAKE_SERVER_HANDSHAKE) && !(shake->flags & SHAKE_BLIND))
             flow_rtt_sample(flow, packet, WEIR_CLIENT, span_us(flow->table, shake->server_us, packet->ts_us), true);
     }
     if (has(&datagram, WEIR_QUIC_SHORT) && !(shake->flags & SHAKE_CLIENT_SHORT))
@@ -213,6 +223,7 @@ static void server_datagram(struct weir_flow *flow, struct shake *shake, const s
 {
     struct datagram datagram;
     walk_datagram(packet, &datagram);
+    blind(flow, shake, &datagram);
     server_stages(flow, shake, packet, &datagram);
     bool told = has(&datagram, WEIR_QUIC_SHORT) && (shake->flags & SHAKE_CLIENT_SHORT);
     bool untold = (datagram.hidden || packet->payload_captured == 0) && (shake->flags & SHAKE_CLIENT_HANDSHAKE);

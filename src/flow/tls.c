@@ -125,8 +125,8 @@ static void client_record(struct view *view, const struct weir_tls_record *recor
 static void handshake_timed(struct view *view)
 {
     struct shake *shake = view->shake;
-    if (shake->flags & SHAKE_TIMED || !(shake->flags & SHAKE_CLIENT_HELLO))
-        return;
+    if (shake->flags & (SHAKE_TIMED | SHAKE_BLIND) || !(shake->flags & SHAKE_CLIENT_HELLO))
+        return; /* or the first data may have been behind the snap length */
     int64_t us = span_us(view->flow->table, shake->start_us, view->packet->ts_us);
     shake->flags |= SHAKE_TIMED;
     shake->handshake_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
@@ -200,8 +200,11 @@ static void lose(struct view *view, struct walk *walk, bool cut)
 {
     walk->state = WALK_LOST;
     walk->n_held = 0;
-    if (cut)
-        view->flow->flags |= FLOW_CUT;
+    if (!cut)
+        return;
+    view->flow->flags |= FLOW_CUT;
+    if (walk == &view->shake->walk[WEIR_SERVER])
+        view->shake->flags |= SHAKE_BLIND;
 }
 
 /* A segment that begins like a record puts a lost walk back on its way. */

@@ -20,7 +20,7 @@ class Stream:
     """One direction's payload put together: which packet first brought each byte. Bytes behind the snap length are unknown."""
 
     def __init__(self):
-        self.base, self.bytes, self.brought, self.starts = None, {}, {}, set()
+        self.base, self.bytes, self.brought = None, {}, {}
 
     def add(self, packet):
         if self.base is None:
@@ -28,7 +28,6 @@ class Stream:
         start = signed(packet.seq - self.base)
         if start < -65536 or start > WALK_LIMIT:
             return
-        self.starts.add(start)
         for i in range(packet.payload_len):
             if start + i not in self.brought:
                 self.brought[start + i] = packet
@@ -42,17 +41,11 @@ class Stream:
         kind, length = self.bytes[at], self.bytes[at + 3] << 8 | self.bytes[at + 4]
         return (kind, length) if 20 <= kind <= 23 and self.bytes[at + 1] == 3 and length <= 16384 + 2048 else None
 
-    def found_again(self, at):
-        """Behind a header that was not captured: the next segment that begins with one."""
-        return next((start for start in sorted(self.starts) if start > at and self.header(start)), None)
-
     def records(self):
-        """(type, first byte of the body, second, last packet of the header) of each record that can be found."""
+        """(type, first byte of the body, second, last packet of the header) until a header is unknown: what follows one that was
+        not captured may be of any type."""
         at = min(self.brought, default=0)
-        while at is not None:
-            if not self.header(at):
-                at = self.found_again(at)
-                continue
+        while self.header(at):
             kind, length = self.header(at)
             held = [self.brought[at + i] for i in range(5 + min(2, length)) if at + i in self.brought]
             came = max(held, key=lambda p: p.ts_us)
@@ -92,7 +85,7 @@ def tls(flow, record, named):
                    "23" in listed(row["tls.record.content_type"]) + listed(row["tls.record.opaque_type"])), None)
     oracle = max(0, w_data.ts_us - w_hello.ts_us) if w_hello and w_data else None
     cut = any(len(p.payload) < p.payload_len for p in flow.packets)
-    rule = "snap length: Wireshark cannot put the record together" if cut else "a record is seen when its header is"
+    rule = "snap length: a record's header was not captured, or is all that was" if cut else "a record is seen when its header is"
     why = [(rule, p.frame) for p in (w_hello, hello, w_data, data) if p]
     if method is None and any(s.overtaken() for s in (client, server)):
         method = record["tls_handshake_us"]   # no independent walk over bytes that were never captured
