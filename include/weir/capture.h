@@ -66,17 +66,21 @@ int weir_source_open_files(struct weir_source **ret_source, const char *const *p
                            const struct weir_source_options *options, struct weir_fault *fault);
 
 /* An interface. `filter` works in the kernel: what it leaves out is not counted. */
-enum { WEIR_SNAPLEN_MIN = 2048, WEIR_SNAPLEN_MAX = 262144, WEIR_RING_BYTES_MAX = 1 << 30 };
+enum { WEIR_SNAPLEN_MIN = 2048, WEIR_SNAPLEN_MAX = 262144, WEIR_RING_BYTES_MAX = 1 << 30, WEIR_LIVE_INTERFACES_MAX = 8, WEIR_LANES_MAX = 64 };
 struct weir_live_options {
-    const char *interface;   /* "any" is all of them */
+    const char *interfaces[WEIR_LIVE_INTERFACES_MAX]; /* "any" is all of them */
+    unsigned n_interfaces;
     uint32_t snaplen;        /* WEIR_SNAPLEN_MIN to _MAX */
-    size_t buffer_bytes;     /* of the kernel's ring */
+    size_t buffer_bytes;     /* of the kernel's rings of an interface, together */
     bool promiscuous;
     const char *write;       /* pcap file for every frame that is handed on; NULL: none */
     int64_t duration_us;     /* ends by itself after this; 0: never */
 };
-/* Opens the interface; what fails says what to do next. A batch comes every 100 ms at the latest. */
-int weir_source_open_live(struct weir_source **ret_source, const struct weir_live_options *live_options,
+/* Opens the interfaces; what fails says what to do next. A batch comes every 100 ms at the latest. Each of `n_sources` is for
+ * one worker (options->n_workers is 1) and has its own share of the flows, both directions of a flow in the same one; DNS
+ * answers and ICMP are in each of them a second time, marked `copy`. All begin and end at the same engine's time.
+ * A stop of one stops all. After a failure the caller frees those that are there. */
+int weir_source_open_live(struct weir_source **ret_sources, unsigned n_sources, const struct weir_live_options *live_options,
                           const struct weir_source_options *options, struct weir_fault *fault);
 
 /* From now on `prepare` is called once for each batch, by the worker that filled it and before any sees it; `room` has
@@ -97,6 +101,9 @@ int weir_source_next(struct weir_source *source, unsigned worker, const struct w
  * and from signal handlers; workers go on calling weir_source_next() until it ends. A read that blocks is ended by
  * a signal to its thread (handler without SA_RESTART). */
 void weir_source_stop(struct weir_source *source);
+
+/* After a stopped source of an interface has ended: goes on, for workers that are new. */
+void weir_source_resume(struct weir_source *source);
 
 /* Counters up to now; any thread, any time. */
 void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats);

@@ -19,6 +19,7 @@ struct weir_frame {
     uint32_t wirelen;    /* bytes on the wire; >= caplen (capture repairs what lies) */
     uint16_t linktype;   /* LINKTYPE_ value (not DLT_), as registered by tcpdump.org */
     uint16_t interface;  /* which interface of the capture, from 0 */
+    bool copy;           /* every worker gets this one, and the frame itself reaches one of them (see capture.h) */
 };
 
 /* An address: IPv4 as IPv4-mapped IPv6 (::ffff:a.b.c.d). Network byte order. */

@@ -1,69 +1,241 @@
-/* Frames from an interface, through libpcap's ring.
+/* Frames from interfaces, one lane a worker.
  *
- * The kernel fills blocks of the ring and gives each one up when it is full or 50 ms old; a fill copies what is there into
- * the batch, since libpcap's pointers live for one callback, and comes back after 100 ms at the latest, with frames or
- * without. Time goes on all the same: once the ring was empty at a moment, everything stamped well before that moment
- * has been taken, so the engine's clock may follow the wall clock at a distance (IDLE_LAG_US), and no later frame is
- * behind it. A replay of what was written therefore ticks at the same places.
+ *      interface 0 --fan-out--> handle of lane 0 --.
+ *                 \-----------> handle of lane 1    \
+ *      interface 1 --fan-out--> handle of lane 0 ---- merged by stamp --> lane 0's batches --> worker 0
+ *                 \-----------> ...                 /
+ *      answers from port 53, ICMP --> of lane 0 --'      (and one of lane 1, ...)
+ *
+ * A lane merges its handles by stamp: a frame is handed on when no other handle can still bring an earlier one, which is when
+ * that handle has a later frame, or its ring was empty IDLE_LAG_US after it. What one packet is on two interfaces then lies
+ * side by side, and flow sees that it is the same one. Where the workers share the flows, each lane has a handle of its own
+ * on which the kernel lets through, at once, only what all of them need: DNS answers, which reach every worker's name memory
+ * before the packets that follow them with no queue or lock between workers, and ICMP errors, which the kernel's hash does not
+ * send where the flow is that they quote. It is never waited for.
+ *
+ * Time goes on without packets: once the rings were empty at a moment, everything stamped well before that moment has been
+ * taken, so the engine's clock may follow the wall clock at a distance, and no later frame is behind it. A replay of what
+ * was written therefore ticks at the same places.
  *
  *      |---- all of it taken ----|--- IDLE_LAG_US: may still lie in a block ---| wall clock
  *                                ^ engine's clock while nothing comes
+ *
+ * All lanes begin and end at the same engine's time, so that their workers have the same ticks: who first sees the stop says
+ * when that is, no earlier than what any lane has handed on, and each goes on until its clock is there.
+ *
+ * `written` is what one lane has: then that lane writes it. Several would write out of order, so one more lane, of whole
+ * interfaces, is opened for it, in a thread of its own. Its stamps are some microseconds apart from the others', since the kernel
+ * stamps for each ring anew.
  */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <pcap/pcap.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "capture/clock.h"
-#include "capture/filter.h"
+#include "capture/handle.h"
 #include "capture/source.h"
 
-static_assert((int)WEIR_SNAPLEN_MAX <= (int)WEIR_BATCH_BYTES, "a batch holds one frame at the least");
+static_assert((int)WEIR_SNAPLEN_MAX <= (int)WEIR_BATCH_BYTES, "a stage holds one frame at the least");
 
 enum {
-    RING_TIMEOUT_MS = 50,       /* a block with frames is given up after this, or at the next beat of the same length */
     FILL_US = 100000,           /* longest time without a batch */
-    IDLE_LAG_US = 250000,       /* 2 x RING_TIMEOUT_MS, and more than that again for a busy machine */
+    IDLE_LAG_US = 250000,       /* 2 x WEIR_RING_TIMEOUT_MS, and more than that again for a busy machine */
     STATS_US = 500000,          /* drop counters cost system calls */
     FLUSH_US = 1000000,         /* of the written file */
+    PATIENCE_US = 2000000,      /* after the end, for a lane whose clock does not get there */
+    COPIES_RING_BYTES = 1 << 20,
+    LANE_RING_BYTES_MIN = 4 << 20,
+    HANDLES_MAX = 2 * WEIR_LIVE_INTERFACES_MAX,
 };
+static const char copied_filter[] = "((udp or tcp) and src port 53) or icmp or icmp6";
 
-struct live {
-    char *interface;
-    pcap_t *pcap;
-    bool nano;
-    uint16_t linktype;
-    uint32_t snaplen;
-    int64_t end_us;             /* on the monotonic clock; 0: none */
-    struct weir_clock clock;
-    atomic_bool stop;
-    struct weir_source_stats stats;
-    struct weir_batch_room *room; /* being filled */
-    size_t used;                /* of its buffer */
-    int64_t stats_read_us;      /* monotonic */
-    uint32_t seen_drop, seen_ifdrop; /* libpcap's counters, which wrap */
+struct written {
     pcap_dumper_t *dumper;
-    char *write;
-    int64_t flushed_us;         /* monotonic */
+    char *path;
+    bool nano;
+    int64_t flushed_us; /* monotonic */
 };
 
-static int64_t clock_us(clockid_t clock)
+struct lane {
+    struct group *group;
+    unsigned index;
+    struct weir_handle handles[HANDLES_MAX];
+    unsigned n_handles;
+    struct weir_clock clock;
+    struct weir_source_stats stats;
+    int64_t stats_read_us; /* monotonic */
+    bool writes;
+};
+
+struct group {
+    char *interfaces[WEIR_LIVE_INTERFACES_MAX];
+    unsigned n_interfaces;
+    atomic_bool stop;
+    atomic_uint n_users;        /* lanes that hold it */
+    int64_t duration_end_us;    /* monotonic; 0: none */
+    int64_t start_us;
+    struct written written;
+
+    pthread_mutex_t lock;       /* of what follows */
+    int64_t frontier_us;        /* engine's time up to which any lane has handed on */
+    atomic_llong end_us;        /* where all end; 0: not yet known; changes under the lock */
+    int64_t ended_us;           /* monotonic, when it was known */
+    struct weir_fault fault;    /* of the first lane that failed */
+    int error;
+
+    struct lane *writer;        /* or NULL */
+    pthread_t writer_thread;
+    bool writer_runs;
+};
+
+/* ---- the written file ---- */
+
+/* A file that can't be written ends the writing, not the watching. */
+static void flush_written(struct written *written, int64_t monotonic_us, bool now, bool close)
 {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (!written->dumper || (!now && monotonic_us - written->flushed_us < FLUSH_US))
+        return;
+    written->flushed_us = monotonic_us;
+    errno = 0;
+    bool failed = pcap_dump_flush(written->dumper) < 0 || ferror(pcap_dump_file(written->dumper));
+    if (failed)
+        weir_log(WEIR_LOG_ERROR, "%s: cannot write: %s; capture goes on without it", written->path,
+                 errno ? strerror(errno) : "an earlier write failed");
+    if (failed || close) {
+        pcap_dump_close(written->dumper);
+        written->dumper = NULL;
+    }
 }
 
-/* ---- one frame ---- */
-
-static void count(struct live *live, const struct weir_frame *frame)
+static void write_frame(struct written *written, const struct weir_frame *frame)
 {
-    struct weir_source_stats *stats = &live->stats;
+    const struct pcap_pkthdr header = {
+        .ts = {.tv_sec = frame->ts_us / 1000000, .tv_usec = frame->ts_us % 1000000 * (written->nano ? 1000 : 1)},
+        .caplen = frame->caplen, .len = frame->wirelen};
+    pcap_dump((u_char *)written->dumper, &header, frame->data);
+}
+
+/* ---- merging ---- */
+
+/* Nothing stamped before this will come from the handle any more. */
+static int64_t complete_until(const struct weir_handle *handle)
+{
+    int64_t empty_us = handle->drained ? handle->drained_us - IDLE_LAG_US : 0;
+    return handle->newest_us > empty_us ? handle->newest_us : empty_us;
+}
+
+static struct weir_handle *earliest(struct lane *lane)
+{
+    struct weir_handle *first = NULL;
+    for (unsigned i = 0; i < lane->n_handles; i++) {
+        struct weir_handle *handle = &lane->handles[i];
+        if (handle->at < handle->n_frames && (!first || handle->frames[handle->at].ts_us < first->frames[first->at].ts_us))
+            first = handle;
+    }
+    return first;
+}
+
+static int take_all(struct lane *lane, struct weir_fault *fault)
+{
+    int error = 0;
+    for (unsigned i = 0; !error && i < lane->n_handles; i++)
+        error = weir_handle_take(&lane->handles[i], fault);
+    return error;
+}
+
+/* Hands on what no handle can still precede; returns that moment. Frames stay where they are staged until the next take. */
+static int64_t merge(struct lane *lane, struct weir_batch_room *room)
+{
+    int64_t end_us = atomic_load(&lane->group->end_us), safe_us = end_us ? end_us - lane->clock.offset_us : INT64_MAX;
+    for (unsigned i = 0; i < lane->n_handles; i++)
+        if (!lane->handles[i].immediate && complete_until(&lane->handles[i]) < safe_us)
+            safe_us = complete_until(&lane->handles[i]);
+    struct weir_handle *from;
+    while (room->n_frames < WEIR_BATCH_FRAMES && (from = earliest(lane)) && from->frames[from->at].ts_us <= safe_us) {
+        struct weir_frame *frame = &room->frames[room->n_frames++];
+        *frame = from->frames[from->at++];
+        frame->now_us = frame->copy ? lane->clock.now_us : weir_clock_now(&lane->clock, frame->ts_us);
+    }
+    return room->n_frames < WEIR_BATCH_FRAMES ? safe_us : 0;
+}
+
+static void follow_wall_clock(struct lane *lane, int64_t wall_us)
+{
+    int64_t now_us = weir_ts_clamp(wall_us) + lane->clock.offset_us;
+    if (wall_us != INT64_MAX && now_us > lane->clock.now_us && now_us < WEIR_CLOCK_MAX_US)
+        lane->clock.now_us = now_us;
+}
+
+static void wait_for_frames(struct lane *lane, int64_t us)
+{
+    struct pollfd rings[HANDLES_MAX];
+    nfds_t n = 0;
+    bool held = false;
+    for (unsigned i = 0; i < lane->n_handles; i++) {
+        struct weir_handle *handle = &lane->handles[i];
+        bool staged = handle->at < handle->n_frames;
+        held |= staged;
+        if (!staged && !handle->away)
+            rings[n++] = (struct pollfd){.fd = pcap_get_selectable_fd(handle->pcap), .events = POLLIN};
+    }
+    if (held && us > 10000)
+        us = 10000; /* frames that another handle may still precede */
+    poll(rings, n, (int)(us / 1000) + 1);
+    for (nfds_t i = 0; i < n; i++)
+        if (rings[i].revents & POLLERR)
+            usleep(10000); /* down, or gone: the next take says which */
+}
+
+/* ---- the end ---- */
+
+/* Says where all lanes end, once somebody wants them to; cuts what this lane would hand on behind that. True at its end. */
+static bool agree_on_end(struct lane *lane, struct weir_batch_room *room, int64_t monotonic_us)
+{
+    struct group *group = lane->group;
+    bool wanted = atomic_load(&group->stop) || (group->duration_end_us && monotonic_us >= group->duration_end_us);
+    pthread_mutex_lock(&group->lock);
+    if (wanted && !group->end_us) {
+        int64_t wall_us = weir_ts_clamp(weir_clock_us(CLOCK_REALTIME)) + lane->clock.offset_us;
+        group->end_us = wall_us > group->frontier_us && wall_us < WEIR_CLOCK_MAX_US ? wall_us : group->frontier_us;
+        group->ended_us = monotonic_us;
+    }
+    int64_t end_us = group->end_us;
+    bool late = end_us && monotonic_us - group->ended_us > PATIENCE_US;
+    if (!end_us && lane->clock.now_us > group->frontier_us)
+        group->frontier_us = lane->clock.now_us;
+    pthread_mutex_unlock(&group->lock);
+    if (!end_us)
+        return false;
+    while (room->n_frames && room->frames[room->n_frames - 1].now_us > end_us)
+        room->n_frames--;
+    bool there = late || lane->clock.now_us >= end_us;
+    room->now_us = there ? end_us : lane->clock.now_us;
+    return there;
+}
+
+static void fail(struct lane *lane, int error, const struct weir_fault *fault)
+{
+    struct group *group = lane->group;
+    pthread_mutex_lock(&group->lock);
+    if (!group->error) {
+        group->error = error;
+        group->fault = *fault;
+    }
+    pthread_mutex_unlock(&group->lock);
+    atomic_store(&group->stop, true);
+    usleep(10000);
+}
+
+/* ---- one batch ---- */
+
+static void count(struct weir_source_stats *stats, const struct weir_frame *frame)
+{
     if (stats->packets == 0 || frame->ts_us < stats->first_ts_us)
         stats->first_ts_us = frame->ts_us;
     if (stats->packets == 0 || frame->ts_us > stats->last_ts_us)
@@ -73,248 +245,285 @@ static void count(struct live *live, const struct weir_frame *frame)
     stats->snaplen_cut += frame->caplen < frame->wirelen;
 }
 
-static bool has_room(const struct live *live)
+static void read_drops(struct lane *lane, int64_t monotonic_us)
 {
-    return live->room->n_frames < WEIR_BATCH_FRAMES && live->room->buffer.capacity - live->used >= live->snaplen;
-}
-
-static void take(u_char *context, const struct pcap_pkthdr *header, const u_char *bytes)
-{
-    struct live *live = (struct live *)context;
-    struct weir_batch_room *room = live->room;
-    uint32_t caplen = header->caplen < live->snaplen ? header->caplen : live->snaplen;
-    uint8_t *copy = room->buffer.bytes + live->used;
-    struct weir_frame *frame = &room->frames[room->n_frames++];
-    memcpy(copy, bytes, caplen);
-    live->used += caplen;
-    int64_t fraction_us = live->nano ? header->ts.tv_usec / 1000 : header->ts.tv_usec;
-    *frame = (struct weir_frame){
-        .ts_us = weir_ts_clamp((int64_t)header->ts.tv_sec * 1000000 + fraction_us), .data = copy, .caplen = caplen,
-        .wirelen = header->len > caplen ? header->len : caplen, .linktype = live->linktype};
-    frame->now_us = weir_clock_now(&live->clock, frame->ts_us);
-    count(live, frame);
-    if (live->dumper)
-        pcap_dump((u_char *)live->dumper, header, bytes);
-    if (!has_room(live))
-        pcap_breakloop(live->pcap); /* the rest stays in the ring */
-}
-
-/* ---- one batch ---- */
-
-static void follow_wall_clock(struct live *live, int64_t wall_us)
-{
-    int64_t now_us = weir_ts_clamp(wall_us - IDLE_LAG_US) + live->clock.offset_us;
-    if (now_us > live->clock.now_us && now_us < WEIR_CLOCK_MAX_US)
-        live->clock.now_us = now_us;
-}
-
-/* libpcap's counters are 32 bits wide. */
-static void read_drops(struct live *live, int64_t monotonic_us)
-{
-    struct pcap_stat now;
-    if (monotonic_us - live->stats_read_us < STATS_US)
+    if (monotonic_us - lane->stats_read_us < STATS_US)
         return;
-    live->stats_read_us = monotonic_us;
-    if (pcap_stats(live->pcap, &now) < 0)
-        return;
-    live->stats.dropped_kernel += (uint32_t)(now.ps_drop - live->seen_drop);
-    live->stats.dropped_interface += (uint32_t)(now.ps_ifdrop - live->seen_ifdrop);
-    live->seen_drop = now.ps_drop;
-    live->seen_ifdrop = now.ps_ifdrop;
-}
-
-/* A file that can't be written ends the writing, not the watching. */
-static void flush_written(struct live *live, int64_t monotonic_us, bool at_end)
-{
-    if (!live->dumper || (!at_end && monotonic_us - live->flushed_us < FLUSH_US))
-        return;
-    live->flushed_us = monotonic_us;
-    errno = 0;
-    bool failed = pcap_dump_flush(live->dumper) < 0 || ferror(pcap_dump_file(live->dumper));
-    if (failed)
-        weir_log(WEIR_LOG_ERROR, "%s: cannot write: %s; capture goes on without it", live->write,
-                 errno ? strerror(errno) : "an earlier write failed");
-    if (failed || at_end) {
-        pcap_dump_close(live->dumper);
-        live->dumper = NULL;
+    lane->stats_read_us = monotonic_us;
+    lane->stats.dropped_kernel = lane->stats.dropped_interface = 0;
+    for (unsigned i = 0; i < lane->n_handles; i++) {
+        weir_handle_read_drops(&lane->handles[i]);
+        lane->stats.dropped_kernel += lane->handles[i].dropped_kernel;
+        if (lane->index == 0 && !lane->handles[i].immediate) /* the interface's own, the same for every lane */
+            lane->stats.dropped_interface += lane->handles[i].dropped_interface;
     }
 }
 
-static int lost(const struct live *live, struct weir_fault *fault)
+static void hand_on(struct lane *lane, const struct weir_batch_room *room)
 {
-    return weir_fault_set(fault, -EIO, "%s: capture ended: %s", live->interface, pcap_geterr(live->pcap));
+    struct written *written = lane->writes && lane->group->written.dumper ? &lane->group->written : NULL;
+    for (size_t i = 0; i < room->n_frames; i++) {
+        const struct weir_frame *frame = &room->frames[i];
+        if (frame->copy)
+            continue;
+        count(&lane->stats, frame);
+        if (written)
+            write_frame(written, frame);
+    }
 }
 
-static void wait_for_frames(const struct live *live, int64_t us)
+static int fill(struct lane *lane, struct weir_batch_room *room)
 {
-    struct pollfd ring = {.fd = pcap_get_selectable_fd(live->pcap), .events = POLLIN};
-    poll(&ring, 1, (int)(us / 1000) + 1);
-}
-
-/* Takes what the ring holds, up to the room. Returns 0 or < 0; *ret_drained: nothing was left in the ring. */
-static int take_all(struct live *live, bool *ret_drained, struct weir_fault *fault)
-{
-    int wanted = WEIR_BATCH_FRAMES;
-    int n = pcap_dispatch(live->pcap, wanted, take, (u_char *)live);
-    *ret_drained = n >= 0 && n < wanted;
-    return n >= 0 || n == PCAP_ERROR_BREAK ? 0 : lost(live, fault);
-}
-
-static int live_fill(void *state, struct weir_batch_room *room, struct weir_fault *fault)
-{
-    struct live *live = state;
-    int64_t monotonic_us = clock_us(CLOCK_MONOTONIC), until_us = monotonic_us + FILL_US;
-    bool drained = false, over = false;
-    int error = 0;
-    live->room = room;
-    live->used = 0;
+    int64_t monotonic_us = weir_clock_us(CLOCK_MONOTONIC), until_us = monotonic_us + FILL_US;
+    bool over = false;
+    struct weir_fault fault = {0};
     do {
-        int64_t wall_us = clock_us(CLOCK_REALTIME);
-        error = take_all(live, &drained, fault);
-        if (drained)
-            follow_wall_clock(live, wall_us);
-        if (!error && room->n_frames == 0)
-            wait_for_frames(live, until_us - monotonic_us);
-        monotonic_us = clock_us(CLOCK_MONOTONIC);
-        over = atomic_load(&live->stop) || (live->end_us && monotonic_us >= live->end_us);
-    } while (!error && !over && room->n_frames == 0 && monotonic_us < until_us);
-    room->now_us = live->clock.now_us;
-    read_drops(live, monotonic_us);
-    flush_written(live, monotonic_us, error || over);
-    return error ? error : over ? WEIR_SOURCE_END : 0;
+        int error = take_all(lane, &fault);
+        if (error)
+            fail(lane, error, &fault);
+        follow_wall_clock(lane, merge(lane, room));
+        if (room->n_frames == 0)
+            wait_for_frames(lane, until_us - monotonic_us);
+        monotonic_us = weir_clock_us(CLOCK_MONOTONIC);
+        room->now_us = lane->clock.now_us;
+        over = agree_on_end(lane, room, monotonic_us);
+    } while (!over && room->n_frames == 0 && monotonic_us < until_us);
+    hand_on(lane, room);
+    read_drops(lane, monotonic_us);
+    if (lane->writes)
+        flush_written(&lane->group->written, monotonic_us, over, false);
+    return over ? WEIR_SOURCE_END : 0;
 }
 
-static void live_stats(const void *state, struct weir_source_stats *ret_stats)
+static void *write_all(void *context)
 {
-    const struct live *live = state;
-    *ret_stats = live->stats;
-    ret_stats->time_backwards = live->clock.n_backwards;
-    ret_stats->time_steps = live->clock.n_steps;
-    ret_stats->clock_offset_us = live->clock.offset_us;
+    struct lane *lane = context;
+    struct weir_batch_room room = {.frames = malloc(WEIR_BATCH_FRAMES * sizeof *room.frames)};
+    int end = room.frames ? 0 : -ENOMEM;
+    while (end == 0) {
+        room.n_frames = 0;
+        end = fill(lane, &room);
+    }
+    free(room.frames);
+    return NULL;
 }
 
-static void live_free(void *state)
+/* The thread that writes is started with the first batch: by then weir has given up its privileges. */
+static void start_writer(struct group *group)
 {
-    struct live *live = state;
-    flush_written(live, 0, true);
-    if (live->pcap)
-        pcap_close(live->pcap);
-    free(live->interface);
-    free(live->write);
-    free(live);
+    if (!group->writer || group->writer_runs || !group->written.dumper)
+        return;
+    group->writer_runs = pthread_create(&group->writer_thread, NULL, write_all, group->writer) == 0;
+    if (!group->writer_runs) {
+        weir_log(WEIR_LOG_ERROR, "%s: no thread to write it; capture goes on without it", group->written.path);
+        flush_written(&group->written, 0, true, true);
+    }
 }
 
-static const struct weir_producer live_producer = {.fill = live_fill, .stats = live_stats, .free = live_free};
+static int lane_fill(void *state, struct weir_batch_room *room, struct weir_fault *fault)
+{
+    struct lane *lane = state;
+    struct group *group = lane->group;
+    if (lane->index == 0)
+        start_writer(group);
+    int end = fill(lane, room);
+    if (end == 0)
+        return 0;
+    pthread_mutex_lock(&group->lock);
+    int error = lane->index == 0 ? group->error : 0;
+    *fault = error ? group->fault : *fault;
+    pthread_mutex_unlock(&group->lock);
+    return error ? error : end;
+}
+
+static void lane_stats(const void *state, struct weir_source_stats *ret_stats)
+{
+    const struct lane *lane = state;
+    *ret_stats = lane->stats;
+    ret_stats->time_backwards = lane->clock.n_backwards;
+    ret_stats->time_steps = lane->clock.n_steps;
+    ret_stats->clock_offset_us = lane->clock.offset_us;
+}
+
+/* ---- life ---- */
+
+static void join_writer(struct group *group)
+{
+    atomic_store(&group->stop, true);
+    if (group->writer_runs)
+        pthread_join(group->writer_thread, NULL);
+    group->writer_runs = false;
+}
+
+static void group_free(struct group *group)
+{
+    join_writer(group);
+    flush_written(&group->written, 0, true, true);
+    for (unsigned i = 0; group->writer && i < group->writer->n_handles; i++)
+        weir_handle_close(&group->writer->handles[i]);
+    free(group->writer);
+    free(group->written.path);
+    for (unsigned i = 0; i < group->n_interfaces; i++)
+        free(group->interfaces[i]);
+    pthread_mutex_destroy(&group->lock);
+    free(group);
+}
+
+static void lane_free(void *state)
+{
+    struct lane *lane = state;
+    if (!lane)
+        return;
+    struct group *group = lane->group;
+    for (unsigned i = 0; i < lane->n_handles; i++)
+        weir_handle_close(&lane->handles[i]);
+    free(lane);
+    if (atomic_fetch_sub(&group->n_users, 1) == 1)
+        group_free(group);
+}
+
+/* All lanes have ended, and none runs. What was stamped behind that end is still in the rings. */
+static void lane_resume(void *state)
+{
+    struct lane *lane = state;
+    struct group *group = lane->group;
+    join_writer(group);
+    atomic_store(&group->end_us, 0);
+    atomic_store(&group->stop, false);
+    lane->stats = (struct weir_source_stats){0}; /* as flows and all else begin anew */
+    lane->clock.n_backwards = lane->clock.n_steps = 0;
+    for (unsigned i = 0; i < lane->n_handles; i++)
+        lane->handles[i].dropped_kernel = lane->handles[i].dropped_interface = 0;
+}
+
+static const struct weir_producer live_producer = {.resume = lane_resume, .fill = lane_fill, .stats = lane_stats, .free = lane_free, .ends_itself = true};
 
 /* ---- opening ---- */
 
-static int no_such_interface(const char *interface, struct weir_fault *fault)
+static int group_new(struct group **ret_group, const struct weir_live_options *options)
 {
-    char error[PCAP_ERRBUF_SIZE], names[256] = "";
-    pcap_if_t *all = NULL;
-    size_t used = 0;
-    if (pcap_findalldevs(&all, error) < 0)
-        all = NULL;
-    for (const pcap_if_t *one = all; one && used < sizeof names; one = one->next)
-        if (one->flags & PCAP_IF_UP)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", one->name);
-    pcap_freealldevs(all);
-    return weir_fault_set(fault, -ENODEV, "%s: no such interface; this machine has %s", interface, names[0] ? names : "none that is up");
-}
-
-/* What libpcap's answer means for the person at the keyboard. */
-static int explain(const struct live *live, int answer, struct weir_fault *fault)
-{
-    const char *words = pcap_geterr(live->pcap), *name = live->interface;
-    switch (answer) {
-    case PCAP_ERROR_NO_SUCH_DEVICE: return no_such_interface(name, fault);
-    case PCAP_ERROR_PERM_DENIED:
-        return weir_fault_set(fault, -EPERM, "%s: no permission to capture; run weir as root, or once: "
-                              "setcap cap_net_raw,cap_net_admin+ep PATH/TO/weir", name);
-    case PCAP_ERROR_PROMISC_PERM_DENIED:
-        return weir_fault_set(fault, -EPERM, "%s: no permission for promiscuous mode; run weir as root, or give --no-promiscuous", name);
-    case PCAP_ERROR_IFACE_NOT_UP: return weir_fault_set(fault, -ENETDOWN, "%s: the interface is down; ip link set %s up", name, name);
-    default: return weir_fault_set(fault, -EIO, "%s: %s", name, words && *words ? words : pcap_statustostr(answer));
+    struct group *group = calloc(1, sizeof *group);
+    if (!group)
+        return -ENOMEM;
+    pthread_mutex_init(&group->lock, NULL);
+    group->n_users = 1; /* the opener */
+    *ret_group = group;
+    for (unsigned i = 0; i < options->n_interfaces; i++) {
+        if (!(group->interfaces[i] = strdup(options->interfaces[i])))
+            return -ENOMEM;
+        group->n_interfaces++;
     }
-}
-
-static int set_up(struct live *live, const struct weir_live_options *options, struct weir_fault *fault)
-{
-    pcap_set_snaplen(live->pcap, (int)options->snaplen);
-    pcap_set_promisc(live->pcap, options->promiscuous);
-    pcap_set_timeout(live->pcap, RING_TIMEOUT_MS);
-    pcap_set_immediate_mode(live->pcap, 0);
-    pcap_set_buffer_size(live->pcap, (int)options->buffer_bytes);
-    live->nano = pcap_set_tstamp_precision(live->pcap, PCAP_TSTAMP_PRECISION_NANO) == 0;
-    int answer = pcap_activate(live->pcap);
-    if (answer < 0)
-        return explain(live, answer, fault);
-    if (answer > 0)
-        weir_log(WEIR_LOG_WARNING, "%s: %s", live->interface, answer == PCAP_WARNING ? pcap_geterr(live->pcap) : pcap_statustostr(answer));
-    char error[PCAP_ERRBUF_SIZE];
-    if (pcap_setnonblock(live->pcap, 1, error) < 0)
-        return weir_fault_set(fault, -EIO, "%s: %s", live->interface, error);
-    live->nano = pcap_get_tstamp_precision(live->pcap) == PCAP_TSTAMP_PRECISION_NANO;
-    live->linktype = weir_linktype_of_dlt(pcap_datalink(live->pcap));
     return 0;
 }
 
-static int set_filter(struct live *live, const char *expression, struct weir_fault *fault)
+struct opening {
+    struct group *group;
+    const struct weir_live_options *live;
+    const struct weir_source_options *options;
+    unsigned n_lanes;
+    struct weir_fault *fault;
+};
+
+static int open_handle(const struct opening *opening, struct lane *lane, unsigned interface, bool copies)
 {
-    struct bpf_program program;
-    if (pcap_compile(live->pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) < 0)
-        return weir_fault_set(fault, -EINVAL, "filter \"%.200s\": %s", expression, pcap_geterr(live->pcap));
-    int answer = pcap_setfilter(live->pcap, &program);
-    pcap_freecode(&program);
-    return answer == 0 ? 0 : weir_fault_set(fault, -EIO, "filter \"%.200s\": %s", expression, pcap_geterr(live->pcap));
+    const struct weir_live_options *live = opening->live;
+    size_t share = live->buffer_bytes / opening->n_lanes;
+    const struct weir_handle_options how = {
+        .interface = opening->group->interfaces[interface], .number = (uint16_t)interface, .snaplen = live->snaplen,
+        .promiscuous = live->promiscuous, .knows_linktype = opening->options->knows_linktype, .immediate = copies,
+        .filter = copies ? copied_filter : opening->options->filter,
+        .buffer_bytes = copies ? COPIES_RING_BYTES : share < LANE_RING_BYTES_MIN ? LANE_RING_BYTES_MIN : share};
+    return weir_handle_open(&lane->handles[lane->n_handles++], &how, opening->fault);
 }
 
-static int open_written(struct live *live, const char *path, struct weir_fault *fault)
+static int open_lane(struct lane **ret_lane, const struct opening *opening, unsigned index, bool share)
 {
-    live->write = strdup(path);
-    if (!live->write)
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (!lane)
         return -ENOMEM;
-    live->dumper = pcap_dump_open(live->pcap, path);
-    return live->dumper ? 0 : weir_fault_set(fault, -EIO, "cannot write %s", pcap_geterr(live->pcap));
+    *ret_lane = lane;
+    lane->group = opening->group;
+    lane->index = index;
+    int error = 0;
+    for (unsigned i = 0; !error && i < opening->group->n_interfaces; i++) {
+        error = open_handle(opening, lane, i, false);
+        if (!error && share)
+            error = weir_handle_join(&lane->handles[lane->n_handles - 1], (uint16_t)((unsigned)getpid() * WEIR_LIVE_INTERFACES_MAX + i), opening->fault);
+        if (!error && share)
+            error = open_handle(opening, lane, i, true);
+    }
+    return error;
 }
 
-static int open_live(struct live *live, const struct weir_live_options *live_options, const struct weir_source_options *options,
-                     struct weir_fault *fault)
+static int open_written(const struct opening *opening, struct lane *lane)
 {
-    char error[PCAP_ERRBUF_SIZE];
-    live->snaplen = live_options->snaplen;
-    live->interface = strdup(live_options->interface);
-    if (!live->interface)
+    struct group *group = opening->group;
+    struct written *written = &group->written;
+    const char *path = opening->live->write;
+    for (unsigned i = 1; i < group->n_interfaces; i++)
+        if (lane->handles[i].linktype != lane->handles[0].linktype)
+            return weir_fault_set(opening->fault, -EINVAL, "--write: %s and %s have different link types, which one pcap file cannot hold",
+                                  group->interfaces[0], group->interfaces[i]);
+    lane->writes = true;
+    if (!(written->path = strdup(path)))
         return -ENOMEM;
-    live->pcap = pcap_create(live->interface, error);
-    if (!live->pcap)
-        return weir_fault_set(fault, -EIO, "%s: %s", live->interface, error);
-    int r = set_up(live, live_options, fault);
-    if (r == 0 && options->knows_linktype && !options->knows_linktype(live->linktype))
-        r = weir_fault_set(fault, -EPROTONOSUPPORT, "%s: link type %u (%s) is not known", live->interface, live->linktype,
-                           pcap_datalink_val_to_name(pcap_datalink(live->pcap)));
-    if (r == 0 && options->filter && options->filter[0])
-        r = set_filter(live, options->filter, fault);
-    if (r == 0 && live_options->write)
-        r = open_written(live, live_options->write, fault);
-    return r;
+    written->nano = lane->handles[0].nano;
+    written->dumper = pcap_dump_open(lane->handles[0].pcap, path);
+    return written->dumper ? 0 : weir_fault_set(opening->fault, -EIO, "cannot write %s", pcap_geterr(lane->handles[0].pcap));
 }
 
-int weir_source_open_live(struct weir_source **ret_source, const struct weir_live_options *live_options,
+static int open_lanes(const struct opening *opening, struct lane **lanes)
+{
+    struct group *group = opening->group;
+    bool share = opening->n_lanes > 1;
+    int error = 0;
+    for (unsigned i = 0; !error && i < opening->n_lanes; i++) {
+        error = open_lane(&lanes[i], opening, i, share);
+        atomic_fetch_add(&group->n_users, lanes[i] != NULL);
+    }
+    if (!error && opening->live->write && share)
+        error = open_lane(&group->writer, opening, opening->n_lanes, false);
+    return !error && opening->live->write ? open_written(opening, share ? group->writer : lanes[0]) : error;
+}
+
+/* What came before all handles were there has gone to some of them twice. */
+static void begin(struct group *group, struct lane *const *lanes, unsigned n_lanes, int64_t duration_us)
+{
+    group->start_us = group->frontier_us = weir_ts_clamp(weir_clock_us(CLOCK_REALTIME));
+    if (duration_us)
+        group->duration_end_us = weir_clock_us(CLOCK_MONOTONIC) + duration_us;
+    for (unsigned i = 0; i <= n_lanes; i++) {
+        struct lane *lane = i < n_lanes ? lanes[i] : group->writer;
+        if (!lane)
+            continue;
+        lane->clock.now_us = group->start_us;
+        for (unsigned h = 0; h < lane->n_handles; h++)
+            lane->handles[h].not_before_us = group->start_us;
+    }
+}
+
+int weir_source_open_live(struct weir_source **ret_sources, unsigned n_sources, const struct weir_live_options *live_options,
                           const struct weir_source_options *options, struct weir_fault *fault)
 {
+    assert(n_sources >= 1 && n_sources <= WEIR_LANES_MAX && options->n_workers == 1);
     if (live_options->snaplen < WEIR_SNAPLEN_MIN || live_options->snaplen > WEIR_SNAPLEN_MAX ||
-        live_options->buffer_bytes > WEIR_RING_BYTES_MAX)
-        return weir_fault_set(fault, -EINVAL, "snap length or ring size out of bounds");
-    struct live *live = calloc(1, sizeof *live);
-    if (!live)
-        return weir_fault_set(fault, -ENOMEM, "out of memory");
-    int r = open_live(live, live_options, options, fault);
-    if (r < 0) {
-        live_free(live);
-        return r;
+        live_options->buffer_bytes > WEIR_RING_BYTES_MAX || live_options->n_interfaces > WEIR_LIVE_INTERFACES_MAX)
+        return weir_fault_set(fault, -EINVAL, "snap length, ring size or number of interfaces out of bounds");
+    struct lane *lanes[WEIR_LANES_MAX] = {0};
+    struct group *group = NULL;
+    int error = group_new(&group, live_options);
+    const struct opening opening = {.group = group, .live = live_options, .options = options, .n_lanes = n_sources, .fault = fault};
+    if (!error)
+        error = open_lanes(&opening, lanes);
+    if (!error)
+        begin(group, lanes, n_sources, live_options->duration_us);
+    for (unsigned i = 0; i < n_sources && lanes[i]; i++) {
+        if (!error)
+            error = weir_source_new(&ret_sources[i], &live_producer, lanes[i], &group->stop, 1, fault);
+        else
+            lane_free(lanes[i]);
     }
-    if (live_options->duration_us)
-        live->end_us = clock_us(CLOCK_MONOTONIC) + live_options->duration_us;
-    return weir_source_new(ret_source, &live_producer, live, &live->stop, options->n_workers, fault);
+    if (group && atomic_fetch_sub(&group->n_users, 1) == 1)
+        group_free(group);
+    return error == -ENOMEM ? weir_fault_set(fault, error, "out of memory") : error;
 }

@@ -154,7 +154,7 @@ static struct slot *take_free(struct weir_source *source)
 
 static bool stopping(const struct weir_source *source)
 {
-    return source->stop && atomic_load(source->stop);
+    return source->stop && !source->producer->ends_itself && atomic_load(source->stop);
 }
 
 /* Called and left with the lock held; works without it. */
@@ -240,6 +240,14 @@ void weir_source_stop(struct weir_source *source)
 {
     if (source->stop)
         atomic_store(source->stop, true);
+}
+
+void weir_source_resume(struct weir_source *source)
+{
+    if (!source->producer->resume || source->end != WEIR_SOURCE_END)
+        return;
+    source->producer->resume(source->state);
+    source->end = 0;
 }
 
 void weir_source_free(struct weir_source *source)

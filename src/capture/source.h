@@ -29,6 +29,8 @@ struct weir_producer {
     /* Bytes taken from disk up to this moment; any thread, during a fill too. NULL: as in the stats. */
     uint64_t (*bytes_read)(const void *state);
     void (*free)(void *state);
+    void (*resume)(void *state); /* goes on after an END that a stop made; NULL: cannot */
+    bool ends_itself; /* after a stop, filling goes on until it says END (soon) */
 };
 
 /* Takes over `state`, also when it fails. `stop` is the flag that `state` watches, or NULL. */

@@ -228,7 +228,13 @@ static int read_interface(struct weir_config *config, const char *text, struct w
 {
     if (!*text)
         return weir_fault_set(fault, -EINVAL, "--interface: give a name, such as eth0");
-    return text_copy(&config->interface, text);
+    if (config->n_interfaces == WEIR_LIVE_INTERFACES_MAX)
+        return weir_fault_set(fault, -EINVAL, "--interface: at most %d of them", WEIR_LIVE_INTERFACES_MAX);
+    for (unsigned i = 0; i < config->n_interfaces; i++)
+        if (strcmp(config->interfaces[i], text) == 0)
+            return weir_fault_set(fault, -EINVAL, "--interface %s: named twice", text);
+    config->n_interfaces++;
+    return text_copy(&config->interfaces[config->n_interfaces - 1], text);
 }
 
 static int read_buffer(struct weir_config *config, const char *text, struct weir_fault *fault)
@@ -273,7 +279,7 @@ static int read_write(struct weir_config *config, const char *text, struct weir_
 
 static const struct option_row rows[] = {
     {"config", 'c', "FILE", false, true, NULL, "read these options from a YAML file first"},
-    {"interface", 'i', "IFACE", false, false, read_interface, "where packets are captured; any is all interfaces", WEIR_CONFIG_LIVE},
+    {"interface", 'i', "IFACE", true, false, read_interface, "where packets are captured (repeatable); any is all interfaces", WEIR_CONFIG_LIVE},
     {"duration", 0, "SECONDS", false, true, read_duration, "end by itself (default: until SIGINT or SIGTERM)", WEIR_CONFIG_LIVE},
     {"write", 'w', "FILE", false, true, read_write, "keep what was captured in a pcap file", WEIR_CONFIG_LIVE},
     {"buffer", 0, "MIB", false, false, read_buffer, "kernel's ring, 1 to 1024 MiB (default: 64)", WEIR_CONFIG_LIVE},
@@ -327,7 +333,8 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->key_file);
     free((char *)config->state);
     free((char *)config->user);
-    free((char *)config->interface);
+    for (unsigned i = 0; i < config->n_interfaces; i++)
+        free((char *)config->interfaces[i]);
     free((char *)config->write);
     *config = (struct weir_config){0};
 }

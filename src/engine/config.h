@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <weir/capture.h>
 #include <weir/detect.h>
 #include <weir/error.h>
 #include <weir/packet.h>
@@ -38,7 +39,8 @@ struct weir_config {
     size_t memory_bytes;
     bool quiet;                   /* no progress bar */
     bool no_colour;
-    const char *interface;        /* live only, to `write` */
+    const char *interfaces[WEIR_LIVE_INTERFACES_MAX]; /* live only, to `write` */
+    unsigned n_interfaces;
     uint32_t snaplen;
     size_t ring_bytes;
     bool no_promiscuous;

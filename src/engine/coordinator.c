@@ -193,8 +193,8 @@ static void add_counters(struct weir_coordinator *c)
     c->naming = (struct weir_naming_stats){0};
     for (unsigned w = 0; w < c->options->n_workers; w++) {
         const struct weir_block *block = &c->blocks[w];
-        for (int i = 0; i < WEIR_DECODE_N; i++) /* every worker decodes every packet */
-            c->decode[i] = block->decode[i];
+        for (int i = 0; i < WEIR_DECODE_N; i++) /* every worker decodes every packet, or its own */
+            c->decode[i] = block->decode[i] + (c->options->lanes ? c->decode[i] : 0);
         c->flow.flows += block->flow.flows;
         c->flow.flows_refused += block->flow.flows_refused;
         c->flow.flows_shed += block->flow.flows_shed;
@@ -255,11 +255,32 @@ static void fill_naming(const struct weir_coordinator *c, struct weir_capture_re
     }
 }
 
+/* Of all lanes together. */
+static void read_source(const struct weir_coordinator *c, struct weir_source *source, struct weir_source_stats *ret_stats)
+{
+    weir_source_stats(source, ret_stats);
+    for (unsigned w = 1; c->options->lanes && w < c->options->n_workers; w++) {
+        struct weir_source_stats lane;
+        weir_source_stats(c->options->lanes[w], &lane);
+        if (lane.packets && (!ret_stats->packets || lane.first_ts_us < ret_stats->first_ts_us))
+            ret_stats->first_ts_us = lane.first_ts_us;
+        if (lane.packets && lane.last_ts_us > ret_stats->last_ts_us)
+            ret_stats->last_ts_us = lane.last_ts_us;
+        ret_stats->packets += lane.packets;
+        ret_stats->bytes += lane.bytes;
+        ret_stats->dropped_kernel += lane.dropped_kernel;
+        ret_stats->dropped_interface += lane.dropped_interface;
+        ret_stats->snaplen_cut += lane.snaplen_cut;
+        ret_stats->time_backwards += lane.time_backwards;
+        ret_stats->time_steps = lane.time_steps > ret_stats->time_steps ? lane.time_steps : ret_stats->time_steps;
+    }
+}
+
 /* `ts_us`: 0 for that of the last packet. */
 static void publish_capture(struct weir_coordinator *c, struct weir_source *source, int64_t ts_us, bool interim)
 {
     struct weir_source_stats stats;
-    weir_source_stats(source, &stats);
+    read_source(c, source, &stats);
     bool any = stats.packets > 0;
     struct weir_capture_record capture = {
         .interim = interim,
@@ -290,7 +311,7 @@ static double watch_drops(struct weir_coordinator *c, bool window_end)
     if (!c->live)
         return 0;
     struct weir_source_stats now;
-    weir_source_stats(c->live, &now);
+    read_source(c, c->live, &now);
     double share = drop_share(c, &now);
     if (share > c->options->detect->drop_share) {
         int64_t last_us = c->now_us - 1; /* a tick at a slot's end judges that slot */

@@ -40,9 +40,9 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     struct worker_thread *threads = calloc(options->n_workers, sizeof *threads);
     int error = threads ? weir_coordinator_new(&coordinator, options) : -ENOMEM;
     for (unsigned i = 0; !error && i < options->n_workers; i++)
-        error = weir_worker_new(&threads[i].worker, i, source, coordinator, options);
+        error = weir_worker_new(&threads[i].worker, i, options->lanes ? options->lanes[i] : source, coordinator, options);
     struct weir_preparer preparer = {.n_workers = options->n_workers};
-    if (!error && options->n_workers > 1) {
+    if (!error && options->n_workers > 1 && !options->lanes) {
         preparer.table = weir_worker_flows(threads[0].worker);
         weir_source_prepare(source, weir_prepare, &preparer, sizeof(struct weir_prepared));
     }

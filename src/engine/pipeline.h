@@ -15,6 +15,7 @@ struct weir_engine_options {
     size_t memory_bytes;
     bool want_flows;                     /* make flow records */
     bool live;                           /* the source is an interface: heed what it drops, and tell of the capture each window */
+    struct weir_source *const *lanes;    /* a source for each worker, which has its share of the flows; NULL: all workers share the one */
     const struct weir_detect_config *detect;
     const struct weir_detect_region *regions;
     size_t n_regions;
@@ -25,6 +26,6 @@ struct weir_engine_options {
     void *progress_context;
 };
 
-/* Runs a source to its end and publishes everything. Returns 0; < 0 when the source or a sink failed (what was read
+/* Runs a source (the first lane, if there are lanes) to its end and publishes everything. Returns 0; < 0 when the source or a sink failed (what was read
  * before is published all the same). */
 int weir_engine_run(struct weir_source *source, const struct weir_engine_options *options, struct weir_fault *fault);

@@ -142,7 +142,14 @@ static void run_add(struct weir_worker *worker, const struct weir_packet *packet
 
 /* ---- batches ---- */
 
-/* The only worker decodes as it goes, so that what it decoded is still in the nearest cache. */
+/* Of a lane, all is this worker's but the copies that every lane gets; only that the kernel cannot tell which lane an ICMP error
+ * belongs to: all look for the flow that it quotes, and the one that has it finds it. */
+static bool is_mine(const struct weir_worker *worker, const struct weir_frame *frame, const struct weir_packet *packet)
+{
+    return !worker->options->lanes || frame->copy == (packet->transport == WEIR_TRANSPORT_ICMP);
+}
+
+/* The only worker of a source decodes as it goes, so that what it decoded is still in the nearest cache. */
 static void decode_batch(struct weir_worker *worker, const struct weir_batch *batch)
 {
     for (size_t at = 0; at < batch->n_frames; at++) {
@@ -153,9 +160,9 @@ static void decode_batch(struct weir_worker *worker, const struct weir_batch *ba
         }
         struct weir_packet *packet = &worker->packets[worker->run.n];
         int outcome = weir_decode(frame, packet);
-        worker->decode[outcome]++;
+        worker->decode[outcome] += !frame->copy;
         if (outcome == WEIR_DECODE_OK)
-            run_add(worker, packet, weir_flow_hash(worker->flows, packet), true);
+            run_add(worker, packet, weir_flow_hash(worker->flows, packet), is_mine(worker, frame, packet));
     }
     process_run(worker);
 }
@@ -203,7 +210,7 @@ int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
 {
     const struct weir_batch *batch;
     int error;
-    while ((error = weir_source_next(worker->source, worker->index, &batch, fault)) == 0) {
+    while ((error = weir_source_next(worker->source, worker->options->lanes ? 0 : worker->index, &batch, fault)) == 0) {
         process_batch(worker, batch);
         if (worker->index == 0 && worker->options->progress)
             worker->options->progress(worker->options->progress_context, worker->source);

@@ -21,6 +21,7 @@
 #include "engine/config.h"
 #include "engine/pipeline.h"
 #include "ui/command.h"
+#include "ui/notify.h"
 
 static const char usage[] =
     "Usage: weir live [OPTIONS] -i IFACE\n\n"
@@ -137,14 +138,29 @@ static int add_stdout(struct weir_publisher *publisher, const struct weir_config
     return 0;
 }
 
+/* ---- one run, from its sockets to its end ---- */
+
+struct session {
+    int argc;
+    char **argv;                     /* read again on SIGHUP */
+    struct weir_config config;
+    struct weir_service_set *set;
+    struct weir_source *lanes[WEIR_LANES_MAX];
+    uint8_t key[32];
+    struct weir_config next_config;  /* what SIGHUP has read, to go on with */
+    struct weir_service_set *next_set;
+    bool reload;
+};
+
 /* ---- signals ---- */
 
 static struct weir_source *_Atomic signalled_source; /* what SIGINT and SIGTERM stop */
-static volatile sig_atomic_t hung_up;
+static volatile sig_atomic_t hung_up, stopped;
 
 static void on_stop(int number)
 {
     struct weir_source *source = signalled_source;
+    stopped = 1;
     if (source)
         weir_source_stop(source);
 }
@@ -166,15 +182,7 @@ static void watch_signals(struct weir_source *source)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static void look_up(void *context, struct weir_source *source)
-{
-    if (!hung_up)
-        return;
-    hung_up = 0;
-    weir_log(WEIR_LOG_NOTICE, "SIGHUP: nothing is read again while running; start weir again to change its configuration");
-}
-
-/* ---- the command ---- */
+/* ---- reading the configuration, at the start and on SIGHUP ---- */
 
 static int name_site(struct weir_config *config)
 {
@@ -190,17 +198,68 @@ static int name_site(struct weir_config *config)
     return config->site ? 0 : -ENOMEM;
 }
 
-static int run_engine(struct weir_source *source, const struct weir_config *config, struct weir_publisher *publisher,
-                      struct weir_service_set *set, struct weir_fault *fault)
+static int read_configuration(struct weir_config *config, struct weir_service_set **ret_set, int argc, char **argv, struct weir_fault *fault)
 {
-    const struct weir_engine_options options = {
-        .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers, .live = true,
-        .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
-        .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .state = weir_state_path(config->state, W_OK), .publisher = publisher, .progress = look_up};
-    if (!config->quiet)
-        weir_log(WEIR_LOG_NOTICE, "watching %s as site %s; SIGINT or SIGTERM ends it", config->interface, config->site);
-    return weir_engine_run(source, &options, fault);
+    char path[PATH_MAX];
+    weir_config_init(config);
+    int operand = weir_config_parse(config, WEIR_CONFIG_LIVE, argc, argv, usage, fault);
+    if (operand < 0 || operand == WEIR_CONFIG_HELP)
+        return operand;
+    if (operand < argc)
+        return weir_fault_set(fault, -EINVAL, "'%s': live takes no capture files (weir replay does)", argv[operand]);
+    if (!config->n_interfaces)
+        return weir_fault_set(fault, -EINVAL, "name the interface to watch: weir live -i IFACE; see weir live --help");
+    int error = weir_service_set_load(ret_set, weir_signatures_path(config->signatures, path), fault);
+    return error ? error : name_site(config);
 }
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* What was done with root's rights, or shaped the sockets, stays as it was started. */
+static bool needs_a_start(const struct weir_config *now, const struct weir_config *next)
+{
+    bool same = now->n_interfaces == next->n_interfaces && now->workers == next->workers && now->snaplen == next->snaplen &&
+                now->ring_bytes == next->ring_bytes && same_text(now->filter, next->filter) && same_text(now->state, next->state) &&
+                same_text(now->key_file, next->key_file) && same_text(now->user, next->user) && same_text(now->write, next->write);
+    for (unsigned i = 0; same && i < now->n_interfaces; i++)
+        same = same_text(now->interfaces[i], next->interfaces[i]);
+    return !same;
+}
+
+/* On SIGHUP. Only what was read whole and is right takes the place of the old. */
+static void read_again(struct session *session)
+{
+    struct weir_fault fault = {0};
+    int error = read_configuration(&session->next_config, &session->next_set, session->argc, session->argv, &fault);
+    if (!error && needs_a_start(&session->config, &session->next_config))
+        error = weir_fault_set(&fault, -EINVAL, "interfaces, workers, snaplen, buffer, filter, state, key-file and user change only with a new start");
+    if (error) {
+        weir_log(WEIR_LOG_ERROR, "SIGHUP: %s; going on with what was read before", fault.text[0] ? fault.text : strerror(-error));
+        weir_service_set_unref(session->next_set);
+        session->next_set = NULL;
+        weir_config_deinit(&session->next_config);
+        return;
+    }
+    weir_log(WEIR_LOG_NOTICE, "SIGHUP: configuration and signatures were read again; going on with them");
+    weir_notify_reloading();
+    session->reload = true;
+    weir_source_stop(session->lanes[0]);
+}
+
+static void look_up(void *context, struct weir_source *source)
+{
+    struct session *session = context;
+    weir_notify_alive();
+    if (!hung_up || session->reload || stopped)
+        return;
+    hung_up = 0;
+    read_again(session);
+}
+
+/* ---- the command ---- */
 
 /* The directory that is kept writable; without --state the usual one, if that is there. */
 static int drop_privileges(const struct weir_config *config, struct weir_fault *fault)
@@ -238,61 +297,98 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
     return error ? error : add_stdout(publisher, config, context, fault);
 }
 
-/* What needs root's powers comes first; then they are dropped; sinks, which may start threads, are made without them. */
-static int live(const struct weir_config *config, struct weir_service_set *set, struct weir_fault *fault)
+/* From beginning to end, or to the next configuration. */
+static int run_engine(struct session *session, struct weir_fault *fault)
 {
+    const struct weir_config *config = &session->config;
     struct weir_publish_context context = {
-        .site = config->site, .set = set, .clients = config->clients_set ? config->clients : WEIR_CLIENTS_PSEUDONYM};
-    struct weir_source *source = NULL;
+        .site = config->site, .set = session->set, .clients = config->clients_set ? config->clients : WEIR_CLIENTS_PSEUDONYM};
     struct weir_publisher publisher = {0};
-    const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers, .knows_linktype = weir_decode_knows_link};
-    const struct weir_live_options where = {
-        .interface = config->interface, .snaplen = config->snaplen, .buffer_bytes = config->ring_bytes,
-        .promiscuous = !config->no_promiscuous, .write = config->write, .duration_us = config->duration_us};
-    int error = load_key(context.key, config, false, fault);
-    if (!error)
-        error = weir_source_open_live(&source, &where, &how, fault);
-    if (!error)
-        error = drop_privileges(config, fault);
-    if (!error)
-        error = load_key(context.key, config, true, fault);
-    if (!error)
-        error = add_sinks(&publisher, config, &context, fault);
+    const struct weir_engine_options options = {
+        .set = session->set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers, .live = true,
+        .lanes = config->workers > 1 ? session->lanes : NULL,
+        .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
+        .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .state = weir_state_path(config->state, W_OK),
+        .publisher = &publisher, .progress = look_up, .progress_context = session};
+    memcpy(context.key, session->key, sizeof context.key);
+    int error = add_sinks(&publisher, config, &context, fault);
     if (!error) {
-        watch_signals(source);
-        error = run_engine(source, config, &publisher, set, fault);
-        signalled_source = NULL;
+        if (!config->quiet)
+            weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; SIGINT or SIGTERM ends it", config->interfaces[0],
+                     config->n_interfaces > 1 ? " and others" : "", config->site);
+        weir_notify("READY=1");
+        error = weir_engine_run(session->lanes[0], &options, fault);
     }
     weir_publisher_deinit(&publisher);
-    weir_source_free(source);
+    return error;
+}
+
+/* The same sockets go on with another configuration: flows begin anew, the detectors go on from the state directory. */
+static void take_next(struct session *session)
+{
+    weir_service_set_unref(session->set);
+    weir_config_deinit(&session->config);
+    session->set = session->next_set;
+    session->config = session->next_config;
+    session->next_set = NULL;
+    session->next_config = (struct weir_config){0};
+    session->reload = false;
+    for (unsigned i = 0; i < session->config.workers; i++)
+        weir_source_resume(session->lanes[i]);
+}
+
+static int open_sockets(struct session *session, struct weir_fault *fault)
+{
+    const struct weir_config *config = &session->config;
+    const struct weir_source_options how = {.filter = config->filter, .n_workers = 1, .knows_linktype = weir_decode_knows_link};
+    struct weir_live_options where = {
+        .n_interfaces = config->n_interfaces, .snaplen = config->snaplen, .buffer_bytes = config->ring_bytes,
+        .promiscuous = !config->no_promiscuous, .write = config->write, .duration_us = config->duration_us};
+    memcpy(where.interfaces, config->interfaces, sizeof where.interfaces);
+    return weir_source_open_live(session->lanes, config->workers, &where, &how, fault);
+}
+
+/* What needs root's powers comes first; then they are dropped; sinks, which may start threads, are made without them. */
+static int live(struct session *session, struct weir_fault *fault)
+{
+    weir_notify_open();
+    int error = load_key(session->key, &session->config, false, fault);
+    if (!error)
+        error = open_sockets(session, fault);
+    if (!error)
+        error = drop_privileges(&session->config, fault);
+    if (!error)
+        error = load_key(session->key, &session->config, true, fault);
+    if (!error)
+        watch_signals(session->lanes[0]);
+    while (!error) {
+        error = run_engine(session, fault);
+        if (error || stopped || !session->reload)
+            break;
+        take_next(session);
+    }
+    weir_notify("STOPPING=1");
+    signalled_source = NULL;
+    for (unsigned i = 0; i < session->config.workers; i++)
+        weir_source_free(session->lanes[i]);
     return error;
 }
 
 static int run(int argc, char **argv)
 {
-    struct weir_config config;
+    static struct session session;
     struct weir_fault fault = {0};
-    weir_config_init(&config);
-    int operand = weir_config_parse(&config, WEIR_CONFIG_LIVE, argc, argv, usage, &fault), code = WEIR_EXIT_DONE;
-    if (operand == WEIR_CONFIG_HELP) {
-        weir_config_deinit(&config);
-        return code;
-    }
-    if (operand >= 0 && operand < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': live takes no capture files (weir replay does)", argv[operand]);
-    else if (operand >= 0 && !config.interface)
-        operand = weir_fault_set(&fault, -EINVAL, "name the interface to watch: weir live -i IFACE; see weir live --help");
-    struct weir_service_set *set = NULL;
-    char path[PATH_MAX];
-    int error = operand < 0 ? operand : weir_service_set_load(&set, weir_signatures_path(config.signatures, path), &fault);
-    if (!error)
-        error = name_site(&config);
+    session.argc = argc;
+    session.argv = argv;
+    int code = WEIR_EXIT_DONE, error = read_configuration(&session.config, &session.set, argc, argv, &fault);
     if (error < 0)
         code = weir_complain(&fault, error, WEIR_EXIT_USAGE);
-    else if ((error = live(&config, set, &fault)) < 0)
+    else if (error != WEIR_CONFIG_HELP && (error = live(&session, &fault)) < 0)
         code = weir_complain(&fault, error, WEIR_EXIT_FAILED);
-    weir_service_set_unref(set);
-    weir_config_deinit(&config);
+    weir_service_set_unref(session.set);
+    weir_config_deinit(&session.config);
+    weir_service_set_unref(session.next_set);
+    weir_config_deinit(&session.next_config);
     return code;
 }
 
