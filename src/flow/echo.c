@@ -19,7 +19,7 @@ struct echo_set {
     uint32_t signature[ECHO_WAYS]; /* 0: free */
     uint32_t next;                 /* the way that was written longest ago */
     uint32_t stamp[ECHO_WAYS];     /* 24 bits of ECHO_UNIT_US, then the TTL */
-    uint32_t spare;
+    uint32_t round;                /* of the stamps, which begin anew every 67 s */
 };
 static_assert(sizeof(struct echo_set) == 64, "a set is one cache line");
 
@@ -68,11 +68,27 @@ static unsigned alike(const struct echo_set *set, uint32_t signature)
     return ways;
 }
 
+/* A stamp of an earlier round would look young again when the clock comes by it: of the last round's, the last millisecond's
+ * stay, and nothing else. */
+static void begin_round(struct echo_set *set, uint32_t round, uint32_t now)
+{
+    bool next_round = round == set->round + 1;
+    for (unsigned i = 0; i < ECHO_WAYS; i++) {
+        uint32_t stamp = set->stamp[i] >> 8;
+        if (!next_round || stamp <= now || age_us(stamp, now) > ECHO_WINDOW_US)
+            set->signature[i] = 0;
+    }
+    set->round = round;
+}
+
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
 {
     uint64_t of = signature(hash, packet);
     struct echo_set *set = &table->echoes[(of >> 32) & table->echo_mask];
-    uint32_t now = (uint32_t)((uint64_t)packet->ts_us / ECHO_UNIT_US) & 0xffffff;
+    uint64_t units = (uint64_t)packet->ts_us / ECHO_UNIT_US;
+    uint32_t now = (uint32_t)units & 0xffffff, round = (uint32_t)(units >> 24);
+    if (set->round != round)
+        begin_round(set, round, now);
     for (unsigned ways = alike(set, (uint32_t)of | 1); ways; ways &= ways - 1) {
         uint32_t stamp = set->stamp[__builtin_ctz(ways)];
         uint8_t ttl = (uint8_t)stamp;

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from servers import TOP, WEIR, Drive, Sentinel, Server, make_cluster, streams, wait_until
+from redis_servers import TOP, WEIR, Drive, Sentinel, Server, make_cluster, streams, wait_until
 
 INBOX_MAXLEN = 20000
 Row = collections.namedtuple("Row", "fault sent arrived lost doubled inbox_lost in_order said longest_ms note")

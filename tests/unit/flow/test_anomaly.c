@@ -218,6 +218,26 @@ static void test_duplicates(void **state)
     assert_int_equal(rig_record(rig)->lost_beyond[SV], 3);
 }
 
+/* The cache's stamps begin anew every 2^26 us: the same packet then is none; a copy across the turn is one. */
+static void test_duplicates_when_stamps_begin_anew(void **state)
+{
+    const int64_t round_us = INT64_C(1) << 26;
+    struct rig *rig = rig_new();
+    struct talk talk = established(rig, 5000, false);
+    struct weir_packet data = talk_packet(&talk, SV, ACK, 1000);
+    rig_send(rig, &data);
+    rig_wait(rig, round_us);
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_OK);
+    rig_wait(rig, round_us - rig->us % round_us - 300);
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_OK);
+    rig_wait(rig, 600);
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_DUPLICATE);
+    rig_close(rig);
+}
+
 static void test_mirrored_burst(void **state)
 {
     struct rig *rig = rig_new();
@@ -393,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_super_packets_count_as_segments),
         cmocka_unit_test(test_out_of_window_moves_nothing),
         cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_duplicates_when_stamps_begin_anew),
         cmocka_unit_test(test_mirrored_burst),
         cmocka_unit_test(test_udp_without_checksums_is_no_duplicate),
         cmocka_unit_test(test_handshake_rtt),
