@@ -1,12 +1,13 @@
 """Makes a capture small without changing what it shows: every packet stays, but after a flow's first packets (which hold the
-names) only the first 96 bytes of each are kept (1600 of the first ones: super-packets are larger). Lengths on the wire are kept as they were.
+names) only the headers of each are kept, and eight bytes of what they carry (a TLS record's header, an alert): 96 bytes at
+most. Of the first ones 1600 stay: super-packets are larger. Lengths on the wire are kept as they were.
 
 usage: cut.py IN.pcap OUT.pcap
 """
 import struct
 import sys
 
-FIRST_PACKETS, HELLO_BYTES, HEADER_BYTES = 10, 1600, 96
+FIRST_PACKETS, HELLO_BYTES, PAYLOAD_BYTES = 8, 1600, 8
 
 
 def flow_key(frame):
@@ -19,6 +20,14 @@ def flow_key(frame):
         return None
     ends = sorted([(frame[at:at + size], frame[ports:ports + 2]), (frame[at + size:at + 2 * size], frame[ports + 2:ports + 4])])
     return proto, *ends[0], *ends[1]
+
+
+def header_bytes(frame):
+    """Of an Ethernet / IP / TCP or UDP frame that has a flow key: where its payload begins."""
+    four = frame[12:14] == b"\x08\x00"
+    at = 14 + (4 * (frame[14] & 15) if four else 40)
+    tcp = frame[23 if four else 20] == 6
+    return at + (4 * (frame[at + 12] >> 4) if tcp and len(frame) > at + 12 else 8)
 
 
 def cut(path, out_path, keep=lambda frame, at: True):
@@ -34,7 +43,7 @@ def cut(path, out_path, keep=lambda frame, at: True):
             key = flow_key(frame)
             seen[key] = seen.get(key, 0) + 1
             if key is not None and b"\x00\x35" not in (key[2], key[4]):
-                frame = frame[:HELLO_BYTES if seen[key] <= FIRST_PACKETS else HEADER_BYTES]
+                frame = frame[:HELLO_BYTES if seen[key] <= FIRST_PACKETS else header_bytes(frame) + PAYLOAD_BYTES]
             out.write(struct.pack("<IIII", seconds, micros, len(frame), wire) + frame)
             packets += 1
     return packets

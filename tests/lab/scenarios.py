@@ -117,7 +117,7 @@ SCENARIOS = (
     Scenario("hello_unanswered", 4, no_server_hello, **SERVICE, states=BAD, delay_ms=10, offload=False),
     Scenario("tls_alert", 5, lambda lab, v: lab.reject_handshakes(networks(v)), lambda lab, v: lab.accept_handshakes(), **SERVICE, states=BAD),
     Scenario("reset_midway", 6, reset_midway, **SERVICE, states=BAD),
-    Scenario("some_connections", 7, some_connections, **SERVICE, states=("partial", "degraded"), during=150),
+    Scenario("some_connections", 7, some_connections, **SERVICE, states=("partial", "degraded"), during=300),
     # The other family steps in at once: a third of the connections never come to be, and nobody notices.
     Scenario("some_of_two_families", 7, some_connections, **SERVICE, states=("partial", "degraded"), optional=True, families=BOTH),
     Scenario("on_and_off", 8, on_and_off, **SERVICE, states=BAD, during=180),
