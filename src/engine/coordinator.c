@@ -60,6 +60,7 @@ struct weir_coordinator {
     bool state_read;
     bool state_failed;                 /* and said so */
     unsigned state_due;                /* windows until the state is written */
+    bool incident_said;                /* since the last flush */
 };
 
 static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us, const void *body)
@@ -74,8 +75,10 @@ static void publish(struct weir_coordinator *c, enum weir_record_type type, int6
 
 static void on_incident(void *context, const struct weir_incident *incident)
 {
-    ((struct weir_coordinator *)context)->state_due = 0; /* a restart must know of it */
-    publish(context, WEIR_RECORD_INCIDENT, incident->ts_us, incident);
+    struct weir_coordinator *c = context;
+    c->state_due = 0; /* a restart must know of it */
+    c->incident_said = true;
+    publish(c, WEIR_RECORD_INCIDENT, incident->ts_us, incident);
 }
 
 static void on_session(void *context, const struct weir_session_record *session)
@@ -337,8 +340,6 @@ static void end_window(struct weir_coordinator *c)
     weir_rollup_window_done(c->rollup, c->now_us);
     if (c->live)
         publish_capture(c, c->live, c->now_us, true);
-    if (!c->error)
-        c->error = weir_publisher_flush(c->options->publisher, &c->fault);
 }
 
 /* ---- what outlasts the run ---- */
@@ -418,8 +419,12 @@ static void process_tick(struct weir_coordinator *c)
     weir_trials_tick(c->trials, c->now_us);
     weir_detect_input_demand(c->detector, c->sessions, c->n_services);
     weir_detector_step(c->detector, c->now_us);
-    if (window_end) {
+    if (window_end)
         end_window(c);
+    if ((window_end || c->incident_said) && !c->error) /* whoever reads hears of an incident at once */
+        c->error = weir_publisher_flush(c->options->publisher, &c->fault);
+    c->incident_said = false;
+    if (window_end) {
         issue_bulletin(c);
         if (c->state_due == 0 || --c->state_due == 0)
             write_state(c);
