@@ -142,7 +142,7 @@ static int explain(const struct weir_handle *handle, int answer, struct weir_fau
     case PCAP_ERROR_NO_SUCH_DEVICE: return no_such_interface(name, fault);
     case PCAP_ERROR_PERM_DENIED:
         return weir_fault_set(fault, -EPERM, "%s: no permission to capture; run weir as root, or once: "
-                              "setcap cap_net_raw,cap_net_admin+ep PATH/TO/weir", name);
+                              "setcap cap_net_raw+ep PATH/TO/weir", name);
     case PCAP_ERROR_PROMISC_PERM_DENIED:
         return weir_fault_set(fault, -EPERM, "%s: no permission for promiscuous mode; run weir as root, or give --no-promiscuous", name);
     case PCAP_ERROR_IFACE_NOT_UP: return weir_fault_set(fault, -ENETDOWN, "%s: the interface is down; ip link set %s up", name, name);

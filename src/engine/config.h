@@ -13,7 +13,7 @@
 #define WEIR_LOCAL_MAX 64
 
 /* Which command reads the options: each has some that the other refuses. The configuration file may hold all of them. */
-enum weir_config_command { WEIR_CONFIG_REPLAY = 1, WEIR_CONFIG_LIVE = 2 };
+enum weir_config_command { WEIR_CONFIG_REPLAY = 1, WEIR_CONFIG_LIVE = 2, WEIR_CONFIG_CHECK = 4 };
 
 struct weir_config {
     const char *site;             /* NULL: host name, or replay:<file> */
