@@ -202,7 +202,7 @@ int weir_handle_open(struct weir_handle *handle, const struct weir_handle_option
 
 int weir_handle_join(struct weir_handle *handle, uint16_t group, struct weir_fault *fault)
 {
-    int how = group | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
+    unsigned how = group | (unsigned)(PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16;
     if (setsockopt(pcap_fileno(handle->pcap), SOL_PACKET, PACKET_FANOUT, &how, sizeof how) < 0)
         return weir_fault_set(fault, -errno, "%s: cannot share its packets among workers: %s; use --workers 1", handle->interface, strerror(errno));
     handle->in_fanout = true;
