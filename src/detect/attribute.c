@@ -287,22 +287,42 @@ static void be_path(struct weir_detector *detector, const struct weir_scope *sco
         record->state = WEIR_STATE_PARTIAL;
 }
 
+/* Servers do answer, but thinly: nothing drives a player to another one. */
+static bool is_answered(const struct weir_incident *record)
+{
+    return (record->kinds[WEIR_OUTCOME_STARVED] + record->kinds[WEIR_OUTCOME_HOLLOW]) * 2 > record->trials.fail;
+}
+
+/* Was the service useful from its other prefixes, while this one failed? What is useful at the very end may already be the
+ * recovery, of which some other prefix may be the first to tell; that moves no blame. */
+static bool works_elsewhere(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
+{
+    struct weir_pick all = own_pick(scope);
+    all.until_us = scope->until_us ? scope->until_us - WEIR_SLOT_US : 0;
+    struct weir_pick here = all;
+    here.prefix = prefix;
+    struct weir_tally rest = minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &here));
+    return rest.total > rest.fail;
+}
+
 static void place_blame(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
                         const struct weir_contest *contest, struct weir_tally controls, struct weir_verdict *verdict)
 {
     struct weir_incident *record = &verdict->record;
+    struct weir_tally recent = weir_tally_severity(detector, pick, record);
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
     bool names = scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope);
     if (!names && top && scope->layer != WEIR_LAYER_DNS && scope->layer != WEIR_STREAM_FALLBACK) {
         bool shared = neighbours_fail(detector, scope, &top->addr);
-        /* Where the service has been served from other prefixes as well, and all that failed is of one, it is that path's
-         * until the others fail, too: a player keeps to the one that it has. */
+        /* Where the service was served from other prefixes before, and all that is unanswered is of one, it is that path's until
+         * the others fail, too: whoever gets no answer looks elsewhere. Who gets thin answers stays, and proves nothing. */
         const struct weir_case *incident = &detector->services[scope->service].incident;
         bool blamed = incident->open && incident->record.cause == WEIR_CAUSE_SERVICE; /* blame moves on proof only */
         bool path = contest->path == top &&
                     weir_contest_lead(contest, WEIR_STORY_PATH, 1u << WEIR_STORY_SERVICE) > (blamed ? weir_lead(detector) : 0) &&
-                    (rest.total > 0 || weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2);
+                    (works_elsewhere(detector, scope, &top->addr) || (!blamed && !is_answered(record) &&
+                     weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2));
         if (shared || path) {
             verdict->subject = top->addr;
             be_path(detector, scope, pick, verdict, shared, rest);
@@ -313,7 +333,7 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
                     scope->layer == WEIR_STREAM_FALLBACK ? WEIR_CAUSE_QUIC_BLOCKED :
                     controls.total == 0                  ? WEIR_CAUSE_SERVICE_OR_UPLINK :
                                                            WEIR_CAUSE_SERVICE;
-    record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
+    record->state = severity(record, recent, scope->slow);
     if (scope->layer == WEIR_STREAM_FALLBACK)
         record->state = WEIR_STATE_DEGRADED;
     else if (scope->layer == WEIR_STREAM_ENDS && record->state == WEIR_STATE_DOWN && record->trials.total < 16)
