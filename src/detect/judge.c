@@ -241,19 +241,21 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
 
 /* ---- the site ---- */
 
-static bool is_part_of_uplink(const struct weir_detector *detector, const struct weir_case *incident, int64_t onset_us)
+/* A degraded service is part of an uplink that is degraded, too: congestion. What is degraded beside a dead one is its own. */
+static bool is_part_of_uplink(const struct weir_detector *detector, const struct weir_case *incident, const struct weir_incident *uplink)
 {
-    return incident->open && incident->record.onset_us >= onset_us - MERGE_US &&
-           detector->now_us - incident->evidence_us <= FAILS_ON_US && incident->record.state != WEIR_STATE_DEGRADED;
+    return incident->open && incident->record.onset_us >= uplink->onset_us - MERGE_US &&
+           detector->now_us - incident->evidence_us <= FAILS_ON_US &&
+           (incident->record.state != WEIR_STATE_DEGRADED || uplink->state == WEIR_STATE_DEGRADED);
 }
 
-static struct weir_case *next_part(struct weir_detector *detector, int64_t onset_us)
+static struct weir_case *next_part(struct weir_detector *detector, const struct weir_incident *uplink)
 {
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
-        if (is_part_of_uplink(detector, &detector->services[id].incident, onset_us))
+        if (is_part_of_uplink(detector, &detector->services[id].incident, uplink))
             return &detector->services[id].incident;
     for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++)
-        if (is_part_of_uplink(detector, &detector->resolver_cases[i], onset_us))
+        if (is_part_of_uplink(detector, &detector->resolver_cases[i], uplink))
             return &detector->resolver_cases[i];
     return NULL;
 }
@@ -261,10 +263,9 @@ static struct weir_case *next_part(struct weir_detector *detector, int64_t onset
 /* Incidents that were raised before the uplink's verdict are its parts: the first goes on as the uplink's. */
 static void merge_into_uplink(struct weir_detector *detector, const struct weir_verdict *verdict, int64_t evidence_us)
 {
-    int64_t onset_us = verdict->record.onset_us;
-    struct weir_case *part = next_part(detector, onset_us);
+    struct weir_case *part = next_part(detector, &verdict->record);
     weir_case_route(detector, part ? part : &detector->uplink_case, verdict, evidence_us);
-    while ((part = next_part(detector, onset_us)))
+    while ((part = next_part(detector, &verdict->record)))
         weir_case_clear(detector, part, &detector->uplink_case);
 }
 
