@@ -69,10 +69,11 @@ class Live:
             time.sleep(0.1)
         return None
 
-    def wait_for_error(self, words, seconds):
+    def wait_for_error(self, words, seconds=30):
         end = time.time() + seconds
-        while time.time() < end and not any(words in line for line in self.errors):
-            time.sleep(0.1)
+        while not any(words in line for line in self.errors):
+            assert time.time() < end and self.process.poll() is None, f"no word of '{words}': {self.errors}"
+            time.sleep(0.02)
 
     def stop(self, how=signal.SIGINT):
         if self.process.poll() is None:
@@ -98,7 +99,7 @@ def watch_outage(lab, tmp, redis, quiet):
     live = Live(lab.gateway, "-i", "br0", "--config", tmp / "weir.yaml", "--json", "--records", "flow,window,service,session,incident,capture", "--write", run.pcap,
                 "--site", "lab", "--key-file", run.key, "--redis", f"unix://{tmp}/redis.sock")
     try:
-        time.sleep(1)
+        live.wait_for_error("watching")
         for number, client in enumerate(lab.clients):
             for service, hosts in enumerate(SERVICES):
                 lab.start(client, "/usr/bin/python3", str(LAB / "player.py"), *hosts, "90", str(100 * number + service))
@@ -113,7 +114,7 @@ def watch_outage(lab, tmp, redis, quiet):
         redis.close()
         (tmp / "weir.yaml").write_text("memory: lots\n")
         live.process.send_signal(signal.SIGHUP)
-        live.wait_for_error("Redis", 15)
+        live.wait_for_error("Redis")
         run.quiet_windows, run.quiet_alive = [when for when, record in quiet.records if record["type"] == "window"], quiet.process.poll() is None
         # Ends where no tick lies between the last packet and the signal, so that live and replay know the same.
         await_part_of_second(0.5)
@@ -134,7 +135,7 @@ def run(tmp_path_factory):
     lab, redis = load_network().Network(prefix="l"), Redis(tmp)
     quiet = Live(lab.servers, "-i", "lo", "--json", "--filter", "tcp port 9")
     try:
-        time.sleep(1)
+        quiet.wait_for_error("watching")
         began = time.time()
         subprocess.run(["ip", "netns", "exec", lab.servers, "/usr/bin/python3", "-c",
                         "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"], check=True)
@@ -214,7 +215,7 @@ def test_lost_packets_are_counted(tmp_path):
     try:
         subprocess.run(["ip", "-n", "l-loss", "link", "set", "lo", "up"], check=True)
         live = Live("l-loss", "-i", "lo", "--json", "--buffer", "1")
-        time.sleep(1)
+        live.wait_for_error("watching")
         live.process.send_signal(signal.SIGSTOP)
         subprocess.run(["ip", "netns", "exec", "l-loss", "/usr/bin/python3", "-c",
                         "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
