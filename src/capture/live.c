@@ -49,7 +49,8 @@ enum {
     STATS_US = 500000,          /* drop counters cost system calls */
     FLUSH_US = 1000000,         /* of the written file */
     PATIENCE_US = 2000000,      /* after the end, for a lane whose clock does not get there */
-    COPIES_RING_BYTES = 1 << 20,
+    COPIES_RING_BYTES = 4 << 20,
+    COPIES_SNAPLEN = 4096,      /* that ring has slots of one size: 64 KiB each where offloads merge packets, and so only few */
     LANE_RING_BYTES_MIN = 4 << 20,
     HANDLES_MAX = 2 * WEIR_LIVE_INTERFACES_MAX,
 };
@@ -429,7 +430,8 @@ static int open_handle(const struct opening *opening, struct lane *lane, unsigne
     const struct weir_live_options *live = opening->live;
     size_t share = live->buffer_bytes / opening->n_lanes;
     const struct weir_handle_options how = {
-        .interface = opening->group->interfaces[interface], .number = (uint16_t)interface, .snaplen = live->snaplen,
+        .interface = opening->group->interfaces[interface], .number = (uint16_t)interface,
+        .snaplen = copies && live->snaplen > COPIES_SNAPLEN ? COPIES_SNAPLEN : live->snaplen,
         .promiscuous = live->promiscuous, .knows_linktype = opening->options->knows_linktype, .immediate = copies,
         .filter = copies ? copied_filter : opening->options->filter,
         .buffer_bytes = copies ? COPIES_RING_BYTES : share < LANE_RING_BYTES_MIN ? LANE_RING_BYTES_MIN : share};

@@ -147,6 +147,22 @@ def test_interface_goes_down_and_comes_back(pair, workers):
     assert live.of("capture")[0]["packets"] >= 50
 
 
+def test_a_burst_of_answers_finds_room(pair):
+    """What reaches every worker has a ring of its own, which must hold more than a few packets while a worker is busy."""
+    live = Live(pair.near, "-i", "v0", "--json", "--workers", 2)
+    live.wait_for_error("watching")
+    ping(pair)
+    live.process.send_signal(signal.SIGSTOP)
+    subprocess.run(["ip", "netns", "exec", pair.near, "/usr/bin/python3", "-c",
+                    "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('10.78.0.1', 53))\n"
+                    "for i in range(500): s.sendto(b'x' * 100, ('10.78.0.2', 40000 + i))"], check=True)
+    live.process.send_signal(signal.SIGCONT)
+    ping(pair)
+    assert live.stop() == 0, live.errors
+    capture = live.of("capture")[0]
+    assert capture["dropped_kernel"] == 0 and capture["packets"] >= 520, capture
+
+
 def test_interface_is_removed_and_made_again(pair):
     live = Live(pair.near, "-i", "v0", "--json")
     live.wait_for_error("watching")
