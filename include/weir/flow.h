@@ -188,6 +188,7 @@ struct weir_flow_stats { /* since the start */
     uint64_t duplicates;       /* packets captured twice */
     uint64_t detail_refused;   /* measurements not kept: no room for cold state */
     uint64_t dns_refused;      /* DNS transactions not tracked: no room */
+    uint64_t dns_cut;          /* DNS messages that the snap length cut */
     uint64_t time_clamped;     /* negative spans held at 0 */
     uint64_t flows_now, flows_peak;
     uint64_t memory_bytes;     /* in use */

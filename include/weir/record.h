@@ -59,6 +59,7 @@ struct weir_flow_record {
     uint32_t requests, request_timeouts;
     int64_t ttfb_p50_us, goodput_p50_bps;
     uint8_t serve_reason;           /* why ttfb or goodput is null */
+    bool payload_cut;               /* what payload tells (names, lookups, requests, the outcome) may lie behind the snap length */
     bool one_direction;
     bool has_dns;                   /* port 53 */
     struct { uint32_t queries, answers, timeout, servfail, refused, nxdomain; } dns;

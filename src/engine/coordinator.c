@@ -157,6 +157,8 @@ static void publish_flow(struct weir_coordinator *c, const struct weir_flow_reco
     struct weir_flow_record record = *flow;
     struct weir_match match;
     weir_classify_ndpi_text(c->namer, &record.named, record.ndpi_text);
+    if (c->flow.dns_cut && record.named.by != WEIR_NAMED_SNI && record.named.by != WEIR_NAMED_HTTP && record.named.by != WEIR_NAMED_DNS)
+        record.payload_cut = true; /* a lookup that was cut may have said its name */
     if (record.named.service == WEIR_SERVICE_NONE &&
         weir_address_memory_lookup(c->addresses, &record.addr[WEIR_SERVER], c->now_us, &match) == WEIR_ADDRESS_KNOWN) {
         record.named.service = match.service;
@@ -204,6 +206,7 @@ static void add_counters(struct weir_coordinator *c)
         c->flow.duplicates += block->flow.duplicates;
         c->flow.detail_refused += block->flow.detail_refused;
         c->flow.dns_refused += block->flow.dns_refused;
+        c->flow.dns_cut += block->flow.dns_cut;
         c->flow.time_clamped += block->flow.time_clamped;
         c->meter.evidence_refused += block->meter.evidence_refused;
         c->meter.records_refused += block->meter.records_refused;

@@ -60,6 +60,7 @@ enum flow_flag {
     FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST */
     FLOW_GQUIC = 1u << 28,       /* Google's QUIC before the standard */
     FLOW_ASKED = 1u << 30,       /* there was a request */
+    FLOW_BLIND = 1u << 31,       /* payload that tells names or requests lay behind the snap length */
     FLOW_UNSEEN = 1u << 29,      /* the client acknowledged server bytes that the capture missed, and none came since */
 };
 

@@ -128,6 +128,7 @@ void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, stru
         .transport = flow->transport,
         .named = flow->named,
         .outcome = (uint8_t)weir_flow_outcome(flow),
+        .payload_cut = flow_is(flow, FLOW_BLIND) || flow_is(flow, FLOW_CUT),
         .end = (uint8_t)end,
         .syn = flow->syn,
         .syn_ack = flow->syn_ack,

@@ -14,7 +14,7 @@
 
 #include "flow/table.h"
 
-enum { BUCKET_WAYS = 12, FLOWS_MIN = 64, PORT_DNS = 53 };
+enum { BUCKET_WAYS = 12, FLOWS_MIN = 64, PORT_DNS = 53, TELLING_BYTES = 4096 };
 
 struct bucket {
     uint8_t tags[BUCKET_WAYS]; /* 0: empty */
@@ -289,10 +289,22 @@ static struct weir_flow *make(struct weir_flow_table *table, uint64_t where, con
     return flow;
 }
 
+/* Names and requests are told by all of DNS, by what clients say first, and in QUIC by what both say first. */
+static void note_cut(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    bool dns = packet->src_port == PORT_DNS || packet->dst_port == PORT_DNS;
+    bool telling = side == WEIR_CLIENT || packet->transport == WEIR_TRANSPORT_UDP;
+    flow->table->stats.dns_cut += dns;
+    if (dns || (telling && flow->payload[side] < TELLING_BYTES))
+        flow->flags |= FLOW_BLIND;
+}
+
 static void count_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
     struct report *report = flow_report(flow);
     flow->packets[side]++;
+    if (packet->payload_captured < packet->payload_len)
+        note_cut(flow, packet, side);
     flow->payload[side] += packet->payload_len;
     if (packet->ts_us < flow->first_ts_us)
         flow->first_ts_us = packet->ts_us;

@@ -91,6 +91,10 @@ static void put_measured(struct json_object *object, struct json_object **unmeas
         json_unmeasured(unmeasured, key, reason);
 }
 
+/* Behind the snap length each of these may be unknown, or known by a weaker sign than the payload's own. */
+static const char *const told_by_payload[] = {"host", "service", "role", "named_by", "name_conf", "ndpi", "transport", "dns", "outcome", "requests",
+                                              "request_timeouts", "stalls", "ttfb_p50_us", "goodput_p50_bps"};
+
 void weir_json_flow(const struct weir_publish_context *context, struct json_object *object, const struct weir_flow_record *flow)
 {
     static const char *const ends[] = {"open", "fin", "rst", "idle"};
@@ -133,5 +137,8 @@ void weir_json_flow(const struct weir_publish_context *context, struct json_obje
     put_measured(object, &unmeasured, "goodput_p50_bps", flow->goodput_p50_bps, flow->serve_reason);
     json_put(object, "stalls", stalls(flow));
     json_put(object, "dns", dns(flow));
+    if (flow->payload_cut)
+        for (size_t i = 0; i < sizeof told_by_payload / sizeof told_by_payload[0]; i++)
+            json_unmeasured(&unmeasured, told_by_payload[i], WEIR_REASON_SNAPLEN);
     json_put(object, "unmeasured", unmeasured ? unmeasured : json_object_new_object());
 }
