@@ -53,6 +53,7 @@ struct weir_incident {
         uint8_t n;
         struct { weir_service_id service; uint32_t fail, total; } by_service[WEIR_INCIDENT_LIST_MAX];
     } controls;
+    bool maintenance;             /* raised while work was announced: published, and alerts nobody (the engine's) */
     char text[768];               /* one or two sentences for a person */
 };
 

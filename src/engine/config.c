@@ -155,6 +155,15 @@ static int read_region(struct weir_config *config, const char *text, struct weir
     return 0;
 }
 
+static int read_maintenance(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (config->n_maintenance == WEIR_LOCAL_MAX)
+        return weir_fault_set(fault, -EINVAL, "maintenance: at most %d windows", WEIR_LOCAL_MAX);
+    int error = weir_maintenance_parse(text, &config->maintenance[config->n_maintenance], fault);
+    config->n_maintenance += error == 0;
+    return error;
+}
+
 static int read_filter(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     return text_copy(&config->filter, text);
@@ -295,6 +304,7 @@ static const struct option_row rows[] = {
     {"site", 0, "NAME", false, false, read_site, "name of this site in records and keys (default: host name; replay:<file>)"},
     {"local", 0, "CIDR", true, false, read_local, "addresses that are clients (repeatable; default: private ranges)"},
     {"regions", 0, "CIDR=NAME", true, false, read_region, "a name for clients of a prefix, so that an incident can say where it is (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
+    {"maintenance", 0, "WINDOW", true, false, read_maintenance, "announced work, which alerts nobody: 'SERVICE|all FROM/UNTIL' in UTC, or every day 'all 02:00/04:00' (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
     {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
     {"workers", 'j', "N", false, false, read_workers, "packet workers, 1 to 64 (default: 1); any number gives the same output"},

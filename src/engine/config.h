@@ -10,6 +10,8 @@
 #include <weir/packet.h>
 #include <weir/sink.h>
 
+#include "engine/maintenance.h"
+
 #define WEIR_LOCAL_MAX 64
 
 /* Which command reads the options: each has some that the other refuses. The configuration file may hold all of them. */
@@ -28,6 +30,8 @@ struct weir_config {
     size_t n_local;
     struct weir_detect_region regions[WEIR_LOCAL_MAX];
     size_t n_regions;
+    struct weir_maintenance maintenance[WEIR_LOCAL_MAX];
+    size_t n_maintenance;
     const char *filter;
     const char *signatures;       /* directory; NULL: the one installed or beside the program */
     unsigned workers;

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "engine/bounds.h"
 #include "engine/coordinator.h"
+#include "engine/maintenance.h"
 #include "engine/detect_input.h"
 #include "engine/state_file.h"
 
@@ -78,7 +79,10 @@ static void on_incident(void *context, const struct weir_incident *incident)
     struct weir_coordinator *c = context;
     c->state_due = 0; /* a restart must know of it */
     c->incident_said = true;
-    publish(c, WEIR_RECORD_INCIDENT, incident->ts_us, incident);
+    struct weir_incident said = *incident;
+    const struct weir_service *service = said.service ? weir_service_get(c->options->set, said.service) : NULL;
+    said.maintenance = weir_maintenance_covers(c->options->maintenance, c->options->n_maintenance, service ? service->id : NULL, said.raised_us);
+    publish(c, WEIR_RECORD_INCIDENT, said.ts_us, &said);
 }
 
 static void on_session(void *context, const struct weir_session_record *session)

@@ -19,6 +19,8 @@ struct weir_engine_options {
     const struct weir_detect_config *detect;
     const struct weir_detect_region *regions;
     size_t n_regions;
+    const struct weir_maintenance *maintenance;
+    size_t n_maintenance;
     const char *state;                   /* directory of engine.state; NULL: what was learned ends with the run */
     struct weir_publisher *publisher;
     /* called now and then by one worker, for a progress bar; may be NULL */

@@ -134,6 +134,7 @@ void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_
     weir_fields_share(fields, "trials_high", incident->trials.high);
     weir_fields_int(fields, "controls_fail", incident->controls.fail);
     weir_fields_int(fields, "controls_total", incident->controls.total);
+    weir_fields_int(fields, "maintenance", incident->maintenance);
     weir_fields_text(fields, "text", incident->text);
 }
 

@@ -88,5 +88,7 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put(object, "trials", trials);
     json_put(object, "controls", controls(context, incident));
     json_put_text(object, "confidence", weir_confidence_name(incident->confidence));
+    if (incident->maintenance)
+        json_put(object, "maintenance", json_object_new_boolean(true));
     json_put_text(object, "text", incident->text);
 }

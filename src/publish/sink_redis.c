@@ -180,9 +180,11 @@ static int put_incident(struct redis_sink *sink, const struct weir_record *recor
     begin_xadd(sink, WEIR_COMMAND_ENTRY, site_key(sink, "incidents", ""), sink->options.incident_maxlen, id);
     add_fields(sink);
     add_plain(sink, "EXPIRE", sink->key, INCIDENTS_TTL_S);
-    weir_message_command(&sink->message, WEIR_COMMAND_ALERT, "PUBLISH");
-    weir_message_arg(&sink->message, "weir:alerts");
-    weir_message_arg_ref(&sink->message, WEIR_REF_JSON);
+    if (!record->incident->maintenance) {
+        weir_message_command(&sink->message, WEIR_COMMAND_ALERT, "PUBLISH");
+        weir_message_arg(&sink->message, "weir:alerts");
+        weir_message_arg_ref(&sink->message, WEIR_REF_JSON);
+    }
     if (!sink->options.replay)
         add_inbox(sink);
     return put(sink, WEIR_LANE_INCIDENT, fault);

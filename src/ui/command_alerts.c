@@ -81,7 +81,7 @@ static int read_since(void *context, const char *text, struct weir_fault *fault)
 static const struct weir_prompt_option own[] = {
     {"follow", NULL, "go on with what comes", read_follow},
     {"since", "TIME", "only the last 90s, 30m, 2h, 7d (default: all that is kept, 256 events at the most)", read_since},
-    {"all", NULL, "also what was acknowledged", read_all},
+    {"all", NULL, "also what was acknowledged, or raised in a maintenance window", read_all},
     {"ack", "ID", "from now on say nothing more about this incident; it is measured on", read_acknowledge},
     {0},
 };
@@ -92,7 +92,7 @@ static void print_event(struct alerts *alerts, const struct weir_view_event *eve
 {
     bool colour = weir_prompt_colour(&alerts->prompt), cleared = strcmp(event->event, "cleared") == 0;
     char clock[32];
-    if (event->acknowledged && !alerts->all)
+    if ((event->acknowledged || event->maintenance) && !alerts->all)
         return;
     if (alerts->prompt.json) {
         if (event->json)
@@ -102,7 +102,7 @@ static void print_event(struct alerts *alerts, const struct weir_view_event *eve
     weir_view_clock(clock, event->ts_us, INT64_MIN);
     printf("%s  %s%-10s %-8s%s %-8s %s  [%s]\n", clock, weir_status_colour(colour, cleared ? "healthy" : event->state),
            event->service[0] ? event->service : event->cause, cleared ? "well" : event->state, colour ? "\033[0m" : "", event->event,
-           event->acknowledged ? "acknowledged" : event->cause, event->id);
+           event->acknowledged ? "acknowledged" : event->maintenance ? "maintenance" : event->cause, event->id);
     weir_status_wrapped(event->text, 4);
 }
 

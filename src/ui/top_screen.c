@@ -256,8 +256,8 @@ static void put_incidents(const struct weir_top_screen *screen, const struct wei
         const struct weir_view_event *event = open[i];
         snprintf(line, sizeof line, "%s %s for %s, %s%s", event->service[0] ? event->service : event->cause, event->state,
                  weir_view_span(span, view->now_us - event->onset_us),
-                 weir_view_cause_words(event->cause), event->acknowledged ? " [acknowledged]" : "");
-        put(screen, y++, 2, COLS - 2, event->acknowledged ? DIM : colour_of(event->state), line, false);
+                 weir_view_cause_words(event->cause), event->acknowledged ? " [acknowledged]" : event->maintenance ? " [maintenance]" : "");
+        put(screen, y++, 2, COLS - 2, event->acknowledged || event->maintenance ? DIM : colour_of(event->state), line, false);
         y += put_wrapped(screen, y, 4, last - y < 3 ? last - y : 3, PLAIN, event->text);
     }
     for (size_t i = view->n_events; i-- > 0 && y < last;) {

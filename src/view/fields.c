@@ -97,7 +97,8 @@ void weir_view_read_event(struct weir_view_event *event, weir_view_get get, cons
     const char *json = get(of, "json");
     *event = (struct weir_view_event){
         .ts_us = weir_view_time(get(of, "ts")), .onset_us = weir_view_time(get(of, "onset_ts")), .clients = number(get, of, "clients"),
-        .trials_fail = number(get, of, "trials_fail"), .trials_total = number(get, of, "trials_total"), .json = json ? strdup(json) : NULL};
+        .trials_fail = number(get, of, "trials_fail"), .trials_total = number(get, of, "trials_total"),
+        .maintenance = number(get, of, "maintenance") > 0, .json = json ? strdup(json) : NULL};
     COPY(event->id, get(of, "id"));
     COPY(event->event, get(of, "event"));
     COPY(event->service, get(of, "service"));

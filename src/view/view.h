@@ -39,6 +39,7 @@ struct weir_view_event {
     char text[800];
     char *json;                               /* the record; NULL where there is none */
     bool acknowledged;                        /* by `weir alerts --ack` */
+    bool maintenance;                         /* raised while work was announced */
 };
 
 struct weir_view {

@@ -153,3 +153,23 @@ def test_following_sees_what_comes_and_survives_a_lost_connection(redis, standin
         follower.send_signal(signal.SIGINT)
         follower.communicate(timeout=10)
     assert follower.returncode == 0
+
+
+def test_announced_work_alerts_nobody(place, standing, tmp_path):
+    """The same outage, raised inside a window for its service, for all, and in one for another service."""
+    def replayed(*windows):
+        (tmp_path / "weir.yaml").write_text(json.dumps({"maintenance": list(windows)}) if windows else "{}")
+        out = weir("replay", "--config", tmp_path / "weir.yaml", "--json", "--records", "incident", *place, standing)
+        marked = {json.loads(line).get("maintenance", False) for line in out.splitlines()}
+        return marked, "netflix" in weir("alerts", *place), "maintenance" in weir("alerts", "--all", *place)
+    assert replayed("netflix 2026-11-23T21:00Z/2026-11-23T22:00Z") == ({True}, False, True)
+    weir("status", *place, "netflix", code=3)  # it is measured all the same
+    assert replayed("hulu 2026-11-23T21:00Z/2026-11-23T22:00Z", "all 20:00/21:00")[0] == {False}
+    assert replayed("all 21:30/02:00")[0] == {True}, "every day, over midnight"
+
+
+@pytest.mark.parametrize("window", ["netflix", "netflix 02:00", "netflix 02:00/2026-11-24T02:00Z", "netflix 2026-11-24T02:00Z/2026-11-23T02:00Z",
+                                    "netflix 02:00/02:00", "all 25:00/26:00", "all 02:00/04:00 x"])
+def test_a_bad_window_is_named(window, standing):
+    weir("replay", "--maintenance", window, standing, code=2)
+    assert "maintenance" in weir.stderr and window[:20] in weir.stderr
