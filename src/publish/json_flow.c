@@ -92,8 +92,16 @@ static void put_measured(struct json_object *object, struct json_object **unmeas
 }
 
 /* Behind the snap length each of these may be unknown, or known by a weaker sign than the payload's own. */
-static const char *const told_by_payload[] = {"host", "service", "role", "named_by", "name_conf", "ndpi", "transport", "dns", "outcome", "requests",
-                                              "request_timeouts", "stalls", "ttfb_p50_us", "goodput_p50_bps"};
+static void put_untold(const struct weir_flow_record *flow, struct json_object **unmeasured)
+{
+    static const char *const names[] = {"host", "service", "role", "named_by", "name_conf", "ndpi", "transport"},
+                      *const answers[] = {"dns", "outcome", "requests", "request_timeouts", "stalls", "ttfb_p50_us", "goodput_p50_bps"};
+    bool told = flow->named.by == WEIR_NAMED_SNI || flow->named.by == WEIR_NAMED_HTTP;
+    for (size_t i = 0; !told && i < sizeof names / sizeof names[0]; i++)
+        json_unmeasured(unmeasured, names[i], WEIR_REASON_SNAPLEN);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+        json_unmeasured(unmeasured, answers[i], WEIR_REASON_SNAPLEN);
+}
 
 void weir_json_flow(const struct weir_publish_context *context, struct json_object *object, const struct weir_flow_record *flow)
 {
@@ -138,7 +146,6 @@ void weir_json_flow(const struct weir_publish_context *context, struct json_obje
     json_put(object, "stalls", stalls(flow));
     json_put(object, "dns", dns(flow));
     if (flow->payload_cut)
-        for (size_t i = 0; i < sizeof told_by_payload / sizeof told_by_payload[0]; i++)
-            json_unmeasured(&unmeasured, told_by_payload[i], WEIR_REASON_SNAPLEN);
+        put_untold(flow, &unmeasured);
     json_put(object, "unmeasured", unmeasured ? unmeasured : json_object_new_object());
 }

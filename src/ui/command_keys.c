@@ -42,7 +42,7 @@ static const struct row meanings[] = {
     {"clients", "clients hit"}, {"clients_seen", "clients with trials of the service since the onset"}, {"prefixes", "failing server prefixes"},
     {"trials_fail", "failed trials since the onset"}, {"trials_total", "all trials since the onset"}, {"trials_low", "95 % interval of the failing share: low end"},
     {"trials_high", "its high end"}, {"controls_fail", "failed trials of what else was used meanwhile"}, {"controls_total", "all of these"},
-    {"maintenance", "1: raised in a maintenance window, alerts nobody"}, {"json", "the whole record"}, {"version", "of weir"}, {"mode", "live or replay"}, {"seen_ts", "last word of the probe"},
+    {"maintenance", "1: raised in a maintenance window, alerts nobody"},
     {"text", "a sentence for a person"}, {"json", "the whole record"}, {"version", "of weir"}, {"mode", "live or replay"}, {"seen_ts", "last word of the probe"},
     {"services", "services that have a hash, separated by spaces"}, {"first_ts", "first packet of this run"}, {"last_ts", "newest packet"},
     {"packets", "seen"}, {"bytes", "on the wire"}, {"dropped_kernel", "packets that the kernel had no room for"}, {"dropped_interface", "and the interface"},
