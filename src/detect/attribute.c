@@ -117,6 +117,27 @@ static bool uplink_leads(const struct weir_detector *detector, const struct weir
            weir_contest_lead(contest, WEIR_STORY_UPLINK, ~0u) >= weir_lead(detector);
 }
 
+/* Since the last connection that was of any use to anybody, others than this service fail as well, and of more than one place:
+ * with the names gone few try to connect at all, but those that do would get through, were it only the resolver. */
+static bool nothing_works(const struct weir_detector *detector, weir_service_id service)
+{
+    int64_t since_us = detector->uplink_ok_us + 1;
+    const struct weir_addr *place = NULL;
+    bool overrun;
+    if (detector->now_us - since_us <= WEIR_SLOT_US)
+        return false;
+    for (uint64_t at = weir_history_since(&detector->history, since_us, &overrun); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        bool fails = item->at_us >= since_us && (item->flags & WEIR_ITEM_CONTROL) && (item->flags & WEIR_ITEM_FAIL) && item->service != service;
+        if (!fails)
+            continue;
+        if (place && weir_addr_compare(place, &item->prefix) != 0)
+            return true;
+        place = &item->prefix;
+    }
+    return false;
+}
+
 static bool uplink_explains(const struct weir_detector *detector, const struct weir_scope *scope,
                             const struct weir_contest *contest, const struct weir_incident *record, struct weir_tally own,
                             struct weir_tally controls, bool *ret_hold)
@@ -126,6 +147,8 @@ static bool uplink_explains(const struct weir_detector *detector, const struct w
         return true;
     if (scope->layer == WEIR_LAYER_SERVE && detector->congested_us >= scope->since_us &&
         detector->now_us - detector->congested_us <= 2 * WEIR_SLOT_US)
+        return true;
+    if (!scope->slow && nothing_works(detector, scope->service))
         return true;
     if (controls.total < 3 && clients_with_controls(detector, false) < 2)
         return false;
