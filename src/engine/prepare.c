@@ -1,6 +1,6 @@
 /* With several workers, whoever fills a batch also decodes and hashes it, for all: so these are done once, and by the
- * worker that has time for it, which evens out what the halves of a hash differ by. The others read one byte a packet to
- * see whether it is theirs. (tests/bench, mix: two workers are 1.2 times as fast as one when each decodes everything.)
+ * worker that has time for it. The others read one byte a packet to see whether it is theirs. It spares CPU time, but the
+ * elapsed time of two workers hardly changes by it: they wait for each other at ticks (tests/bench/README.md).
  */
 #include "engine/prepare.h"
 

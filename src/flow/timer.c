@@ -5,7 +5,8 @@
  *
  * The lists of the slots are linked outside the flows, densely, so that a tick knows which flows come next long before
  * it gets to them, and asks for their memory in time: a busy gateway fires tens of thousands of timers a second, each
- * of a flow that no cache holds any more (tests/bench, mix: 20 % of the time without, 5 % with).
+ * of a flow that no cache holds any more (tests/bench, mix: ticks were 23 % of the time, and are 4.5 % with
+ * this and with asking only media flows every second; the two were not measured apart).
  */
 #include "flow/flow.h"
 #include "flow/table.h"
