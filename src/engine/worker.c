@@ -250,7 +250,8 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
         .reports = options->want_flows,
         .request_timeout_us = worker->request_timeout_us, .observer = on_event, .context = worker};
     const struct weir_meter_config meter = {
-        .set = options->set, .flow_records = options->want_flows, .pending_max = engine_bound(options, BOUND_PENDING)};
+        .set = options->set, .flow_records = options->want_flows, .pending_max = engine_bound(options, BOUND_PENDING),
+        .records_max = engine_bound(options, BOUND_RECORDS), .evidence_max = engine_bound(options, BOUND_EVIDENCE)};
     const struct weir_classify_config classify = {
         .names_max = engine_bound(options, BOUND_NAMES), .addresses_max = engine_bound(options, BOUND_ADDRESSES),
         .hosts_bytes = engine_bound(options, BOUND_HOSTS_BYTES), .naming_max = engine_bound(options, BOUND_NAMING)};

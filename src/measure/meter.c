@@ -258,9 +258,12 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
 {
     bool transferred = weir_flow_payload(flow, WEIR_SERVER) > 0 && flow_is_media(flow);
     if (meter->flow_records) {
+        /* Half of the room is kept for flows that were answered: a flood of SYNs must not crowd out their records. */
+        bool answered = weir_flow_payload(flow, WEIR_SERVER) > 0;
+        size_t most = answered ? meter->records_max : meter->records_max / 2;
         struct half *half = meter->half;
         struct weir_flow_record *record = list_add((void **)&half->records, &half->n_records, &half->cap_records,
-                                                   meter->records_max, sizeof *record);
+                                                   most, sizeof *record);
         if (record)
             weir_flow_report(flow, event->end.end, record);
         else

@@ -160,6 +160,7 @@ static void test_bounds_are_counted(void **state)
         plain(meter, &flows[i], WEIR_EVENT_NEW);
         weir_meter_event(meter, &flows[i], &attempt);
     }
+    flows[4].payload[WEIR_SERVER] = 1; /* half of the room is kept for flows that were answered */
     for (int i = 0; i < 5; i++)
         plain(meter, &flows[i], WEIR_EVENT_END);
     struct weir_block block;
@@ -167,6 +168,7 @@ static void test_bounds_are_counted(void **state)
     assert_int_equal(block.n_evidence, 3);
     assert_int_equal(block.meter.evidence_refused, 2);
     assert_int_equal(block.meter.pending_refused, 4);
+    assert_int_equal(block.n_flows, 2);
     assert_int_equal(block.meter.records_refused, 3);
     struct weir_rollup *rollup;
     assert_int_equal(weir_rollup_new(&rollup, N_SERVICES, 0), 0);
