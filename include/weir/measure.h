@@ -91,7 +91,8 @@ struct weir_meter_stats { /* since the start: each bound that was hit */
     uint64_t pending_refused;  /* new flows whose name was not waited for: counted as unnamed */
 };
 
-/* What a worker hands over for one tick. What it points to is valid until the next weir_meter_take() of the meter. */
+/* What a worker hands over for one tick. What it points to is valid for as many more calls
+ * of weir_meter_take() as the meter has blocks, less one; accumulators until the next window's end. */
 struct weir_block {
     int64_t tick_us;
     bool window_end;                 /* tick_us is a multiple of WEIR_SLOT_US: accumulators are handed over */
@@ -110,10 +111,13 @@ struct weir_block {
     const struct weir_naming_stats *naming;
 };
 
+enum { WEIR_BLOCKS_MAX = 4 }; /* of a meter that are in use at a time */
+
 struct weir_meter_config {
     struct weir_service_set *set; /* names of DNS questions; NULL: all DNS is OTHER */
     size_t n_services;            /* ids below this; 0: of the set */
     bool flow_records;            /* fill block.flows */
+    unsigned n_blocks;            /* the one that fills and those that are still being read, <= WEIR_BLOCKS_MAX; 0: 2 */
     size_t evidence_max, records_max, pending_max; /* per tick and worker; 0: defaults (262144, 65536, 65536) */
 };
 

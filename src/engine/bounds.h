@@ -2,6 +2,8 @@
  * so that `--memory` holds for a small gateway as a whole. They do not depend on the number of workers. */
 #pragma once
 
+#include <weir/measure.h>
+
 #include "engine/pipeline.h"
 
 enum {
@@ -15,4 +17,10 @@ static inline size_t engine_bound(const struct weir_engine_options *options, siz
 {
     size_t granted = options->memory_bytes >> 20, full = 256;
     return granted >= full ? most : most / full * (granted ? granted : 1);
+}
+
+/* Blocks of a worker in use at a time: the only one's is used up before it goes on. */
+static inline unsigned engine_blocks(const struct weir_engine_options *options)
+{
+    return options->n_workers == 1 ? 1 : WEIR_BLOCKS_MAX;
 }

@@ -1,6 +1,7 @@
 /* From blocks to records.
  *
- * Workers run at most one tick apart: who comes first waits, and who comes last does the coordinator's work for that tick.
+ * Workers deliver their blocks into short queues, so that none waits while a tick of the past is worked on (a few ticks apart,
+ * and within a window: METHODS' learning is a window late). A tick is worked on when every worker's block of it is there.
  * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials, rollup), accumulators,
  * timers, slots, windows, decision. Facts and learned time-outs go back to the workers one window later, at a place of
  * their packet order that is the same for all.
@@ -29,11 +30,19 @@ struct weir_coordinator {
     size_t n_services;
     const struct weir_classifier *namer;
 
-    pthread_mutex_t lock;
+    pthread_mutex_t lock;              /* of the queues, what was used up, and whether to go on */
     pthread_cond_t used_up;            /* a tick was processed */
-    struct weir_block *blocks;         /* one a worker */
-    bool *delivered;
-    unsigned n_delivered;
+    pthread_cond_t complete;           /* a tick has all its blocks, or no more will come */
+    struct queue {
+        struct weir_block blocks[WEIR_BLOCKS_MAX];
+        uint64_t n_ticks, n_windows;   /* delivered */
+    } *queues;                         /* one a worker */
+    uint64_t n_ticks, n_windows;       /* processed */
+    bool ending, failed;
+    pthread_t thread;
+    bool has_thread;
+
+    struct weir_block *blocks;         /* of the tick that is worked on, one a worker */
     int error;                         /* of a sink: first one */
     struct weir_fault fault;
 
@@ -440,26 +449,86 @@ static void process_tick(struct weir_coordinator *c)
 
 /* ---- the meeting of the workers ---- */
 
-void weir_coordinator_wait(struct weir_coordinator *c, unsigned worker)
+static bool has_tick(const struct weir_coordinator *c)
 {
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        if (c->queues[w].n_ticks == c->n_ticks)
+            return false;
+    return true;
+}
+
+/* Called and left with the lock held; works without it. */
+static void use_up(struct weir_coordinator *c)
+{
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        c->blocks[w] = c->queues[w].blocks[c->n_ticks % WEIR_BLOCKS_MAX];
+    pthread_mutex_unlock(&c->lock);
+    process_tick(c);
     pthread_mutex_lock(&c->lock);
-    while (c->delivered[worker] && !c->error)
+    c->failed = c->error != 0;
+    c->n_ticks++;
+    c->n_windows += c->blocks[0].window_end;
+    pthread_cond_broadcast(&c->used_up);
+}
+
+static void *thread_main(void *argument)
+{
+    struct weir_coordinator *c = argument;
+    pthread_mutex_lock(&c->lock);
+    for (;;) {
+        if (has_tick(c) && !c->failed)
+            use_up(c);
+        else if (c->ending)
+            break;
+        else
+            pthread_cond_wait(&c->complete, &c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+int weir_coordinator_start(struct weir_coordinator *c)
+{
+    if (c->options->n_workers == 1)
+        return 0;
+    int error = pthread_create(&c->thread, NULL, thread_main, c);
+    c->has_thread = error == 0;
+    return -error;
+}
+
+void weir_coordinator_stop(struct weir_coordinator *c)
+{
+    if (!c->has_thread)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->ending = true;
+    pthread_cond_signal(&c->complete);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    c->has_thread = false;
+}
+
+void weir_coordinator_wait(struct weir_coordinator *c, unsigned worker, bool window_end)
+{
+    const struct queue *queue = &c->queues[worker];
+    unsigned most = c->has_thread ? engine_blocks(c->options) - 1 : 1; /* one more is being filled */
+    pthread_mutex_lock(&c->lock);
+    while (!c->failed && (queue->n_ticks - c->n_ticks >= most || (window_end && queue->n_windows != c->n_windows)))
         pthread_cond_wait(&c->used_up, &c->lock);
     pthread_mutex_unlock(&c->lock);
 }
 
 void weir_coordinator_deliver(struct weir_coordinator *c, unsigned worker, const struct weir_block *block)
 {
+    struct queue *queue = &c->queues[worker];
     pthread_mutex_lock(&c->lock);
-    if (!c->error) {
-        c->blocks[worker] = *block;
-        c->delivered[worker] = true;
-        if (++c->n_delivered == c->options->n_workers) {
-            process_tick(c);
-            c->n_delivered = 0;
-            memset(c->delivered, 0, c->options->n_workers * sizeof c->delivered[0]);
-            pthread_cond_broadcast(&c->used_up);
-        }
+    if (!c->failed) {
+        queue->blocks[queue->n_ticks++ % WEIR_BLOCKS_MAX] = *block;
+        queue->n_windows += block->window_end;
+        if (c->has_thread && has_tick(c))
+            pthread_cond_signal(&c->complete);
+        else if (!c->has_thread)
+            use_up(c);
     }
     pthread_mutex_unlock(&c->lock);
 }
@@ -467,7 +536,7 @@ void weir_coordinator_deliver(struct weir_coordinator *c, unsigned worker, const
 bool weir_coordinator_failed(struct weir_coordinator *c)
 {
     pthread_mutex_lock(&c->lock);
-    bool failed = c->error != 0;
+    bool failed = c->failed;
     pthread_mutex_unlock(&c->lock);
     return failed;
 }
@@ -559,12 +628,13 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
     c->n_services = weir_service_set_count(options->set);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->used_up, NULL);
+    pthread_cond_init(&c->complete, NULL);
     c->facts_max = engine_bound(options, BOUND_ADDRESSES);
     c->blocks = calloc(options->n_workers, sizeof *c->blocks);
-    c->delivered = calloc(options->n_workers, sizeof *c->delivered);
+    c->queues = calloc(options->n_workers, sizeof *c->queues);
     c->facts = calloc(c->facts_max, sizeof *c->facts);
     c->bulletin_facts = calloc(c->facts_max, sizeof *c->bulletin_facts);
-    int error = c->blocks && c->delivered && c->facts && c->bulletin_facts ? 0 : -ENOMEM;
+    int error = c->blocks && c->queues && c->facts && c->bulletin_facts ? 0 : -ENOMEM;
     if (!error)
         error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
     if (!error)
@@ -593,8 +663,9 @@ void weir_coordinator_free(struct weir_coordinator *c)
     free(c->flows);
     free(c->bulletin_facts);
     free(c->facts);
-    free(c->delivered);
+    free(c->queues);
     free(c->blocks);
+    pthread_cond_destroy(&c->complete);
     pthread_cond_destroy(&c->used_up);
     pthread_mutex_destroy(&c->lock);
     free(c);

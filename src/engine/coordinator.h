@@ -25,9 +25,15 @@ void weir_coordinator_set_namer(struct weir_coordinator *coordinator, const stru
  * how far they are read ahead would change the answers. */
 void weir_coordinator_watch(struct weir_coordinator *coordinator, struct weir_source *source);
 
-/* Waits until the worker's last block was used up, so that the meter may reuse its memory. */
-void weir_coordinator_wait(struct weir_coordinator *coordinator, unsigned worker);
-/* Hands over the block of a tick; the last worker to do so does the coordinator's work in its own thread. */
+/* With several workers the coordinator has a thread of its own, from start to stop (after the last block: all are used up).
+ * Returns 0 or a negative errno. A single worker's block is worked on in its own thread as it is delivered. */
+int weir_coordinator_start(struct weir_coordinator *coordinator);
+void weir_coordinator_stop(struct weir_coordinator *coordinator);
+
+/* Waits until there is room for one more block of this worker; at a window's end also until the window before is done, so
+ * that the bulletin is that one's. */
+void weir_coordinator_wait(struct weir_coordinator *coordinator, unsigned worker, bool window_end);
+/* Hands over the block of a tick. What it points to must stay until engine_blocks() - 1 more are delivered. */
 void weir_coordinator_deliver(struct weir_coordinator *coordinator, unsigned worker, const struct weir_block *block);
 /* Between wait and deliver of a window's last tick: what to learn. Valid until deliver. */
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *coordinator);

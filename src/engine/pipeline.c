@@ -1,4 +1,5 @@
-/* Runs the workers over a source: one in the caller's thread, the others in threads of their own. */
+/* Runs the workers over a source: one in the caller's thread, the others in threads of their own, and so is the coordinator
+ * of several. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -48,8 +49,11 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     }
     if (!error && options->live)
         weir_coordinator_watch(coordinator, source);
+    if (!error)
+        error = weir_coordinator_start(coordinator);
     if (!error) {
         error = run_workers(threads, options->n_workers, fault);
+        weir_coordinator_stop(coordinator);
         int sink_error = weir_coordinator_finish(coordinator, weir_worker_now_us(threads[0].worker), source, error ? NULL : fault);
         error = error ? error : sink_error;
     }

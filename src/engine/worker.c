@@ -18,6 +18,13 @@
 
 enum { RUN = 32 };
 
+/* What a block points to and the meter does not keep. */
+struct delivery {
+    struct weir_naming_stats naming;
+    struct weir_address_fact *facts;
+    size_t facts_room;
+};
+
 struct weir_worker {
     unsigned index;
     const struct weir_engine_options *options;
@@ -28,7 +35,8 @@ struct weir_worker {
     struct weir_meter *meter;
     int64_t next_tick_us;              /* 0 until the first frame */
     uint64_t decode[WEIR_DECODE_N];
-    struct weir_naming_stats naming;
+    struct delivery deliveries[WEIR_BLOCKS_MAX];
+    unsigned n_deliveries, delivery; /* as many as the meter has blocks; the next one */
     int64_t request_timeout_us[WEIR_SERVICES_MAX];
     struct run {
         size_t n;
@@ -52,10 +60,29 @@ static void on_event(void *context, struct weir_flow *flow, const struct weir_ev
 
 /* ---- ticks ---- */
 
+static void take_facts(struct weir_worker *worker, struct delivery *delivery, struct weir_block *block)
+{
+    const struct weir_address_fact *facts;
+    size_t n = weir_classify_take_facts(worker->classifier, &facts);
+    if (n > delivery->facts_room) {
+        struct weir_address_fact *room = realloc(delivery->facts, n * sizeof *room);
+        if (!room)
+            return;
+        delivery->facts = room;
+        delivery->facts_room = n;
+    }
+    if (n)
+        memcpy(delivery->facts, facts, n * sizeof *facts);
+    block->facts = delivery->facts;
+    block->n_facts = n;
+}
+
 static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end)
 {
+    struct delivery *delivery = &worker->deliveries[worker->delivery];
     struct weir_block block;
-    weir_coordinator_wait(worker->coordinator, worker->index);
+    worker->delivery = (worker->delivery + 1) % worker->n_deliveries;
+    weir_coordinator_wait(worker->coordinator, worker->index, window_end);
     if (window_end) {
         struct weir_bulletin bulletin = weir_coordinator_bulletin(worker->coordinator);
         weir_classify_learn(worker->classifier, bulletin.facts, bulletin.n_facts, tick_us);
@@ -63,9 +90,9 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
                weir_service_set_count(worker->options->set) * sizeof worker->request_timeout_us[0]);
     }
     weir_meter_take(worker->meter, &block, tick_us, window_end);
-    block.n_facts = weir_classify_take_facts(worker->classifier, &block.facts);
-    weir_classify_stats(worker->classifier, &worker->naming);
-    block.naming = &worker->naming;
+    take_facts(worker, delivery, &block);
+    weir_classify_stats(worker->classifier, &delivery->naming);
+    block.naming = &delivery->naming;
     memcpy(block.decode, worker->decode, sizeof block.decode);
     weir_flow_table_stats(worker->flows, &block.flow);
     weir_coordinator_deliver(worker->coordinator, worker->index, &block);
@@ -242,7 +269,8 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
     struct weir_worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return -ENOMEM;
-    *worker = (struct weir_worker){.index = index, .options = options, .source = source, .coordinator = coordinator};
+    *worker = (struct weir_worker){.index = index, .options = options, .source = source, .coordinator = coordinator,
+                                    .n_deliveries = engine_blocks(options)};
     memcpy(worker->request_timeout_us, weir_coordinator_bulletin(coordinator).request_timeout_us,
            weir_service_set_count(options->set) * sizeof worker->request_timeout_us[0]);
     const struct weir_flow_config flow = {
@@ -250,7 +278,7 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
         .reports = options->want_flows,
         .request_timeout_us = worker->request_timeout_us, .observer = on_event, .context = worker};
     const struct weir_meter_config meter = {
-        .set = options->set, .flow_records = options->want_flows, .pending_max = engine_bound(options, BOUND_PENDING),
+        .set = options->set, .flow_records = options->want_flows, .n_blocks = worker->n_deliveries, .pending_max = engine_bound(options, BOUND_PENDING),
         .records_max = engine_bound(options, BOUND_RECORDS), .evidence_max = engine_bound(options, BOUND_EVIDENCE)};
     const struct weir_classify_config classify = {
         .names_max = engine_bound(options, BOUND_NAMES), .addresses_max = engine_bound(options, BOUND_ADDRESSES),
@@ -277,5 +305,7 @@ void weir_worker_free(struct weir_worker *worker)
     weir_meter_free(worker->meter);
     weir_flow_table_free(worker->flows);
     weir_classifier_free(worker->classifier);
+    for (unsigned i = 0; i < worker->n_deliveries; i++)
+        free(worker->deliveries[i].facts);
     free(worker);
 }

@@ -24,7 +24,7 @@ enum {
     LIST_FIRST = 256,       /* capacity to begin with */
 };
 
-struct half { /* what is handed over */
+struct lists { /* what is handed over at a tick */
     struct weir_evidence *evidence;
     size_t n_evidence, cap_evidence;
     struct weir_flow_record *records;
@@ -34,10 +34,10 @@ struct half { /* what is handed over */
 struct weir_meter {
     struct weir_accumulator *filling;        /* n_services of them */
     size_t accumulator_size, n_services;
-    struct half *half;                       /* the one that is being filled */
     struct weir_accumulator *given;
-    struct half halves[2];
     bool given_dirty;
+    struct lists lists[WEIR_BLOCKS_MAX];     /* filled in turn */
+    unsigned n_lists, at;                    /* the one that is being filled */
     struct weir_service_set *set;
     bool flow_records;
     size_t evidence_max, records_max;
@@ -59,7 +59,7 @@ int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config
     meter->accumulator_size = weir_accumulator_size();
     meter->filling = weir_accumulators_new(meter->n_services);
     meter->given = weir_accumulators_new(meter->n_services);
-    meter->half = &meter->halves[0];
+    meter->n_lists = config->n_blocks ? config->n_blocks : 2;
     int error = weir_pending_init(&meter->pending, config->pending_max ? config->pending_max : PENDING_MAX);
     if (error < 0 || !meter->filling || !meter->given) {
         weir_meter_free(meter);
@@ -73,9 +73,9 @@ void weir_meter_free(struct weir_meter *meter)
 {
     if (!meter)
         return;
-    for (int i = 0; i < 2; i++) {
-        free(meter->halves[i].evidence);
-        free(meter->halves[i].records);
+    for (unsigned i = 0; i < meter->n_lists; i++) {
+        free(meter->lists[i].evidence);
+        free(meter->lists[i].records);
     }
     if (meter->set)
         weir_service_set_unref(meter->set);
@@ -135,8 +135,8 @@ static void *list_add(void **list, size_t *n, size_t *capacity, size_t max, size
 static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_evidence_kind kind,
     const struct weir_event *event)
 {
-    struct half *half = meter->half;
-    struct weir_evidence *evidence = list_add((void **)&half->evidence, &half->n_evidence, &half->cap_evidence,
+    struct lists *lists = &meter->lists[meter->at];
+    struct weir_evidence *evidence = list_add((void **)&lists->evidence, &lists->n_evidence, &lists->cap_evidence,
                                               meter->evidence_max, sizeof *evidence);
     if (!evidence) {
         meter->stats.evidence_refused++;
@@ -261,8 +261,8 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
         /* Half of the room is kept for flows that were answered: a flood of SYNs must not crowd out their records. */
         bool answered = weir_flow_payload(flow, WEIR_SERVER) > 0;
         size_t most = answered ? meter->records_max : meter->records_max / 2;
-        struct half *half = meter->half;
-        struct weir_flow_record *record = list_add((void **)&half->records, &half->n_records, &half->cap_records,
+        struct lists *lists = &meter->lists[meter->at];
+        struct weir_flow_record *record = list_add((void **)&lists->records, &lists->n_records, &lists->cap_records,
                                                    most, sizeof *record);
         if (record)
             weir_flow_report(flow, event->end.end, record);
@@ -377,12 +377,11 @@ static void given_clean(struct weir_meter *meter)
 
 void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us, bool window_end)
 {
-    struct half *full = meter->half;
-    meter->half = full == &meter->halves[0] ? &meter->halves[1] : &meter->halves[0];
-    meter->half->n_evidence = meter->half->n_records = 0;
-    given_clean(meter);
-    if (window_end)
+    const struct lists *full = &meter->lists[meter->at];
+    if (window_end) {
+        given_clean(meter);
         accumulators_swap(meter);
+    }
     *ret_block = (struct weir_block){
         .tick_us = tick_us,
         .window_end = window_end,
@@ -394,4 +393,6 @@ void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int
         .n_services = meter->n_services,
         .meter = meter->stats,
     };
+    meter->at = (meter->at + 1) % meter->n_lists;
+    meter->lists[meter->at].n_evidence = meter->lists[meter->at].n_records = 0;
 }
