@@ -17,6 +17,8 @@
 
 #include "capture/source.h"
 
+enum { READ_AHEAD = 3 }; /* batches that a worker leaves to others to work on while it fills one */
+
 struct slot {
     struct weir_batch batch; /* what workers see of the room */
     struct weir_batch_room room;
@@ -48,7 +50,7 @@ struct weir_source {
     struct slot **ring;   /* max_slots of them: batch i lies at i % max_slots until all have read it */
     struct slot **slots;  /* every one that was made */
     struct slot *free;
-    unsigned n_slots, max_slots;
+    unsigned n_slots, max_slots, read_ahead;
     unsigned n_workers;
     struct worker workers[];
 };
@@ -96,6 +98,7 @@ int weir_source_new(struct weir_source **ret_source, const struct weir_producer 
     source->stop = stop;
     source->n_workers = n_workers;
     source->max_slots = n_workers == 1 ? 1 : 4 + 2 * n_workers;
+    source->read_ahead = n_workers == 1 ? 0 : READ_AHEAD;
     pthread_mutex_init(&source->lock, NULL);
     pthread_cond_init(&source->changed, NULL);
     producer->stats(state, &source->stats);
@@ -203,20 +206,19 @@ int weir_source_next(struct weir_source *source, unsigned worker_index, const st
     pthread_mutex_lock(&source->lock);
     let_go(source, worker);
     for (;;) {
-        r = 0;
-        if (worker->next_index < source->n_filled)
-            break;
-        r = source->end;
-        if (r != 0)
-            break;
         struct slot *slot = NULL;
-        if (!source->filling && stopping(source))
+        uint64_t ahead = source->n_filled - worker->next_index;
+        bool may_fill = !source->filling && source->end == 0 && ahead <= source->read_ahead;
+        if (may_fill && stopping(source))
             source->end = WEIR_SOURCE_END;
-        else if (!source->filling && (slot = take_free(source)))
+        else if (may_fill && (slot = take_free(source)))
             fill(source, slot);
+        else if (ahead > 0 || source->end != 0)
+            break;
         else
             pthread_cond_wait(&source->changed, &source->lock);
     }
+    r = worker->next_index < source->n_filled ? 0 : source->end;
     if (r == 0) {
         worker->holds = source->ring[worker->next_index++ % source->max_slots];
         *ret_batch = &worker->holds->batch;
