@@ -180,6 +180,10 @@ void weir_flow_tick(struct weir_flow_table *table, int64_t now_us);
 
 /* The end of the capture: END (WEIR_END_OPEN) for every flow still there. */
 void weir_flow_drain(struct weir_flow_table *table, int64_t now_us);
+/* The same in parts, 0 first, each once: so that what the flows leave can be taken in portions. Which flow is in which part
+ * does not depend on the number of workers. */
+enum { WEIR_DRAIN_PARTS = 16 };
+void weir_flow_drain_part(struct weir_flow_table *table, int64_t now_us, int part);
 
 struct weir_flow_stats { /* since the start */
     uint64_t flows;            /* made */

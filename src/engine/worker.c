@@ -245,8 +245,10 @@ int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
             weir_source_stop(worker->source); /* and take what is filled already: other workers wait for that */
     }
     if (worker->next_tick_us) { /* the capture's end falls into this last tick */
-        weir_flow_drain(worker->flows, worker->next_tick_us);
-        deliver(worker, worker->next_tick_us, true);
+        for (int part = 0; part < WEIR_DRAIN_PARTS; part++) {
+            weir_flow_drain_part(worker->flows, worker->next_tick_us, part);
+            deliver(worker, worker->next_tick_us, part == WEIR_DRAIN_PARTS - 1);
+        }
     }
     return error < 0 ? error : 0;
 }

@@ -129,11 +129,19 @@ static void last_end(struct weir_flow *flow, int64_t now_us)
     flow_end(flow, flow_end_reason(flow, WEIR_END_OPEN), now_us, now_us);
 }
 
+void weir_flow_drain_part(struct weir_flow_table *table, int64_t now_us, int part)
+{
+    if (part == 0)
+        dns_tick(table, now_us, true);
+    table->emptying = true;
+    for (int64_t at = part; at < TABLE_WHEEL_SLOTS; at += WEIR_DRAIN_PARTS)
+        fire_slot(table, at, now_us, last_end);
+    if (part == WEIR_DRAIN_PARTS - 1)
+        table_emptied(table);
+}
+
 void weir_flow_drain(struct weir_flow_table *table, int64_t now_us)
 {
-    dns_tick(table, now_us, true);
-    table->emptying = true;
-    for (int64_t at = 0; at < TABLE_WHEEL_SLOTS; at++)
-        fire_slot(table, at, now_us, last_end);
-    table_emptied(table);
+    for (int part = 0; part < WEIR_DRAIN_PARTS; part++)
+        weir_flow_drain_part(table, now_us, part);
 }

@@ -258,9 +258,9 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
 {
     bool transferred = weir_flow_payload(flow, WEIR_SERVER) > 0 && flow_is_media(flow);
     if (meter->flow_records) {
-        /* Half of the room is kept for flows that were answered: a flood of SYNs must not crowd out their records. */
-        bool answered = weir_flow_payload(flow, WEIR_SERVER) > 0;
-        size_t most = answered ? meter->records_max : meter->records_max / 2;
+        /* Half of the room is kept for flows on which both sides spoke: a flood must not crowd out their records. */
+        bool spoken = weir_flow_payload(flow, WEIR_CLIENT) > 0 && weir_flow_payload(flow, WEIR_SERVER) > 0;
+        size_t most = spoken ? meter->records_max : meter->records_max / 2;
         struct lists *lists = &meter->lists[meter->at];
         struct weir_flow_record *record = list_add((void **)&lists->records, &lists->n_records, &lists->cap_records,
                                                    most, sizeof *record);

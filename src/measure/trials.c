@@ -20,6 +20,9 @@ enum { TRIALS_MAX = 65536, HELD_MAX = 8192, USEFUL_MAX = 16384, NAMES_MAX = 6553
 #define MIDSTREAM_US INT64_C(60000000) /* a flow without handshake gives no serve trials for this long */
 #define REJECT_US INT64_C(60000000)    /* two clients that refuse a certificate within this make an incident of it */
 
+enum { LONE_NAMES_MAX = 3 };             /* names that never resolved, each asked once, in vain */
+#define LONE_NAMES_US INT64_C(20000000)  /* from one to the next */
+
 struct held {
     struct weir_evidence evidence;
     int64_t release_us;
@@ -39,7 +42,8 @@ struct weir_trials {
     struct held *held; /* in the order of arrival */
     size_t n_held, held_max;
     struct weir_race_memory races;
-    struct weir_known_names names;
+    struct weir_known_names names, vain; /* that resolved; that were asked once and not answered */
+    struct lone_names { int64_t us; unsigned n; } lone_names[WEIR_SERVICES_MAX];
     struct reject rejects[WEIR_SERVICES_MAX];
     struct weir_trials_stats stats;
 };
@@ -59,7 +63,8 @@ int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_co
     trials->held = calloc(trials->held_max, sizeof *trials->held);
     if (!trials->held || weir_slot_table_init(&trials->slot, or_default(config->trials_max, TRIALS_MAX)) < 0 ||
         weir_race_init(&trials->races, or_default(config->useful_max, USEFUL_MAX)) < 0 ||
-        weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0) {
+        weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0 ||
+        weir_known_names_init(&trials->vain, or_default(config->names_max, NAMES_MAX) / 4) < 0) {
         weir_trials_free(trials);
         return -ENOMEM;
     }
@@ -75,6 +80,7 @@ void weir_trials_free(struct weir_trials *trials)
     weir_slot_table_deinit(&trials->slot);
     weir_race_deinit(&trials->races);
     weir_known_names_deinit(&trials->names);
+    weir_known_names_deinit(&trials->vain);
     free(trials);
 }
 
@@ -224,14 +230,37 @@ static bool reject_counts(struct weir_trials *trials, const struct weir_evidence
     return reject->several;
 }
 
+/* More such names in a row than a service's clients turn to: a flood of random names under its own, which their authority
+ * does not answer. */
+static bool one_of_a_flood(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    struct lone_names *lone = &trials->lone_names[evidence->service % WEIR_SERVICES_MAX];
+    if (evidence->now_us - lone->us > LONE_NAMES_US)
+        lone->n = 0;
+    lone->us = evidence->now_us;
+    return ++lone->n > LONE_NAMES_MAX;
+}
+
+/* A name that never resolved may be a typing error: NXDOMAIN says nothing of it. Silence does, but of many such names only
+ * when somebody asks again for the same one. */
+static bool name_is_dubious(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    if (weir_known_names_has(&trials->names, evidence->host_hash, evidence->now_us))
+        return false;
+    if (evidence->outcome != WEIR_OUTCOME_DNS_TIMEOUT)
+        return evidence->outcome == WEIR_OUTCOME_DNS_NXDOMAIN;
+    bool asked_again = evidence->dns.queries >= 2 || !evidence->host_hash ||
+                       weir_known_names_has(&trials->vain, evidence->host_hash, evidence->now_us);
+    weir_known_names_add(&trials->vain, evidence->host_hash, evidence->now_us);
+    return !asked_again && one_of_a_flood(trials, evidence);
+}
+
 static void take_dns(struct weir_trials *trials, const struct weir_evidence *evidence)
 {
     bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL;
     if (useful)
         weir_known_names_add(&trials->names, evidence->host_hash, evidence->now_us);
-    bool unknown_name = evidence->outcome == WEIR_OUTCOME_DNS_NXDOMAIN &&
-                        !weir_known_names_has(&trials->names, evidence->host_hash, evidence->now_us);
-    if (unknown_name || (!useful && !weir_outcome_failed(evidence->outcome)))
+    if (name_is_dubious(trials, evidence) || (!useful && !weir_outcome_failed(evidence->outcome)))
         trials->stats.neutral++;
     else
         count(trials, evidence, evidence->now_us, false);

@@ -243,9 +243,14 @@ static void after_a_stop_all_get_what_is_filled_and_then_the_end(void **state)
     assert_int_equal(weir_source_open_files(&source, &path, 1, &options, NULL), 0);
     assert_int_equal(weir_source_next(source, 0, &batch, NULL), 0);
     weir_source_stop(source);
-    assert_int_equal(weir_source_next(source, 0, &batch, NULL), WEIR_SOURCE_END);
-    assert_int_equal(weir_source_next(source, 1, &batch, NULL), 0);
-    assert_int_equal(batch->index, 0);
+    uint64_t n_filled = 1; /* and what was read ahead */
+    while (weir_source_next(source, 0, &batch, NULL) == 0)
+        assert_int_equal(batch->index, n_filled++);
+    assert_in_range(n_filled, 1, 4);
+    for (uint64_t i = 0; i < n_filled; i++) {
+        assert_int_equal(weir_source_next(source, 1, &batch, NULL), 0);
+        assert_int_equal(batch->index, i);
+    }
     assert_int_equal(weir_source_next(source, 1, &batch, NULL), WEIR_SOURCE_END);
     weir_source_free(source);
     free(forge);

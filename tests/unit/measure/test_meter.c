@@ -160,7 +160,7 @@ static void test_bounds_are_counted(void **state)
         plain(meter, &flows[i], WEIR_EVENT_NEW);
         weir_meter_event(meter, &flows[i], &attempt);
     }
-    flows[4].payload[WEIR_SERVER] = 1; /* half of the room is kept for flows that were answered */
+    flows[4].payload[WEIR_CLIENT] = flows[4].payload[WEIR_SERVER] = 1; /* half of the room is kept for such */
     for (int i = 0; i < 5; i++)
         plain(meter, &flows[i], WEIR_EVENT_END);
     struct weir_block block;

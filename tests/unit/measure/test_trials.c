@@ -310,6 +310,51 @@ static void test_nxdomain_needs_a_name_that_existed(void **state)
     assert_int_equal(seen.n_open, 0);
 }
 
+/* A flood of random names under a service's own: each is asked once, and its authority does not answer. */
+static void test_silence_about_an_unknown_name_counts_when_it_is_asked_again(void **state)
+{
+    struct weir_trials *trials = *state;
+    struct weir_evidence lookup = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_DNS, WEIR_OUTCOME_DNS_TIMEOUT, T0 + 5 * S, 5 * S);
+    lookup.dns.queries = 1;
+    lookup.host_hash = 1;
+    weir_trials_take(trials, &lookup);
+    ticks(trials, T0 + 5 * S, T0 + 5 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail); /* the only one counts */
+    for (lookup.host_hash = 2; lookup.host_hash < 100; lookup.host_hash++)
+        weir_trials_take(trials, &lookup);
+    ticks(trials, T0 + 6 * S, T0 + 20 * S);
+    lookup.now_us = lookup.ts_us = T0 + 21 * S;
+    weir_trials_take(trials, &lookup);
+    weir_trials_tick(trials, T0 + 21 * S);
+    assert_int_equal(seen.n_open, 0);
+    lookup.host_hash = 50; /* again */
+    weir_trials_take(trials, &lookup);
+    weir_trials_tick(trials, T0 + 21 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail);
+}
+
+static void test_silence_counts_at_once_after_a_retry_or_for_a_known_name(void **state)
+{
+    struct weir_trials *trials = *state;
+    struct weir_evidence lookup = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_DNS, WEIR_OUTCOME_DNS_TIMEOUT, T0 + 5 * S, 5 * S);
+    lookup.dns.queries = 2;
+    weir_trials_take(trials, &lookup);
+    weir_trials_tick(trials, T0 + 5 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail);
+    struct weir_evidence known = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_DNS, WEIR_OUTCOME_USEFUL, T0 + 11 * S, S / 10);
+    known.host_hash = 4711;
+    weir_trials_take(trials, &known);
+    ticks(trials, T0 + 6 * S, T0 + 20 * S);
+    known = lookup;
+    known.now_us = known.ts_us = T0 + 25 * S;
+    known.first_us = T0 + 20 * S;
+    known.host_hash = 4711;
+    known.dns.queries = 1;
+    weir_trials_take(trials, &known);
+    weir_trials_tick(trials, T0 + 25 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail);
+}
+
 static void test_neutral_is_no_trial(void **state)
 {
     struct weir_trials *trials = *state;
@@ -433,6 +478,8 @@ int main(void)
         TEST(test_old_connection_wins_no_race), TEST(test_quic_falls_back), TEST(test_quic_blocked_with_tcp_raced),
         TEST(test_quic_and_tcp_both_fail), TEST(test_quic_alone_fails_in_the_end), TEST(test_tcp_loses_to_quic),
         TEST(test_nxdomain_needs_a_name_that_existed), TEST(test_neutral_is_no_trial), TEST(test_which_requests_count),
+        TEST(test_silence_about_an_unknown_name_counts_when_it_is_asked_again),
+        TEST(test_silence_counts_at_once_after_a_retry_or_for_a_known_name),
         TEST(test_rejects_need_two_clients), TEST(test_connection_ends), TEST(test_finish_decides_what_is_held),
         cmocka_unit_test(test_bounds_are_counted),
     };
