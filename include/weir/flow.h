@@ -54,6 +54,8 @@ int64_t weir_flow_first_ts_us(const struct weir_flow *flow);
 enum weir_outcome weir_flow_outcome(const struct weir_flow *flow);
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side);
 bool weir_flow_midstream(const struct weir_flow *flow); /* no handshake was seen */
+/* Only one side was seen, and the other surely spoke (not: a SYN without answer). */
+bool weir_flow_one_way(const struct weir_flow *flow);
 struct weir_named *weir_flow_named(struct weir_flow *flow);
 void **weir_flow_naming(struct weir_flow *flow); /* classify's own state while it names; NULL after */
 const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow); /* of the client's first Initial, or NULL */

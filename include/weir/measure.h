@@ -251,6 +251,8 @@ void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us);
 /* Over the whole run; false when nothing was ever seen. */
 bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id service,
                          struct weir_service_record *ret_record);
+/* Of the window's ended TCP flows with payload the share of which one direction only was seen; 0 when too few ended. */
+double weir_rollup_one_way_share(const struct weir_rollup *rollup);
 /* Flows and bytes by the way of their naming, over all services. Adds to what is there. */
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N]);
 void weir_rollup_read_stats(const struct weir_rollup *rollup, struct weir_rollup_stats *ret_stats);

@@ -57,7 +57,8 @@ void weir_detect_input_window(struct weir_detector *detector, const struct weir_
         service->loss_beyond = real_at(&record, fields->loss_beyond, -1);
         service->loss_before = real_at(&record, fields->loss_before, -1);
     }
-    const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US, .drop_share = drop_share, .services = services, .n_services = n};
+    const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US, .drop_share = drop_share, .one_way_share = weir_rollup_one_way_share(rollup),
+                                             .services = services, .n_services = n};
     weir_detector_window(detector, &window);
 }
 

@@ -96,7 +96,7 @@ static void release(struct weir_flow *flow)
 
 /* ---- events ---- */
 
-bool flow_one_way(const struct weir_flow *flow)
+bool weir_flow_one_way(const struct weir_flow *flow)
 {
     if (!flow->packets[WEIR_CLIENT])
         return true;
@@ -113,7 +113,7 @@ void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum we
                   enum weir_outcome outcome, int64_t first_us)
 {
     bool failed = weir_outcome_failed(outcome);
-    if (failed && flow_one_way(flow))
+    if (failed && weir_flow_one_way(flow))
         return;
     /* The last failure is the flow's outcome. A connection that works after all takes back that it failed to open,
      * not that a request failed; an answered request speaks only where nothing else has been said. */

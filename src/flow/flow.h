@@ -289,7 +289,6 @@ void flow_shake_free(struct weir_flow *flow);
 struct dns_flow *flow_dns(const struct weir_flow *flow);
 
 /* Packets of one side only, while the other side must have spoken. */
-bool flow_one_way(const struct weir_flow *flow);
 void flow_emit(struct weir_flow *flow, const struct weir_event *event);
 /* Decides an attempt and reports it; failures of one-way flows are not reported. */
 void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_layer layer,

@@ -132,7 +132,7 @@ void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, stru
         .end = (uint8_t)end,
         .syn = flow->syn,
         .syn_ack = flow->syn_ack,
-        .one_direction = flow_one_way(flow),
+        .one_direction = weir_flow_one_way(flow),
     };
     for (unsigned side = 0; side < 2; side++) {
         ret_record->addr[side] = flow->addr[side];

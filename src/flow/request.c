@@ -208,7 +208,7 @@ static uint32_t timeout_ms(const struct weir_flow *flow)
 static void check_timeout(struct weir_flow *flow, struct serve *serve, uint32_t waited_ms, int64_t now_us)
 {
     if (serve->timed_out || waited_ms < timeout_ms(flow) ||
-        flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || flow_one_way(flow))
+        flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || weir_flow_one_way(flow))
         return;
     serve->timed_out = true;
     if (flow_report(flow))

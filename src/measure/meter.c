@@ -254,8 +254,19 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event)
     evidence->dns.queries = event->dns.queries;
 }
 
+/* What says whether the capture sees both directions (METHODS 7, row 0). Flows without payload, as floods leave them, don't. */
+static void count_direction(struct weir_meter *meter, struct weir_flow *flow)
+{
+    struct weir_traffic *traffic = &accumulator_of(meter, weir_flow_named(flow)->service)->traffic;
+    if (weir_flow_transport(flow) != WEIR_TRANSPORT_TCP || weir_flow_payload(flow, WEIR_CLIENT) + weir_flow_payload(flow, WEIR_SERVER) == 0)
+        return;
+    traffic->tcp_ended++;
+    traffic->tcp_ended_one_way += weir_flow_one_way(flow);
+}
+
 static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
 {
+    count_direction(meter, flow);
     bool transferred = weir_flow_payload(flow, WEIR_SERVER) > 0 && flow_is_media(flow);
     if (meter->flow_records) {
         /* Half of the room is kept for flows on which both sides spoke: a flood must not crowd out their records. */

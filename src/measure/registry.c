@@ -133,6 +133,8 @@ static void traffic_merge(struct weir_traffic *into, const struct weir_traffic *
     }
     for (int by = 0; by < WEIR_NAMED_N; by++)
         into->named_bytes[by] += from->named_bytes[by];
+    into->tcp_ended += from->tcp_ended;
+    into->tcp_ended_one_way += from->tcp_ended_one_way;
 }
 
 void weir_accumulator_merge(struct weir_accumulator *into, const struct weir_accumulator *from)

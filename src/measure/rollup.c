@@ -12,6 +12,7 @@
 #include "measure/signal.h"
 
 enum { CLIENTS_MAX = 65536, CLIENT_WINDOWS = 360 };
+enum { ONE_WAY_LEAST = 10 }; /* ended flows before their share says anything */
 
 struct client { /* that asked a service for something */
     struct weir_addr addr;
@@ -209,6 +210,17 @@ bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id servi
     put_clients(accumulator, rollup->seen[service].clients);
     weir_accumulator_read(accumulator, ret_record->values);
     return true;
+}
+
+double weir_rollup_one_way_share(const struct weir_rollup *rollup)
+{
+    uint64_t ended = 0, one_way = 0;
+    for (size_t id = 0; id < rollup->n_services; id++) {
+        const struct weir_traffic *traffic = &weir_accumulator_at(rollup->window, id)->traffic;
+        ended += traffic->tcp_ended;
+        one_way += traffic->tcp_ended_one_way;
+    }
+    return ended >= ONE_WAY_LEAST ? (double)one_way / (double)ended : 0;
 }
 
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N])

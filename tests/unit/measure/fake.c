@@ -7,6 +7,7 @@ uint8_t weir_flow_transport(const struct weir_flow *flow) { return flow->transpo
 int64_t weir_flow_first_ts_us(const struct weir_flow *flow) { return flow->first_us; }
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side) { return flow->payload[side]; }
 bool weir_flow_midstream(const struct weir_flow *flow) { return flow->midstream; }
+bool weir_flow_one_way(const struct weir_flow *flow) { return flow->one_way; }
 struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named; }
 
 enum weir_outcome weir_flow_outcome(const struct weir_flow *flow) { return flow->outcome; }

@@ -180,6 +180,29 @@ static void test_bounds_are_counted(void **state)
     weir_meter_free(meter);
 }
 
+static void test_one_way_share(void **state)
+{
+    struct weir_meter *meter = new_meter(&(struct weir_meter_config){0});
+    struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA), scan = flow;
+    flow.payload[WEIR_SERVER] = 1;
+    struct weir_rollup *rollup;
+    struct weir_block block;
+    assert_int_equal(weir_rollup_new(&rollup, N_SERVICES, 0), 0);
+    for (int i = 1; i <= 20; i++) {
+        flow.one_way = scan.one_way = i % 4 == 0;
+        plain(meter, &flow, WEIR_EVENT_END);
+        plain(meter, &scan, WEIR_EVENT_END); /* without payload: not counted */
+        if (i == 9 || i == 20) {
+            weir_meter_take(meter, &block, T0 + i * 10 * S, true);
+            weir_rollup_block(rollup, &block);
+            assert_true(weir_rollup_one_way_share(rollup) == (i == 9 ? 0 : 3.0 / 11)); /* of nine nothing is said */
+            weir_rollup_window_done(rollup, T0 + i * 10 * S);
+        }
+    }
+    weir_rollup_free(rollup);
+    weir_meter_free(meter);
+}
+
 /* Many flows come and go: the table of unnamed ones finds each of them again, and is empty in the end. */
 static void test_pending_survives_churn(void **state)
 {
@@ -272,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_only_media_gives_chunks),
         cmocka_unit_test(test_end_tells_of_resets_in_mid_transfer),
         cmocka_unit_test(test_bounds_are_counted),
+        cmocka_unit_test(test_one_way_share),
         cmocka_unit_test(test_pending_survives_churn),
         cmocka_unit_test(test_workers_do_not_show),
         cmocka_unit_test(test_gather_orders_by_clock_and_key),
