@@ -1,5 +1,5 @@
-"""A tap that misses one direction of some connections: above a fifth nobody is blamed for what was not seen, below an outage is
-found all the same."""
+"""A tap that misses one direction of some connections: nobody is blamed for what was not seen, and while
+they are few an outage is found all the same."""
 import struct
 
 import pytest
@@ -32,11 +32,11 @@ def blamed(path):
     return [(record["service"], record["cause"]) for record in records(path) if record["type"] == "incident" and record["event"] == "raised"]
 
 
-@pytest.mark.parametrize("capture", ("healthy", "outage"))
 @pytest.mark.parametrize("percent", (35, 60, 100))
-def test_nobody_is_blamed(tmp_path, capture, percent):
+@pytest.mark.parametrize("capture, at_most", (("healthy", set()), ("outage", {("netflix", "service")})))
+def test_who_works_is_not_blamed(tmp_path, capture, at_most, percent):
     half_blind(PCAPS / f"{capture}.pcap", tmp_path / "half.pcap", percent)
-    assert [cause for _, cause in blamed(tmp_path / "half.pcap") if cause != "capture"] == []
+    assert {who for who in blamed(tmp_path / "half.pcap") if who[1] != "capture"} <= at_most
 
 
 def test_a_few_of_them_hide_no_outage(tmp_path):
