@@ -120,6 +120,11 @@ struct weir_detect_region {
 };
 int weir_detector_set_regions(struct weir_detector *detector, const struct weir_detect_region *regions, size_t n);
 
+/* Names the autonomous system of a server's address; false: not known. Called in weir_detector_step and _finish only; the same
+ * answer for the same address as long as the detector lives. Without one prefixes are not grouped. */
+typedef bool (*weir_as_lookup)(void *context, const struct weir_addr *addr, struct weir_as *ret_as);
+void weir_detector_set_as_lookup(struct weir_detector *detector, weir_as_lookup lookup, void *context);
+
 void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us);
 void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window);
 void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed);

@@ -25,6 +25,10 @@ const char *weir_confidence_name(enum weir_confidence confidence);
 
 #define WEIR_INCIDENT_LIST_MAX 32
 #define WEIR_INCIDENT_REGIONS_MAX 8
+struct weir_as {                  /* an autonomous system: whose network an address belongs to */
+    uint32_t number;              /* 0: not known */
+    char name[60];                /* of its organisation, UTF-8, printable; may be empty */
+};
 struct weir_incident_region {     /* clients of one region (configuration, `regions:`) */
     char name[32];
     uint32_t fail, total;         /* trials */
@@ -45,6 +49,8 @@ struct weir_incident {
     struct weir_addr clients[WEIR_INCIDENT_LIST_MAX];
     uint32_t n_prefixes;          /* failing */
     struct weir_addr prefixes[WEIR_INCIDENT_LIST_MAX];
+    struct weir_as prefix_as[WEIR_INCIDENT_LIST_MAX]; /* of each prefix; not known without a database */
+    struct weir_as as;            /* cdn, cdn_path: whose prefixes fail as one; not known: prefixes[0] alone is blamed */
     uint32_t n_regions;           /* where clients with trials live; 0: no regions are configured */
     struct weir_incident_region regions[WEIR_INCIDENT_REGIONS_MAX];
     struct { uint32_t fail, total; double low, high; } trials;   /* low, high: Wilson 95 % of the failing share */

@@ -6,23 +6,13 @@
  * asked first. A test that lacks the trials to answer says nothing, and the next is asked; where a wrong answer is
  * likely and a right one near (one client failing for a few seconds, a quiet house), the verdict is held.
  *
- * Multiple tests: at most one client and one prefix are tested a judgement, the ones that fail most.
+ * Multiple tests: at most one client, one prefix and its autonomous system are tested a judgement, the ones that fail most.
  */
 #include <string.h>
 
 #include "detect/contest.h"
 
 #define RECENT_US INT64_C(60000000)
-
-static struct weir_tally minus(struct weir_tally a, struct weir_tally b)
-{
-    return (struct weir_tally){.fail = a.fail - b.fail, .total = a.total - b.total};
-}
-
-static bool mostly_fails(struct weir_tally tally)
-{
-    return tally.fail * 2 > tally.total;
-}
 
 bool weir_uplink_is_raised(const struct weir_detector *detector)
 {
@@ -73,7 +63,7 @@ static void begin(const struct weir_detector *detector, const struct weir_scope 
                                      }};
 }
 
-static struct weir_pick own_pick(const struct weir_scope *scope)
+struct weir_pick weir_own_pick(const struct weir_scope *scope)
 {
     return (struct weir_pick){.service = scope->service,
                               .layer = scope->layer,
@@ -103,7 +93,7 @@ static struct weir_tally controls_now(const struct weir_detector *detector, weir
     struct weir_pick own = all;
     own.any_service = false;
     own.service = service;
-    return minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
+    return weir_tally_minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
 }
 
 /* Everything fails in part: its story leads, several clients and services have failing controls. */
@@ -155,10 +145,10 @@ static bool uplink_explains(const struct weir_detector *detector, const struct w
     if (scope->slow)
         return weir_wilson(controls.fail, controls.total).low > detector->config.p0 &&
                (double)controls.fail * own.total * 2 >= (double)own.fail * controls.total;
-    if (!mostly_fails(controls))
+    if (!weir_mostly_fails(controls))
         return uplink_leads(detector, contest, scope->service, record);
     /* One client's failing network, or an outage that is over: neither is the uplink. */
-    *ret_hold = !mostly_fails(controls_now(detector, scope->service)) ||
+    *ret_hold = !weir_mostly_fails(controls_now(detector, scope->service)) ||
                 (clients_with_controls(detector, true) < 2 && detector->n_active > 1);
     return true;
 }
@@ -219,7 +209,7 @@ static void be_client(struct weir_detector *detector, const struct weir_scope *s
     record->n_clients = 1;
     record->clients[0] = verdict->subject;
     struct weir_tally recent = weir_tally_severity(detector, &pick, record);
-    struct weir_tally rest = minus(all, weir_tally_sum(detector, &pick));
+    struct weir_tally rest = weir_tally_minus(all, weir_tally_sum(detector, &pick));
     memset(&record->controls, 0, sizeof record->controls);
     record->controls.fail = rest.fail;
     record->controls.total = rest.total;
@@ -239,7 +229,7 @@ static bool lookups_alone_fail(const struct weir_detector *detector, const struc
     struct weir_pick connect = {
         .service = scope->service, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_SCORED, .since_us = scope->since_us};
     struct weir_tally tally = weir_tally_sum(detector, &connect);
-    return tally.fail < 3 || !mostly_fails(tally);
+    return tally.fail < 3 || !weir_mostly_fails(tally);
 }
 
 /* The resolver through which most of the service's lookups fail: do other names fail there as well? */
@@ -258,74 +248,42 @@ static bool resolver_explains(const struct weir_detector *detector, const struct
     struct weir_pick own = all;
     own.any_service = false;
     own.service = scope->service;
-    struct weir_tally others = minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
+    struct weir_tally others = weir_tally_minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
     *ret_resolver = top->addr;
-    return others.fail >= 2 && mostly_fails(others);
-}
-
-/* ---- tests 4 and 5: a shared CDN, one path ---- */
-
-static bool neighbours_fail(const struct weir_detector *detector, const struct weir_scope *scope,
-                            const struct weir_addr *prefix)
-{
-    struct weir_pick all = {.any_service = true,
-                            .any_layer = true,
-                            .need = WEIR_ITEM_CONTROL,
-                            .prefix = prefix,
-                            .since_us = scope->since_us};
-    struct weir_pick own = all;
-    own.any_service = false;
-    own.service = scope->service;
-    struct weir_tally others = minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &own));
-    return others.fail >= 2 && mostly_fails(others);
+    return others.fail >= 2 && weir_mostly_fails(others);
 }
 
 /* ---- all of them ---- */
 
-/* At this prefix connections fail as well, and not one trial was useful: more than thin transfers. */
-static bool nothing_gets_through(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
+/* At this place connections fail as well, and not one trial was useful: more than thin transfers. */
+static bool nothing_gets_through(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_place *place)
 {
-    struct weir_pick pick = {.service = scope->service,
-                             .layer = WEIR_LAYER_CONNECT,
-                             .need = WEIR_ITEM_SCORED,
-                             .prefix = prefix,
-                             .since_us = scope->since_us};
+    struct weir_pick pick = {
+        .service = scope->service, .layer = WEIR_LAYER_CONNECT, .need = WEIR_ITEM_SCORED, .since_us = scope->since_us};
+    weir_place_narrow(detector, place, &pick);
     struct weir_tally tally = weir_tally_sum(detector, &pick);
     return tally.fail >= 2 && tally.fail == tally.total;
 }
 
 static void be_path(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
-                    struct weir_verdict *verdict, bool shared, struct weir_tally rest)
+                    struct weir_verdict *verdict, const struct weir_place *place)
 {
     struct weir_incident *record = &verdict->record;
-    pick->prefix = &verdict->subject;
-    record->cause = shared ? WEIR_CAUSE_CDN : WEIR_CAUSE_CDN_PATH;
-    record->n_prefixes = 1;
-    record->prefixes[0] = verdict->subject;
+    weir_place_narrow(detector, place, pick);
+    record->cause = place->shared ? WEIR_CAUSE_CDN : WEIR_CAUSE_CDN_PATH;
+    if (place->as) {
+        record->as = weir_as_of(detector, &place->prefix->addr);
+        weir_system_list(detector, place->as, record);
+    } else {
+        verdict->subject = record->prefixes[0] = place->prefix->addr;
+        record->n_prefixes = 1;
+    }
     record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
-    if (record->state == WEIR_STATE_DEGRADED && nothing_gets_through(detector, scope, &verdict->subject))
+    if (record->state == WEIR_STATE_DEGRADED && nothing_gets_through(detector, scope, place))
         record->state = WEIR_STATE_PARTIAL;
     /* A service that works from its other prefixes is not down. */
-    if (record->state == WEIR_STATE_DOWN && rest.total - rest.fail >= 3)
+    if (record->state == WEIR_STATE_DOWN && place->rest.total - place->rest.fail >= 3)
         record->state = WEIR_STATE_PARTIAL;
-}
-
-/* Servers do answer, but thinly: nothing drives a player to another one. */
-static bool is_answered(const struct weir_incident *record)
-{
-    return (record->kinds[WEIR_OUTCOME_STARVED] + record->kinds[WEIR_OUTCOME_HOLLOW]) * 2 > record->trials.fail;
-}
-
-/* Was the service useful from its other prefixes, while this one failed? What is useful at the very end may already be the
- * recovery, of which some other prefix may be the first to tell; that moves no blame. */
-static bool works_elsewhere(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
-{
-    struct weir_pick all = own_pick(scope);
-    all.until_us = scope->until_us ? scope->until_us - WEIR_SLOT_US : 0;
-    struct weir_pick here = all;
-    here.prefix = prefix;
-    struct weir_tally rest = minus(weir_tally_sum(detector, &all), weir_tally_sum(detector, &here));
-    return rest.total > rest.fail;
 }
 
 static void place_blame(struct weir_detector *detector, const struct weir_scope *scope, struct weir_pick *pick,
@@ -333,22 +291,11 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
 {
     struct weir_incident *record = &verdict->record;
     struct weir_tally recent = weir_tally_severity(detector, pick, record);
-    struct weir_tally rest;
-    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
     bool names = scope->layer == WEIR_LAYER_DNS && lookups_alone_fail(detector, scope);
-    if (!names && top && scope->layer != WEIR_LAYER_DNS && scope->layer != WEIR_STREAM_FALLBACK) {
-        bool shared = neighbours_fail(detector, scope, &top->addr);
-        /* Where the service was served from other prefixes before, and all that is unanswered is of one, it is that path's until
-         * the others fail, too: whoever gets no answer looks elsewhere. Who gets thin answers stays, and proves nothing. */
-        const struct weir_case *incident = &detector->services[scope->service].incident;
-        bool blamed = incident->open && incident->record.cause == WEIR_CAUSE_SERVICE; /* blame moves on proof only */
-        bool path = contest->path == top &&
-                    weir_contest_lead(contest, WEIR_STORY_PATH, 1u << WEIR_STORY_SERVICE) > (blamed ? weir_lead(detector) : 0) &&
-                    (works_elsewhere(detector, scope, &top->addr) || (!blamed && !is_answered(record) &&
-                     weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2));
-        if (shared || path) {
-            verdict->subject = top->addr;
-            be_path(detector, scope, pick, verdict, shared, rest);
+    if (!names && scope->layer != WEIR_LAYER_DNS && scope->layer != WEIR_STREAM_FALLBACK) {
+        struct weir_place place = weir_place_of(detector, scope, contest, record);
+        if (place.prefix) {
+            be_path(detector, scope, pick, verdict, &place);
             return;
         }
     }
@@ -381,7 +328,7 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
 {
     struct weir_verdict *verdict = ret_verdict;
     begin(detector, scope, verdict);
-    struct weir_pick pick = own_pick(scope);
+    struct weir_pick pick = weir_own_pick(scope);
     struct weir_tally own = weir_tally_own(detector, &pick, &verdict->record);
     /* Controls count from when the first failing attempt began: what was useful while it hung speaks as well. */
     struct weir_tally controls =
@@ -391,6 +338,7 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         return;
     }
     weir_tally_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
+    weir_tally_neighbours(detector, scope->service, scope->began_us, scope->slow);
     struct weir_contest contest = weir_contest(detector, scope->layer != WEIR_LAYER_DNS);
     if (uplink_explains(detector, scope, &contest, &verdict->record, own, controls, &verdict->hold)) {
         be_uplink(detector, scope, verdict);
@@ -419,11 +367,20 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
     if (verdict->record.state == WEIR_STATE_DEGRADED && is_starvation(&verdict->record) && top && rest.fail == 0 &&
         network_of_clients(detector, scope->service)) {
-        pick.prefix = NULL;
+        pick = weir_own_pick(scope);
         be_client(detector, scope, &pick, &top->addr, verdict);
         return;
     }
     verdict->record.confidence = confidence(&verdict->record);
+}
+
+/* What fails outside the prefix that fails most, or outside its whole system where enough was tried there. */
+static struct weir_tally rest_of_places(const struct weir_detector *detector)
+{
+    struct weir_tally rest;
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
+    struct weir_system system = weir_system_of(detector, top ? top->as : 0);
+    return system.rest.total >= 3 ? system.rest : rest;
 }
 
 /* The busiest failing service may be what fails, not the uplink: what is left without it must fail as well. */
@@ -450,15 +407,14 @@ static bool fails_without_top_service(const struct weir_detector *detector, cons
     for (unsigned i = WEIR_SERVICE_FIRST; i < WEIR_SERVICES_MAX; i++)
         if (by_service[i].fail > by_service[top].fail)
             top = i;
-    rest = minus(all, by_service[top]);
-    struct weir_tally rest_of_prefixes;
-    weir_tally_top(&detector->by_prefix, &rest_of_prefixes);
-    if (rest.fail < 2 || rest_of_prefixes.fail < 2)
+    rest = weir_tally_minus(all, by_service[top]);
+    struct weir_tally elsewhere = rest_of_places(detector);
+    if (rest.fail < 2 || elsewhere.fail < 2)
         return false;
     if (scope->slow)
         return weir_wilson(rest.fail, rest.total).low > detector->config.p0 &&
-               weir_wilson(rest_of_prefixes.fail, rest_of_prefixes.total).low > detector->config.p0;
-    return mostly_fails(rest) && mostly_fails(rest_of_prefixes);
+               weir_wilson(elsewhere.fail, elsewhere.total).low > detector->config.p0;
+    return weir_mostly_fails(rest) && weir_mostly_fails(elsewhere);
 }
 
 void weir_attribute_uplink(struct weir_detector *detector, const struct weir_scope *scope,
@@ -534,10 +490,10 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
         struct weir_pick one = pick;
         one.any_service = false;
         one.service = (weir_service_id)id;
-        struct weir_tally others = minus(all, weir_tally_sum(detector, &one));
+        struct weir_tally others = weir_tally_minus(all, weir_tally_sum(detector, &one));
         if (others.total == all.total)
             continue;
-        if (others.fail < 2 || !mostly_fails(others)) {
+        if (others.fail < 2 || !weir_mostly_fails(others)) {
             ret_verdict->hold = true;
             return;
         }
@@ -556,7 +512,7 @@ void weir_attribute_continuous(struct weir_detector *detector, const struct weir
 {
     begin(detector, scope, ret_verdict);
     struct weir_incident *record = &ret_verdict->record;
-    struct weir_pick pick = own_pick(scope);
+    struct weir_pick pick = weir_own_pick(scope);
     weir_tally_own(detector, &pick, record);
     weir_tally_controls(detector, scope->service, scope->since_us, false, record);
     weir_tally_severity(detector, &pick, record);

@@ -3,7 +3,7 @@
  * Each story says which trials are spoiled and which fail by chance only, p0:
  *
  *     the service     all of its trials, none of the controls
- *     a path          its trials at one prefix
+ *     a path          its trials at one prefix, or at the prefixes of one autonomous system
  *     a client        all trials of that client, at the service (lookups too) and elsewhere
  *     a client here   what it tries at the service, nothing else: its application, its account, its address
  *     clients         as a client, for several, each for itself
@@ -97,12 +97,39 @@ static double tell_clients(const struct weir_detector *detector, struct weir_con
     return all;
 }
 
+static double gain_of_path(struct weir_tally own, struct weir_tally peer, double p0)
+{
+    return own.fail ? gain(own, of_path, p0) + maybe(gain(peer, of_path, p0)) : -HUGE_VAL;
+}
+
+/* The best of the prefixes; or the system of the worst, where several of its prefixes fail while the service is useful outside. */
+static double tell_paths(const struct weir_detector *detector, struct weir_contest *contest)
+{
+    double p0 = detector->config.p0, best = -HUGE_VAL;
+    for (size_t i = 0; i < detector->by_prefix.n; i++) {
+        const struct weir_tally_entry *entry = detector->by_prefix.order[i];
+        double score = gain_of_path(entry->own, entry->peer, p0);
+        if (score > best) {
+            best = score;
+            contest->path = entry;
+        }
+    }
+    const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &(struct weir_tally){0});
+    contest->system = weir_system_of(detector, top ? top->as : 0);
+    const struct weir_system *system = &contest->system;
+    if (system->failing < 2 || system->rest.fail == system->rest.total)
+        return best;
+    double score = gain_of_path(system->own, system->peer, p0);
+    contest->by_system = score > best;
+    return fmax(score, best);
+}
+
 struct weir_contest weir_contest(const struct weir_detector *detector, bool paths)
 {
     const struct weir_detect_config *config = &detector->config;
     struct weir_contest contest = {0};
     struct weir_tally own = {0}, peer = {0}, other = {0};
-    double beside, best_path = -HUGE_VAL;
+    double beside;
     unsigned n_clients;
     for (size_t i = 0; i < detector->by_client.n; i++) {
         own = sum_of(own, detector->by_client.order[i]->own);
@@ -110,15 +137,7 @@ struct weir_contest weir_contest(const struct weir_detector *detector, bool path
         other = sum_of(other, detector->by_client.order[i]->other);
     }
     double clients = tell_clients(detector, &contest, &n_clients, &beside);
-    for (size_t i = 0; paths && i < detector->by_prefix.n; i++) {
-        const struct weir_tally_entry *entry = detector->by_prefix.order[i];
-        double score = entry->own.fail ? gain(entry->own, of_path, config->p0) + maybe(gain(entry->peer, of_path, config->p0)) :
-                                         -HUGE_VAL;
-        if (score > best_path) {
-            best_path = score;
-            contest.path = entry;
-        }
-    }
+    double best_path = paths ? tell_paths(detector, &contest) : -HUGE_VAL;
     double peers = maybe(gain_of_service(peer, config->p0));
     contest.score[WEIR_STORY_CHANCE] = beside;
     contest.score[WEIR_STORY_SERVICE] = gain_of_service(own, config->p0) + log(config->prior_service) + peers + beside;

@@ -21,6 +21,7 @@ static void emit(struct weir_detector *detector, struct weir_case *incident, enu
     record->event = (uint8_t)event;
     record->ts_us = detector->now_us;
     incident->emitted_us = detector->now_us;
+    weir_systems_fill(detector, record);
     weir_sentence(detector, incident, part_of);
     *(event == WEIR_INCIDENT_RAISED  ? &detector->stats.raised :
       event == WEIR_INCIDENT_UPDATED ? &detector->stats.updated :
@@ -48,7 +49,7 @@ static bool is_changed(const struct weir_case *incident, const struct weir_verdi
     const struct weir_incident *old = &incident->record, *new = &verdict->record;
     bool path = new->cause == WEIR_CAUSE_CDN || new->cause == WEIR_CAUSE_CDN_PATH;
     return old->state != new->state || old->cause != new->cause || old->confidence != new->confidence ||
-           (path && weir_addr_compare(&incident->subject, &verdict->subject) != 0);
+           (path && (weir_addr_compare(&incident->subject, &verdict->subject) != 0 || old->as.number != new->as.number));
 }
 
 static void open_new(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict)

@@ -97,6 +97,9 @@ static void mend_case(const struct archive *archive, struct weir_case *incident)
                 (!owned || record->service >= WEIR_SERVICE_OTHER);
     for (unsigned i = 0; sane && i < record->n_regions; i++)
         record->regions[i].name[sizeof record->regions[i].name - 1] = '\0';
+    record->as.name[sizeof record->as.name - 1] = '\0';
+    for (unsigned i = 0; i < WEIR_INCIDENT_LIST_MAX; i++)
+        record->prefix_as[i].name[sizeof record->prefix_as[i].name - 1] = '\0';
     if (!sane)
         *incident = (struct weir_case){0};
     for (unsigned i = 0; i < incident->record.controls.n; i++) {

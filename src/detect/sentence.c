@@ -98,6 +98,44 @@ static enum weir_outcome main_kind(const struct weir_incident *record)
     return most;
 }
 
+/* "AS2906 Netflix Streaming Services" */
+static void say_as(struct text *text, const struct weir_as *as)
+{
+    say(text, "AS%u%s%s", as->number, as->name[0] ? " " : "", as->name);
+}
+
+static void say_prefixes(struct text *text, const struct weir_incident *record, const struct weir_as *as)
+{
+    say(text, "%u prefix%s of ", record->n_prefixes, record->n_prefixes == 1 ? "" : "es");
+    say_as(text, as);
+}
+
+/* "198.18.10.0 (AS2906 Netflix Streaming Services)" or, where it is the whole of it, the system alone. */
+static void say_place(struct text *text, const struct weir_case *incident)
+{
+    char addr[WEIR_ADDR_TEXT_MAX];
+    const struct weir_incident *record = &incident->record;
+    if (record->as.number) {
+        say_as(text, &record->as);
+        return;
+    }
+    say(text, "%s", weir_addr_text(&incident->subject, addr));
+    if (record->prefix_as[0].number)
+        say(text, " ("), say_as(text, &record->prefix_as[0]), say(text, ")");
+}
+
+/* Whose all failing prefixes of a service are, if they are one network's; NULL: not known, or not to be told. */
+static const struct weir_as *network_of(const struct weir_incident *record)
+{
+    bool service = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK;
+    if (!service || record->layer == WEIR_LAYER_DNS || record->n_prefixes == 0 || record->n_prefixes > WEIR_INCIDENT_LIST_MAX)
+        return NULL;
+    for (unsigned i = 0; i < record->n_prefixes; i++)
+        if (!record->prefix_as[i].number || record->prefix_as[i].number != record->prefix_as[0].number)
+            return NULL;
+    return &record->prefix_as[0];
+}
+
 static void say_evidence(struct text *text, const struct weir_incident *record)
 {
     static const char *const trials[WEIR_LAYER_N] = {"lookup", "connection", "QUIC", "request"};
@@ -112,6 +150,9 @@ static void say_evidence(struct text *text, const struct weir_incident *record)
     enum weir_outcome kind = main_kind(record);
     if (kind != WEIR_OUTCOME_NONE)
         say(text, ", %s", weir_outcome_help(kind));
+    const struct weir_as *network = network_of(record);
+    if (network)
+        say(text, ", at "), say_prefixes(text, record, network);
 }
 
 /* "youtube 22/22, other 118/118": useful of all, the busiest first, five at the most. */
@@ -133,7 +174,6 @@ static void say_others(struct text *text, const struct weir_detector *detector, 
 
 static void say_reason(struct text *text, const struct weir_detector *detector, const struct weir_case *incident)
 {
-    char addr[WEIR_ADDR_TEXT_MAX];
     const struct weir_incident *record = &incident->record;
     switch (record->cause) {
     case WEIR_CAUSE_CAPTURE:
@@ -156,10 +196,13 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         say(text, " Nothing else was tried meanwhile: it may be the service or the uplink.");
         return;
     case WEIR_CAUSE_CDN:
-        say(text, " Other services fail on %s as well: a shared CDN.", weir_addr_text(&incident->subject, addr));
+        say(text, " Other services fail on "), say_place(text, incident), say(text, " as well: a shared CDN.");
         break;
     case WEIR_CAUSE_CDN_PATH:
-        say(text, " Only its prefix %s fails.", weir_addr_text(&incident->subject, addr));
+        if (record->as.number)
+            say(text, " Only its "), say_prefixes(text, record, &record->as), say(text, " fail.");
+        else
+            say(text, " Only its prefix "), say_place(text, incident), say(text, " fails.");
         break;
     case WEIR_CAUSE_QUIC_BLOCKED:
         say(text, " TCP to the same names is useful.");

@@ -7,13 +7,20 @@
 
 #include "detect/state.h"
 
+static bool is_of_system(const struct weir_tallies *systems, uint32_t as, const struct weir_addr *prefix)
+{
+    const struct weir_tally_entry *entry = weir_tallies_find(systems, prefix);
+    return entry && entry->as == as;
+}
+
 bool weir_pick_matches(const struct weir_pick *pick, const struct weir_item *item)
 {
     return item->at_us >= pick->since_us && (!pick->until_us || item->at_us <= pick->until_us) && (item->flags & pick->need) == pick->need &&
            (pick->any_service || item->service == pick->service) &&
            (pick->any_layer ? item->layer < WEIR_LAYER_N : item->layer == pick->layer) &&
            (!pick->client || weir_addr_compare(pick->client, &item->client) == 0) &&
-           (!pick->prefix || weir_addr_compare(pick->prefix, &item->prefix) == 0);
+           (!pick->prefix || weir_addr_compare(pick->prefix, &item->prefix) == 0) &&
+           (!pick->as || is_of_system(pick->systems, pick->as, &item->prefix));
 }
 
 struct weir_tally weir_item_tally(const struct weir_item *item, bool slow)
@@ -80,6 +87,17 @@ static uint32_t list_failing(const struct weir_tallies *tallies, struct weir_add
     return n;
 }
 
+/* The entry of the item's prefix; a server's is of an autonomous system, a resolver's address of none. */
+static struct weir_tally_entry *prefix_entry(struct weir_detector *detector, const struct weir_item *item)
+{
+    struct weir_tallies *prefixes = &detector->by_prefix;
+    size_t n = prefixes->n;
+    struct weir_tally_entry *entry = weir_tallies_get(prefixes, &item->prefix);
+    if (entry && prefixes->n > n && item->layer != WEIR_LAYER_DNS)
+        entry->as = weir_as_of(detector, &item->prefix).number;
+    return entry;
+}
+
 struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick,
                                  struct weir_incident *record)
 {
@@ -92,7 +110,7 @@ struct weir_tally weir_tally_own(struct weir_detector *detector, const struct we
             continue;
         struct weir_tally one = weir_item_tally(item, pick->slow);
         struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
-        struct weir_tally_entry *prefix = weir_tallies_get(&detector->by_prefix, &item->prefix);
+        struct weir_tally_entry *prefix = prefix_entry(detector, item);
         if (client)
             add(&client->own, one);
         if (prefix)
@@ -107,20 +125,53 @@ struct weir_tally weir_tally_own(struct weir_detector *detector, const struct we
     return sum;
 }
 
-static bool fails_here(const struct weir_tallies *prefixes, const struct weir_addr *prefix)
+/* Where the service fails: prefixes are found in by_prefix, their autonomous systems are listed. */
+struct failing_systems {
+    uint32_t list[WEIR_INCIDENT_LIST_MAX];
+    unsigned n;
+};
+
+static bool holds(const struct failing_systems *systems, uint32_t as)
 {
-    const struct weir_tally_entry *entry = weir_tallies_find(prefixes, prefix);
-    return entry && entry->own.fail > 0;
+    for (unsigned i = 0; i < systems->n; i++)
+        if (systems->list[i] == as)
+            return true;
+    return false;
 }
 
-struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us,
-                                      bool slow, struct weir_incident *record)
+static struct failing_systems failing_systems(const struct weir_tallies *prefixes)
 {
-    struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, sum = {0};
+    struct failing_systems systems = {.n = 0};
+    for (size_t i = 0; i < prefixes->n && systems.n < WEIR_INCIDENT_LIST_MAX; i++) {
+        const struct weir_tally_entry *entry = prefixes->order[i];
+        if (entry->own.fail > 0 && entry->as && !holds(&systems, entry->as))
+            systems.list[systems.n++] = entry->as;
+    }
+    return systems;
+}
+
+static bool is_control(const struct weir_item *item, weir_service_id service, int64_t since_us)
+{
+    return item->at_us >= since_us && item->service != service && item->layer < WEIR_LAYER_N && (item->flags & WEIR_ITEM_CONTROL);
+}
+
+static bool fails_here(struct weir_detector *detector, const struct failing_systems *systems, const struct weir_item *item)
+{
+    const struct weir_tally_entry *entry =
+        systems->n ? prefix_entry(detector, item) : weir_tallies_find(&detector->by_prefix, &item->prefix);
+    return entry && (entry->own.fail > 0 || (entry->as && holds(systems, entry->as)));
+}
+
+static struct weir_tally count_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow,
+                                        const struct failing_systems *systems, struct weir_tally by_service[WEIR_SERVICES_MAX])
+{
+    struct weir_tally sum = {0};
+    memset(by_service, 0, WEIR_SERVICES_MAX * sizeof *by_service);
+    for (size_t i = 0; i < detector->by_client.n; i++)
+        detector->by_client.order[i]->other = sum;
     for (uint64_t at = begin(detector, since_us); at < detector->history.n; at++) {
         const struct weir_item *item = weir_history_at(&detector->history, at);
-        if (item->at_us < since_us || item->service == service || item->layer >= WEIR_LAYER_N ||
-            !(item->flags & WEIR_ITEM_CONTROL) || fails_here(&detector->by_prefix, &item->prefix))
+        if (!is_control(item, service, since_us) || fails_here(detector, systems, item))
             continue;
         struct weir_tally one = weir_item_tally(item, slow);
         struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
@@ -129,6 +180,17 @@ struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_servi
         add(&by_service[item->service], one);
         add(&sum, one);
     }
+    return sum;
+}
+
+struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us,
+                                      bool slow, struct weir_incident *record)
+{
+    struct weir_tally by_service[WEIR_SERVICES_MAX];
+    struct failing_systems systems = failing_systems(&detector->by_prefix);
+    struct weir_tally sum = count_controls(detector, service, since_us, slow, &systems, by_service);
+    if (sum.total < 3 && systems.n) /* nearly everything is in there */
+        sum = count_controls(detector, service, since_us, slow, &(struct failing_systems){.n = 0}, by_service);
     memset(&record->controls, 0, sizeof record->controls);
     record->controls.fail = sum.fail;
     record->controls.total = sum.total;
@@ -143,6 +205,18 @@ struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_servi
     return sum;
 }
 
+void weir_tally_neighbours(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow)
+{
+    if (!detector->as_lookup)
+        return;
+    for (uint64_t at = begin(detector, since_us); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        struct weir_tally_entry *prefix = is_control(item, service, since_us) ? prefix_entry(detector, item) : NULL;
+        if (prefix)
+            add(&prefix->other, weir_item_tally(item, slow));
+    }
+}
+
 void weir_tally_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t since_us, bool slow)
 {
     for (uint64_t at = begin(detector, since_us); at < detector->history.n; at++) {
@@ -153,7 +227,7 @@ void weir_tally_peers(struct weir_detector *detector, weir_service_id service, u
         struct weir_tally one = weir_item_tally(item, slow);
         struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
         struct weir_tally_entry *prefix =
-            item->layer == WEIR_LAYER_DNS ? NULL : weir_tallies_get(&detector->by_prefix, &item->prefix);
+            item->layer == WEIR_LAYER_DNS ? NULL : prefix_entry(detector, item);
         if (client)
             add(&client->peer, one);
         if (prefix)
