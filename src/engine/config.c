@@ -14,6 +14,7 @@
 
 #include <weir/capture.h>
 
+#include "engine/asn.h"
 #include "engine/config.h"
 #include "publish/redis_url.h"
 
@@ -152,6 +153,18 @@ static int read_region(struct weir_config *config, const char *text, struct weir
         return weir_fault_set(fault, -EINVAL, "--regions '%s': not a prefix such as 10.1.0.0/16 or 2001:db8::/32", prefix);
     snprintf(region->name, sizeof region->name, "%s", equals + 1);
     config->n_regions++;
+    return 0;
+}
+
+/* Opened at once, with the rights of who started weir; on SIGHUP a newer file is. */
+static int read_asn_db(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    struct weir_asn *asn;
+    int error = weir_asn_open(&asn, text, fault);
+    if (error)
+        return error;
+    weir_asn_free(config->asn);
+    config->asn = asn;
     return 0;
 }
 
@@ -304,6 +317,7 @@ static const struct option_row rows[] = {
     {"site", 0, "NAME", false, false, read_site, "name of this site in records and keys (default: host name; replay:<file>)"},
     {"local", 0, "CIDR", true, false, read_local, "addresses that are clients (repeatable; default: private ranges)"},
     {"regions", 0, "CIDR=NAME", true, false, read_region, "a name for clients of a prefix, so that an incident can say where it is (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
+    {"asn-db", 0, "FILE", false, false, read_asn_db, "autonomous systems of servers: a database in MaxMind's format, such as GeoLite2-ASN"},
     {"maintenance", 0, "WINDOW", true, false, read_maintenance, "announced work, which alerts nobody: 'SERVICE|all FROM/UNTIL' in UTC, or every day 'all 02:00/04:00' (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
     {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
@@ -338,6 +352,7 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->redis);
     free((char *)config->redis_password);
     free((char *)config->redis_password_file);
+    weir_asn_free(config->asn);
     free((char *)config->filter);
     free((char *)config->signatures);
     free((char *)config->key_file);

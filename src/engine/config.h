@@ -30,6 +30,7 @@ struct weir_config {
     size_t n_local;
     struct weir_detect_region regions[WEIR_LOCAL_MAX];
     size_t n_regions;
+    struct weir_asn *asn;         /* database of autonomous systems; NULL: none */
     struct weir_maintenance maintenance[WEIR_LOCAL_MAX];
     size_t n_maintenance;
     const char *filter;

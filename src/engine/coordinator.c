@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "engine/bounds.h"
+#include "engine/asn.h"
 #include "engine/coordinator.h"
 #include "engine/maintenance.h"
 #include "engine/detect_input.h"
@@ -616,6 +617,8 @@ static int new_detector(struct weir_coordinator *c)
     for (size_t id = 0; id < c->n_services; id++)
         names[id] = weir_service_get(c->options->set, (weir_service_id)id)->id;
     int error = weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
+    if (!error && c->options->asn)
+        weir_detector_set_as_lookup(c->detector, weir_asn_lookup, c->options->asn);
     return error ? error : weir_detector_set_regions(c->detector, c->options->regions, c->options->n_regions);
 }
 

@@ -19,6 +19,7 @@ struct weir_engine_options {
     const struct weir_detect_config *detect;
     const struct weir_detect_region *regions;
     size_t n_regions;
+    struct weir_asn *asn;                /* NULL: no database of autonomous systems */
     const struct weir_maintenance *maintenance;
     size_t n_maintenance;
     const char *state;                   /* directory of engine.state; NULL: what was learned ends with the run */

@@ -128,6 +128,8 @@ void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_
     weir_fields_int(fields, "clients", incident->n_clients);
     weir_fields_int(fields, "clients_seen", incident->n_clients_seen);
     weir_fields_int(fields, "prefixes", incident->n_prefixes);
+    weir_fields_int(fields, "asn", incident->as.number ? incident->as.number : WEIR_NULL);
+    weir_fields_text(fields, "as_org", incident->as.name);
     weir_fields_int(fields, "trials_fail", incident->trials.fail);
     weir_fields_int(fields, "trials_total", incident->trials.total);
     weir_fields_share(fields, "trials_low", incident->trials.low);

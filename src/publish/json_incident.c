@@ -23,6 +23,29 @@ static struct json_object *prefixes(const struct weir_incident *incident)
     return list;
 }
 
+static void put_as(struct json_object *object, const struct weir_as *as)
+{
+    json_put(object, "asn", as->number ? json_object_new_uint64(as->number) : NULL);
+    json_put_text(object, "as_org", as->name[0] ? as->name : NULL);
+}
+
+/* Beside `prefixes`, in their order. NULL when no system is known: without a database there is nothing to say. */
+static struct json_object *prefix_as(const struct weir_incident *incident)
+{
+    struct json_object *list = json_object_new_array();
+    bool known = false;
+    for (uint32_t i = 0; i < incident->n_prefixes && i < WEIR_INCIDENT_LIST_MAX; i++) {
+        struct json_object *one = json_object_new_object();
+        put_as(one, &incident->prefix_as[i]);
+        json_object_array_add(list, one);
+        known |= incident->prefix_as[i].number != 0;
+    }
+    if (known)
+        return list;
+    json_object_put(list);
+    return NULL;
+}
+
 static struct json_object *kinds(const struct weir_incident *incident)
 {
     struct json_object *object = json_object_new_object();
@@ -79,6 +102,11 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put_uint(object, "clients_seen", incident->n_clients_seen);
     json_put(object, "clients_hit", clients_hit(context, incident));
     json_put(object, "prefixes", prefixes(incident));
+    struct json_object *systems = prefix_as(incident);
+    if (systems) {
+        json_put(object, "prefix_as", systems);
+        put_as(object, &incident->as);
+    }
     json_put(object, "regions", regions(incident));
     struct json_object *trials = json_object_new_object();
     json_put_uint(trials, "fail", incident->trials.fail);

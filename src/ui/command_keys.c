@@ -40,6 +40,7 @@ static const struct row meanings[] = {
     {"service", "as in signatures/; empty where the fault is nobody's service"}, {"cause", "whose fault: service, cdn, cdn_path, dns_service, dns_resolver, quic_blocked, client, uplink, capture, service_or_uplink"},
     {"confidence", "low, medium, high"}, {"onset_ts", "when it began"}, {"layer", "dns, connect, quic, serve: where it shows worst"},
     {"clients", "clients hit"}, {"clients_seen", "clients with trials of the service since the onset"}, {"prefixes", "failing server prefixes"},
+    {"asn", "autonomous system whose prefixes fail as one; empty: one prefix or none is blamed, or no asn-db was given"}, {"as_org", "its organisation"},
     {"trials_fail", "failed trials since the onset"}, {"trials_total", "all trials since the onset"}, {"trials_low", "95 % interval of the failing share: low end"},
     {"trials_high", "its high end"}, {"controls_fail", "failed trials of what else was used meanwhile"}, {"controls_total", "all of these"},
     {"maintenance", "1: raised in a maintenance window, alerts nobody"},

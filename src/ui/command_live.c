@@ -308,7 +308,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
         .set = session->set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers, .live = true,
         .lanes = config->workers > 1 ? session->lanes : NULL,
         .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
-        .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = weir_state_path(config->state, W_OK),
+        .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = weir_state_path(config->state, W_OK),
         .publisher = &publisher, .progress = look_up, .progress_context = session};
     memcpy(context.key, session->key, sizeof context.key);
     int error = add_sinks(&publisher, config, &context, fault);

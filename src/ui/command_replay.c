@@ -87,7 +87,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
         const struct weir_engine_options options = {
             .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers,
             .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
-            .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
+            .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
         error = weir_engine_run(source, &options, fault);
         weir_progress_done(&progress);
     }
