@@ -374,17 +374,21 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
     verdict->record.confidence = confidence(&verdict->record);
 }
 
-/* What fails outside the prefix that fails most, or outside its whole system where enough was tried there. */
-static struct weir_tally rest_of_places(const struct weir_detector *detector)
+/* What was tried outside the prefix that fails most; or, if it was enough, outside its whole system since the first failing attempt
+ * began: what was useful while it hung speaks as well. */
+static struct weir_tally rest_of_places(struct weir_detector *detector, const struct weir_scope *scope)
 {
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_prefix, &rest);
-    struct weir_system system = weir_system_of(detector, top ? top->as : 0);
-    return system.rest.total >= 3 ? system.rest : rest;
+    if (!top || !top->as)
+        return rest;
+    weir_tally_neighbours(detector, WEIR_SERVICE_NONE, scope->began_us, scope->slow);
+    struct weir_system system = weir_system_of(detector, top->as);
+    return system.outside.total >= 3 ? system.outside : rest;
 }
 
 /* The busiest failing service may be what fails, not the uplink: what is left without it must fail as well. */
-static bool fails_without_top_service(const struct weir_detector *detector, const struct weir_scope *scope,
+static bool fails_without_top_service(struct weir_detector *detector, const struct weir_scope *scope,
                                       struct weir_tally all)
 {
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}}, rest;
@@ -408,7 +412,7 @@ static bool fails_without_top_service(const struct weir_detector *detector, cons
         if (by_service[i].fail > by_service[top].fail)
             top = i;
     rest = weir_tally_minus(all, by_service[top]);
-    struct weir_tally elsewhere = rest_of_places(detector);
+    struct weir_tally elsewhere = rest_of_places(detector, scope);
     if (rest.fail < 2 || elsewhere.fail < 2)
         return false;
     if (scope->slow)

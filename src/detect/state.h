@@ -266,7 +266,8 @@ const struct weir_incident_region *weir_regions_alone(const struct weir_detector
 struct weir_system {
     uint32_t as;                  /* 0: not known, and all else is 0 */
     unsigned failing, neighbours; /* prefixes with own failures; and others where control trials fail */
-    struct weir_tally own, peer, other, rest; /* rest: own, outside the system */
+    struct weir_tally own, peer, other;
+    struct weir_tally rest, outside; /* own and other, of all else */
 };
 struct weir_system weir_system_of(const struct weir_detector *detector, uint32_t as);
 struct weir_as weir_as_of(const struct weir_detector *detector, const struct weir_addr *addr);

@@ -33,6 +33,7 @@ struct weir_system weir_system_of(const struct weir_detector *detector, uint32_t
         const struct weir_tally_entry *entry = detector->by_prefix.order[i];
         if (entry->as != as) {
             add(&system.rest, entry->own);
+            add(&system.outside, entry->other);
             continue;
         }
         add(&system.own, entry->own);
