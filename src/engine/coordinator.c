@@ -16,8 +16,8 @@
 #include <weir/measure.h>
 
 #include "base/log.h"
-#include "engine/bounds.h"
 #include "engine/asn.h"
+#include "engine/bounds.h"
 #include "engine/coordinator.h"
 #include "engine/maintenance.h"
 #include "engine/detect_input.h"
