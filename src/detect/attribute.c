@@ -253,7 +253,7 @@ static bool resolver_explains(const struct weir_detector *detector, const struct
     return others.fail >= 2 && weir_mostly_fails(others);
 }
 
-/* ---- all of them ---- */
+/* ---- tests 4 and 5 (place.c), and all of them ---- */
 
 /* At this place connections fail as well, and not one trial was useful: more than thin transfers. */
 static bool nothing_gets_through(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_place *place)
