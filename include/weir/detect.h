@@ -6,7 +6,7 @@
  *   weir_detector_window       once for each window that ended, before that slot is given as closed
  *   weir_detector_slot         closed = true once for each slot that is over, in order of time;
  *                              then closed = false with the slot that is open now (all of its trials so far, each tick)
- *   weir_detector_connection_end, weir_detector_demand      as they come
+ *   weir_detector_connection_end, _demand, _traffic         as they come
  *   weir_detector_step         decides; incidents leave through the observer, during this call only
  * Only weir_detector_slot(closed) and weir_detector_step are indispensable.
  */
@@ -49,6 +49,8 @@ struct weir_detect_config {
     int64_t client_us;                    /* age before a client alone is reported */
     int64_t stale_us;                     /* failures before a silence of this length don't add to those after it */
     int64_t baseline_us, baseline_samples;/* before both, only the last 10 minutes are the baseline */
+    int64_t silence_clients;              /* active clients below which silence says nothing */
+    double silence_p;                     /* chance at which a service is held to be silent */
     int64_t max_clients, max_prefixes, max_destinations, max_resolvers, max_history; /* bounds of memory, entries */
 };
 
@@ -84,6 +86,8 @@ struct weir_detect_window {
     int64_t start_us;                     /* of the window: a multiple of WEIR_SLOT_US */
     double drop_share;                    /* kernel and interface drops / packets received */
     double one_way_share;                 /* established flows seen in one direction / all; 0 when too few to say */
+    double down_bps;                      /* to clients, all traffic; <= 0: not known */
+    bool dns_blind;                       /* most servers are reached without a DNS answer that was seen: names are hidden */
     const struct weir_detect_service_window *services;
     size_t n_services;
 };
@@ -130,6 +134,8 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
 void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed);
 void weir_detector_connection_end(struct weir_detector *detector, const struct weir_connection_end *end);
 void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand);
+/* Since the tick before: whether any server's packet came; bit: clients sent to that service. */
+void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard, const uint64_t asking[WEIR_SERVICES_MAX / 64]);
 void weir_detector_step(struct weir_detector *detector, int64_t now_us);
 /* The capture is over: incidents that are open stay so, and are reported once more as `updated`. */
 void weir_detector_finish(struct weir_detector *detector, int64_t now_us);

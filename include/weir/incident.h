@@ -29,6 +29,11 @@ struct weir_as {                  /* an autonomous system: whose network an addr
     uint32_t number;              /* 0: not known */
     char name[60];                /* of its organisation, UTF-8, printable; may be empty */
 };
+struct weir_incident_silence {     /* nobody asks any more (METHODS 6.4); window_us 0: the incident isn't of that kind */
+    int64_t window_us;            /* over which was judged last */
+    double clients, expected;     /* that tried to connect, summed over its minutes; how many are normal */
+    double others_share;          /* the same of all other services, seen / normal */
+};
 struct weir_incident_region {     /* clients of one region (configuration, `regions:`) */
     char name[32];
     uint32_t fail, total;         /* trials */
@@ -59,6 +64,7 @@ struct weir_incident {
         uint8_t n;
         struct { weir_service_id service; uint32_t fail, total; } by_service[WEIR_INCIDENT_LIST_MAX];
     } controls;
+    struct weir_incident_silence silence;
     bool maintenance;             /* raised while work was announced: published, and alerts nobody (the engine's) */
     char text[768];               /* one or two sentences for a person */
 };

@@ -102,6 +102,8 @@ struct weir_block {
     size_t n_flows;
     const struct weir_accumulator *accumulators; /* NULL unless window_end; for weir_rollup_block() */
     size_t n_services;
+    bool heard;                      /* a packet of any server came since the tick before */
+    uint64_t asking[WEIR_SERVICES_MAX / 64]; /* bit: clients sent to that service since then */
     struct weir_meter_stats meter;
     /* Filled by the pipeline (the meter leaves them 0): */
     const struct weir_address_fact *facts;
@@ -253,6 +255,8 @@ bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id servi
                          struct weir_service_record *ret_record);
 /* Of the window's ended TCP flows with payload the share of which one direction only was seen; 0 when too few ended. */
 double weir_rollup_one_way_share(const struct weir_rollup *rollup);
+/* IP payload that servers sent in the window, over all services. */
+uint64_t weir_rollup_down_bytes(const struct weir_rollup *rollup);
 /* Flows and bytes by the way of their naming, over all services. Adds to what is there. */
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N]);
 void weir_rollup_read_stats(const struct weir_rollup *rollup, struct weir_rollup_stats *ret_stats);

@@ -12,7 +12,8 @@
 
 #include "detect/contest.h"
 
-#define RECENT_US INT64_C(60000000)
+#define RECENT_US  INT64_C(60000000)
+#define CUT_OFF_US INT64_C(5000000)
 
 bool weir_uplink_is_raised(const struct weir_detector *detector)
 {
@@ -128,6 +129,16 @@ static bool nothing_works(const struct weir_detector *detector, weir_service_id 
     return false;
 }
 
+/* Not one packet came from anywhere while clients went on sending to several services: more than names are missing. Who is only
+ * heard in one direction was never heard. */
+static bool is_cut_off(const struct weir_detector *detector)
+{
+    unsigned asking = 0;
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
+        asking += detector->asking[id / 64] >> (id % 64) & 1;
+    return detector->heard_us && detector->now_us - detector->heard_us >= CUT_OFF_US && asking >= 2;
+}
+
 static bool uplink_explains(const struct weir_detector *detector, const struct weir_scope *scope,
                             const struct weir_contest *contest, const struct weir_incident *record, struct weir_tally own,
                             struct weir_tally controls, bool *ret_hold)
@@ -138,7 +149,7 @@ static bool uplink_explains(const struct weir_detector *detector, const struct w
     if (scope->layer == WEIR_LAYER_SERVE && detector->congested_us >= scope->since_us &&
         detector->now_us - detector->congested_us <= 2 * WEIR_SLOT_US)
         return true;
-    if (!scope->slow && nothing_works(detector, scope->service))
+    if (!scope->slow && (is_cut_off(detector) || nothing_works(detector, scope->service)))
         return true;
     if (controls.total < 3 && clients_with_controls(detector, false) < 2)
         return false;
@@ -536,4 +547,20 @@ void weir_attribute_continuous(struct weir_detector *detector, const struct weir
         record->service = WEIR_SERVICE_NONE;
     }
     ret_verdict->hold = network_of_clients(detector, scope->service);
+}
+
+void weir_attribute_silence(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
+{
+    begin(detector, scope, ret_verdict);
+    struct weir_incident *record = &ret_verdict->record;
+    struct weir_pick pick = weir_own_pick(scope);
+    weir_tally_own(detector, &pick, record);
+    weir_tally_controls(detector, scope->service, scope->since_us, false, record);
+    weir_tally_severity(detector, &pick, record);
+    record->silence = detector->services[scope->service].silence->found;
+    record->n_clients = record->n_prefixes = 0; /* nobody's trial failed */
+    record->state = WEIR_STATE_DOWN;
+    record->confidence = WEIR_CONFIDENCE_LOW;
+    record->cause = WEIR_CAUSE_SERVICE;
+    ret_verdict->hold = weir_uplink_is_raised(detector);
 }

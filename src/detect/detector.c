@@ -26,9 +26,11 @@ void weir_detector_free(struct weir_detector *detector)
 {
     if (!detector)
         return;
-    for (size_t i = 0; detector->services && i < detector->n_services; i++)
+    for (size_t i = 0; detector->services && i < detector->n_services; i++) {
         for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++)
             free(detector->services[i].continuous.signals[signal]);
+        free(detector->services[i].silence);
+    }
     free(detector->services);
     free(detector->regions);
     weir_keyed_deinit(&detector->clients);
@@ -138,6 +140,7 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
 {
     detector->drop_share = window->drop_share;
     detector->one_way_share = window->one_way_share;
+    detector->dns_blind = window->dns_blind;
     bool sound =
         window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share;
     if (!sound)
@@ -145,6 +148,8 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     sound = sound && !is_frozen(detector, window->start_us);
     detector->frozen_run = sound ? 0 : detector->frozen_run + 1;
     detector->sound_run = sound ? detector->sound_run + 1 : 0;
+    if (sound)
+        weir_downlink_take(&detector->downlink, window->down_bps, window->start_us);
     for (size_t i = 0; sound && i < window->n_services; i++)
         if (window->services[i].service < detector->n_services)
             take_continuous(detector, &window->services[i], window->start_us);
@@ -198,14 +203,6 @@ static bool is_total_freeze(const struct weir_detector *detector, const struct w
     return false;
 }
 
-static uint32_t hash_of(const struct weir_addr *addr)
-{
-    uint64_t a, b;
-    memcpy(&a, addr->bytes, sizeof a);
-    memcpy(&b, addr->bytes + 8, sizeof b);
-    return (uint32_t)(((a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93)) >> 32) | 1;
-}
-
 static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor)
 {
     bool plausible =
@@ -215,7 +212,7 @@ static struct weir_track_trial step_of(const struct weir_trial *trial, double we
         .fail = trial->fail,
         .weight = weight * factor,
         .slow_weight = weight,
-        .client = hash_of(&trial->client),
+        .client = weir_addr_mix(&trial->client) | 1,
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
         .began_us = plausible   ? trial->first_us :
                     trial->fail ? trial->fail_us :
@@ -354,12 +351,16 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
         if (!is_sane(detector, trial))
             continue;
         weir_controls_note(detector, trial, closed);
+        if (closed)
+            weir_silence_note(detector, trial);
         if (trial->ok)
             detector->services[trial->service].ok_slot_us[trial->layer] = slot->start_us;
     }
     for (size_t i = 0; i < slot->n_trials; i++)
         if (is_sane(detector, &slot->trials[i]))
             fold_trial(detector, &slot->trials[i], slot->start_us, closed);
+    if (closed)
+        weir_silence_slot(detector, slot->start_us);
 }
 
 /* ---- what isn't a trial ---- */
@@ -417,6 +418,17 @@ void weir_detector_demand(struct weir_detector *detector, const struct weir_dete
         service->demand_slot_us = detector->open_start_us;
 }
 
+void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard, const uint64_t asking[WEIR_SERVICES_MAX / 64])
+{
+    if (heard) {
+        detector->heard_us = now_us;
+        memset(detector->asking, 0, sizeof detector->asking);
+        return;
+    }
+    for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++)
+        detector->asking[i] |= asking[i];
+}
+
 static void note_congestion(struct weir_detector *detector)
 {
     unsigned starved = 0, healthy = 0;
@@ -426,7 +438,8 @@ static void note_congestion(struct weir_detector *detector)
         starved += is_starved;
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us == detector->open_start_us;
     }
-    if (starved >= 2 && healthy == 0)
+    bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
+    if (starved >= 2 && (healthy == 0 || (full && starved > healthy)))
         detector->congested_us = detector->now_us;
 }
 
@@ -529,6 +542,8 @@ enum weir_state weir_detector_state(const struct weir_detector *detector, weir_s
     if (id < WEIR_SERVICE_FIRST || id >= detector->n_services)
         return WEIR_STATE_UNKNOWN;
     const struct weir_service_state *service = &detector->services[id];
+    if (service->incident.open && service->silence && service->silence->alarm)
+        return (enum weir_state)service->incident.record.state;
     uint32_t known =
         useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
     if (known < (uint64_t)detector->config.guard_useful ||

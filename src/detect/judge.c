@@ -25,13 +25,14 @@ struct candidate {
     double rank; /* 0: none */
     struct weir_scope scope;
     int64_t fail_us; /* last failure */
-    bool continuous;
+    /* What judges it. */
+    void (*attribute)(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
 };
 
 static void offer(struct candidate *best, double rank, struct weir_scope scope, int64_t fail_us)
 {
     if (rank > best->rank)
-        *best = (struct candidate){.rank = rank, .scope = scope, .fail_us = fail_us};
+        *best = (struct candidate){.rank = rank, .scope = scope, .fail_us = fail_us, .attribute = weir_attribute_service};
 }
 
 /* What would be cleared at once isn't raised. */
@@ -99,12 +100,23 @@ static void offer_continuous(const struct weir_detector *detector, const struct 
                                                         WEIR_LAYER_SERVE;
         if (best->rank <= 0) {
             offer(best, 1 + baseline->s / detector->config.z_raise, scope, baseline->last_us);
-            best->continuous = true;
+            best->attribute = weir_attribute_continuous;
         }
     }
 }
 
-/* Hard failures rank above 100, slow burns above 50, QUIC alone above 20, continuous signals above 0. */
+/* Only where nothing fails: whoever is tried and fails is not silent. */
+static void offer_silence(const struct weir_service_state *service, struct weir_scope scope, struct candidate *best)
+{
+    if (best->rank > 0 || !service->silence || !service->silence->alarm)
+        return;
+    scope.layer = WEIR_LAYER_CONNECT;
+    scope.since_us = scope.began_us = service->silence->onset_us;
+    offer(best, 0.5, scope, service->silence->last_us);
+    best->attribute = weir_attribute_silence;
+}
+
+/* Hard failures rank above 100, slow burns above 50, QUIC alone above 20, continuous signals above 1, then silence. */
 static struct candidate worst_of(const struct weir_detector *detector, weir_service_id id)
 {
     const struct weir_service_state *service = &detector->services[id];
@@ -125,6 +137,7 @@ static struct candidate worst_of(const struct weir_detector *detector, weir_serv
     scope.layer = WEIR_STREAM_FALLBACK;
     offer_hard(detector, &service->quic_blocked, open, 20, scope, &best);
     offer_continuous(detector, service, scope, &best);
+    offer_silence(service, scope, &best);
     return best;
 }
 
@@ -194,7 +207,7 @@ static bool service_is_over(const struct weir_detector *detector, const struct w
     for (int layer = 0; layer < WEIR_LAYER_N; layer++)
         if (!track_is_over(detector, &service->layer[layer]))
             return false;
-    if (!track_is_over(detector, &service->quic_blocked) || service->ends.alarm ||
+    if (!track_is_over(detector, &service->quic_blocked) || service->ends.alarm || (service->silence && service->silence->alarm) ||
         !continuous_is_over(detector, service))
         return false;
     const struct weir_track_state *state = now_of(detector, &service->layer[incident->record.layer]);
@@ -230,10 +243,7 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
         return;
     worst.scope.until_us = incident->open ? worst.fail_us : 0;
     struct weir_verdict verdict;
-    if (worst.continuous)
-        weir_attribute_continuous(detector, &worst.scope, &verdict);
-    else
-        weir_attribute_service(detector, &worst.scope, &verdict);
+    worst.attribute(detector, &worst.scope, &verdict);
     if (worst.scope.layer == WEIR_STREAM_ENDS && verdict.record.n_clients_seen >= 2 && verdict.record.n_clients < 2)
         verdict.hold = true;
     weir_case_route(detector, incident, &verdict, worst.fail_us);

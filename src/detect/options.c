@@ -58,6 +58,8 @@ static const struct weir_detect_option options[] = {
     SECONDS(stale, 300, 10, 86400, "failures before a silence of this length don't add to those after it"),
     SECONDS(baseline, 86400, 600, 2592000, "age before the baselines by hour of the week are used"),
     COUNT(baseline_samples, 200, 30, 100000, "windows", "the same, in samples"),
+    COUNT(silence_clients, 200, 50, 1000000, "clients", "active, below which it says nothing that nobody asks for a service"),
+    REAL(silence_p, 1e-9, 1e-15, 1e-6, "", "chance at which a service is held to be silent"),
     COUNT(max_clients, 8192, 16, 1048576, "entries", "clients remembered"),
     COUNT(max_prefixes, 4096, 16, 1048576, "entries", "prefixes of services with a detector of their own"),
     COUNT(max_destinations, 16384, 16, 1048576, "entries", "prefixes remembered as having been useful"),

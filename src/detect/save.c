@@ -145,6 +145,23 @@ static void walk_continuous(struct archive *archive, struct weir_continuous_stat
     }
 }
 
+static void walk_silence(struct archive *archive, struct weir_service_state *service)
+{
+    uint8_t there = service->silence != NULL;
+    WALK(archive, there);
+    if (archive->error || !there)
+        return;
+    if (archive->reading && !service->silence)
+        service->silence = calloc(1, sizeof *service->silence);
+    if (!service->silence) {
+        archive->error = -ENOMEM;
+        return;
+    }
+    WALK(archive, *service->silence);
+    if (archive->reading)
+        weir_silence_mend(service->silence);
+}
+
 static void walk_service(struct archive *archive, struct weir_service_state *service)
 {
     for (int layer = 0; layer < WEIR_LAYER_N; layer++)
@@ -156,17 +173,20 @@ static void walk_service(struct archive *archive, struct weir_service_state *ser
         truth(&service->ends.alarm);
     }
     walk_continuous(archive, &service->continuous);
+    walk_silence(archive, service);
     WALK(archive, service->last_us);
     WALK(archive, service->ok_run);
     walk_case(archive, &service->incident);
 }
 
-static void free_signals(struct weir_service_state *service)
+static void free_learned(struct weir_service_state *service)
 {
     for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
         free(service->continuous.signals[i]);
         service->continuous.signals[i] = NULL;
     }
+    free(service->silence);
+    service->silence = NULL;
 }
 
 static void write_services(struct archive *archive, struct weir_detector *detector)
@@ -198,7 +218,7 @@ static void read_services(struct archive *archive, struct weir_detector *detecto
         struct weir_service_state gone = {0};
         bool ours = i == 0 || ids[i] != WEIR_SERVICE_NONE;
         walk_service(archive, ours ? &detector->services[ids[i]] : &gone);
-        free_signals(&gone);
+        free_learned(&gone);
     }
 }
 
@@ -291,6 +311,9 @@ static void walk_site(struct archive *archive, struct weir_detector *detector)
     for (int i = 0; i < N_TABLES; i++)
         walk_table(archive, (enum table)i, tables[i]);
     walk_history(archive, detector);
+    WALK(archive, detector->downlink);
+    if (archive->reading)
+        weir_downlink_mend(&detector->downlink);
     walk_track(archive, &detector->uplink);
     walk_case(archive, &detector->uplink_case);
     for (int i = 0; i < WEIR_CLIENT_CASES; i++)
@@ -310,7 +333,7 @@ static void walk_site(struct archive *archive, struct weir_detector *detector)
 uint32_t weir_detector_layout(void)
 {
     static const size_t sizes[] = {
-        1 /* version of the walk */, sizeof(struct weir_track), sizeof(struct weir_ends), sizeof(struct weir_baseline), sizeof(struct weir_case),
+        2 /* version of the walk */, sizeof(struct weir_silence), sizeof(struct weir_downlink), sizeof(struct weir_track), sizeof(struct weir_ends), sizeof(struct weir_baseline), sizeof(struct weir_case),
         sizeof(struct weir_client), sizeof(struct weir_destination), sizeof(struct weir_prefix), sizeof(struct weir_resolver),
         sizeof(struct weir_item), WEIR_LAYER_N, WEIR_OUTCOME_N, WEIR_CAUSE_N, WEIR_CONTINUOUS_N, WEIR_CLIENT_CASES, WEIR_RESOLVER_CASES};
     uint32_t layout = 2166136261;

@@ -77,6 +77,8 @@ static void say_state(struct text *text, const struct weir_incident *record)
 {
     if (record->cause == WEIR_CAUSE_CAPTURE)
         say(text, " is incomplete");
+    else if (record->silence.window_us)
+        say(text, " has been silent");
     else if (record->cause == WEIR_CAUSE_QUIC_BLOCKED)
         say(text, " is up, but its QUIC is blocked");
     else if (record->cause == WEIR_CAUSE_CLIENT)
@@ -136,9 +138,19 @@ static const struct weir_as *network_of(const struct weir_incident *record)
     return &record->prefix_as[0];
 }
 
+static void say_silence(struct text *text, const struct weir_incident *record)
+{
+    say(text, ": nobody asks for it any more, %.0f client%s tried in %d min where %.0f are normal at this hour", record->silence.clients,
+        record->silence.clients < 1.5 && record->silence.clients >= 0.5 ? "" : "s", (int)(record->silence.window_us / 60000000), record->silence.expected);
+}
+
 static void say_evidence(struct text *text, const struct weir_incident *record)
 {
     static const char *const trials[WEIR_LAYER_N] = {"lookup", "connection", "QUIC", "request"};
+    if (record->silence.window_us) {
+        say_silence(text, record);
+        return;
+    }
     if (record->trials.total == 0 || record->trials.fail == 0) {
         say(text, ": answers are slower or thinner than normal here");
         return;
@@ -172,6 +184,15 @@ static void say_others(struct text *text, const struct weir_detector *detector, 
     }
 }
 
+/* "The downlink carries 94 Mbit/s, 97 % of what its busiest windows did: it is full." */
+static void say_downlink(struct text *text, const struct weir_detector *detector, const struct weir_incident *record)
+{
+    const struct weir_downlink *downlink = &detector->downlink;
+    if (record->state == WEIR_STATE_DEGRADED && weir_downlink_is_full(downlink, detector->now_us))
+        say(text, " The downlink carries %.1f Mbit/s, %.0f %% of what it carries in its busiest hundredth of the time: it is full.", downlink->bps / 1e6,
+            100 * downlink->bps / downlink->p99_bps);
+}
+
 static void say_reason(struct text *text, const struct weir_detector *detector, const struct weir_case *incident)
 {
     const struct weir_incident *record = &incident->record;
@@ -187,6 +208,7 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         if (record->controls.n)
             say(text, " (useful: "), say_others(text, detector, record), say(text, ")");
         say(text, ": the way out, not one of them.");
+        say_downlink(text, detector, record);
         return;
     case WEIR_CAUSE_CLIENT:
         say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.",
@@ -213,11 +235,17 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
     default:
         break;
     }
+    if (record->silence.window_us) {
+        say(text, " All else is tried as usual (%.0f %% of normal): it is not found, or not wanted.", record->silence.others_share * 100);
+        if (detector->dns_blind)
+            say(text, " Lookups are hidden here: a resolver that fails would look like this.");
+        return;
+    }
     if (record->controls.total > 0) {
         say(text, " At the same time ");
         say_others(text, detector, record);
         say(text, " useful: not your uplink%s.",
-            record->cause == WEIR_CAUSE_SERVICE && record->layer != WEIR_LAYER_DNS ? ", not DNS" : "");
+            record->cause == WEIR_CAUSE_SERVICE && record->layer != WEIR_LAYER_DNS && !detector->dns_blind ? ", not DNS" : "");
     }
 }
 

@@ -1,17 +1,31 @@
 /* What the detector keeps: plain structs, so that guards, baselines and open incidents can be saved and restored.
  *
  * The parts, and who changes them: controls.c (clients, destinations), history.c (history, tallies), baseline.c
- * (continuous), lifecycle.c (cases), detector.c (all tracks).
+ * (continuous), silence.c, downlink.c, lifecycle.c (cases), detector.c (all tracks).
  */
 #pragma once
+
+#include <string.h>
 
 #include <weir/detect.h>
 
 #include "detect/baseline.h"
+#include "detect/downlink.h"
 #include "detect/fisher.h"
 #include "detect/keyed.h"
+#include "detect/silence.h"
 #include "detect/track.h"
 #include "detect/wilson.h"
+
+static inline uint32_t weir_addr_mix(const struct weir_addr *addr) /* a hash that needs no key: it places nothing in a table */
+{
+    uint64_t a, b;
+    memcpy(&a, addr->bytes, sizeof a);
+    memcpy(&b, addr->bytes + 8, sizeof b);
+    a ^= b * UINT64_C(0x9e3779b97f4a7c15);
+    a = (a ^ a >> 32) * UINT64_C(0xd6e8feb86659fd93); /* the last bytes differ most, and are the highest bits */
+    return (uint32_t)((a ^ a >> 32) * UINT64_C(0xd6e8feb86659fd93) >> 32);
+}
 
 /* ---- what was seen: clients and destinations (controls.c) ---- */
 
@@ -108,6 +122,7 @@ struct weir_service_state {
     struct weir_prefix *hot; /* the prefix whose track stands highest; check head.service */
     struct weir_ends ends;
     struct weir_continuous_state continuous;
+    struct weir_silence *silence;            /* NULL: never tried */
     int64_t hang_slot_us;                    /* slot in which every open request hung; 0: none */
     int64_t starved_slot_us, demand_slot_us; /* slots of the last starved, and of the last healthy demand */
     int64_t last_us;                         /* last trial */
@@ -148,10 +163,17 @@ struct weir_detector {
     unsigned n_frozen;
     unsigned frozen_run, sound_run; /* windows in a row */
     double drop_share, one_way_share;
+    bool dns_blind;
 
+    int64_t silence_minute, silence_open; /* the last that was over, the one that is open */
+    unsigned silence_slots;               /* of the open one, judged */
+
+    struct weir_downlink downlink;
     struct weir_track uplink;
     int64_t congested_us; /* several services starved, none with open demand healthy: the last time */
     int64_t uplink_ok_us; /* last useful connection anywhere */
+    int64_t heard_us;     /* last time that any server's packet came; 0: never, or not known */
+    uint64_t asking[WEIR_SERVICES_MAX / 64]; /* services that clients sent to since */
     struct weir_case uplink_case, capture_case;
     struct weir_case client_cases[WEIR_CLIENT_CASES], resolver_cases[WEIR_RESOLVER_CASES];
     struct weir_detect_stats stats;
@@ -204,6 +226,8 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
 /* Continuous signals of a service deviate: degraded, if it isn't the uplink or the clients' own network. */
 void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope,
                                struct weir_verdict *ret_verdict);
+/* Nobody tries the service any more. */
+void weir_attribute_silence(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict);
 /* The path out as a whole fails now: by its own CUSUM. */
 bool weir_uplink_is_raised(const struct weir_detector *detector);
 

@@ -259,6 +259,24 @@ static void fill_refused(const struct weir_coordinator *c, struct weir_capture_r
     capture->clients_refused = rollup.clients_refused;
 }
 
+static void tell_traffic(struct weir_coordinator *c)
+{
+    bool heard = false;
+    uint64_t asking[WEIR_SERVICES_MAX / 64] = {0};
+    for (unsigned w = 0; w < c->options->n_workers; w++) {
+        heard |= c->blocks[w].heard;
+        for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++)
+            asking[i] |= c->blocks[w].asking[i];
+    }
+    weir_detector_traffic(c->detector, c->now_us, heard, asking);
+}
+
+/* Most flows go to servers whose names no lookup told (METHODS 3): then nothing is known of the resolvers. */
+static bool dns_is_blind(const struct weir_coordinator *c)
+{
+    return c->naming.https_blind * 2 > c->naming.https_flows;
+}
+
 static void fill_naming(const struct weir_coordinator *c, struct weir_capture_record *capture)
 {
     weir_rollup_naming(c->rollup, capture->named_flows, capture->named_bytes);
@@ -432,9 +450,10 @@ static void process_tick(struct weir_coordinator *c)
     if (window_end)
         take_sums(c);
     if (window_end)
-        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, dropped);
+        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, dropped, dns_is_blind(c));
     weir_trials_tick(c->trials, c->now_us);
     weir_detect_input_demand(c->detector, c->sessions, c->n_services);
+    tell_traffic(c);
     weir_detector_step(c->detector, c->now_us);
     if (window_end)
         end_window(c);

@@ -38,7 +38,7 @@ static double real_at(const struct weir_window_record *window, int field, double
 }
 
 void weir_detect_input_window(struct weir_detector *detector, const struct weir_rollup *rollup, size_t n_services, int64_t end_us,
-                              double drop_share)
+                              double drop_share, bool dns_blind)
 {
     const struct continuous_fields *fields = find_fields();
     struct weir_detect_service_window services[WEIR_SERVICES_MAX];
@@ -58,7 +58,8 @@ void weir_detect_input_window(struct weir_detector *detector, const struct weir_
         service->loss_before = real_at(&record, fields->loss_before, -1);
     }
     const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US, .drop_share = drop_share, .one_way_share = weir_rollup_one_way_share(rollup),
-                                             .services = services, .n_services = n};
+                                             .services = services, .n_services = n, .dns_blind = dns_blind,
+                                             .down_bps = (double)weir_rollup_down_bytes(rollup) * 8e6 / (double)WEIR_SLOT_US};
     weir_detector_window(detector, &window);
 }
 

@@ -36,6 +36,7 @@ struct weir_meter {
     size_t accumulator_size, n_services;
     struct weir_accumulator *given;
     bool given_dirty;
+    uint64_t (*told)[2];                     /* packets of `filling`, by sender, up to the tick before */
     struct lists lists[WEIR_BLOCKS_MAX];     /* filled in turn */
     unsigned n_lists, at;                    /* the one that is being filled */
     struct weir_service_set *set;
@@ -58,10 +59,11 @@ int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config
     meter->records_max = config->records_max ? config->records_max : RECORDS_MAX;
     meter->accumulator_size = weir_accumulator_size();
     meter->filling = weir_accumulators_new(meter->n_services);
+    meter->told = calloc(meter->n_services, sizeof *meter->told);
     meter->given = weir_accumulators_new(meter->n_services);
     meter->n_lists = config->n_blocks ? config->n_blocks : 2;
     int error = weir_pending_init(&meter->pending, config->pending_max ? config->pending_max : PENDING_MAX);
-    if (error < 0 || !meter->filling || !meter->given) {
+    if (error < 0 || !meter->filling || !meter->told || !meter->given) {
         weir_meter_free(meter);
         return -ENOMEM;
     }
@@ -80,6 +82,7 @@ void weir_meter_free(struct weir_meter *meter)
     if (meter->set)
         weir_service_set_unref(meter->set);
     weir_pending_deinit(&meter->pending);
+    free(meter->told);
     free(meter->filling);
     free(meter->given);
     free(meter);
@@ -386,6 +389,19 @@ static void given_clean(struct weir_meter *meter)
     meter->given_dirty = false;
 }
 
+/* Who was heard since the tick before: differences of what is counted anyway, so that no packet pays for it. */
+static void note_talk(struct weir_meter *meter, struct weir_block *block, bool window_end)
+{
+    for (size_t id = 0; id < meter->n_services; id++) {
+        const struct weir_traffic *traffic = &weir_accumulator_at(window_end ? meter->given : meter->filling, id)->traffic;
+        block->heard |= traffic->packets[WEIR_SERVER] != meter->told[id][WEIR_SERVER];
+        if (traffic->packets[WEIR_CLIENT] != meter->told[id][WEIR_CLIENT])
+            block->asking[id / 64] |= UINT64_C(1) << (id % 64);
+        for (int side = 0; side < 2; side++)
+            meter->told[id][side] = window_end ? 0 : traffic->packets[side];
+    }
+}
+
 void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us, bool window_end)
 {
     const struct lists *full = &meter->lists[meter->at];
@@ -404,6 +420,7 @@ void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int
         .n_services = meter->n_services,
         .meter = meter->stats,
     };
+    note_talk(meter, ret_block, window_end);
     meter->at = (meter->at + 1) % meter->n_lists;
     meter->lists[meter->at].n_evidence = meter->lists[meter->at].n_records = 0;
 }

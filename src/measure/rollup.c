@@ -223,6 +223,14 @@ double weir_rollup_one_way_share(const struct weir_rollup *rollup)
     return ended >= ONE_WAY_LEAST ? (double)one_way / (double)ended : 0;
 }
 
+uint64_t weir_rollup_down_bytes(const struct weir_rollup *rollup)
+{
+    uint64_t bytes = 0;
+    for (size_t id = 0; id < rollup->n_services; id++)
+        bytes += weir_accumulator_at(rollup->window, id)->traffic.bytes[WEIR_SERVER];
+    return bytes;
+}
+
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N])
 {
     for (size_t id = 0; id < rollup->n_services; id++)

@@ -1,4 +1,6 @@
 /* The `incident` record; client addresses as the privacy mode says. */
+#include <math.h>
+
 #include "publish/json.h"
 
 static struct json_object *clients_hit(const struct weir_publish_context *context, const struct weir_incident *incident)
@@ -85,6 +87,16 @@ static struct json_object *regions(const struct weir_incident *incident)
     return object;
 }
 
+static struct json_object *silence(const struct weir_incident_silence *silence)
+{
+    struct json_object *object = json_object_new_object();
+    json_put_uint(object, "window_us", (uint64_t)silence->window_us);
+    json_put(object, "clients", json_object_new_double(round(silence->clients * 10) / 10));
+    json_put(object, "clients_expected", json_object_new_double(round(silence->expected * 10) / 10));
+    json_put(object, "others_share", json_share(silence->others_share));
+    return object;
+}
+
 void weir_json_incident(const struct weir_publish_context *context, struct json_object *object, const struct weir_incident *incident)
 {
     const struct weir_service *service = incident->service ? weir_service_get(context->set, incident->service) : NULL;
@@ -115,6 +127,8 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put(trials, "high", json_share(incident->trials.high));
     json_put(object, "trials", trials);
     json_put(object, "controls", controls(context, incident));
+    if (incident->silence.window_us)
+        json_put(object, "silence", silence(&incident->silence));
     json_put_text(object, "confidence", weir_confidence_name(incident->confidence));
     if (incident->maintenance)
         json_put(object, "maintenance", json_object_new_boolean(true));

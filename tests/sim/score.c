@@ -102,7 +102,9 @@ void score_incident(void *context, const struct weir_incident *incident)
 
 void score_outage_over(struct score *score)
 {
-    struct score_kind *kind = score->world->outage.kind == WORLD_INTERMITTENT ? &score->intermittent : &score->full;
+    struct score_kind *kind = score->world->outage.kind == WORLD_INTERMITTENT ? &score->intermittent :
+                              score->world->outage.kind == WORLD_SILENT       ? &score->silent :
+                                                                                &score->full;
     kind->n++;
     kind->found += score->found;
     kind->blamed += score->found && score->blamed;

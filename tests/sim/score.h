@@ -15,7 +15,7 @@ struct score {
         unsigned n, found, blamed;                     /* put in, raised, raised with the service as the cause */
         double seconds[SCORE_TIMES];                   /* from first failed trial to the incident */
         unsigned n_seconds;
-    } full, intermittent;
+    } full, intermittent, silent;
     bool found, blamed;                                /* the outage that goes on */
     double found_s;
     char judged[64][40];                               /* ids of incidents that were counted as wrong */

@@ -3,7 +3,8 @@
  *     weir-sim [--clients N] [--days D] [--seeds A-B] [--controls TRIALS_A_SLOT] [--detect NAME=VALUE] [--show]
  *
  * Each seed is lived twice: once with ordinary troubles only, which gives the false alarms, and once with an outage every two hours
- * (two full ones to one intermittent), which gives the shares found and the times to detect.
+ * (two full ones to one intermittent; after two days at a large site also one at which nobody asks any more), which gives the shares found
+ * and the times to detect.
  *
  * Time is cut short in one way only: between two seconds of a slot in which no trial failed nothing can be raised, so the
  * detector is asked at the seconds that brought a failure, and at the slot's end.
@@ -22,6 +23,8 @@
 #define WARM_UP   360                            /* slots */
 #define OUTAGE_US (900 * SECOND)
 #define PERIOD    720 /* slots from outage to outage */
+#define SILENT_CLIENTS 1000
+#define SILENT_SLOT    (2 * 8640)
 
 static struct world world;
 static struct score score;
@@ -68,6 +71,13 @@ static void tell(struct weir_detector *detector)
     weir_detector_step(detector, world.slot_us);
 }
 
+static enum world_outage kind_of(const struct run *run, unsigned n, int64_t slot)
+{
+    if (run->n_clients >= SILENT_CLIENTS && slot >= SILENT_SLOT && n % 4 == 3)
+        return WORLD_SILENT;
+    return n % 3 == 2 ? WORLD_INTERMITTENT : n % 3 == 1 ? WORLD_HANGS : WORLD_UNREACHABLE;
+}
+
 static void live_through(const struct run *run, uint64_t seed, bool with_outages)
 {
     struct weir_detector *detector = new_detector(&run->config);
@@ -76,7 +86,7 @@ static void live_through(const struct run *run, uint64_t seed, bool with_outages
     bool due = false, going_on = false;
     for (int64_t slot = 0; slot < (int64_t)(run->days * 8640); slot++) {
         due |= with_outages && slot >= WARM_UP && slot % PERIOD == 0;
-        if (due && world_break(&world, n % 3 == 2 ? WORLD_INTERMITTENT : n % 3 == 1 ? WORLD_HANGS : WORLD_UNREACHABLE, OUTAGE_US)) {
+        if (due && world_break(&world, kind_of(run, n, slot), OUTAGE_US)) {
             due = false;
             going_on = true;
             n++;
@@ -132,6 +142,8 @@ static unsigned run_all(const struct run *run)
     if (score.full.n) {
         say_found("full", &score.full);
         say_found("intermittent", &score.intermittent);
+        if (score.silent.n)
+            say_found("silent", &score.silent);
     }
     fflush(stdout);
     return false_alarms;

@@ -10,7 +10,7 @@
  * the uplink loses 30 to 100 % for 1 to 10 minutes once a week.
  *
  * Outages: unreachable (no connection comes about, open ones break off), hanging (connections do, requests stay without
- * an answer), intermittent (30 % of all trials fail).
+ * an answer), intermittent (30 % of all trials fail), silent (nobody finds it any more: open connections go on, none is tried).
  */
 #include "world.h"
 
@@ -110,7 +110,7 @@ bool world_break(struct world *world, enum world_outage kind, int64_t us)
     world->outage.service = chosen;
     world->outage.from_us = world->slot_us;
     world->outage.to_us = world->slot_us + us;
-    world->outage.first_fail_us = 0;
+    world->outage.first_fail_us = kind == WORLD_SILENT ? world->slot_us : 0;
     world->outage.n_fail = 0;
     return true;
 }
@@ -177,6 +177,8 @@ static bool outage_hits(struct world *world, enum weir_layer layer)
         return layer != WEIR_LAYER_DNS;
     case WORLD_HANGS:
         return layer == WEIR_LAYER_SERVE;
+    case WORLD_SILENT:
+        return false;
     default:
         return layer != WEIR_LAYER_DNS && world_draw(world) < 0.3;
     }
@@ -215,6 +217,8 @@ static void live(struct world *world, unsigned c)
     /* Cut off, nothing is requested once the open connections are gone, and connecting is all that is tried. */
     if (world_draw(world) < (cut_off ? world->slot_us - world->outage.from_us < 20 * SECOND ? 0.5 : 0 : 0.9))
         try(world, service, WEIR_LAYER_SERVE, c, prefix);
+    if (is_broken(world, service) && world->outage.kind == WORLD_SILENT)
+        return;
     if (world_draw(world) < (cut_off ? 0.9 : 0.25))
         try(world, service, WEIR_LAYER_CONNECT, c, prefix);
     if (world_draw(world) < 0.1)

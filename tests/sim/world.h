@@ -11,7 +11,7 @@ struct world_spell {
     double share; /* of trials that fail because of it */
 };
 
-enum world_outage { WORLD_NONE, WORLD_UNREACHABLE, WORLD_HANGS, WORLD_INTERMITTENT, WORLD_OUTAGES };
+enum world_outage { WORLD_NONE, WORLD_UNREACHABLE, WORLD_HANGS, WORLD_INTERMITTENT, WORLD_SILENT, WORLD_OUTAGES };
 
 struct world_client {
     uint8_t service;  /* watched now: 0 none, else 1 .. WORLD_SERVICES */
@@ -31,7 +31,7 @@ struct world {
     struct {
         enum world_outage kind;
         unsigned service;
-        int64_t from_us, to_us, first_fail_us;
+        int64_t from_us, to_us, first_fail_us; /* silent: first_fail_us is from_us */
         unsigned n_fail;
     } outage;
     struct weir_trial trials[WORLD_TRIALS_MAX];

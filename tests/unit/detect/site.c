@@ -4,7 +4,7 @@
 
 #include "site.h"
 
-static void on_incident(void *context, const struct weir_incident *incident)
+void site_incident(void *context, const struct weir_incident *incident)
 {
     struct site *site = context;
     if (site->n_events < SITE_EVENTS)
@@ -20,7 +20,7 @@ void site_begin_with(struct site *site, const struct weir_detect_config *config)
     static const char *const names[N_SITE_SERVICES] = {"none", "other", "netflix", "youtube", "hulu", "twitch"};
     memset(site, 0, sizeof *site);
     site->slot_us = T0;
-    if (weir_detector_new(&site->detector, config, names, N_SITE_SERVICES, on_incident, site) < 0)
+    if (weir_detector_new(&site->detector, config, names, N_SITE_SERVICES, site_incident, site) < 0)
         abort();
 }
 

@@ -22,6 +22,7 @@ struct site {
 void site_begin(struct site *site);
 void site_begin_with(struct site *site, const struct weir_detect_config *config);
 void site_end(struct site *site);
+void site_incident(void *site, const struct weir_incident *incident); /* the detector's observer */
 
 struct weir_addr site_client(unsigned i); /* 192.168.x.y */
 struct weir_addr site_prefix(unsigned i); /* 198.18.i.0 */
