@@ -163,7 +163,7 @@ static inline unsigned weir_flow_worker(uint64_t hash, unsigned n_workers)
 
 /* Two hints for a batch: first for every packet's bucket, then for every packet's flow. */
 void weir_flow_prefetch_bucket(const struct weir_flow_table *table, uint64_t hash);
-void weir_flow_prefetch_flow(const struct weir_flow_table *table, uint64_t hash);
+void weir_flow_prefetch_flow(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);
 
 enum weir_track {
     WEIR_TRACK_OK = 0,

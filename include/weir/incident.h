@@ -31,7 +31,7 @@ struct weir_as {                  /* an autonomous system: whose network an addr
 };
 struct weir_incident_silence {     /* nobody asks any more (METHODS 6.4); window_us 0: the incident isn't of that kind */
     int64_t window_us;            /* over which was judged last */
-    double clients, expected;     /* that tried to connect, summed over its minutes; how many are normal */
+    double clients, expected;     /* that tried to connect in it; how many are normal */
     double others_share;          /* the same of all other services, seen / normal */
 };
 struct weir_incident_region {     /* clients of one region (configuration, `regions:`) */

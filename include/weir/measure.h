@@ -211,6 +211,8 @@ struct weir_sessions; /* opaque */
 
 int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_sessions_config *config);
 void weir_sessions_free(struct weir_sessions *sessions);
+/* Brings what the next call will look for nearer. */
+void weir_sessions_prefetch(const struct weir_sessions *sessions, const struct weir_evidence *evidence);
 void weir_sessions_take(struct weir_sessions *sessions, const struct weir_evidence *evidence);
 void weir_sessions_tick(struct weir_sessions *sessions, int64_t now_us);
 /* Ends all sessions, in order of their start. */
@@ -240,6 +242,7 @@ struct weir_rollup_stats {
 int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services, size_t clients_max /* 0: 65536 */);
 void weir_rollup_free(struct weir_rollup *rollup);
 void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *block);
+void weir_rollup_prefetch(const struct weir_rollup *rollup, const struct weir_evidence *evidence); /* as above */
 void weir_rollup_evidence(struct weir_rollup *rollup, const struct weir_evidence *evidence);
 void weir_rollup_slot(struct weir_rollup *rollup, const struct weir_slot *slot); /* closed slots only */
 void weir_rollup_sums(struct weir_rollup *rollup, weir_service_id service, const struct weir_session_sums *sums);

@@ -11,8 +11,8 @@
 
 #define WEIR_SLOT_US INT64_C(10000000) /* a trial's slot and a window: 10 s, aligned to the epoch */
 
-/* All attempts with the same key in one slot. `ok` and `fail` may both be set (mixed): it then counts as OK,
- * and in the slow-burn detector as one of each. */
+/* All attempts with the same key in one slot. `ok` and `fail` may both be set (mixed: tried again with success): it then counts
+ * as OK, and in the slow-burn detector as one of each. A failing attempt that began after the last useful one unsets `ok`. */
 struct weir_trial {
     struct weir_addr client;
     struct weir_addr prefix;     /* of the server: /24 or /48; for layer DNS the resolver's address */
@@ -21,6 +21,7 @@ struct weir_trial {
     uint8_t kind;                /* enum weir_outcome of the first failure; USEFUL without one */
     bool ok, fail;
     int64_t ok_us, fail_us;      /* engine's clock of the first of each, 0: none */
+    int64_t last_ok_us;          /* stamp of the last useful one */
     int64_t first_us;            /* when the earliest failing attempt began */
     uint32_t attempts_ok, attempts_fail;
     bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s */

@@ -14,6 +14,7 @@
 
 #define RECENT_US  INT64_C(60000000)
 #define CUT_OFF_US INT64_C(5000000)
+#define WITNESS_US INT64_C(5000000)
 
 bool weir_uplink_is_raised(const struct weir_detector *detector)
 {
@@ -373,7 +374,9 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         return;
     }
     place_blame(detector, scope, &pick, &contest, controls, verdict);
-    verdict->hold = open_question;
+    /* What else is tried in the next seconds tells the one from the other. */
+    bool early = verdict->record.cause == WEIR_CAUSE_SERVICE_OR_UPLINK && detector->now_us - scope->since_us < WITNESS_US;
+    verdict->hold = open_question || early;
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
     if (verdict->record.state == WEIR_STATE_DEGRADED && is_starvation(&verdict->record) && top && rest.fail == 0 &&

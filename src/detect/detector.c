@@ -352,7 +352,7 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
             continue;
         weir_controls_note(detector, trial, closed);
         if (closed)
-            weir_silence_note(detector, trial);
+            weir_silence_note(detector, trial, slot->start_us);
         if (trial->ok)
             detector->services[trial->service].ok_slot_us[trial->layer] = slot->start_us;
     }

@@ -148,7 +148,7 @@ static void process_run(struct weir_worker *worker)
 {
     const struct run *run = &worker->run;
     for (size_t i = 0; i < run->n; i++)
-        weir_flow_prefetch_flow(worker->flows, run->hash[i]);
+        weir_flow_prefetch_flow(worker->flows, run->hash[i], run->packet[i]);
     for (size_t i = 0; i < run->n; i++) {
         if (weir_is_answer(run->packet[i]))
             learn_names(worker, run->packet[i]);

@@ -312,6 +312,7 @@ void flow_timer(struct weir_flow *flow, int64_t now_us);
 void flow_last_words(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
 
 /* echo.c: true when this packet was captured within the last millisecond. */
+void echo_prefetch(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);
 
 /* tcp.c, rtt.c */

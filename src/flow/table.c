@@ -423,8 +423,9 @@ void weir_flow_prefetch_bucket(const struct weir_flow_table *table, uint64_t has
     __builtin_prefetch(&table->buckets[home_of(table, hash)]);
 }
 
-void weir_flow_prefetch_flow(const struct weir_flow_table *table, uint64_t hash)
+void weir_flow_prefetch_flow(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
 {
+    echo_prefetch(table, hash, packet);
     const struct bucket *bucket = &table->buckets[home_of(table, hash)];
     uint8_t tag = tag_of(hash);
     for (unsigned i = 0; i < BUCKET_WAYS; i++) {

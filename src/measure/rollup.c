@@ -90,6 +90,12 @@ void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *bloc
         weir_accumulator_merge(window_of(rollup, (weir_service_id)id), weir_accumulator_at(block->accumulators, id));
 }
 
+void weir_rollup_prefetch(const struct weir_rollup *rollup, const struct weir_evidence *evidence)
+{
+    size_t at = weir_mix_end(weir_mix_addr(evidence->service, &evidence->client)) & rollup->clients_mask;
+    __builtin_prefetch(&rollup->clients[at]);
+}
+
 /* The client's place, made where there is none; NULL: no room. */
 static struct client *client_need(struct weir_rollup *rollup, const struct weir_addr *addr, weir_service_id service)
 {

@@ -108,6 +108,11 @@ static size_t place_of(const struct weir_sessions *all, const struct weir_addr *
     return at;
 }
 
+void weir_sessions_prefetch(const struct weir_sessions *all, const struct weir_evidence *evidence)
+{
+    __builtin_prefetch(&all->index[home_of(all, &evidence->client, evidence->service)]);
+}
+
 static struct weir_session *session_need(struct weir_sessions *all, const struct weir_evidence *evidence)
 {
     size_t at = place_of(all, &evidence->client, evidence->service);

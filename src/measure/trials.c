@@ -133,11 +133,17 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
     if (evidence->outcome == WEIR_OUTCOME_USEFUL) {
         if (!trial->ok)
             trial->ok_us = now_us;
+        if (evidence->ts_us > trial->last_ok_us)
+            trial->last_ok_us = evidence->ts_us;
         trial->ok = true;
         trial->attempts_ok++;
         return;
     }
-    if (!trial->fail) {
+    /* What began after the last success is not answered by it: a fault that sets in during the slot. Its first word is the newest. */
+    bool sets_in = trial->ok && evidence->first_us >= trial->last_ok_us;
+    if (sets_in)
+        trial->ok = false;
+    if (!trial->fail || sets_in) {
         trial->fail_us = now_us;
         trial->kind = evidence->outcome;
         trial->first_us = evidence->first_us;

@@ -200,9 +200,10 @@ static void test_workers(void **state)
 static void test_prefetch_is_harmless(void **state)
 {
     struct rig *rig = rig_new(1 << 20);
+    struct weir_packet packet = {.transport = WEIR_TRANSPORT_UDP};
     for (uint64_t hash = 1; hash; hash <<= 1) {
         weir_flow_prefetch_bucket(rig->table, hash);
-        weir_flow_prefetch_flow(rig->table, hash);
+        weir_flow_prefetch_flow(rig->table, hash, &packet);
     }
     rig_close(rig);
 }
