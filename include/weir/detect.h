@@ -25,6 +25,7 @@ struct weir_detect_config {
     double p0, p1, p1_slow;               /* failing share of trials: healthy, hard failure, slow burn */
     double h_small, h_medium, h_large;    /* hard CUSUM: evidence to raise, by number of active clients */
     int64_t medium_clients, large_clients;/* h_medium above the first, h_large above the second */
+    double joint;                         /* h of several layers' evidence summed, as a multiple */
     double h_slow;
     double ends_p0, ends_p1, ends_h;      /* connection ends */
     int64_t ends_min;                     /* connections reset in mid-transfer before it may raise */

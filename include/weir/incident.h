@@ -48,6 +48,7 @@ struct weir_incident {
     int64_t ts_us, onset_us;      /* decision; last time the evidence was clean */
     int64_t raised_us, cleared_us;/* 0 while not */
     uint8_t layer;                /* enum weir_layer that shows it worst */
+    bool pooled;                  /* trials are of all layers above dns, not of that one alone */
     uint32_t kinds[WEIR_OUTCOME_N]; /* failed trials by kind */
     uint32_t n_clients;           /* hit */
     uint32_t n_clients_seen;      /* with trials of the service since onset */

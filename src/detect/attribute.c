@@ -15,6 +15,7 @@
 #define RECENT_US  INT64_C(60000000)
 #define CUT_OFF_US INT64_C(5000000)
 #define WITNESS_US INT64_C(5000000)
+#define ELSEWHERE_US INT64_C(10000000)
 
 bool weir_uplink_is_raised(const struct weir_detector *detector)
 {
@@ -59,6 +60,7 @@ static void begin(const struct weir_detector *detector, const struct weir_scope 
                                          .service = scope->service,
                                          .ts_us = detector->now_us,
                                          .onset_us = scope->began_us,
+                                         .pooled = scope->joint,
                                          .layer = scope->layer < WEIR_LAYER_N      ? scope->layer :
                                                   scope->layer == WEIR_STREAM_ENDS ? WEIR_LAYER_SERVE :
                                                                                      WEIR_LAYER_QUIC,
@@ -69,6 +71,7 @@ struct weir_pick weir_own_pick(const struct weir_scope *scope)
 {
     return (struct weir_pick){.service = scope->service,
                               .layer = scope->layer,
+                              .joint = scope->joint,
                               .need = WEIR_ITEM_SCORED,
                               .since_us = scope->since_us,
                               .until_us = scope->until_us,
@@ -176,6 +179,7 @@ static void be_uplink(struct weir_detector *detector, const struct weir_scope *s
                              .slow = scope->slow};
     record->cause = WEIR_CAUSE_UPLINK;
     record->service = WEIR_SERVICE_NONE;
+    record->pooled = true;
     struct weir_pick folded = pick;
     folded.need = WEIR_ITEM_UPLINK;
     if (weir_tally_sum(detector, &folded).fail > weir_tally_sum(detector, &pick).fail)
@@ -293,6 +297,8 @@ static void be_path(struct weir_detector *detector, const struct weir_scope *sco
     record->state = severity(record, weir_tally_severity(detector, pick, record), scope->slow);
     if (record->state == WEIR_STATE_DEGRADED && nothing_gets_through(detector, scope, place))
         record->state = WEIR_STATE_PARTIAL;
+    /* Nobody has tried it elsewhere yet: whoever fails here soon will. */
+    verdict->hold = place->rest.total == 0 && detector->now_us - scope->since_us < ELSEWHERE_US;
     /* A service that works from its other prefixes is not down. */
     if (record->state == WEIR_STATE_DOWN && place->rest.total - place->rest.fail >= 3)
         record->state = WEIR_STATE_PARTIAL;
@@ -349,7 +355,8 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         verdict->hold = true;
         return;
     }
-    weir_tally_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
+    if (!scope->joint)
+        weir_tally_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
     weir_tally_neighbours(detector, scope->service, scope->began_us, scope->slow);
     struct weir_contest contest = weir_contest(detector, scope->layer != WEIR_LAYER_DNS);
     if (uplink_explains(detector, scope, &contest, &verdict->record, own, controls, &verdict->hold)) {
@@ -376,7 +383,7 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
     place_blame(detector, scope, &pick, &contest, controls, verdict);
     /* What else is tried in the next seconds tells the one from the other. */
     bool early = verdict->record.cause == WEIR_CAUSE_SERVICE_OR_UPLINK && detector->now_us - scope->since_us < WITNESS_US;
-    verdict->hold = open_question || early;
+    verdict->hold |= open_question || early;
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);
     if (verdict->record.state == WEIR_STATE_DEGRADED && is_starvation(&verdict->record) && top && rest.fail == 0 &&

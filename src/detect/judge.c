@@ -3,6 +3,7 @@
  * The site's own causes are asked first (capture, uplink, resolvers), so that a service is accused last. A service has one
  * incident: its worst stream of evidence gives scope and severity, in the order hard failure, slow burn, degradation.
  */
+#include <math.h>
 #include <string.h>
 
 #include "detect/state.h"
@@ -52,6 +53,34 @@ static void offer_hard(const struct weir_detector *detector, const struct weir_t
     scope.strength = state->hard.s / detector->rule.h;
     if (raised)
         offer(best, base + scope.strength, scope, state->last_fail_us);
+}
+
+/* Connecting fails and requests hang: neither may be enough by itself yet. Their evidence is summed, against a higher h; it is not
+ * pooled, for what is useful in one layer says nothing of the other. `tracks` of the layers above DNS; NULL: not seen. */
+static void offer_joint(const struct weir_detector *detector, const struct weir_track *const tracks[WEIR_LAYER_N], double base,
+                        struct weir_scope scope, struct candidate *best)
+{
+    double sum = 0, most = 0;
+    bool failing = false;
+    scope.joint = true;
+    scope.since_us = scope.began_us = INT64_MAX;
+    int64_t fail_us = 0;
+    for (uint8_t layer = WEIR_LAYER_CONNECT; layer < WEIR_LAYER_N; layer++) {
+        const struct weir_track_state *state = tracks[layer] ? now_of(detector, tracks[layer]) : NULL;
+        if (!state || state->hard.s <= 0)
+            continue;
+        sum += state->hard.s;
+        failing |= is_failing(detector, state);
+        fail_us = state->last_fail_us > fail_us ? state->last_fail_us : fail_us;
+        scope.since_us = state->hard.onset_us < scope.since_us ? state->hard.onset_us : scope.since_us;
+        scope.began_us = state->hard.began_us < scope.began_us ? state->hard.began_us : scope.began_us;
+        if (state->hard.s > most)
+            scope.layer = layer;
+        most = fmax(most, state->hard.s);
+    }
+    scope.strength = sum / (detector->rule.h * detector->config.joint);
+    if (scope.strength >= 1 && failing)
+        offer(best, base + scope.strength, scope, fail_us);
 }
 
 static void offer_slow(const struct weir_detector *detector, const struct weir_track *track, bool open, double base,
@@ -127,12 +156,21 @@ static struct candidate worst_of(const struct weir_detector *detector, weir_serv
         offer_hard(detector, &service->layer[layer], open, 100, scope, &best);
         offer_slow(detector, &service->layer[layer], open, 50, scope, &best);
     }
+    const struct weir_track *tracks[WEIR_LAYER_N];
     const struct weir_prefix *hot = service->hot;
     if (hot && hot->head.service == id) {
         struct weir_scope scope = {.service = id, .layer = hot->head.layer, .prefix = &hot->head.addr};
         offer_hard(detector, &hot->track, open, 99.9, scope, &best);
+        for (uint8_t layer = 0; layer < WEIR_LAYER_N; layer++) {
+            const struct weir_prefix *prefix = weir_keyed_find(&detector->prefixes, &hot->head.addr, id, layer);
+            tracks[layer] = prefix ? &prefix->track : NULL;
+        }
+        offer_joint(detector, tracks, 98.9, scope, &best);
     }
     struct weir_scope scope = {.service = id};
+    for (uint8_t layer = 0; layer < WEIR_LAYER_N; layer++)
+        tracks[layer] = &service->layer[layer];
+    offer_joint(detector, tracks, 99, scope, &best);
     offer_ends(detector, service, open, scope, &best);
     scope.layer = WEIR_STREAM_FALLBACK;
     offer_hard(detector, &service->quic_blocked, open, 20, scope, &best);

@@ -155,9 +155,8 @@ static void say_evidence(struct text *text, const struct weir_incident *record)
         say(text, ": answers are slower or thinner than normal here");
         return;
     }
-    bool pooled = record->cause == WEIR_CAUSE_UPLINK;
     say(text, ": %u of %u %s trials useful", record->trials.total - record->trials.fail, record->trials.total,
-        pooled ? "connection and request" : trials[record->layer]);
+        record->pooled ? "connection and request" : trials[record->layer]);
     say(text, " (95 %%: at least %d %% fail)", (int)(record->trials.low * 100));
     enum weir_outcome kind = main_kind(record);
     if (kind != WEIR_OUTCOME_NONE)

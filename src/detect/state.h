@@ -212,6 +212,7 @@ struct weir_scope {
     weir_service_id service;
     uint8_t layer;
     bool slow;                      /* a slow burn: mixed slots count as one of each */
+    bool joint;                     /* the evidence is of all layers above dns; `layer` is where it shows worst */
     const struct weir_addr *prefix; /* the evidence is of this prefix, or NULL */
     int64_t since_us, began_us;
     int64_t until_us; /* of an open incident the last failure: what is useful after it says that it is over; 0: now */
@@ -233,7 +234,7 @@ bool weir_uplink_is_raised(const struct weir_detector *detector);
 
 /* tally.c: what an incident publishes of the evidence. */
 struct weir_pick { /* items judged; unset members match all */
-    bool any_service, any_layer;
+    bool any_service, any_layer, joint; /* joint: the layers above dns */
     weir_service_id service;
     uint8_t layer, need; /* need: flags that must be set */
     const struct weir_addr *client, *prefix;

@@ -13,11 +13,16 @@ static bool is_of_system(const struct weir_tallies *systems, uint32_t as, const 
     return entry && entry->as == as;
 }
 
+static bool has_layer(const struct weir_pick *pick, uint8_t layer)
+{
+    return pick->any_layer ? layer < WEIR_LAYER_N : pick->joint ? layer < WEIR_LAYER_N && layer != WEIR_LAYER_DNS : layer == pick->layer;
+}
+
 bool weir_pick_matches(const struct weir_pick *pick, const struct weir_item *item)
 {
     return item->at_us >= pick->since_us && (!pick->until_us || item->at_us <= pick->until_us) && (item->flags & pick->need) == pick->need &&
            (pick->any_service || item->service == pick->service) &&
-           (pick->any_layer ? item->layer < WEIR_LAYER_N : item->layer == pick->layer) &&
+           has_layer(pick, item->layer) &&
            (!pick->client || weir_addr_compare(pick->client, &item->client) == 0) &&
            (!pick->prefix || weir_addr_compare(pick->prefix, &item->prefix) == 0) &&
            (!pick->as || is_of_system(pick->systems, pick->as, &item->prefix));
