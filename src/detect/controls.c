@@ -3,7 +3,8 @@
  * A failure of a client counts by what else that client does: when its latest trial elsewhere in the last minute was
  * useful the failure weighs 1, when there was none it weighs a half, when that failed too it weighs nothing here (and 1
  * for the uplink). "Elsewhere" is another service on a prefix that this service was never seen on: a shared CDN
- * that dies must not look like a dead uplink.
+ * that dies must not look like a dead uplink. A failure that is an answer (a reset, SERVFAIL) proves by itself that the
+ * client's network works: dual-stack clients look names up over IPv4, and all else that they do may be over IPv6.
  *
  * Bad WiFi lets some trials through: a client whose controls were useful and failed within the minute weighs a half.
  *
@@ -113,10 +114,18 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                                .ok = trial->ok};
 }
 
-double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *addr, weir_service_id service,
-                            int64_t now_us)
+/* A refusal came all the way to the client: nothing is wrong with its own network. */
+static bool is_answer(uint8_t kind)
 {
-    const struct weir_client *client = weir_keyed_find(&detector->clients, addr, 0, 0);
+    return kind == WEIR_OUTCOME_REFUSED || kind == WEIR_OUTCOME_TLS_ALERT || kind == WEIR_OUTCOME_QUIC_CLOSE || kind == WEIR_OUTCOME_HOLLOW ||
+           kind == WEIR_OUTCOME_DNS_SERVFAIL || kind == WEIR_OUTCOME_DNS_REFUSED || kind == WEIR_OUTCOME_DNS_NXDOMAIN;
+}
+
+double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial)
+{
+    const struct weir_client *client = weir_keyed_find(&detector->clients, &trial->client, 0, 0);
+    weir_service_id service = trial->service;
+    int64_t now_us = trial->fail_us;
     const struct weir_note *latest = NULL;
     bool shaky = false;
     for (int i = 0; client && i < WEIR_NOTES; i++) {
@@ -129,7 +138,9 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
         if (!latest || note->at_us > latest->at_us)
             latest = note;
     }
-    return !latest ? detector->config.weight_unknown : !latest->ok ? 0 : shaky ? detector->config.weight_unknown : 1;
+    if (latest && !latest->ok)
+        return 0;
+    return is_answer(trial->kind) || (latest && !shaky) ? 1 : detector->config.weight_unknown;
 }
 
 unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t before_us)

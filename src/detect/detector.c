@@ -306,7 +306,7 @@ static void fold_trial(struct weir_detector *detector, const struct weir_trial *
 {
     bool control = weir_controls_counts(detector, trial), real = trial->service >= WEIR_SERVICE_FIRST,
          dns = trial->layer == WEIR_LAYER_DNS;
-    double weight = trial->fail ? weir_controls_weight(detector, &trial->client, trial->service, trial->fail_us) : 1;
+    double weight = trial->fail ? weir_controls_weight(detector, trial) : 1;
     bool fell_back = trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
     bool scored = (!real || is_known(detector, trial)) && (!dns || resolver_is_known(detector, trial)) && !fell_back &&
                   !is_dead_alternative(detector, trial, slot_start_us);

@@ -182,8 +182,7 @@ struct weir_detector {
 /* controls.c */
 void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial, bool closed);
 /* 1, weight_unknown or 0: what a failure of this client at this service is worth (METHODS 6.1). */
-double weir_controls_weight(const struct weir_detector *detector, const struct weir_addr *client,
-                            weir_service_id service, int64_t now_us);
+double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial);
 /* True when the trial may speak for the path to the world: its destination is known to have worked. */
 bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us);
