@@ -56,12 +56,15 @@ static void offer_hard(const struct weir_detector *detector, const struct weir_t
 }
 
 /* Connecting fails and requests hang: neither may be enough by itself yet. Their evidence is summed, against a higher h; it is not
- * pooled, for what is useful in one layer says nothing of the other. `tracks` of the layers above DNS; NULL: not seen. */
+ * pooled, for what is useful in one layer says nothing of the other. Few clients only: of many each layer soon has enough, and the
+ * sum would be told before it is seen where it fails. `tracks` of the layers above DNS; NULL: not seen. */
 static void offer_joint(const struct weir_detector *detector, const struct weir_track *const tracks[WEIR_LAYER_N], double base,
                         struct weir_scope scope, struct candidate *best)
 {
     double sum = 0, most = 0;
     bool failing = false;
+    if (detector->h_level > 0)
+        return;
     scope.joint = true;
     scope.since_us = scope.began_us = INT64_MAX;
     int64_t fail_us = 0;

@@ -15,13 +15,14 @@ void weir_place_narrow(const struct weir_detector *detector, const struct weir_p
         pick->prefix = &place->prefix->addr;
 }
 
+/* Counted from when the first failing attempt began, as controls are: the neighbours' attempts may have been decided a little sooner. */
 static bool neighbours_fail(const struct weir_detector *detector, const struct weir_scope *scope, const struct weir_addr *prefix)
 {
     struct weir_pick all = {.any_service = true,
                             .any_layer = true,
                             .need = WEIR_ITEM_CONTROL,
                             .prefix = prefix,
-                            .since_us = scope->since_us};
+                            .since_us = scope->began_us};
     struct weir_pick own = all;
     own.any_service = false;
     own.service = scope->service;
