@@ -41,7 +41,7 @@ def as_listed(record):
 
 def test_failing_prefixes_are_named(database):
     raised = incidents(database, PCAPS / "outage.pcap")[0]
-    assert raised["prefixes"] == ["198.18.10.0/24", "198.18.11.0/24"]
+    assert sorted(raised["prefixes"]) == ["198.18.10.0/24", "198.18.11.0/24"]
     assert raised["prefix_as"] == [as_listed(NETFLIX)] * 2
     assert raised["cause"] == "service" and raised["asn"] is None, "netflix is nowhere else: no network is to blame"
     assert "at 2 prefixes of AS2906 Netflix Streaming Services." in raised["text"]

@@ -1,5 +1,6 @@
 """What weir says at the prompt: of an outage that stands, of one that is over, of nothing at all; from Redis and from the state directory."""
 import json
+import re
 import os
 import signal
 import struct
@@ -40,7 +41,7 @@ def test_outage_then_recovery(place, standing):
     weir("replay", *place, standing)
     text = weir("status", *place, "netflix", code=3)
     first = text.splitlines()[0]
-    assert "netflix" in first and "down" in first and "21:33:31" in first and "the service itself" in first
+    assert "netflix" in first and "down" in first and re.search("21:33:3[01]", first) and "the service itself" in first
     assert "SYNs unanswered" in text and "youtube" in text
     answer = json.loads(weir("status", *place, "--json", "netflix", code=3))
     assert answer["health"] == "sick" and answer["state"] == "down" and answer["incident"]["cause"] == "service"
