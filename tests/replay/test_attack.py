@@ -5,7 +5,7 @@ import struct
 import pytest
 from conftest import PCAPS, records
 
-FLOOD = 100_000
+FLOOD = 60_000
 MEMORY_MIB = 16
 ETHERNET = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0"
 INSIDE, MEDIA, RESOLVER = bytes([10, 77, 0, 99]), bytes([198, 18, 10, 2]), bytes([198, 18, 1, 53])
