@@ -71,9 +71,11 @@ static void keep_down(const struct weir_case *incident, struct weir_verdict *ver
 }
 
 /* The same said with less to show for it: another layer's few failures, after those that it was raised for. */
-static bool is_weaker(const struct weir_incident *old, const struct weir_incident *new)
+static bool is_weaker(const struct weir_case *incident, const struct weir_verdict *verdict)
 {
-    return old->state == new->state && old->cause == new->cause && new->trials.fail < old->trials.fail;
+    const struct weir_incident *old = &incident->record, *new = &verdict->record;
+    return old->state == new->state && old->cause == new->cause && weir_addr_compare(&incident->subject, &verdict->subject) == 0 &&
+           new->trials.fail < old->trials.fail;
 }
 
 void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *said,
@@ -88,7 +90,7 @@ void weir_case_apply(struct weir_detector *detector, struct weir_case *incident,
         incident->judged_us = now_us;
         if (evidence_us > incident->evidence_us)
             incident->evidence_us = evidence_us;
-        if ((changed && now_us - incident->emitted_us < WEIR_SLOT_US) || is_weaker(&incident->record, &verdict->record))
+        if ((changed && now_us - incident->emitted_us < WEIR_SLOT_US) || is_weaker(incident, verdict))
             return;
         adopt(incident, verdict);
         if (changed)

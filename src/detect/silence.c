@@ -47,7 +47,7 @@ void weir_silence_note(struct weir_detector *detector, const struct weir_trial *
     if (!service->silence) /* without memory nothing is learned, and nothing said */
         return;
     int64_t minute = start_us / MINUTE_US;
-    __auto_type tried = &service->silence->tried[(uint64_t)minute % WEIR_SILENCE_MINUTES];
+    struct weir_silence_minute *tried = &service->silence->tried[(uint64_t)minute % WEIR_SILENCE_MINUTES];
     if (tried->minute != minute) {
         memset(tried->bits, 0, sizeof tried->bits);
         tried->minute = minute;
@@ -62,7 +62,7 @@ static double count(const struct weir_silence *silence, int64_t minute, int n)
     uint64_t bits[WEIR_SILENCE_BITS / 64] = {0};
     unsigned empty = 0;
     for (int64_t m = minute; m > minute - n; m--) {
-        __auto_type tried = &silence->tried[(uint64_t)m % WEIR_SILENCE_MINUTES];
+        const struct weir_silence_minute *tried = &silence->tried[(uint64_t)m % WEIR_SILENCE_MINUTES];
         for (unsigned i = 0; tried->minute == m && i < WEIR_SILENCE_BITS / 64; i++)
             bits[i] |= tried->bits[i];
     }

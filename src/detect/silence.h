@@ -7,17 +7,19 @@
 
 enum { WEIR_SILENCE_BITS = 4096, WEIR_SILENCE_MINUTES = 10, WEIR_SILENCE_RING = 128, WEIR_SILENCE_WINDOWS = 4 };
 
+struct weir_silence_minute { /* clients that tried in it, one bit of their hash each */
+    int64_t minute;
+    uint64_t bits[WEIR_SILENCE_BITS / 64];
+};
+struct weir_silence_window { /* of 1, 2, 5 or 10 minutes */
+    float seen[WEIR_SILENCE_RING];              /* by its last minute: clients that tried in it; < 0: not known */
+    float hours[WEIR_HOURS];                    /* their mean by hour of the week */
+    double excess, square;                      /* decayed sums of (x - m)^2 - m and of m^2: over-dispersion is their ratio */
+    double before;                              /* mean of the hour before the alarm */
+};
 struct weir_silence { /* of one service; made when it is first tried */
-    struct {
-        int64_t minute;
-        uint64_t bits[WEIR_SILENCE_BITS / 64];
-    } tried[WEIR_SILENCE_MINUTES];              /* clients that tried in a minute, one bit of their hash each; by minute */
-    struct weir_silence_window {                /* of 1, 2, 5 and 10 minutes */
-        float seen[WEIR_SILENCE_RING];          /* by its last minute: clients that tried in it; < 0: not known */
-        float hours[WEIR_HOURS];                /* their mean by hour of the week */
-        double excess, square;                  /* decayed sums of (x - m)^2 - m and of m^2: over-dispersion is their ratio */
-        double before;                          /* mean of the hour before the alarm */
-    } windows[WEIR_SILENCE_WINDOWS];
+    struct weir_silence_minute tried[WEIR_SILENCE_MINUTES]; /* ring, by minute */
+    struct weir_silence_window windows[WEIR_SILENCE_WINDOWS];
     uint32_t n_hour[WEIR_HOURS], n_spread;      /* minutes in the means, in the sums */
     bool alarm;
     int64_t onset_us, last_us;                  /* first silent minute; end of the last one judged silent */
