@@ -164,6 +164,59 @@ static void resolver_is_dead(void **state)
     assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
 }
 
+/* Only names fail yet; but while clients send to two services nothing at all is heard any more: not the resolver, the uplink. */
+static void nothing_is_heard(void **state)
+{
+    const uint64_t asking[WEIR_SERVICES_MAX / 64] = {UINT64_C(1) << NETFLIX | UINT64_C(1) << YOUTUBE};
+    for (int i = 0; i < 12; i++) {
+        weir_detector_traffic(site.detector, site.slot_us, true, asking);
+        site_healthy(&site, 1, 3);
+    }
+    for (int i = 0; i < 3; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            site_fail(&site, NETFLIX, WEIR_LAYER_DNS, client, 53, 5);
+            site_fail(&site, YOUTUBE, WEIR_LAYER_DNS, client, 53, 5.5);
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, client, 53, 6);
+        }
+        weir_detector_traffic(site.detector, site.slot_us, false, asking);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_UPLINK);
+}
+
+/* Four requests hang and four connections don't come about: neither is enough by itself. */
+static void two_layers_together(void **state)
+{
+    site_healthy(&site, 12, 4);
+    for (unsigned client = 0; client < 4; client++) {
+        site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 6);
+        site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 6.5)->first_us -= 3 * SECOND;
+        site_ok(&site, YOUTUBE, WEIR_LAYER_CONNECT, client, 3, 7);
+    }
+    site_slot(&site);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_true(raised->pooled && raised->trials.total == 8 && raised->cause == WEIR_CAUSE_SERVICE);
+    assert_non_null(strstr(raised->text, "0 of 8 connection and request trials useful"));
+}
+
+/* Lookups of a client without any other trial (its connections are IPv6): SERVFAIL came all the way to it, silence did not. */
+static void answers_weigh_in_full(void **state)
+{
+    double evidence[2];
+    for (int servfail = 0; servfail < 2; servfail++) {
+        end(state);
+        begin(state);
+        site_healthy(&site, 12, 3);
+        rest_of_site(3, 3, true);
+        site_fail(&site, NETFLIX, WEIR_LAYER_DNS, 100, 53, 5)->kind = servfail ? WEIR_OUTCOME_DNS_SERVFAIL : WEIR_OUTCOME_DNS_TIMEOUT;
+        site_slot(&site);
+        evidence[servfail] = site.detector->services[NETFLIX].layer[WEIR_LAYER_DNS].committed.hard.s;
+    }
+    assert_true(evidence[0] > 0 && evidence[1] > 1.9 * evidence[0]);
+}
+
 static void names_of_one_service_fail(void **state)
 {
     site_healthy(&site, 12, 3);
@@ -733,7 +786,8 @@ int main(void)
         SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),
         SCENARIO(reopened_or_new),           SCENARIO(open_connections_and_cached_names),
         SCENARIO(one_of_two_prefixes_is_dead), SCENARIO(throttled_a_minute_after_the_start),
-        SCENARIO(only_the_west_is_hit),
+        SCENARIO(only_the_west_is_hit),      SCENARIO(nothing_is_heard),
+        SCENARIO(two_layers_together),       SCENARIO(answers_weigh_in_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

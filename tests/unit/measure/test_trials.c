@@ -96,6 +96,24 @@ static void test_useful_takes_the_fail_back(void **state)
     assert_int_equal(seen.open[0].ok_us, T0 + 6 * S);
 }
 
+/* What worked before the fault does not answer what began after it; only what works later does. */
+static void test_a_fault_sets_in(void **state)
+{
+    struct weir_trials *trials = *state;
+    put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + S, 3 * S);
+    put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + 2 * S, S / 2);
+    put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_REFUSED, T0 + 6 * S, 3 * S);
+    weir_trials_tick(trials, T0 + 6 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail && !seen.open[0].ok);
+    assert_int_equal(seen.open[0].kind, WEIR_OUTCOME_REFUSED);
+    assert_int_equal(seen.open[0].first_us, T0 + 3 * S);
+    assert_int_equal(seen.open[0].fail_us, T0 + 6 * S);
+    put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + 8 * S, S / 2);
+    put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + 9 * S, 3 * S); /* began before that */
+    weir_trials_tick(trials, T0 + 9 * S);
+    assert_true(seen.open[0].fail && seen.open[0].ok);
+}
+
 static void test_slots_have_edges(void **state)
 {
     struct weir_trials *trials = *state;
@@ -470,7 +488,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_retries_are_one_trial), TEST(test_useful_takes_the_fail_back), TEST(test_slots_have_edges),
+        TEST(test_retries_are_one_trial), TEST(test_useful_takes_the_fail_back), TEST(test_a_fault_sets_in), TEST(test_slots_have_edges),
         TEST(test_the_closing_ticks_evidence_is_in), TEST(test_layers_are_never_pooled),
             TEST(test_prefixes_and_clients_are_kept_apart),
         TEST(test_happy_eyeballs), TEST(test_race_between_families),
