@@ -532,19 +532,27 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
     record->confidence = confidence(record);
 }
 
-void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope,
-                               struct weir_verdict *ret_verdict)
+/* The service is accused by other evidence than failing trials. */
+static struct weir_incident *begin_without_failures(struct weir_detector *detector, const struct weir_scope *scope, enum weir_state state,
+                                                    struct weir_verdict *verdict)
 {
-    begin(detector, scope, ret_verdict);
-    struct weir_incident *record = &ret_verdict->record;
+    begin(detector, scope, verdict);
+    struct weir_incident *record = &verdict->record;
     struct weir_pick pick = weir_own_pick(scope);
     weir_tally_own(detector, &pick, record);
     weir_tally_controls(detector, scope->service, scope->since_us, false, record);
     weir_tally_severity(detector, &pick, record);
     record->n_clients = record->n_prefixes = 0; /* nobody's trial failed */
-    record->state = WEIR_STATE_DEGRADED;
+    record->state = state;
     record->confidence = WEIR_CONFIDENCE_LOW;
     record->cause = WEIR_CAUSE_SERVICE;
+    return record;
+}
+
+void weir_attribute_continuous(struct weir_detector *detector, const struct weir_scope *scope,
+                               struct weir_verdict *ret_verdict)
+{
+    struct weir_incident *record = begin_without_failures(detector, scope, WEIR_STATE_DEGRADED, ret_verdict);
     bool elsewhere = false;
     for (size_t i = WEIR_SERVICE_FIRST; i < detector->n_services; i++)
         for (int signal = 0; i != scope->service && signal < WEIR_CONTINUOUS_N; signal++) {
@@ -561,16 +569,7 @@ void weir_attribute_continuous(struct weir_detector *detector, const struct weir
 
 void weir_attribute_silence(struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *ret_verdict)
 {
-    begin(detector, scope, ret_verdict);
-    struct weir_incident *record = &ret_verdict->record;
-    struct weir_pick pick = weir_own_pick(scope);
-    weir_tally_own(detector, &pick, record);
-    weir_tally_controls(detector, scope->service, scope->since_us, false, record);
-    weir_tally_severity(detector, &pick, record);
+    struct weir_incident *record = begin_without_failures(detector, scope, WEIR_STATE_DOWN, ret_verdict);
     record->silence = detector->services[scope->service].silence->found;
-    record->n_clients = record->n_prefixes = 0; /* nobody's trial failed */
-    record->state = WEIR_STATE_DOWN;
-    record->confidence = WEIR_CONFIDENCE_LOW;
-    record->cause = WEIR_CAUSE_SERVICE;
     ret_verdict->hold = weir_uplink_is_raised(detector);
 }

@@ -155,7 +155,7 @@ static void take_evidence(struct weir_coordinator *c)
     if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &evidence, &n) < 0)
         return;
     for (size_t i = 0; i < n; i++) {
-        if (i + AHEAD < n) { /* tables that no cache holds: a twentieth of the coordinator's time on tests/bench's mix */
+        if (i + AHEAD < n) { /* tables that no cache holds */
             weir_sessions_prefetch(c->sessions, &evidence[i + AHEAD]);
             weir_rollup_prefetch(c->rollup, &evidence[i + AHEAD]);
         }
