@@ -96,7 +96,7 @@ struct weir_meter_stats { /* since the start: each bound that was hit */
 struct weir_block {
     int64_t tick_us;
     bool window_end;                 /* tick_us is a multiple of WEIR_SLOT_US: accumulators are handed over */
-    const struct weir_evidence *evidence;
+    struct weir_evidence *evidence; /* the coordinator names what has no name yet */
     size_t n_evidence;
     const struct weir_flow_record *flows; /* of ended flows, when asked for */
     size_t n_flows;
@@ -139,11 +139,11 @@ void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int
 
 /* ---- coordinator side: evidence in order ---- */
 
-/* Joins the evidence of all blocks into one array in the order (now, ts, client, port, server, port, kind, ...), which
- * does not depend on the number of workers. *ret_evidence is owned by the gatherer until the next call. */
+/* Lists the evidence of all blocks in the order (now, ts, client, port, server, port, kind, ...), which does not depend on
+ * the number of workers. The list is the gatherer's until the next call, what it points to is the blocks'. */
 struct weir_gather; /* opaque, NULL to begin with */
 int weir_evidence_gather(struct weir_gather **gather, const struct weir_block *blocks, size_t n_blocks,
-                         struct weir_evidence **ret_evidence, size_t *ret_n);
+                         struct weir_evidence ***ret_evidence, size_t *ret_n);
 void weir_gather_free(struct weir_gather *gather);
 int weir_evidence_compare(const struct weir_evidence *a, const struct weir_evidence *b);
 /* The same order for flow records (last_ts, client, port, server, port, first_ts). */
@@ -213,6 +213,7 @@ int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_ses
 void weir_sessions_free(struct weir_sessions *sessions);
 /* Brings what the next call will look for nearer. */
 void weir_sessions_prefetch(const struct weir_sessions *sessions, const struct weir_evidence *evidence);
+/* Keeps the pointer until the next tick. */
 void weir_sessions_take(struct weir_sessions *sessions, const struct weir_evidence *evidence);
 void weir_sessions_tick(struct weir_sessions *sessions, int64_t now_us);
 /* Ends all sessions, in order of their start. */

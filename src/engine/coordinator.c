@@ -150,19 +150,21 @@ static void resolve_evidence(const struct weir_coordinator *c, struct weir_evide
 
 static void take_evidence(struct weir_coordinator *c)
 {
-    struct weir_evidence *evidence;
+    struct weir_evidence **evidence;
     size_t n;
     if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &evidence, &n) < 0)
         return;
     for (size_t i = 0; i < n; i++) {
+        if (i + 2 * AHEAD < n)
+            __builtin_prefetch(evidence[i + 2 * AHEAD]);
         if (i + AHEAD < n) { /* tables that no cache holds */
-            weir_sessions_prefetch(c->sessions, &evidence[i + AHEAD]);
-            weir_rollup_prefetch(c->rollup, &evidence[i + AHEAD]);
+            weir_sessions_prefetch(c->sessions, evidence[i + AHEAD]);
+            weir_rollup_prefetch(c->rollup, evidence[i + AHEAD]);
         }
-        resolve_evidence(c, &evidence[i]);
-        weir_sessions_take(c->sessions, &evidence[i]);
-        weir_trials_take(c->trials, &evidence[i]);
-        weir_rollup_evidence(c->rollup, &evidence[i]);
+        resolve_evidence(c, evidence[i]);
+        weir_sessions_take(c->sessions, evidence[i]);
+        weir_trials_take(c->trials, evidence[i]);
+        weir_rollup_evidence(c->rollup, evidence[i]);
     }
 }
 

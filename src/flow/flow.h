@@ -218,7 +218,7 @@ struct weir_flow_table {
     size_t n_flows_max;
     bool emptying;                     /* all flows end: none needs to be taken out of its bucket */
     struct bucket *buckets;
-    size_t bucket_mask;
+    size_t bucket_mask, n_buckets_max; /* of those in use; a power of two as well */
     uint32_t waiting_head, waiting_tail;
     uint32_t wheel[TABLE_WHEEL_SLOTS];
     int64_t wheel_sec;

@@ -14,7 +14,7 @@
 
 #include "flow/table.h"
 
-enum { BUCKET_WAYS = 12, FLOWS_MIN = 64, PORT_DNS = 53, TELLING_BYTES = 4096 };
+enum { BUCKET_WAYS = 12, BUCKET_LOAD = 7, BUCKETS_FIRST = 1024, FLOWS_MIN = 64, PORT_DNS = 53, TELLING_BYTES = 4096 };
 
 struct bucket {
     uint8_t tags[BUCKET_WAYS]; /* 0: empty */
@@ -132,11 +132,28 @@ static void insert(struct weir_flow_table *table, uint64_t where, uint32_t handl
     }
 }
 
+static uint64_t place_of(const struct weir_flow *flow)
+{
+    struct endpoints of = {&flow->addr[0], &flow->addr[1], flow->port[0], flow->port[1], flow->transport};
+    return place(hash_endpoints(flow->table->config.hash_secret, &of, flow->domain), &of);
+}
+
+static void grow(struct weir_flow_table *table)
+{
+    size_t n_buckets = table->bucket_mask + 1;
+    memset(table->buckets, 0, n_buckets * sizeof *table->buckets);
+    table->bucket_mask = n_buckets * 2 - 1;
+    for (uint32_t handle = 1; handle <= table->flows.n_touched; handle++) {
+        const struct weir_flow *flow = slab_at(&table->flows, handle);
+        if (flow->transport) /* else it has been given back */
+            insert(table, place_of(flow), handle);
+    }
+}
+
 static void unhash(struct weir_flow *flow)
 {
     struct weir_flow_table *table = flow->table;
-    struct endpoints of = {&flow->addr[0], &flow->addr[1], flow->port[0], flow->port[1], flow->transport};
-    uint64_t where = place(hash_endpoints(table->config.hash_secret, &of, flow->domain), &of);
+    uint64_t where = place_of(flow);
     uint32_t handle = handle_of(flow);
     for (size_t at = home_of(table, where), n = 0; n <= table->bucket_mask; at = (at + 1) & table->bucket_mask, n++) {
         struct bucket *bucket = &table->buckets[at];
@@ -188,6 +205,7 @@ void table_remove(struct weir_flow *flow)
     timer_stop(flow);
     if (!table->emptying)
         unhash(flow);
+    flow->transport = WEIR_TRANSPORT_NONE;
     table->stats.flows_now--;
     slab_give(&table->flows, handle_of(flow));
 }
@@ -254,6 +272,8 @@ static int64_t first_timer_us(const struct weir_flow *flow)
 static struct weir_flow *make(struct weir_flow_table *table, uint64_t where, const struct weir_packet *packet,
                               enum weir_side *ret_side)
 {
+    if (table->stats.flows_now >= (table->bucket_mask + 1) * BUCKET_LOAD && table->bucket_mask + 1 < table->n_buckets_max)
+        grow(table);
     uint32_t handle = slab_take(&table->flows);
     if (!handle && shed(table, packet))
         handle = slab_take(&table->flows);
@@ -460,7 +480,8 @@ static int table_size(struct weir_flow_table *table)
     size_t n_echoes = power_of_two_below(bytes / 512 / sizeof(struct bucket) + 1);
     if (n_echoes > 2048)
         n_echoes = 2048;
-    table->bucket_mask = n_buckets - 1;
+    table->n_buckets_max = n_buckets;
+    table->bucket_mask = (n_buckets < BUCKETS_FIRST ? n_buckets : BUCKETS_FIRST) - 1;
     table->echo_mask = n_echoes - 1;
     table->buckets = memory_reserve(n_buckets * sizeof *table->buckets);
     table->echoes = memory_reserve(n_echoes * sizeof(struct bucket));
@@ -517,7 +538,7 @@ void weir_flow_table_free(struct weir_flow_table *table)
         return;
     struct slab *slabs[] = {&table->histograms, &table->stalls,    &table->shake,
                             &table->detail,     &table->dns_flows, &table->dns_streams};
-    memory_release(table->buckets, (table->bucket_mask + 1) * sizeof(struct bucket));
+    memory_release(table->buckets, table->n_buckets_max * sizeof(struct bucket));
     memory_release(table->echoes, (table->echo_mask + 1) * sizeof(struct bucket));
     memory_release(table->links, timer_link_bytes(table->n_flows_max + 1));
     memory_release(table->reports, (table->n_flows_max + 1) * sizeof *table->reports);

@@ -1,6 +1,6 @@
 /* Evidence of all workers in one order. The engine's clock comes first, since slots hang on it; the rest of the key
  * tells apart whatever two flows or two events of one flow can be told apart by, so that equal keys are equal
- * evidence. */
+ * evidence. Pieces stay where the workers wrote them: only pointers are sorted. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 struct weir_gather {
     size_t capacity;
-    struct weir_evidence *evidence;
+    struct weir_evidence **evidence;
 };
 
 #define ORDER(x, y) do { if ((x) != (y)) return (x) < (y) ? -1 : 1; } while (0)
@@ -74,7 +74,7 @@ int weir_flow_record_compare(const struct weir_flow_record *a, const struct weir
 
 static int compare_untyped(const void *a, const void *b)
 {
-    return weir_evidence_compare(a, b);
+    return weir_evidence_compare(*(const struct weir_evidence *const *)a, *(const struct weir_evidence *const *)b);
 }
 
 static int gather_reserve(struct weir_gather **gather, size_t n)
@@ -86,7 +86,7 @@ static int gather_reserve(struct weir_gather **gather, size_t n)
     size_t capacity = (*gather)->capacity ? (*gather)->capacity : 256;
     while (capacity < n)
         capacity *= 2;
-    struct weir_evidence *grown = realloc((*gather)->evidence, capacity * sizeof *grown);
+    struct weir_evidence **grown = realloc((*gather)->evidence, capacity * sizeof *grown);
     if (!grown)
         return -ENOMEM;
     (*gather)->evidence = grown;
@@ -95,7 +95,7 @@ static int gather_reserve(struct weir_gather **gather, size_t n)
 }
 
 int weir_evidence_gather(struct weir_gather **gather, const struct weir_block *blocks, size_t n_blocks,
-                         struct weir_evidence **ret_evidence, size_t *ret_n)
+                         struct weir_evidence ***ret_evidence, size_t *ret_n)
 {
     size_t n = 0;
     for (size_t i = 0; i < n_blocks; i++)
@@ -104,11 +104,9 @@ int weir_evidence_gather(struct weir_gather **gather, const struct weir_block *b
     if (error < 0)
         return error;
     size_t at = 0;
-    for (size_t i = 0; i < n_blocks; i++) {
-        if (blocks[i].n_evidence)
-            memcpy((*gather)->evidence + at, blocks[i].evidence, blocks[i].n_evidence * sizeof *blocks[i].evidence);
-        at += blocks[i].n_evidence;
-    }
+    for (size_t i = 0; i < n_blocks; i++)
+        for (size_t k = 0; k < blocks[i].n_evidence; k++)
+            (*gather)->evidence[at++] = &blocks[i].evidence[k];
     if (n > 1)
         qsort((*gather)->evidence, n, sizeof *(*gather)->evidence, compare_untyped);
     *ret_evidence = (*gather)->evidence;

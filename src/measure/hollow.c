@@ -8,11 +8,11 @@
 #include "measure/hollow.h"
 #include "measure/mix.h"
 
-#define HOST_US INT64_C(600000000) /* a host is a media host of this client for 10 min after its last chunk */
+#define HOST_S 600 /* a host is a media host of this client for 10 min after its last chunk */
 enum { SIZES = 160, KNOWN_MIN = 2, COUNT_MAX = 250 };
 
 struct weir_small_host {
-    uint64_t host; /* 0: free */
+    uint32_t host; /* 0: free */
     uint8_t counts[SIZES];
 };
 
@@ -31,7 +31,7 @@ void weir_small_answers_deinit(struct weir_small_answers *answers)
     answers->hosts = NULL;
 }
 
-static struct weir_small_host *host_find(const struct weir_small_answers *answers, uint64_t host)
+static struct weir_small_host *host_find(const struct weir_small_answers *answers, uint32_t host)
 {
     for (size_t at = host & answers->mask; answers->hosts[at].host; at = (at + 1) & answers->mask)
         if (answers->hosts[at].host == host)
@@ -39,7 +39,7 @@ static struct weir_small_host *host_find(const struct weir_small_answers *answer
     return NULL;
 }
 
-static struct weir_small_host *host_need(struct weir_small_answers *answers, uint64_t host)
+static struct weir_small_host *host_need(struct weir_small_answers *answers, uint32_t host)
 {
     struct weir_small_host *found = host_find(answers, host);
     if (found)
@@ -56,7 +56,7 @@ static struct weir_small_host *host_need(struct weir_small_answers *answers, uin
     return &answers->hosts[at];
 }
 
-static void learn(struct weir_small_answers *answers, uint64_t host, uint32_t bytes)
+static void learn(struct weir_small_answers *answers, uint32_t host, uint32_t bytes)
 {
     struct weir_small_host *entry = host_need(answers, host);
     unsigned bucket = weir_histogram_bucket(bytes);
@@ -64,7 +64,7 @@ static void learn(struct weir_small_answers *answers, uint64_t host, uint32_t by
         entry->counts[bucket]++;
 }
 
-static bool is_usual(const struct weir_small_answers *answers, uint64_t host, uint32_t bytes)
+static bool is_usual(const struct weir_small_answers *answers, uint32_t host, uint32_t bytes)
 {
     const struct weir_small_host *entry = host_find(answers, host);
     unsigned bucket = weir_histogram_bucket(bytes), seen = 0;
@@ -75,45 +75,50 @@ static bool is_usual(const struct weir_small_answers *answers, uint64_t host, ui
     return seen >= KNOWN_MIN;
 }
 
+static uint32_t second_of(const struct weir_evidence *evidence)
+{
+    return (uint32_t)(evidence->now_us / 1000000);
+}
+
 /* A host, or its address where the name is not known, as this service uses it. */
-static uint64_t host_of(const struct weir_evidence *evidence)
+static uint32_t host_of(const struct weir_evidence *evidence)
 {
     uint64_t hash = weir_mix(0, evidence->service);
     hash = evidence->host_hash ? weir_mix(hash, evidence->host_hash) : weir_mix_addr(hash, &evidence->server);
-    hash = weir_mix_end(hash);
-    return hash ? hash : 1;
+    uint32_t host = (uint32_t)weir_mix_end(hash);
+    return host ? host : 1;
 }
 
-static void host_gave_chunk(struct weir_hollow *hollow, uint64_t host, int64_t now_us)
+static void host_gave_chunk(struct weir_hollow *hollow, uint32_t host, uint32_t now_s)
 {
     int oldest = 0;
     for (int i = 0; i < WEIR_HOLLOW_HOSTS; i++) {
         if (hollow->hosts[i].host == host) {
-            hollow->hosts[i].chunk_us = now_us;
+            hollow->hosts[i].chunk_s = now_s;
             return;
         }
-        if (hollow->hosts[i].chunk_us < hollow->hosts[oldest].chunk_us)
+        if (hollow->hosts[i].chunk_s < hollow->hosts[oldest].chunk_s)
             oldest = i;
     }
     hollow->hosts[oldest].host = host;
-    hollow->hosts[oldest].chunk_us = now_us;
+    hollow->hosts[oldest].chunk_s = now_s;
 }
 
-static bool host_gives_chunks(const struct weir_hollow *hollow, uint64_t host, int64_t now_us)
+static bool host_gives_chunks(const struct weir_hollow *hollow, uint32_t host, uint32_t now_s)
 {
     for (int i = 0; i < WEIR_HOLLOW_HOSTS; i++)
         if (hollow->hosts[i].host == host)
-            return now_us - hollow->hosts[i].chunk_us <= HOST_US;
+            return now_s - hollow->hosts[i].chunk_s <= HOST_S;
     return false;
 }
 
 void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers,
     const struct weir_evidence *evidence)
 {
-    host_gave_chunk(hollow, host_of(evidence), evidence->now_us);
+    host_gave_chunk(hollow, host_of(evidence), second_of(evidence));
     if (hollow->run < WEIR_HOLLOW_RUN)
         for (unsigned i = 0; i < hollow->n_noted; i++)
-            learn(answers, hollow->noted[i].host, hollow->noted[i].bytes);
+            learn(answers, hollow->noted_host[i], hollow->noted_bytes[i]);
     hollow->n_noted = 0;
     hollow->run = 0;
 }
@@ -121,13 +126,13 @@ void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *an
 uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers,
     const struct weir_evidence *evidence)
 {
-    uint64_t host = host_of(evidence);
+    uint32_t host = host_of(evidence);
     uint32_t bytes = (uint32_t)evidence->chunk.bytes;
     if (hollow->n_noted < WEIR_HOLLOW_NOTED) {
-        hollow->noted[hollow->n_noted].host = host;
-        hollow->noted[hollow->n_noted++].bytes = bytes;
+        hollow->noted_host[hollow->n_noted] = host;
+        hollow->noted_bytes[hollow->n_noted++] = (uint16_t)bytes;
     }
-    if (!host_gives_chunks(hollow, host, evidence->now_us) || is_usual(answers, host, bytes))
+    if (!host_gives_chunks(hollow, host, second_of(evidence)) || is_usual(answers, host, bytes))
         return 0;
     return ++hollow->run;
 }

@@ -19,10 +19,10 @@ void weir_small_answers_deinit(struct weir_small_answers *answers);
 
 /* One session's part. */
 struct weir_hollow {
-    struct { uint64_t host; int64_t chunk_us; } hosts[WEIR_HOLLOW_HOSTS]; /* that gave chunks, and when last */
-    struct { uint64_t host; uint32_t bytes; } noted[WEIR_HOLLOW_NOTED];   /* small answers since the last chunk */
-    uint8_t n_noted;
-    uint32_t run;
+    struct { uint32_t host, chunk_s; } hosts[WEIR_HOLLOW_HOSTS]; /* that gave chunks, and when last: engine's second */
+    uint32_t noted_host[WEIR_HOLLOW_NOTED];                      /* small answers since the last chunk */
+    uint16_t noted_bytes[WEIR_HOLLOW_NOTED];                     /* below WEIR_SMALL_BYTES */
+    uint32_t run, n_noted;
 };
 
 /* A chunk came: the run is over, and what was small before it was harmless. */

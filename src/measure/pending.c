@@ -9,19 +9,21 @@ int weir_pending_init(struct weir_pending *pending, size_t max)
     size_t size = 16;
     while (size < max * 2)
         size *= 2;
-    pending->slots = calloc(size, sizeof *pending->slots);
-    if (!pending->slots)
-        return -ENOMEM;
-    pending->mask = size - 1;
-    pending->n = 0;
-    pending->max = max;
-    return 0;
+    *pending = (struct weir_pending){.mask = size - 1, .max = max};
+    pending->entries = calloc(max, sizeof *pending->entries);
+    pending->index = calloc(size, sizeof *pending->index);
+    if (pending->entries && pending->index)
+        return 0;
+    weir_pending_deinit(pending);
+    return -ENOMEM;
 }
 
 void weir_pending_deinit(struct weir_pending *pending)
 {
-    free(pending->slots);
-    pending->slots = NULL;
+    free(pending->entries);
+    free(pending->index);
+    pending->entries = NULL;
+    pending->index = NULL;
 }
 
 static size_t home_of(const struct weir_pending *pending, const struct weir_flow *flow)
@@ -29,43 +31,65 @@ static size_t home_of(const struct weir_pending *pending, const struct weir_flow
     return (size_t)(((uint64_t)(uintptr_t)flow >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32) & pending->mask;
 }
 
+static struct weir_pending_flow *entry_at(const struct weir_pending *pending, size_t at)
+{
+    return &pending->entries[pending->index[at] - 1];
+}
+
+/* Where the index names the flow, or where it would. */
+static size_t place_of(const struct weir_pending *pending, const struct weir_flow *flow)
+{
+    size_t at = home_of(pending, flow);
+    while (pending->index[at] && entry_at(pending, at)->flow != flow)
+        at = (at + 1) & pending->mask;
+    return at;
+}
+
 struct weir_pending_flow *weir_pending_find(struct weir_pending *pending, const struct weir_flow *flow)
 {
     if (pending->n == 0)
         return NULL;
-    for (size_t at = home_of(pending, flow); pending->slots[at].flow; at = (at + 1) & pending->mask)
-        if (pending->slots[at].flow == flow)
-            return &pending->slots[at];
-    return NULL;
+    size_t at = place_of(pending, flow);
+    return pending->index[at] ? entry_at(pending, at) : NULL;
+}
+
+static uint32_t take_entry(struct weir_pending *pending)
+{
+    uint32_t place = pending->free;
+    if (!place)
+        return (uint32_t)++pending->n_touched;
+    pending->free = pending->entries[place - 1].next_free;
+    return place;
 }
 
 bool weir_pending_add(struct weir_pending *pending, const struct weir_flow *flow)
 {
-    if (weir_pending_find(pending, flow))
+    size_t at = place_of(pending, flow);
+    if (pending->index[at])
         return true;
     if (pending->n >= pending->max)
         return false;
-    size_t at = home_of(pending, flow);
-    while (pending->slots[at].flow)
-        at = (at + 1) & pending->mask;
-    pending->slots[at] = (struct weir_pending_flow){.flow = flow};
+    pending->index[at] = take_entry(pending);
+    *entry_at(pending, at) = (struct weir_pending_flow){.flow = flow};
     pending->n++;
     return true;
 }
 
 void weir_pending_remove(struct weir_pending *pending, struct weir_pending_flow *entry)
 {
-    size_t hole = (size_t)(entry - pending->slots);
+    size_t hole = place_of(pending, entry->flow);
+    entry->next_free = pending->free;
+    pending->free = pending->index[hole];
     pending->n--;
-    for (size_t at = (hole + 1) & pending->mask; pending->slots[at].flow; at = (at + 1) & pending->mask) {
-        size_t home = home_of(pending, pending->slots[at].flow);
+    for (size_t at = (hole + 1) & pending->mask; pending->index[at]; at = (at + 1) & pending->mask) {
+        size_t home = home_of(pending, entry_at(pending, at)->flow);
         /* An entry may move back to the hole unless its home lies behind the hole, cyclically. */
         if (((at - home) & pending->mask) >= ((at - hole) & pending->mask)) {
-            pending->slots[hole] = pending->slots[at];
+            pending->index[hole] = pending->index[at];
             hole = at;
         }
     }
-    pending->slots[hole].flow = NULL;
+    pending->index[hole] = 0;
 }
 
 bool weir_pending_keep_rtt(struct weir_pending_flow *entry, const struct weir_event *event)

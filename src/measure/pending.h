@@ -1,5 +1,6 @@
-/* New flows that have no name yet, by address of the flow, with the round-trip samples that came meanwhile. A bounded
- * open-addressing table; an entry lives until the flow has a name or ends. */
+/* New flows that have no name yet, by address of the flow, with the round-trip samples that came meanwhile. An entry lives
+ * until the flow has a name or ends. Entries lie side by side, the last freed is used first, and a bounded open-addressing
+ * index says where: few are alive at a time, so little memory is touched. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,14 +12,17 @@
 enum { WEIR_PENDING_RTT_MAX = 4 };
 
 struct weir_pending_flow {
-    const struct weir_flow *flow; /* NULL: free */
+    const struct weir_flow *flow;
     unsigned n_rtt;
+    uint32_t next_free;           /* of one that is free: 1 + place of the next */
     struct { uint8_t side; uint32_t us; } rtt[WEIR_PENDING_RTT_MAX];
 };
 
 struct weir_pending {
-    struct weir_pending_flow *slots;
-    size_t mask, n, max;
+    struct weir_pending_flow *entries;
+    uint32_t *index; /* 1 + place in entries; 0: free */
+    uint32_t free;   /* 1 + place of the first entry that was given back */
+    size_t mask, n, n_touched, max;
 };
 
 int weir_pending_init(struct weir_pending *pending, size_t max); /* 0 or -ENOMEM */

@@ -28,7 +28,6 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     *session = (struct weir_session){
         .client = evidence->client,
         .service = evidence->service,
-        .used = true,
         .midstream = evidence->midstream,
         .start_us = evidence->flow_first_us,
         .active_us = evidence->ts_us,
@@ -45,7 +44,7 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
         return;
     struct weir_tick_demand *tick = &session->tick;
     if (tick->open++ == 0)
-        tick->sample = *evidence;
+        tick->sample = evidence;
     tick->bytes += evidence->progress.bytes;
     if (evidence->progress.waiting && evidence->progress.waiting_us >= timeout_us)
         tick->unanswered++;
@@ -53,26 +52,44 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
         tick->longest_wait_us = evidence->progress.waiting_us;
 }
 
-static int compare_u32(const void *a, const void *b)
+/* A rate in 16 bits, as a float of 11 bits behind the leading one: exact to 0.05 %, and in the same order as the rates. */
+static uint16_t pack(uint32_t kbps)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+    unsigned shift = 0;
+    while (kbps >> shift >= 1u << 12)
+        shift++;
+    return shift ? (uint16_t)((shift + 1) << 11 | (kbps >> shift & 0x7ff)) : (uint16_t)kbps;
+}
+
+static uint32_t unpack(uint16_t packed)
+{
+    unsigned shift = packed >> 11;
+    return shift > 1 ? (uint32_t)((packed & 0x7ff) | 0x800) << (shift - 1) : packed;
+}
+
+static int compare_u16(const void *a, const void *b)
+{
+    return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
 /* The lower median of the newest `max` of `n` values in a ring. */
-static uint32_t median(const uint32_t *ring, uint32_t n, uint32_t max)
+static uint16_t median(const uint16_t *ring, uint32_t n, uint32_t max)
 {
-    uint32_t sorted[WEIR_SESSION_RATES];
+    uint16_t sorted[WEIR_SESSION_RATES];
     uint32_t count = n < max ? n : max;
     memcpy(sorted, ring, count * sizeof *ring);
-    qsort(sorted, count, sizeof *sorted, compare_u32);
+    qsort(sorted, count, sizeof *sorted, compare_u16);
     return sorted[(count - 1) / 2];
+}
+
+static int64_t median_kbps(const struct weir_session *session)
+{
+    return unpack(median(session->rates, session->n_rates, WEIR_SESSION_RATES));
 }
 
 int64_t weir_session_median_kbps(const struct weir_session *session)
 {
-    return session->n_rates < RATES_MIN ? -1 : (int64_t)median(session->rates_kbps, session->n_rates,
-        WEIR_SESSION_RATES);
+    return session->n_rates < RATES_MIN ? -1 : median_kbps(session);
 }
 
 int64_t weir_session_cadence_us(const struct weir_session *session)
@@ -93,7 +110,7 @@ static void note_request(struct weir_session *session, int64_t request_us)
 {
     int64_t gap_us = request_us - session->last_request_us;
     if (session->last_request_us && gap_us > 0 && gap_us < BITRATE_SPAN_US)
-        session->cadence_ms[session->n_cadence++ % WEIR_SESSION_CADENCE] = (uint32_t)(gap_us / 1000);
+        session->cadence_ms[session->n_cadence++ % WEIR_SESSION_CADENCE] = (uint16_t)(gap_us / 1000);
     if (request_us > session->last_request_us)
         session->last_request_us = request_us;
 }
@@ -147,21 +164,22 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     if (bytes < LARGE_BYTES)
         return false;
     if (!session->slow && transfer_us > 0)
-        session->rates_kbps[session->n_rates++ % WEIR_SESSION_RATES] = (uint32_t)rate_kbps(bytes, transfer_us);
+        session->rates[session->n_rates++ % WEIR_SESSION_RATES] = pack((uint32_t)rate_kbps(bytes, transfer_us));
     return !quick;
 }
 
 static void run_add(struct weir_session *session, bool open)
 {
     session->run_open = session->run_open << 1 | open;
-    session->run_bytes[session->run_ticks++ % WEIR_SESSION_RUN] = session->tick.bytes;
+    session->run_bytes[session->run_ticks++ % WEIR_SESSION_RUN] =
+        session->tick.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)session->tick.bytes;
 }
 
 /* A run begins with demand, and ends when there was none for three ticks. */
 static void run_tick(struct weir_session *session)
 {
     bool open = session->tick.open > 0;
-    session->quiet_ticks = open ? 0 : session->quiet_ticks + 1;
+    session->quiet_ticks = open ? 0 : (uint8_t)(session->quiet_ticks + 1);
     if (session->quiet_ticks >= WEIR_SESSION_QUIET)
         run_end(session);
     else if (open || session->run_ticks)
@@ -254,8 +272,7 @@ void weir_session_report(const struct weir_session *session, enum weir_service_k
         .small_answers = session->small_answers,
         .bitrate_bps = bitrate_bps,
         .bitrate_reason = bitrate_bps == WEIR_NULL ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_NONE,
-        .goodput_p50_bps = session->n_rates ? (int64_t)median(session->rates_kbps, session->n_rates,
-            WEIR_SESSION_RATES) * 1000 : WEIR_NULL,
+        .goodput_p50_bps = session->n_rates ? median_kbps(session) * 1000 : WEIR_NULL,
         .starved_us = session->starved_us,
         .starved_spells = session->spells,
         .longest_starved_us = session->longest_us,

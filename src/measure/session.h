@@ -16,31 +16,31 @@ struct weir_tick_demand { /* of one tick */
     uint32_t open, unanswered;
     uint64_t bytes;
     int64_t longest_wait_us;
-    struct weir_evidence sample; /* one of the open requests: what an attempt is made from */
+    const struct weir_evidence *sample; /* one of the open requests: what an attempt is made from. The tick's own */
 };
 
+/* A large site has thousands of these: what is kept of each chunk is packed. */
 struct weir_session {
     struct weir_addr client;
     weir_service_id service;
-    bool used;
     bool midstream;              /* its first flow was */
     bool slow, starving;
+    uint8_t quiet_ticks;
     uint32_t serial;             /* order of beginning */
-    uint32_t run_ticks, quiet_ticks;
+    uint32_t run_ticks;
     int64_t active_now_us;       /* engine's clock of the last activity */
     int64_t start_us, active_us; /* stamps of the first packet and of the last activity */
     int64_t second_chunk_us;
-    int64_t first_request_us;
-    uint64_t media_bytes, chunks, small_answers;
+    int64_t first_request_us, last_request_us;
+    uint64_t media_bytes;
+    uint32_t chunks, small_answers;
     int64_t on_us;               /* time in which answers were arriving, all flows added up */
-    uint32_t rates_kbps[WEIR_SESSION_RATES];
-    uint32_t n_rates;
-    int64_t last_request_us;
-    uint32_t cadence_ms[WEIR_SESSION_CADENCE];
-    uint32_t n_cadence;
+    uint32_t n_rates, n_cadence;
+    uint16_t rates[WEIR_SESSION_RATES];        /* kbit/s, packed: see session.c */
+    uint16_t cadence_ms[WEIR_SESSION_CADENCE]; /* less than a minute */
 
     struct weir_tick_demand tick;              /* being filled */
-    uint64_t run_bytes[WEIR_SESSION_RUN];      /* of the last ticks with demand */
+    uint32_t run_bytes[WEIR_SESSION_RUN];      /* of the last ticks with demand; at most UINT32_MAX */
     uint32_t run_open;                         /* bit a tick, the newest lowest: had demand */
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;

@@ -271,7 +271,7 @@ static void tick_session(struct weir_sessions *all, struct weir_session *session
         int64_t slot = (now_us - 1) / WEIR_SLOT_US;
         if (session->slow && tick->open && session->starved_slot != slot) {
             session->starved_slot = slot;
-            emit(all, &tick->sample, WEIR_OUTCOME_STARVED, now_us - WEIR_SESSION_RUN * INT64_C(1000000), now_us);
+            emit(all, tick->sample, WEIR_OUTCOME_STARVED, now_us - WEIR_SESSION_RUN * INT64_C(1000000), now_us);
         }
     }
     memset(&session->tick, 0, sizeof session->tick);

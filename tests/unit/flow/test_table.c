@@ -59,6 +59,38 @@ static void test_flood(void **state)
     rig_close(rig);
 }
 
+/* Buckets double from 1,024 while flows come and go: each is found again, none twice, and what ended is not. */
+static void test_buckets_grow(void **state)
+{
+    enum { N = 40000 };
+    struct rig *rig = rig_new(64 << 20);
+    for (unsigned i = 0; i < N; i++) {
+        struct talk talk = talk_tcp(i);
+        talk.addr[0].bytes[13] = (uint8_t)(i >> 14);
+        rig_tcp(rig, &talk, C, SYN, 0);
+        if (i % 3 == 0) {
+            rig_tcp(rig, &talk, SV, WEIR_TCP_RST | ACK, 0);
+            rig_wait(rig, 1 * MS);
+        }
+    }
+    struct weir_flow_stats before, after;
+    weir_flow_table_stats(rig->table, &before);
+    assert_int_equal(before.flows, N);
+    assert_in_range(before.flows_now, N * 2 / 3, N);
+    for (unsigned i = 0; i < N; i++) {
+        struct talk talk = talk_tcp(i);
+        talk.addr[0].bytes[13] = (uint8_t)(i >> 14);
+        if (i % 3)
+            rig_tcp(rig, &talk, SV, SYN | ACK, 0);
+    }
+    weir_flow_table_stats(rig->table, &after);
+    assert_int_equal(after.flows, before.flows);
+    rig_wait(rig, 600 * S);
+    weir_flow_table_stats(rig->table, &after);
+    assert_int_equal(after.flows_now, 0);
+    rig_close(rig);
+}
+
 static void test_refused_when_all_are_established(void **state)
 {
     struct rig *rig = rig_new(1 << 18);
@@ -277,7 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_flood), cmocka_unit_test(test_buckets_grow),
         cmocka_unit_test(test_refused_when_all_are_established),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_local),

@@ -273,15 +273,16 @@ static void test_gather_orders_by_clock_and_key(void **state)
     struct weir_block three[3] = {{.evidence = mixed, .n_evidence = 2}, {.evidence = mixed + 2, .n_evidence = 4},
         {.n_evidence = 0}};
     struct weir_gather *a = NULL, *b = NULL;
-    struct weir_evidence *first, *second;
+    struct weir_evidence **first, **second;
     size_t n_first, n_second;
     assert_int_equal(weir_evidence_gather(&a, &one, 1, &first, &n_first), 0);
     assert_int_equal(weir_evidence_gather(&b, three, 3, &second, &n_second), 0);
     assert_int_equal(n_first, 6);
     assert_int_equal(n_second, 6);
-    assert_memory_equal(first, second, sizeof all);
+    for (int i = 0; i < 6; i++)
+        assert_memory_equal(first[i], second[i], sizeof all[0]);
     for (int i = 1; i < 6; i++)
-        assert_true(first[i - 1].now_us <= first[i].now_us);
+        assert_true(first[i - 1]->now_us <= first[i]->now_us);
     weir_gather_free(a);
     weir_gather_free(b);
 }

@@ -1,5 +1,6 @@
 /* Sessions by hand: when is a client starved, when is an answer hollow, and when is silence just a full buffer? */
 #include "fake.h"
+#include "measure/session.h"
 #include "measure/learned.h"
 
 static struct {
@@ -57,8 +58,11 @@ static void chunk(struct weir_sessions *sessions, weir_service_id service, int64
 static void progress(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes,
     int64_t waiting_us)
 {
-    struct weir_evidence evidence = fake_progress(service, CLIENT, SERVER, now_us, bytes, waiting_us);
-    weir_sessions_take(sessions, &evidence);
+    static struct weir_evidence of_tick[64]; /* sessions may look at it until the tick is over */
+    static unsigned n;
+    struct weir_evidence *evidence = &of_tick[n++ % 64];
+    *evidence = fake_progress(service, CLIENT, SERVER, now_us, bytes, waiting_us);
+    weir_sessions_take(sessions, evidence);
 }
 
 /* A healthy player: every `every` seconds a chunk of 1 MB that takes half a second (16 Mbit/s).
@@ -110,6 +114,27 @@ static void test_startup_is_the_second_chunk(void **state)
     assert_int_equal(seen.sessions[0].goodput_p50_bps, 9600000); /* 300 kB in 0.25 s, twice of three */
     assert_int_equal(seen.sessions[0].bitrate_bps, WEIR_NULL);   /* too short to say */
     assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), 3);
+}
+
+/* Rates are kept in 16 bits: below 4,096 kbit/s as they are, above to 0.05 %, in order up to what 32 bits hold. */
+static void test_rates_are_kept_closely(void **state)
+{
+    static const struct { uint64_t bytes; int64_t transfer_us, least_bps, most_bps; } cases[] = {
+        {100000, 200 * S, 4000, 4000},                             /* 4 kbit/s */
+        {511875, S, 4095000, 4095000},                             /* the last that is exact */
+        {512125, S, 4096000, 4097000},
+        {1543209, S / 1000, 12345672000 / 10000 * 9995, 12345672000}, /* 12 Gbit/s */
+        {UINT64_C(1) << 40, 1, INT64_C(4294967295000) / 10000 * 9995, INT64_C(4294967295000)},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct weir_session session = {0};
+        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0, cases[i].bytes, S / 20, cases[i].transfer_us);
+        struct weir_session_record record;
+        weir_session_begin(&session, &evidence);
+        weir_session_chunk(&session, &evidence);
+        weir_session_report(&session, WEIR_KIND_VOD, &record);
+        assert_in_range(record.goodput_p50_bps, cases[i].least_bps, cases[i].most_bps);
+    }
 }
 
 static void test_startup_is_null_without_the_start(void **state)
@@ -634,7 +659,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_startup_is_the_second_chunk), TEST(test_startup_is_null_without_the_start),
+        TEST(test_startup_is_the_second_chunk), TEST(test_rates_are_kept_closely), TEST(test_startup_is_null_without_the_start),
             TEST(test_bitrate_needs_a_steady_minute),
         TEST(test_idle_ends_a_session), TEST(test_pause_with_a_full_buffer_is_no_stall),
             TEST(test_starved_below_half_of_its_own_median),
