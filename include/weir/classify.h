@@ -107,11 +107,12 @@ struct weir_learned_name {
     struct weir_addr client, server;
     const char *host;       /* NULL: no signature matched, the text was not kept */
     uint64_t host_hash;
-    int64_t learned_us, expires_us;
+    int64_t expires_us;     /* to the second, not before it does */
 };
 typedef void (*weir_name_visitor)(void *context, const struct weir_learned_name *name);
 void weir_classify_names_each(const struct weir_classifier *classifier, weir_name_visitor visitor, void *context);
-void weir_classify_names_restore(struct weir_classifier *classifier, const struct weir_learned_name *name);
+/* Teaches a name again, unless it has expired at `now_us`. */
+void weir_classify_names_restore(struct weir_classifier *classifier, const struct weir_learned_name *name, int64_t now_us);
 
 /* ---- what classify says of itself (DESIGN 6) ---- */
 

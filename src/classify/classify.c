@@ -365,10 +365,9 @@ void weir_classify_dns(struct weir_classifier *classifier, const struct weir_dns
     if (!answer->response || answer->rcode != WEIR_DNS_NOERROR || answer->n_addrs == 0 || answer->qname.length == 0)
         return;
     struct name name = learned_name(classifier, answer->qname.text, answer->qname.length);
-    name.learned_us = now_us;
     for (size_t i = 0; i < answer->n_addrs && i < WEIR_DNS_ADDRS_MAX; i++) {
         uint32_t ttl_s = answer->addrs[i].ttl_s < TTL_MAX_S ? answer->addrs[i].ttl_s : TTL_MAX_S;
-        name.expires_us = now_us + (int64_t)ttl_s * 1000000 + NAME_GRACE_US;
+        name_set_expires(&name, now_us + (int64_t)ttl_s * 1000000 + NAME_GRACE_US);
         if (is_server(&answer->addrs[i].addr))
             names_learn(&classifier->names, client, &answer->addrs[i].addr, &name, now_us);
     }
@@ -397,7 +396,7 @@ void weir_classify_names_each(const struct weir_classifier *classifier, weir_nam
             const struct name *name = &entry->names[k];
             struct weir_learned_name learned = {
                 .client = entry->key[0], .server = entry->key[1], .host = name->host, .host_hash = name->hash,
-                .learned_us = name->learned_us, .expires_us = name->expires_us,
+                .expires_us = name_expires_us(name),
             };
             if (name->hash != 0)
                 visitor(context, &learned);
@@ -405,15 +404,14 @@ void weir_classify_names_each(const struct weir_classifier *classifier, weir_nam
     }
 }
 
-void weir_classify_names_restore(struct weir_classifier *classifier, const struct weir_learned_name *learned)
+void weir_classify_names_restore(struct weir_classifier *classifier, const struct weir_learned_name *learned, int64_t now_us)
 {
     struct name name = {.match = {.service = WEIR_SERVICE_OTHER}};
     if (learned->host)
         name = learned_name(classifier, learned->host, strlen(learned->host));
     name.hash = learned->host_hash;
-    name.learned_us = learned->learned_us;
-    name.expires_us = learned->expires_us;
-    names_put(&classifier->names, &learned->client, &learned->server, &name, learned->learned_us);
+    name_set_expires(&name, learned->expires_us);
+    names_put(&classifier->names, &learned->client, &learned->server, &name, now_us);
 }
 
 /* ---- what classify says of itself ---- */

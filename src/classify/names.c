@@ -41,8 +41,8 @@ static int64_t entry_expires(const struct names_entry *entry)
 {
     int64_t latest = INT64_MIN;
     for (size_t i = 0; i < NAMES_PER_ADDRESS; i++) {
-        if (entry->names[i].hash != 0 && entry->names[i].expires_us > latest)
-            latest = entry->names[i].expires_us;
+        if (entry->names[i].hash != 0 && name_expires_us(&entry->names[i]) > latest)
+            latest = name_expires_us(&entry->names[i]);
     }
     return latest;
 }
@@ -76,7 +76,7 @@ static void put_first(struct names_entry *entry, const struct name *name)
 void names_put(struct names *names, const struct weir_addr *client, const struct weir_addr *server,
                const struct name *name, int64_t now_us)
 {
-    if (name->hash == 0 || name->expires_us <= now_us)
+    if (!name_alive(name, now_us))
         return;
     const struct weir_addr key[2] = {*client, *server};
     put_first(take_entry(names, key, now_us), name);

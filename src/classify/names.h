@@ -10,7 +10,7 @@
 struct name {
     uint64_t hash;
     const char *host;      /* NULL where no signature matched */
-    int64_t learned_us, expires_us;
+    uint32_t expires_s;    /* engine's second: names are many, and live for an hour and more */
     struct weir_match match;
 };
 
@@ -47,7 +47,18 @@ const struct name *names_lookup(const struct names *names, const struct weir_add
 bool names_confirm(const struct names *names, const struct weir_addr *client, const struct weir_addr *server,
                    uint64_t hash, int64_t now_us);
 
+static inline int64_t name_expires_us(const struct name *name)
+{
+    return (int64_t)name->expires_s * 1000000;
+}
+
+static inline void name_set_expires(struct name *name, int64_t us)
+{
+    int64_t s = us > 0 ? us / 1000000 + (us % 1000000 != 0) : 0;
+    name->expires_s = s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
+}
+
 static inline bool name_alive(const struct name *name, int64_t now_us)
 {
-    return name->hash != 0 && name->expires_us > now_us;
+    return name->hash != 0 && name_expires_us(name) > now_us;
 }

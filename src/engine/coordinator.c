@@ -48,6 +48,7 @@ struct weir_coordinator {
     int error;                         /* of a sink: first one */
     struct weir_fault fault;
 
+    struct weir_names_file *names;     /* an earlier run's; NULL: none */
     struct weir_address_memory *addresses;
     struct weir_address_fact *facts;   /* of the window that is open, and of the one before (what workers may learn) */
     size_t n_facts, facts_max;
@@ -71,7 +72,7 @@ struct weir_coordinator {
     struct { uint64_t packets, dropped; } before; /* the open window began */
     bool state_read;
     bool state_failed;                 /* and said so */
-    unsigned state_due;                /* windows until the state is written */
+    unsigned state_due, names_due;     /* windows until the state, and what DNS told, is written */
     bool incident_said;                /* since the last flush */
 };
 
@@ -426,6 +427,17 @@ static void write_state(struct weir_coordinator *c)
     c->state_due = STATE_WINDOWS;
 }
 
+/* Workers that run own their names: with several these are written at the end only. */
+static void write_names(struct weir_coordinator *c)
+{
+    struct weir_fault fault = {0};
+    if (!c->options->state || c->has_thread || !c->namer)
+        return;
+    if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 && !c->state_failed)
+        weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end", fault.text);
+    c->names_due = STATE_WINDOWS;
+}
+
 /* What this window taught goes to the workers at the end of the next one. */
 static void issue_bulletin(struct weir_coordinator *c)
 {
@@ -471,6 +483,8 @@ static void process_tick(struct weir_coordinator *c)
         issue_bulletin(c);
         if (c->state_due == 0 || --c->state_due == 0)
             write_state(c);
+        if (--c->names_due == 0)
+            write_names(c);
     }
 }
 
@@ -573,6 +587,11 @@ struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c)
     return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts};
 }
 
+const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *c)
+{
+    return c->names;
+}
+
 /* ---- the end ---- */
 
 static void publish_services(struct weir_coordinator *c)
@@ -595,6 +614,7 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
         weir_detector_step(c->detector, now_us);
         weir_detector_finish(c->detector, now_us);
         write_state(c);
+        write_names(c);
         weir_rollup_window_done(c->rollup, now_us);
     }
     publish_services(c);
@@ -648,6 +668,16 @@ static int new_detector(struct weir_coordinator *c)
     return error ? error : weir_detector_set_regions(c->detector, c->options->regions, c->options->n_regions);
 }
 
+static int read_names(struct weir_coordinator *c)
+{
+    struct weir_fault fault = {0};
+    int error = c->options->state ? weir_names_file_read(&c->names, c->options->state, &fault) : 0;
+    if (fault.text[0])
+        weir_log(WEIR_LOG_WARNING, "%s", fault.text);
+    c->names_due = STATE_WINDOWS;
+    return error;
+}
+
 int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct weir_engine_options *options)
 {
     struct weir_coordinator *c = calloc(1, sizeof *c);
@@ -670,6 +700,8 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
         error = new_measure(c);
     if (!error)
         error = new_detector(c);
+    if (!error)
+        error = read_names(c);
     if (error) {
         weir_coordinator_free(c);
         return error;
@@ -689,6 +721,7 @@ void weir_coordinator_free(struct weir_coordinator *c)
     weir_trials_free(c->trials);
     weir_gather_free(c->gather);
     weir_address_memory_free(c->addresses);
+    weir_names_file_free(c->names);
     free(c->flows);
     free(c->bulletin_facts);
     free(c->facts);

@@ -6,6 +6,7 @@
 #include <weir/classify.h>
 #include <weir/measure.h>
 
+#include "engine/names_file.h"
 #include "engine/pipeline.h"
 
 /* What workers are told at each window's start: the same for all of them, learned up to the window before the last. */
@@ -19,7 +20,7 @@ struct weir_coordinator; /* opaque */
 
 int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct weir_engine_options *options);
 void weir_coordinator_free(struct weir_coordinator *coordinator);
-/* Whose nDPI tells protocol numbers' names (any worker's: they are all alike, and only read). */
+/* Whose nDPI tells protocol numbers' names, and whose name memory is written (any worker's: they are all alike, and only read). */
 void weir_coordinator_set_namer(struct weir_coordinator *coordinator, const struct weir_classifier *namer);
 /* An interface whose drops freeze detectors, and of which a capture record is published each window. Files are not watched:
  * how far they are read ahead would change the answers. */
@@ -29,6 +30,9 @@ void weir_coordinator_watch(struct weir_coordinator *coordinator, struct weir_so
  * Returns 0 or a negative errno. A single worker's block is worked on in its own thread as it is delivered. */
 int weir_coordinator_start(struct weir_coordinator *coordinator);
 void weir_coordinator_stop(struct weir_coordinator *coordinator);
+
+/* What an earlier run knew of names, for a worker to learn before its first packet; NULL: nothing. */
+const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *coordinator);
 
 /* Waits until there is room for one more block of this worker; at a window's end also until the window before is done, so
  * that the bulletin is that one's. */

@@ -98,12 +98,20 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
     weir_coordinator_deliver(worker->coordinator, worker->index, &block);
 }
 
+static void begin(struct weir_worker *worker, int64_t now_us)
+{
+    const struct weir_names_file *names = weir_coordinator_names(worker->coordinator);
+    if (names)
+        weir_names_file_restore(names, worker->classifier, now_us);
+    worker->next_tick_us = now_us - now_us % WEIR_TICK_US + WEIR_TICK_US;
+}
+
 /* All ticks up to `now_us`. A gap in which nothing can happen any more is crossed in one step. */
 static void advance(struct weir_worker *worker, int64_t now_us)
 {
     static const int64_t longest_us = INT64_C(1000) * WEIR_TICK_US; /* timers, and 15 min until a service is unknown */
     if (worker->next_tick_us == 0)
-        worker->next_tick_us = now_us - now_us % WEIR_TICK_US + WEIR_TICK_US;
+        begin(worker, now_us);
     int64_t last_busy_us = worker->next_tick_us + longest_us;
     while (worker->next_tick_us <= now_us) {
         if (worker->next_tick_us > last_busy_us && now_us - worker->next_tick_us > 2 * WEIR_SLOT_US)

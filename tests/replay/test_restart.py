@@ -86,3 +86,35 @@ def test_state_of_a_later_time(tmp_path, halves):
     first, said = incidents("--state", state, halves[0])
     assert "later time" in said
     assert first == incidents(halves[0])[0]
+
+
+def early_failures(capture, *arguments):
+    """How the connections of the capture's first seconds that nobody answered were named."""
+    done = subprocess.run([WEIR, "replay", "-q", "--json", "--records", "flow", *map(str, arguments), str(capture)],
+                          capture_output=True, text=True, check=True)
+    flows = [json.loads(line) for line in done.stdout.splitlines()]
+    begin = min(f["first_ts"] for f in flows)
+    failed = [f for f in flows if f["outcome"] == "syn_timeout" and f["first_ts"] < begin + 8]
+    return {(f["service"], f["named_by"]) for f in failed}, done.stderr
+
+
+def test_names_that_clients_were_told_survive(tmp_path, halves):
+    """In an outage few ask DNS again, and a SYN says no name: what was told before the restart names it at once, and not only once
+    another flow has said what the address serves."""
+    state = tmp_path / "state"
+    state.mkdir()
+    incidents("--state", state, halves[0])
+    (state / "engine.state").unlink()
+    kept = (state / "names.state").read_bytes()
+    forgotten, _ = early_failures(halves[1])
+    assert forgotten & {("netflix", "address"), ("other", "none")}
+    for workers in 1, 3:
+        (state / "names.state").write_bytes(kept)
+        named, said = early_failures(halves[1], "--state", state, "--workers", workers)
+        assert named == {("netflix", "dns")} and not said
+        (state / "engine.state").unlink()
+    (state / "names.state").write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
+    named, said = early_failures(halves[1], "--state", state)
+    assert named == forgotten and "names.state: damaged" in said
+    early, _ = early_failures(halves[0], "--state", state)
+    assert early_failures(halves[0])[0] == early  # of a later time: nothing is made of it

@@ -561,7 +561,7 @@ static void test_self_report(void **state)
 
 static void restore(void *context, const struct weir_learned_name *name)
 {
-    weir_classify_names_restore(context, name);
+    weir_classify_names_restore(context, name, NOW_US + 2);
 }
 
 static void test_names_survive(void **state)

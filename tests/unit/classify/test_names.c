@@ -10,8 +10,9 @@ static const char *const client_text = "192.168.1.10", *const server_text = "198
 
 static struct name name_of(const char *host, weir_service_id service, int64_t now_us, int64_t kept_us)
 {
-    return (struct name){.hash = weir_host_hash(host, strlen(host)), .host = host, .learned_us = now_us,
-                         .expires_us = now_us + kept_us, .match = {.service = service}};
+    struct name name = {.hash = weir_host_hash(host, strlen(host)), .host = host, .match = {.service = service}};
+    name_set_expires(&name, now_us + kept_us);
+    return name;
 }
 
 static void learn(struct names *names, const char *client, const char *host, weir_service_id service, int64_t now_us)
