@@ -19,10 +19,10 @@
 #include "engine/asn.h"
 #include "engine/bounds.h"
 #include "engine/coordinator.h"
+#include "engine/counters.h"
 #include "engine/maintenance.h"
 #include "engine/detect_input.h"
 #include "engine/state_file.h"
-
 
 enum { AHEAD = 8 };          /* pieces of evidence whose places in tables are prefetched */
 enum { STATE_WINDOWS = 60 }; /* from one write of the state to the next, unless there is news */
@@ -61,10 +61,7 @@ struct weir_coordinator {
     struct weir_trials *trials;
     struct weir_rollup *rollup;
     struct weir_detector *detector;
-    struct weir_naming_stats naming;   /* all workers', at the last tick */
-    uint64_t decode[WEIR_DECODE_N];
-    struct weir_flow_stats flow;
-    struct weir_meter_stats meter;
+    struct weir_counters counters;     /* all workers', at the last tick */
     const struct weir_flow_record **flows; /* of a tick, sorted */
     size_t flows_room;
     int64_t now_us;
@@ -179,7 +176,7 @@ static void publish_flow(struct weir_coordinator *c, const struct weir_flow_reco
     struct weir_flow_record record = *flow;
     struct weir_match match;
     weir_classify_ndpi_text(c->namer, &record.named, record.ndpi_text);
-    if (c->flow.dns_cut && record.named.by != WEIR_NAMED_SNI && record.named.by != WEIR_NAMED_HTTP && record.named.by != WEIR_NAMED_DNS)
+    if (c->counters.flow.dns_cut && record.named.by != WEIR_NAMED_SNI && record.named.by != WEIR_NAMED_HTTP && record.named.by != WEIR_NAMED_DNS)
         record.payload_cut = true; /* a lookup that was cut may have said its name */
     if (record.named.service == WEIR_SERVICE_NONE &&
         weir_address_memory_lookup(c->addresses, &record.addr[WEIR_SERVER], c->now_us, &match) == WEIR_ADDRESS_KNOWN) {
@@ -212,32 +209,6 @@ static void publish_flows(struct weir_coordinator *c)
         publish_flow(c, c->flows[i]);
 }
 
-static void add_counters(struct weir_coordinator *c)
-{
-    memset(c->decode, 0, sizeof c->decode);
-    c->flow = (struct weir_flow_stats){0};
-    c->meter = (struct weir_meter_stats){0};
-    c->naming = (struct weir_naming_stats){0};
-    for (unsigned w = 0; w < c->options->n_workers; w++) {
-        const struct weir_block *block = &c->blocks[w];
-        for (int i = 0; i < WEIR_DECODE_N; i++) /* every worker decodes every packet, or its own */
-            c->decode[i] = block->decode[i] + (c->options->lanes ? c->decode[i] : 0);
-        c->flow.flows += block->flow.flows;
-        c->flow.flows_refused += block->flow.flows_refused;
-        c->flow.flows_shed += block->flow.flows_shed;
-        c->flow.duplicates += block->flow.duplicates;
-        c->flow.detail_refused += block->flow.detail_refused;
-        c->flow.dns_refused += block->flow.dns_refused;
-        c->flow.dns_cut += block->flow.dns_cut;
-        c->flow.time_clamped += block->flow.time_clamped;
-        c->meter.evidence_refused += block->meter.evidence_refused;
-        c->meter.records_refused += block->meter.records_refused;
-        c->meter.pending_refused += block->meter.pending_refused;
-        if (block->naming)
-            weir_naming_stats_merge(&c->naming, block->naming);
-    }
-}
-
 /* What sessions add to the window. */
 static void take_sums(struct weir_coordinator *c)
 {
@@ -258,9 +229,6 @@ static void fill_refused(const struct weir_coordinator *c, struct weir_capture_r
     weir_trials_read_stats(c->trials, &trials);
     weir_sessions_read_stats(c->sessions, &sessions);
     weir_rollup_read_stats(c->rollup, &rollup);
-    capture->evidence_refused = c->meter.evidence_refused;
-    capture->records_refused = c->meter.records_refused;
-    capture->pending_refused = c->meter.pending_refused;
     capture->trials_refused = trials.trials_refused;
     capture->held_refused = trials.held_refused;
     capture->sessions_refused = sessions.sessions_refused;
@@ -282,66 +250,24 @@ static void tell_traffic(struct weir_coordinator *c)
 /* Most flows go to servers whose names no lookup told (METHODS 3): then nothing is known of the resolvers. */
 static bool dns_is_blind(const struct weir_coordinator *c)
 {
-    return c->naming.https_blind * 2 > c->naming.https_flows;
+    return c->counters.naming.https_blind * 2 > c->counters.naming.https_flows;
 }
 
-static void fill_naming(const struct weir_coordinator *c, struct weir_capture_record *capture)
-{
-    weir_rollup_naming(c->rollup, capture->named_flows, capture->named_bytes);
-    capture->flows_ech = c->naming.hellos_ech;
-    capture->flows_doh = c->naming.doh_flows;
-    capture->flows_dot = c->naming.dot_flows;
-    capture->flows_vpn = c->naming.tunnel_flows;
-    capture->blind_share_ppm = c->naming.https_flows
-                                   ? (int64_t)(c->naming.https_blind * 1000000 / c->naming.https_flows) : WEIR_NULL;
-    for (uint32_t i = 0; i < c->naming.n_drift && i < WEIR_DRIFT_LISTED_MAX; i++) {
-        capture->drift[i].host = c->naming.drift[i].host.text;
-        capture->drift[i].flows = c->naming.drift[i].flows;
-        capture->n_drift++;
-    }
-}
-
-/* Of all lanes together. */
 static void read_source(const struct weir_coordinator *c, struct weir_source *source, struct weir_source_stats *ret_stats)
 {
-    weir_source_stats(source, ret_stats);
-    for (unsigned w = 1; c->options->lanes && w < c->options->n_workers; w++) {
-        struct weir_source_stats lane;
-        weir_source_stats(c->options->lanes[w], &lane);
-        if (lane.packets && (!ret_stats->packets || lane.first_ts_us < ret_stats->first_ts_us))
-            ret_stats->first_ts_us = lane.first_ts_us;
-        if (lane.packets && lane.last_ts_us > ret_stats->last_ts_us)
-            ret_stats->last_ts_us = lane.last_ts_us;
-        ret_stats->packets += lane.packets;
-        ret_stats->bytes += lane.bytes;
-        ret_stats->dropped_kernel += lane.dropped_kernel;
-        ret_stats->dropped_interface += lane.dropped_interface;
-        ret_stats->snaplen_cut += lane.snaplen_cut;
-        ret_stats->time_backwards += lane.time_backwards;
-        ret_stats->time_steps = lane.time_steps > ret_stats->time_steps ? lane.time_steps : ret_stats->time_steps;
-    }
+    weir_counters_read_sources(source, c->options->lanes, c->options->n_workers, ret_stats);
 }
 
 /* `ts_us`: 0 for that of the last packet. */
 static void publish_capture(struct weir_coordinator *c, struct weir_source *source, int64_t ts_us, bool interim)
 {
     struct weir_source_stats stats;
+    struct weir_capture_record capture = {.interim = interim};
     read_source(c, source, &stats);
-    bool any = stats.packets > 0;
-    struct weir_capture_record capture = {
-        .interim = interim,
-        .packets = stats.packets, .bytes = stats.bytes,
-        .first_ts_us = any ? stats.first_ts_us : WEIR_NULL, .last_ts_us = any ? stats.last_ts_us : WEIR_NULL,
-        .dropped_kernel = stats.dropped_kernel, .dropped_interface = stats.dropped_interface,
-        .truncated = stats.snaplen_cut, .clock_steps = stats.time_steps,
-        .flows = c->flow.flows, .flows_refused = c->flow.flows_refused, .flows_shed = c->flow.flows_shed,
-        .duplicates = c->flow.duplicates, .detail_refused = c->flow.detail_refused, .dns_refused = c->flow.dns_refused,
-        .time_clamped = c->flow.time_clamped + stats.time_backwards,
-    };
-    memcpy(capture.decode, c->decode, sizeof capture.decode);
+    weir_counters_fill(&c->counters, &stats, &capture);
     fill_refused(c, &capture);
-    fill_naming(c, &capture);
-    publish(c, WEIR_RECORD_CAPTURE, ts_us ? ts_us : any ? stats.last_ts_us : 0, &capture);
+    weir_rollup_naming(c->rollup, capture.named_flows, capture.named_bytes);
+    publish(c, WEIR_RECORD_CAPTURE, ts_us ? ts_us : stats.packets ? stats.last_ts_us : 0, &capture);
 }
 
 /* What the capture lost of the window so far, as a share. Known before a tick decides, so that our own loss is never called
@@ -458,7 +384,7 @@ static void process_tick(struct weir_coordinator *c)
     if (c->error)
         return;
     double dropped = watch_drops(c, window_end);
-    add_counters(c);
+    weir_counters_sum(&c->counters, c->blocks, c->options->n_workers, c->options->lanes);
     learn_addresses(c);
     if (c->options->want_flows)
         publish_flows(c);
