@@ -357,7 +357,7 @@ static void write_state(struct weir_coordinator *c)
 static void write_names(struct weir_coordinator *c)
 {
     struct weir_fault fault = {0};
-    if (!c->options->state || c->has_thread || !c->namer)
+    if (!c->options->state || (c->options->n_workers > 1 && !c->ending) || !c->namer)
         return;
     if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 && !c->state_failed)
         weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end", fault.text);
