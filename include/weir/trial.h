@@ -10,9 +10,11 @@
 #include <weir/service.h>
 
 #define WEIR_SLOT_US INT64_C(10000000) /* a trial's slot and a window: 10 s, aligned to the epoch */
+#define WEIR_REQUEST_TIMEOUT_MIN_US INT64_C(5000000) /* no media request is timed out sooner */
 
 /* All attempts with the same key in one slot. `ok` and `fail` may both be set (mixed: tried again with success): it then counts
- * as OK, and in the slow-burn detector as one of each. A failing attempt that began after the last useful one unsets `ok`. */
+ * as OK, and in the slow-burn detector as one of each. A failing attempt that began after the last useful one unsets `ok`.
+ * Neither is set: all that failed was taken back, and the trial says nothing. */
 struct weir_trial {
     struct weir_addr client;
     struct weir_addr prefix;     /* of the server: /24 or /48; for layer DNS the resolver's address */
@@ -24,6 +26,7 @@ struct weir_trial {
     int64_t last_ok_us;          /* stamp of the last useful one */
     int64_t first_us;            /* when the earliest failing attempt began */
     uint32_t attempts_ok, attempts_fail;
+    uint32_t attempts_overdue;   /* of attempts_fail: requests that may still be answered, which takes the failure back */
     bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s */
     bool media;                  /* the server's role was media */
 };

@@ -191,14 +191,17 @@ static bool is_dead_alternative(const struct weir_detector *detector, const stru
     return !destination || destination->useful == 0;
 }
 
-/* Every open request of the service hangs while others are served: a total freeze. */
+/* Every open request of the service hangs while others are served: a total freeze. A trial that goes on from the slot before
+ * (its requests may still be answered) failed in that one. */
 static bool is_total_freeze(const struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us)
 {
-    if (trial->layer != WEIR_LAYER_SERVE || detector->services[trial->service].hang_slot_us != slot_start_us)
+    const int64_t *hung_us = detector->services[trial->service].hang_slot_us;
+    int64_t failed_us = trial->fail_us <= slot_start_us && trial->attempts_overdue ? slot_start_us - WEIR_SLOT_US : slot_start_us;
+    if (trial->layer != WEIR_LAYER_SERVE || (hung_us[0] != failed_us && hung_us[1] != failed_us))
         return false;
     for (size_t id = WEIR_SERVICE_OTHER; id < detector->n_services; id++)
         for (int layer = WEIR_LAYER_CONNECT; id != trial->service && layer < WEIR_LAYER_N; layer++)
-            if (detector->services[id].ok_slot_us[layer] == slot_start_us)
+            if (detector->services[id].ok_slot_us[layer] >= failed_us)
                 return true;
     return false;
 }
@@ -405,13 +408,21 @@ void weir_detector_connection_end(struct weir_detector *detector, const struct w
         remember(detector, &trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED, true);
 }
 
+static void note_hang(struct weir_service_state *service, int64_t slot_us)
+{
+    if (service->hang_slot_us[0] == slot_us)
+        return;
+    service->hang_slot_us[1] = service->hang_slot_us[0];
+    service->hang_slot_us[0] = slot_us;
+}
+
 void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand)
 {
     if (demand->service < WEIR_SERVICE_FIRST || demand->service >= detector->n_services)
         return;
     struct weir_service_state *service = &detector->services[demand->service];
     if (demand->open > 0 && demand->overdue >= demand->open && (demand->clients_overdue >= 2 || demand->overdue >= 2))
-        service->hang_slot_us = detector->open_start_us;
+        note_hang(service, detector->open_start_us);
     if (demand->clients_starved > 0 && demand->clients_starved >= demand->clients_open)
         service->starved_slot_us = detector->open_start_us;
     else if (demand->clients_open > demand->clients_starved)

@@ -123,7 +123,7 @@ struct weir_service_state {
     struct weir_ends ends;
     struct weir_continuous_state continuous;
     struct weir_silence *silence;            /* NULL: never tried */
-    int64_t hang_slot_us;                    /* slot in which every open request hung; 0: none */
+    int64_t hang_slot_us[2];                 /* slots in which every open request hung, the last two; 0: none */
     int64_t starved_slot_us, demand_slot_us; /* slots of the last starved, and of the last healthy demand */
     int64_t last_us;                         /* last trial */
     int64_t ok_slot_us[WEIR_LAYER_N];        /* slot in which a trial of that layer was useful last */

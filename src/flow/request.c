@@ -144,7 +144,7 @@ static void first_byte(struct weir_flow *flow, struct serve *serve, const struct
          packet->now_us);
     if (serve->timed_out)
         stall(flow, serve, serve->asked_us, packet->ts_us, packet->now_us);
-    else
+    if (!serve->timed_out || flow_is_media(flow)) /* answered late: its failure may be taken back */
         flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL, serve->asked_us);
 }
 

@@ -131,7 +131,8 @@ void weir_rollup_evidence(struct weir_rollup *rollup, const struct weir_evidence
 void weir_rollup_slot(struct weir_rollup *rollup, const struct weir_slot *slot)
 {
     for (size_t i = 0; i < slot->n_trials; i++)
-        weir_accumulator_trial(window_of(rollup, slot->trials[i].service), &slot->trials[i]);
+        if (slot->trials[i].ok || slot->trials[i].fail)
+            weir_accumulator_trial(window_of(rollup, slot->trials[i].service), &slot->trials[i]);
 }
 
 void weir_rollup_sums(struct weir_rollup *rollup, weir_service_id service, const struct weir_session_sums *sums)

@@ -16,7 +16,6 @@
 enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096 };
 #define IDLE_US INT64_C(60000000)
 #define IDLE_FULL_US INT64_C(240000000)
-#define TIMEOUT_MIN_US INT64_C(5000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
 
 struct service {
@@ -60,7 +59,7 @@ int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_ses
         return -ENOMEM;
     }
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++)
-        all->timeouts_us[id] = TIMEOUT_MIN_US;
+        all->timeouts_us[id] = WEIR_REQUEST_TIMEOUT_MIN_US;
     *ret_sessions = all;
     return 0;
 }
@@ -281,7 +280,7 @@ static void learn_timeouts(struct weir_sessions *all)
 {
     for (size_t id = WEIR_SERVICE_FIRST; id < all->n_services && id < WEIR_SERVICES_MAX; id++) {
         int64_t learned_us = 3 * weir_learned_quantile(&all->services[id].ttfb_us, 0.99);
-        all->timeouts_us[id] = learned_us < TIMEOUT_MIN_US ? TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US
+        all->timeouts_us[id] = learned_us < WEIR_REQUEST_TIMEOUT_MIN_US ? WEIR_REQUEST_TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US
             ? TIMEOUT_MAX_US : learned_us;
     }
 }

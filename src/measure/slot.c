@@ -64,3 +64,9 @@ void weir_slot_table_clear(struct weir_slot_table *table)
         memset(table->index, 0, (table->mask + 1) * sizeof *table->index);
     table->n = 0;
 }
+
+void weir_slot_table_put(struct weir_slot_table *table, const struct weir_trial *trials, size_t n)
+{
+    table->n = n < table->max ? n : table->max;
+    memcpy(table->trials, trials, table->n * sizeof *trials);
+}

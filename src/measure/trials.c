@@ -13,10 +13,11 @@
 #include <string.h>
 
 #include "measure/known_names.h"
+#include "measure/overdue.h"
 #include "measure/race.h"
 #include "measure/slot.h"
 
-enum { TRIALS_MAX = 65536, HELD_MAX = 8192, USEFUL_MAX = 16384, NAMES_MAX = 65536 };
+enum { TRIALS_MAX = 65536, HELD_MAX = 8192, OVERDUE_MAX = 8192, USEFUL_MAX = 16384, NAMES_MAX = 65536 };
 #define MIDSTREAM_US INT64_C(60000000) /* a flow without handshake gives no serve trials for this long */
 #define REJECT_US INT64_C(60000000)    /* two clients that refuse a certificate within this make an incident of it */
 
@@ -41,6 +42,7 @@ struct weir_trials {
     bool open;
     struct held *held; /* in the order of arrival */
     size_t n_held, held_max;
+    struct weir_overdue overdue;
     struct weir_race_memory races;
     struct weir_known_names names, vain; /* that resolved; that were asked once and not answered */
     struct lone_names { int64_t us; unsigned n; } lone_names[WEIR_SERVICES_MAX];
@@ -62,6 +64,7 @@ int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_co
     trials->held_max = or_default(config->held_max, HELD_MAX);
     trials->held = calloc(trials->held_max, sizeof *trials->held);
     if (!trials->held || weir_slot_table_init(&trials->slot, or_default(config->trials_max, TRIALS_MAX)) < 0 ||
+        weir_overdue_init(&trials->overdue, OVERDUE_MAX) < 0 ||
         weir_race_init(&trials->races, or_default(config->useful_max, USEFUL_MAX)) < 0 ||
         weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0 ||
         weir_known_names_init(&trials->vain, or_default(config->names_max, NAMES_MAX) / 4) < 0) {
@@ -78,6 +81,7 @@ void weir_trials_free(struct weir_trials *trials)
         return;
     free(trials->held);
     weir_slot_table_deinit(&trials->slot);
+    weir_overdue_deinit(&trials->overdue);
     weir_race_deinit(&trials->races);
     weir_known_names_deinit(&trials->names);
     weir_known_names_deinit(&trials->vain);
@@ -103,11 +107,14 @@ static void slot_show(struct weir_trials *trials, bool closed)
         trials->config.on_slot(trials->config.context, &slot, closed);
 }
 
-static void slot_close(struct weir_trials *trials)
+static void slot_close(struct weir_trials *trials, int64_t now_us)
 {
+    weir_overdue_settle(&trials->overdue, trials->slot.trials, now_us);
+    weir_overdue_carry(&trials->overdue, trials->slot.trials);
     if (trials->open)
         slot_show(trials, true);
     weir_slot_table_clear(&trials->slot);
+    weir_slot_table_put(&trials->slot, trials->overdue.carried, trials->overdue.n_carried);
     trials->open = false;
 }
 
@@ -153,6 +160,8 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
     trial->fail = true;
     trial->quic_fell_back |= fell_back;
     trial->attempts_fail++;
+    if (weir_overdue_may_be_answered(evidence))
+        weir_overdue_add(&trials->overdue, evidence, trials->slot.trials, (uint32_t)(trial - trials->slot.trials));
 }
 
 /* True when the race is decided, one way or the other. */
@@ -279,6 +288,10 @@ static void take_attempt(struct weir_trials *trials, const struct weir_evidence 
     bool says_nothing = (!useful && !weir_outcome_failed(evidence->outcome)) ||
                         (evidence->layer == WEIR_LAYER_SERVE && !serve_counts(trials, evidence)) ||
                         (evidence->outcome == WEIR_OUTCOME_SUSPECT_REJECT && !reject_counts(trials, evidence));
+    if (weir_overdue_is_answer(evidence)) {
+        weir_overdue_answer(&trials->overdue, evidence, trials->slot.trials);
+        says_nothing = true;
+    }
     if (says_nothing) {
         trials->stats.neutral++;
         return;
@@ -311,7 +324,7 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
     if (evidence->service == WEIR_SERVICE_NONE)
         return;
     if (trials->open && evidence->now_us > trials->start_us + WEIR_SLOT_US)
-        slot_close(trials); /* ticks were left out */
+        slot_close(trials, evidence->now_us); /* ticks were left out */
     slot_open(trials, evidence->now_us);
     switch ((enum weir_evidence_kind)evidence->kind) {
     case WEIR_EVIDENCE_ATTEMPT:
@@ -333,8 +346,9 @@ void weir_trials_tick(struct weir_trials *trials, int64_t now_us)
 {
     slot_open(trials, now_us - 1);
     release(trials, now_us, false);
+    weir_overdue_settle(&trials->overdue, trials->slot.trials, now_us);
     if (now_us >= trials->start_us + WEIR_SLOT_US)
-        slot_close(trials);
+        slot_close(trials, now_us);
     slot_open(trials, now_us);
     slot_show(trials, false);
 }
@@ -343,5 +357,5 @@ void weir_trials_finish(struct weir_trials *trials, int64_t now_us)
 {
     slot_open(trials, now_us);
     release(trials, now_us, true);
-    slot_close(trials);
+    slot_close(trials, INT64_MAX); /* nothing comes any more */
 }

@@ -529,6 +529,29 @@ static void short_total_freeze(void **state)
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->layer, WEIR_LAYER_SERVE);
 }
 
+/* The slot ended, and nobody knows yet whether the requests will be answered: they go on in the next, and weigh what they weighed. */
+static void freeze_over_the_slots_end(void **state)
+{
+    site_healthy(&site, 12, 2);
+    struct weir_detect_demand demand = {
+        .service = NETFLIX, .open = 2, .overdue = 2, .clients_overdue = 2, .clients_open = 2, .clients_starved = 2};
+    struct weir_slot empty = {.start_us = site.slot_us};
+    weir_detector_slot(site.detector, &empty, false);
+    weir_detector_demand(site.detector, &demand);
+    site_well(&site, YOUTUBE, 3, 2);
+    site_slot(&site);
+    for (unsigned client = 0; client < 2; client++) {
+        struct weir_trial *trial = site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 6);
+        trial->fail_us -= WEIR_SLOT_US; /* carried: 2 x 2 x 3.22 = 12.9 */
+        trial->first_us -= WEIR_SLOT_US;
+        trial->attempts_overdue = 1;
+    }
+    site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, 0, 1, 6); /* 16.1 */
+    site_well(&site, YOUTUBE, 3, 2);
+    site_slot(&site);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+}
+
 /* Resets in mid-transfer that retries within the slot make up for. */
 static void connection_ends(void **state)
 {
@@ -780,7 +803,7 @@ int main(void)
         SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
         SCENARIO(dead_server_at_night),      SCENARIO(on_and_off_is_one_incident),
         SCENARIO(a_single_client),           SCENARIO(starved_is_degraded),
-        SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze),
+        SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
         SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
         SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
         SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),

@@ -484,6 +484,114 @@ static void test_bounds_are_counted(void **state)
     weir_trials_free(trials);
 }
 
+/* A media request of `port` at `asked` seconds after T0: timed out after 5 s; answered at `at`. */
+static struct weir_evidence request_of(uint16_t port, double asked, double at, enum weir_outcome outcome)
+{
+    struct weir_evidence evidence =
+        fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_SERVE, outcome, T0 + (int64_t)(at * 1e6), (int64_t)((at - asked) * 1e6));
+    evidence.client_port = port;
+    evidence.media = true;
+    return evidence;
+}
+
+static void hangs(struct weir_trials *trials, uint16_t port, double asked)
+{
+    struct weir_evidence evidence = request_of(port, asked, asked + 5, WEIR_OUTCOME_REQUEST_TIMEOUT);
+    weir_trials_take(trials, &evidence);
+}
+
+static void answers(struct weir_trials *trials, uint16_t port, double asked, double at)
+{
+    struct weir_evidence evidence = request_of(port, asked, at, WEIR_OUTCOME_USEFUL);
+    weir_trials_take(trials, &evidence);
+}
+
+static bool says_nothing(const struct weir_trial *trial)
+{
+    return !trial->fail && !trial->ok;
+}
+
+/* Held for 6 s: a FAIL for one second, and then nothing. */
+static void test_a_late_answer_takes_the_fail_back(void **state)
+{
+    struct weir_trials *trials = *state;
+    hangs(trials, 1, 2);
+    weir_trials_tick(trials, T0 + 7 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail);
+    answers(trials, 1, 2, 8);
+    weir_trials_tick(trials, T0 + 8 * S);
+    assert_true(says_nothing(&seen.open[0]));
+    weir_trials_tick(trials, T0 + 10 * S);
+    assert_true(says_nothing(&seen.trials[0][0]));
+    assert_int_equal(seen.n_open, 0);
+}
+
+/* Timed out in one slot and answered in the next: the first says nothing, in the second it stands until the answer comes, beside
+ * what fails and works in that slot. */
+static void test_a_late_answer_of_the_next_slot(void **state)
+{
+    struct weir_trials *trials = *state;
+    hangs(trials, 1, 4);
+    hangs(trials, 2, 4.5);
+    weir_trials_tick(trials, T0 + 10 * S);
+    assert_true(says_nothing(&seen.trials[0][0]));
+    assert_true(seen.n_open == 1 && seen.open[0].fail && seen.open[0].attempts_fail == 2);
+    assert_int_equal(seen.open[0].fail_us, T0 + 9 * S);
+    struct weir_evidence useful = request_of(3, 10, 10.5, WEIR_OUTCOME_USEFUL);
+    useful.by_session = true;
+    weir_trials_take(trials, &useful);
+    answers(trials, 1, 4, 10.6);
+    weir_trials_tick(trials, T0 + 11 * S);
+    assert_true(seen.n_open == 2 && seen.open[0].fail && !seen.open[0].ok); /* the other one's */
+    assert_true(seen.open[1].ok && !seen.open[1].fail);
+    answers(trials, 2, 4.5, 11.5);
+    weir_trials_tick(trials, T0 + 12 * S);
+    assert_true(says_nothing(&seen.open[0]));
+    weir_trials_tick(trials, T0 + 20 * S);
+    assert_true(says_nothing(&seen.trials[1][0]) && seen.trials[1][1].ok);
+}
+
+/* Nobody answers for ten seconds: it stands, once, and an answer after that changes nothing. A freeze over two slots leaves a FAIL
+ * of each, and none is ever out of sight. */
+static void test_no_answer_stands(void **state)
+{
+    struct weir_trials *trials = *state;
+    hangs(trials, 1, 4); /* 9: stands from 14 on */
+    ticks(trials, T0 + 9 * S, T0 + 10 * S);
+    assert_true(seen.n_open == 1 && seen.open[0].fail);
+    ticks(trials, T0 + 11 * S, T0 + 14 * S);
+    answers(trials, 1, 4, 14.5);
+    hangs(trials, 1, 9.5); /* 14.5: asked again on another connection, it is a trial of its own slot */
+    weir_trials_tick(trials, T0 + 15 * S);
+    assert_true(seen.n_open == 2 && seen.open[0].fail && seen.open[1].fail);
+    ticks(trials, T0 + 16 * S, T0 + 20 * S);
+    assert_int_equal(seen.n_closed, 2);
+    assert_true(says_nothing(&seen.trials[0][0]));
+    assert_true(seen.closed[1].n_trials == 2 && seen.trials[1][0].fail && seen.trials[1][1].fail);
+    assert_int_equal(seen.n_open, 0);
+}
+
+/* What else failed in the slot is not answered by it; what was useful before it comes back. */
+static void test_a_late_answer_answers_for_itself(void **state)
+{
+    struct weir_trials *trials = *state;
+    hangs(trials, 1, 2);
+    struct weir_evidence reset = request_of(2, 7, 8, WEIR_OUTCOME_RST_MID);
+    weir_trials_take(trials, &reset);
+    answers(trials, 1, 2, 8.5);
+    weir_trials_tick(trials, T0 + 10 * S);
+    assert_true(seen.trials[0][0].fail && seen.trials[0][0].attempts_fail == 1);
+    struct weir_evidence useful = request_of(3, 10, 10.5, WEIR_OUTCOME_USEFUL);
+    useful.by_session = true;
+    weir_trials_take(trials, &useful);
+    hangs(trials, 4, 11);
+    weir_trials_tick(trials, T0 + 16 * S);
+    assert_true(seen.open[0].fail && !seen.open[0].ok);
+    answers(trials, 4, 11, 17);
+    weir_trials_tick(trials, T0 + 17 * S);
+    assert_true(!seen.open[0].fail && seen.open[0].ok);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -499,6 +607,8 @@ int main(void)
         TEST(test_silence_about_an_unknown_name_counts_when_it_is_asked_again),
         TEST(test_silence_counts_at_once_after_a_retry_or_for_a_known_name),
         TEST(test_rejects_need_two_clients), TEST(test_connection_ends), TEST(test_finish_decides_what_is_held),
+        TEST(test_a_late_answer_takes_the_fail_back), TEST(test_a_late_answer_of_the_next_slot), TEST(test_no_answer_stands),
+        TEST(test_a_late_answer_answers_for_itself),
         cmocka_unit_test(test_bounds_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
