@@ -359,6 +359,9 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
         weir_tally_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
     weir_tally_neighbours(detector, scope->service, scope->began_us, scope->slow);
     struct weir_contest contest = weir_contest(detector, scope->layer != WEIR_LAYER_DNS);
+    weir_tally_severity(detector, &pick, &verdict->record);
+    if (is_starvation(&verdict->record) && weir_queue_is_shared(detector, scope->service))
+        detector->congested_us = detector->now_us; /* also where not all who ask are starved yet */
     if (uplink_explains(detector, scope, &contest, &verdict->record, own, controls, &verdict->hold)) {
         be_uplink(detector, scope, verdict);
         return;

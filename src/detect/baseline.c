@@ -34,7 +34,7 @@ static const struct {
 };
 
 static const double cold_scale_min = 0.35; /* z reaches the clip at a factor of 4 */
-enum { COLD_SAMPLES = 12, HOUR_SAMPLES = 30, HOUR_WINDOWS = 360 };
+enum { COLD_SAMPLES = 12, LEAST_SAMPLES = 3, HOUR_SAMPLES = 30, HOUR_WINDOWS = 360 };
 #define RECENT_US   INT64_C(600000000)
 #define WORK_OUT_US INT64_C(300000000)
 #define HOUR_US     INT64_C(3600000000)
@@ -73,6 +73,24 @@ static double normal_of_hour(const struct weir_baseline *baseline, int64_t start
     const struct weir_baseline_hour *hour = &baseline->hours[hour_of(start_us)];
     double own = median(hour->values, hour->n_kept < WEIR_HOUR_KEEP ? hour->n_kept : WEIR_HOUR_KEEP);
     return (hour->n * own + 20 * baseline->median_all) / (hour->n + 20.0);
+}
+
+/* The rolling minimum of METHODS 1.2, known long before a normal is: a minute's few windows have crossed an empty queue. */
+static enum weir_against_least against_least(const struct weir_baseline *baseline, enum weir_continuous signal, double value,
+                                             int64_t start_us)
+{
+    double least = HUGE_VAL;
+    size_t n = 0;
+    for (size_t i = 0; i < WEIR_RECENT; i++) {
+        if (!baseline->recent_us[i] || start_us - baseline->recent_us[i] > RECENT_US)
+            continue;
+        least = fmin(least, exp(baseline->recent[i]));
+        n++;
+    }
+    if (n < LEAST_SAMPLES)
+        return WEIR_LEAST_UNKNOWN;
+    bool above = value >= signals[signal].least_ratio * least && value - least >= signals[signal].least_step;
+    return above ? WEIR_ABOVE_LEAST : WEIR_NEAR_LEAST;
 }
 
 /* True when there is a normal to compare with. */
@@ -148,6 +166,7 @@ double weir_baseline_take(struct weir_baseline *baseline, const struct weir_dete
     if (!(value > 0) || !isfinite(value))
         return baseline->s;
     double x = log(value), at, scale, z = 0;
+    baseline->against_least = against_least(baseline, signal, value, start_us);
     bool known = normal(baseline, config, signals[signal].cold, start_us, &at, &scale);
     if (known) {
         double ratio = exp(signals[signal].lower_is_worse ? at - x : x - at);

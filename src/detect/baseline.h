@@ -11,11 +11,13 @@ struct weir_baseline_hour {
     int64_t kept_us;                   /* the last of them */
     float values[WEIR_HOUR_KEEP];      /* logarithms, about an hour's worth */
 };
+enum weir_against_least { WEIR_LEAST_UNKNOWN, WEIR_NEAR_LEAST, WEIR_ABOVE_LEAST };
 struct weir_baseline {
     double s;                          /* CUSUM of deviations */
     int64_t onset_us, frozen_since_us; /* of s; 0: learning */
     double ratio;                      /* last window's value / baseline */
     int64_t first_us, last_us;
+    enum weir_against_least against_least; /* the last window, of the least in the ten minutes before */
     uint64_t n;
     float recent[WEIR_RECENT];         /* the last 10 minutes' windows */
     int64_t recent_us[WEIR_RECENT];

@@ -440,17 +440,20 @@ void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool 
         detector->asking[i] |= asking[i];
 }
 
+/* Several services starve at once; or one does, and what goes to the others waits in a queue that it did not use to wait in. */
 static void note_congestion(struct weir_detector *detector)
 {
     unsigned starved = 0, healthy = 0;
+    bool queued = false;
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
         const struct weir_service_state *service = &detector->services[id];
         bool is_starved = service->starved_slot_us && service->starved_slot_us >= detector->open_start_us - WEIR_SLOT_US;
         starved += is_starved;
+        queued |= is_starved && weir_queue_is_shared(detector, (weir_service_id)id);
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us == detector->open_start_us;
     }
     bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
-    if (starved >= 2 && (healthy == 0 || (full && starved > healthy)))
+    if (queued || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
         detector->congested_us = detector->now_us;
 }
 

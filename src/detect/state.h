@@ -231,6 +231,9 @@ void weir_attribute_silence(struct weir_detector *detector, const struct weir_sc
 /* The path out as a whole fails now: by its own CUSUM. */
 bool weir_uplink_is_raised(const struct weir_detector *detector);
 
+/* queue.c: in the last window most of the others' packets waited as this service's did, and as never in ten minutes. */
+bool weir_queue_is_shared(const struct weir_detector *detector, weir_service_id service);
+
 /* tally.c: what an incident publishes of the evidence. */
 struct weir_pick { /* items judged; unset members match all */
     bool any_service, any_layer, joint; /* joint: the layers above dns */

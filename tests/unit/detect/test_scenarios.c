@@ -501,6 +501,52 @@ static void congestion_is_the_uplinks(void **state)
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->state, WEIR_STATE_DEGRADED);
 }
 
+/* The low decile of round-trip times to the servers of those three in the open slot's window, ms. */
+static void delays(double netflix, double youtube, double other)
+{
+    struct weir_detect_service_window services[] = {{.service = WEIR_SERVICE_OTHER}, {.service = NETFLIX}, {.service = YOUTUBE}};
+    const double ms[] = {other, netflix, youtube};
+    for (int i = 0; i < 3; i++) {
+        services[i].loss_beyond = services[i].loss_before = -1;
+        services[i].value[WEIR_CONTINUOUS_RTT_SERVER].value = ms[i] * 1000;
+        services[i].value[WEIR_CONTINUOUS_RTT_SERVER].samples = 20;
+    }
+    struct weir_detect_window window = {.start_us = site.slot_us - WEIR_SLOT_US, .services = services, .n_services = 3};
+    weir_detector_window(site.detector, &window);
+}
+
+/* One service starves, the others do not, or not yet. Which of them waits in a queue says whose it is: 20 ms before; 3 x and 20 ms
+ * above. Half of the others isn't most of them. */
+static void first_to_starve(void **state)
+{
+    static const struct {
+        double netflix, youtube, other;
+        enum weir_cause cause;
+    } cases[] = {{200, 200, 200, WEIR_CAUSE_UPLINK}, {200, 20, 20, WEIR_CAUSE_SERVICE}, {200, 59, 59, WEIR_CAUSE_SERVICE},
+                 {200, 200, 20, WEIR_CAUSE_SERVICE}, {61, 61, 61, WEIR_CAUSE_UPLINK}, {20, 200, 200, WEIR_CAUSE_SERVICE}};
+    for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
+        site_end(&site);
+        site_begin(&site);
+        for (int i = 0; i < 4; i++) {
+            site_healthy(&site, 3, 3);
+            delays(20, 20, 20);
+        }
+        for (int i = 0; i < 3; i++) {
+            for (unsigned client = 0; client < 3; client++) {
+                site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 1);
+                site_ok(&site, YOUTUBE, WEIR_LAYER_SERVE, client, 3, 2);
+                if (i > 0)
+                    site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 5)->kind = WEIR_OUTCOME_STARVED;
+            }
+            site_slot(&site);
+            delays(cases[at].netflix, cases[at].youtube, cases[at].other);
+        }
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+        assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, cases[at].cause);
+        assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->state, WEIR_STATE_DEGRADED);
+    }
+}
+
 /* Two clients, 20 s: four failures, 12.9 < 14; a total freeze weighs twice. */
 static void short_total_freeze(void **state)
 {
@@ -803,7 +849,7 @@ int main(void)
         SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
         SCENARIO(dead_server_at_night),      SCENARIO(on_and_off_is_one_incident),
         SCENARIO(a_single_client),           SCENARIO(starved_is_degraded),
-        SCENARIO(congestion_is_the_uplinks), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
+        SCENARIO(congestion_is_the_uplinks), SCENARIO(first_to_starve), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
         SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
         SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
         SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),
