@@ -54,6 +54,8 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     if (!error) {
         error = run_workers(threads, options->n_workers, fault);
         weir_coordinator_stop(coordinator);
+        if (options->progress)
+            options->progress(options->progress_context, NULL);
         int sink_error = weir_coordinator_finish(coordinator, weir_worker_now_us(threads[0].worker), source, error ? NULL : fault);
         error = error ? error : sink_error;
     }

@@ -24,7 +24,7 @@ struct weir_engine_options {
     size_t n_maintenance;
     const char *state;                   /* directory of engine.state; NULL: what was learned ends with the run */
     struct weir_publisher *publisher;
-    /* called now and then by one worker, for a progress bar; may be NULL */
+    /* called now and then by one worker, for a progress bar, and with NULL when all is read and nothing reported yet; may be NULL */
     void (*progress)(void *context, struct weir_source *source);
     void *progress_context;
 };

@@ -83,7 +83,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
         error = add_sinks(&publisher, config, &shown, &sent, fault);
     if (!error) {
         struct weir_progress progress;
-        weir_progress_init(&progress, !config->quiet);
+        weir_progress_init(&progress, !config->quiet && !(config->json && isatty(STDOUT_FILENO)));
         const struct weir_engine_options options = {
             .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers,
             .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),

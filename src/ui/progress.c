@@ -29,10 +29,21 @@ static void draw_bar(double share)
     fprintf(stderr, "\r[%s] %3.0f %%", bar, share * 100);
 }
 
+void weir_progress_done(struct weir_progress *progress)
+{
+    if (progress->shown)
+        fputs("\r\033[K", stderr);
+    progress->shown = false;
+}
+
 void weir_progress_update(void *context, struct weir_source *source)
 {
     struct weir_progress *progress = context;
     double now = clock_s();
+    if (!source) {
+        weir_progress_done(progress);
+        return;
+    }
     if (!progress->shown || now - progress->drawn_s < 0.1)
         return;
     progress->drawn_s = now;
@@ -47,10 +58,4 @@ void weir_progress_update(void *context, struct weir_source *source)
     if (share > 0.01)
         fprintf(stderr, ", %.0f s to go", elapsed / share - elapsed);
     fputs("\033[K", stderr);
-}
-
-void weir_progress_done(struct weir_progress *progress)
-{
-    if (progress->shown)
-        fputs("\r\033[K", stderr);
 }
