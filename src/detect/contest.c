@@ -4,18 +4,23 @@
  *
  *     the service     all of its trials, none of the controls
  *     a path          its trials at one prefix, or at the prefixes of one autonomous system
- *     a client        all trials of that client, at the service (lookups too) and elsewhere
+ *     a client        all trials of that client, at the service and elsewhere, and its lookups of any name
  *     a client here   what it tries at the service, nothing else: its application, its account, its address
  *     clients         as a client, for several, each for itself
  *     the uplink      everything
  *
- * The share that a trouble spoils isn't known, only what it is like: an outage takes all or a good part, bad WiFi lets some
- * through. So each story is scored with its share integrated out over a Beta distribution (the Beta-binomial marginal likelihood),
+ * The share that a trouble spoils isn't known, only what it is like. An outage takes all, or a good part; bad WiFi lets about half
+ * through, tried again within the slot, or a client is cut off altogether. So either is a mixture of both kinds, the likelier one
+ * three in four: of whom everything fails here and nothing elsewhere, that is neither lossy nor cut off. So each story is scored with its share integrated out over a Beta distribution (the Beta-binomial marginal likelihood),
  * beside all failures being chance, and multiplied by how much of the time such a trouble lasts anywhere (options prior_*). The odds
  * then say what rules of thumb say badly: five failures of one client are the service's or its WiFi's, and one useful trial
  * of the same client elsewhere speaks more than many of others; failures of two clients that have nothing in common but the
  * service are the service's, for two spells of bad WiFi at once are as rare as their product. That is what lets a lower h be
  * safe: correlated failures are met where they arise, instead of by asking for more of them.
+ *
+ * One client alone, five trials failed at the service and m useful elsewhere: the service leads by 1.85 nat with m = 1, 3.09 with 2, 3.95
+ * with 3; `lead` asks for 3. What is useful elsewhere may be a lookup: it came through the client's network, and more are made of
+ * them than of connections. Not of the uplink's story: resolvers are often this side of it.
  *
  * How long the odds must be grows with the clients: among forty times as many, forty times as many coincidences are seen.
  *
@@ -29,7 +34,7 @@
 struct share { /* Beta(a, b) of the failing share */
     double a, b;
 };
-static const struct share whole = {30, 1}, part = {2, 3}, of_path = {2, 1}, of_client = {3, 2}, of_uplink = {2, 1};
+static const struct share whole = {30, 1}, part = {2, 3}, of_path = {2, 1}, lossy = {4, 5}, of_uplink = {2, 1};
 
 static double log_beta(double a, double b)
 {
@@ -54,10 +59,21 @@ static double gain(struct weir_tally tally, struct share share, double p0)
     return marginal(tally, share) - by_chance(tally, p0);
 }
 
+/* Three in four are of the likelier kind. */
+static double gain_of_either(struct weir_tally tally, struct share likelier, struct share other, double p0)
+{
+    double a = marginal(tally, likelier), b = marginal(tally, other), most = fmax(a, b);
+    return most + log((3 * exp(a - most) + exp(b - most)) / 4) - by_chance(tally, p0);
+}
+
 static double gain_of_service(struct weir_tally tally, double p0)
 {
-    double a = marginal(tally, whole), b = marginal(tally, part), most = fmax(a, b);
-    return most + log((exp(a - most) + exp(b - most)) / 2) - by_chance(tally, p0);
+    return gain_of_either(tally, whole, part, p0);
+}
+
+static double gain_of_client(struct weir_tally tally, double p0)
+{
+    return gain_of_either(tally, lossy, whole, p0);
 }
 
 static struct weir_tally sum_of(struct weir_tally a, struct weir_tally b)
@@ -80,10 +96,11 @@ static double tell_clients(const struct weir_detector *detector, struct weir_con
     *ret_beside = 0;
     for (size_t i = 0; i < detector->by_client.n; i++) {
         const struct weir_tally_entry *entry = detector->by_client.order[i];
-        if (entry->own.fail + entry->other.fail == 0)
+        if (entry->own.fail + entry->other.fail + entry->lookups.fail == 0)
             continue;
-        double beside = entry->other.fail ? fmax(0, gain(entry->other, of_client, p0) + prior) : 0;
-        double with = gain(sum_of(sum_of(entry->own, entry->peer), entry->other), of_client, p0) + prior;
+        struct weir_tally elsewhere = sum_of(entry->other, entry->lookups);
+        double beside = elsewhere.fail ? fmax(0, gain_of_client(elsewhere, p0) + prior) : 0;
+        double with = gain_of_client(sum_of(sum_of(entry->own, entry->peer), elsewhere), p0) + prior;
         *ret_beside += beside;
         all += fmax(beside, with);
         if (entry->own.fail == 0 || with <= beside)

@@ -24,7 +24,7 @@ static const struct weir_detect_option options[] = {
     REAL(h_large, 22, 4, 100, "nat", "the same above large_clients"),
     COUNT(medium_clients, 10, 1, 1000000, "clients", "active clients up to which h_small holds"),
     COUNT(large_clients, 1000, 1, 1000000, "clients", "active clients up to which h_medium holds"),
-    REAL(joint, 1.3, 1, 100, "h", "summed evidence of connecting and requesting that raises an incident, few active clients"),
+    REAL(joint, 1.14, 1, 100, "h", "summed evidence of connecting and requesting that raises an incident, few active clients"),
     REAL(h_slow, 25, 4, 200, "nat", "evidence that raises a slow burn"),
     REAL(ends_p0, 0.005, 0.0001, 0.05, "share", "media connections reset in mid-transfer while healthy"),
     REAL(ends_p1, 0.1, 0.051, 0.9, "share", "the same in the failure looked for"),

@@ -77,6 +77,7 @@ struct weir_tally_entry { /* of one client or prefix, in one judgement */
     uint64_t generation;
     uint32_t as; /* of a server's prefix: its autonomous system; 0: not known */
     struct weir_tally own, peer, other; /* trials judged; of the same service's other layers; control trials */
+    struct weir_tally lookups;          /* of a client: lookups of names that are in none of these */
 };
 enum { WEIR_TALLIES = 4096 };
 struct weir_tallies {
@@ -261,6 +262,8 @@ struct weir_tally weir_tally_controls(struct weir_detector *detector, weir_servi
                                       bool slow, struct weir_incident *record);
 /* Trials of the same service in other layers: fills by_client and by_prefix (peer). */
 void weir_tally_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t since_us, bool slow);
+/* Lookups of clients, of all names that peers leave out: fills by_client (lookups). */
+void weir_tally_lookups(struct weir_detector *detector, const struct weir_scope *scope);
 /* With a database: control trials of all but `service` by prefix, whether or not these fail: fills by_prefix (other). */
 void weir_tally_neighbours(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow);
 struct weir_tally weir_tally_sum(const struct weir_detector *detector, const struct weir_pick *pick);

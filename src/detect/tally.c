@@ -240,6 +240,19 @@ void weir_tally_peers(struct weir_detector *detector, weir_service_id service, u
     }
 }
 
+void weir_tally_lookups(struct weir_detector *detector, const struct weir_scope *scope)
+{
+    for (uint64_t at = begin(detector, scope->began_us); at < detector->history.n; at++) {
+        const struct weir_item *item = weir_history_at(&detector->history, at);
+        bool is_peer = !scope->joint && item->service == scope->service;
+        if (item->at_us < scope->began_us || item->layer != WEIR_LAYER_DNS || is_peer || !(item->flags & WEIR_ITEM_SCORED))
+            continue;
+        struct weir_tally_entry *client = weir_tallies_get(&detector->by_client, &item->client);
+        if (client)
+            add(&client->lookups, weir_item_tally(item, scope->slow));
+    }
+}
+
 struct weir_tally weir_tally_sum(const struct weir_detector *detector, const struct weir_pick *pick)
 {
     struct weir_tally sum = {0};

@@ -3,6 +3,7 @@
  * Clients: each watches one of ten services for about half an hour at a time, a tenth of them on average, most in the
  * evening; a player makes a request trial in nearly every slot and a connection trial in some, mostly to the prefix that
  * it keeps to. Whoever watches reaches for something else every half a minute (`controls`), the idle every five: the control group.
+ * Half of these connections begin with a lookup of their name, at the same resolver as all; it passes the client's WiFi and the uplink.
  *
  * Troubles that nobody is to be called for, or not a service (METHODS 6.1): a trial in a hundred fails by itself, and as
  * many fail first and succeed when tried again within the slot; each client has two spells of bad WiFi a day, 1 to 5
@@ -21,6 +22,7 @@
 #define DAY    (86400 * SECOND)
 static const double p0 = 0.01;
 static const double watching = 0.1;    /* of the clients, on average of the day */
+static const double looked_up = 0.5;      /* of the connections elsewhere: the other names are still known */
 static const double slots_watched = 180;
 static const double slots_per_day = 8640;
 
@@ -208,8 +210,11 @@ static void live(struct world *world, unsigned c)
 {
     struct world_client *client = &world->clients[c];
     unsigned service = client->service;
-    if (world_draw(world) < (service ? world->controls : world->controls / 8))
+    if (world_draw(world) < (service ? world->controls : world->controls / 8)) {
+        if (world_draw(world) < looked_up)
+            try(world, 0, WEIR_LAYER_DNS, c, 0);
         try(world, 0, WEIR_LAYER_CONNECT, c, one_of(world, 30));
+    }
     if (!service)
         return;
     bool cut_off = is_broken(world, service) && world->outage.kind == WORLD_UNREACHABLE;
