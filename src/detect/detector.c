@@ -445,12 +445,13 @@ static void note_congestion(struct weir_detector *detector)
 {
     unsigned starved = 0, healthy = 0;
     bool queued = false;
+    int64_t lately_us = detector->open_start_us - WEIR_SLOT_US; /* in its first seconds the open slot has seen nobody yet */
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
         const struct weir_service_state *service = &detector->services[id];
-        bool is_starved = service->starved_slot_us && service->starved_slot_us >= detector->open_start_us - WEIR_SLOT_US;
+        bool is_starved = service->starved_slot_us && service->starved_slot_us >= lately_us;
         starved += is_starved;
         queued |= is_starved && weir_queue_is_shared(detector, (weir_service_id)id);
-        healthy += !is_starved && service->demand_slot_us && service->demand_slot_us == detector->open_start_us;
+        healthy += !is_starved && service->demand_slot_us && service->demand_slot_us >= lately_us;
     }
     bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
     if (queued || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))

@@ -501,6 +501,20 @@ static void congestion_is_the_uplinks(void **state)
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->state, WEIR_STATE_DEGRADED);
 }
 
+/* Two services hang, a third was served up to the end of the slot: a new slot in which nobody has asked yet proves nothing. */
+static void served_until_the_slots_end(void **state)
+{
+    site_healthy(&site, 12, 3);
+    for (size_t id = NETFLIX; id <= HULU; id++) {
+        struct weir_detect_demand demand = {.service = (weir_service_id)id, .open = 3, .clients_open = 3, .clients_starved = id == NETFLIX ? 0 : 3};
+        weir_detector_demand(site.detector, &demand);
+    }
+    struct weir_slot empty = {.start_us = site.slot_us + WEIR_SLOT_US};
+    weir_detector_slot(site.detector, &empty, false);
+    weir_detector_step(site.detector, empty.start_us + SECOND);
+    assert_int_equal(site.detector->congested_us, 0);
+}
+
 /* One client is at home. Five trials failed and one elsewhere was useful: the service leads by 1.85 nat, and 3 are asked for. With a
  * lookup that was answered, of whatever name, by 3.09 (contest.c has the numbers). */
 static void an_answered_lookup_is_a_witness(void **state)
@@ -870,7 +884,7 @@ int main(void)
         SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
         SCENARIO(dead_server_at_night),      SCENARIO(on_and_off_is_one_incident),
         SCENARIO(a_single_client),           SCENARIO(starved_is_degraded),
-        SCENARIO(congestion_is_the_uplinks), SCENARIO(first_to_starve), SCENARIO(an_answered_lookup_is_a_witness), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
+        SCENARIO(congestion_is_the_uplinks), SCENARIO(first_to_starve), SCENARIO(served_until_the_slots_end), SCENARIO(an_answered_lookup_is_a_witness), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
         SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
         SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
         SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),
