@@ -147,7 +147,7 @@ def test_least_permissions(redis):
     commands = "+hset +expire +xadd +xrange +xrevrange +publish +zadd +zremrangebyrank +multi +exec +ping"
     redis.cli("ACL", "SETUSER", "probe", "on", ">secret", "resetkeys", "~weir:*", "resetchannels", "&weir:*", *commands.split())
     weir("replay", "--redis", f"redis://probe:secret@127.0.0.1:{redis.port}", PCAPS / "outage.pcap")
-    assert not weir.stderr.strip() and len(entries(redis, "incidents")) == 2
+    assert not weir.stderr.strip() and len(entries(redis, "incidents")) == 3  # raised, updated, cleared
     redis.cli("FLUSHALL")
     redis.cli("ACL", "SETUSER", "probe", "resetkeys", "~weir:{*", "-publish")
     done = subprocess.run([DRIVE, "--redis", f"redis://probe:secret@127.0.0.1:{redis.port}", "--incidents", "5", "--rate", "100", TOP / "signatures"],
@@ -195,7 +195,7 @@ def test_replay_waits_and_says_what_did_not_arrive(redis):
     finally:
         redis.process.send_signal(signal.SIGCONT)
     assert running.returncode == 1
-    assert re.search(rb"not delivered to Redis at redis://127.0.0.1:\d+: 2 incident events, \d+ windows", errors), errors
+    assert re.search(rb"not delivered to Redis at redis://127.0.0.1:\d+: 3 incident events, \d+ windows", errors), errors
 
 
 def test_bad_sentinels():
@@ -245,6 +245,6 @@ def test_valkey(tmp_path):
     server = Redis(tmp_path, program="valkey-server")
     try:
         weir("replay", "--redis", server.url, PCAPS / "outage.pcap")
-        assert len(entries(server, "incidents")) == 2
+        assert len(entries(server, "incidents")) == 3
     finally:
         server.close()
