@@ -1,0 +1,25 @@
+"""Captures that nothing was tuned for: would a network engineer accept what weir says of them?"""
+import struct
+
+from conftest import records
+from household import START, Capture, udp
+
+CLIENTS = [f"192.168.1.{number}" for number in range(10, 16)]
+
+
+def stun(attribute=None):
+    attributes = struct.pack("!HHI", attribute, 4, 1) if attribute else b""
+    return struct.pack("!HHI", 1, len(attributes), 0x2112a442) + b"transaction." + attributes
+
+
+def test_what_ndpi_says_of_a_flow_depends_on_no_other(tmp_path):
+    """The second flow, from the same port of the same client, shows nothing of WhatsApp; remembering the first would call it so, or
+    not, by which worker saw that."""
+    capture, names = Capture(), {}
+    for at, server, attribute in ((0, "157.240.1.1", 0x4000), (20, "198.51.100.7", None)):
+        for second in range(4):
+            capture.add(START + at + second, udp(CLIENTS[0], server, 5000, 3478, stun(attribute)))
+            capture.add(START + at + second + .1, udp(server, CLIENTS[0], 3478, 5000, stun(attribute)))
+    for flow in records(capture.write(tmp_path / "stun.pcap"), kind="flow"):
+        names[flow["server"]["addr"]] = flow["ndpi"]
+    assert names == {"157.240.1.1": "STUN.WhatsAppCall", "198.51.100.7": "STUN"}
