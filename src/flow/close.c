@@ -101,6 +101,13 @@ void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum w
     flow->pending.us[side] = (uint32_t)packet->ts_us;
 }
 
+/* The other side's FIN passes elsewhere as all that it sends: what is over must not wait for it until it is idle, or a capture that
+ * sees one direction is found out minutes late. */
+static bool other_is_unseen(const struct weir_flow *flow, enum weir_side side)
+{
+    return flow->packets[side] > 2 && !flow->packets[other(side)] && weir_flow_one_way(flow);
+}
+
 void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
     if (flow_is(flow, FLOW_FIN << side))
@@ -109,7 +116,7 @@ void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum wei
     flow->flags |= FLOW_FIN << side;
     if (side == WEIR_SERVER)
         request_server_closed(flow, packet->ts_us, packet->now_us);
-    if (flow_is(flow, FLOW_FIN << other(side))) {
+    if (flow_is(flow, FLOW_FIN << other(side)) || other_is_unseen(flow, side)) {
         flow->flags |= FLOW_CLOSED_FIN;
         close_flow(flow, packet);
     }

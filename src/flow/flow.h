@@ -57,7 +57,7 @@ enum flow_flag {
     FLOW_INJECTED = 1u << 24,    /* the RST was not the peer's own */
     FLOW_ZERO_SINCE = 1u << 25,  /* the client's window was closed since the last server byte */
     FLOW_DNS = 1u << 26,
-    FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST */
+    FLOW_CLOSED_FIN = 1u << 27,  /* both FINs came before any RST, or the only one that is seen */
     FLOW_GQUIC = 1u << 28,       /* Google's QUIC before the standard */
     FLOW_ASKED = 1u << 30,       /* there was a request */
     FLOW_BLIND = 1u << 31,       /* payload that tells names or requests lay behind the snap length */

@@ -1,6 +1,7 @@
 """Captures that nothing was tuned for: would a network engineer accept what weir says of them?"""
 import struct
 
+import pytest
 from conftest import records
 from household import START, Capture, udp
 
@@ -23,3 +24,15 @@ def test_what_ndpi_says_of_a_flow_depends_on_no_other(tmp_path):
     for flow in records(capture.write(tmp_path / "stun.pcap"), kind="flow"):
         names[flow["server"]["addr"]] = flow["ndpi"]
     assert names == {"157.240.1.1": "STUN.WhatsAppCall", "198.51.100.7": "STUN"}
+
+
+def events(path, event="raised"):
+    return [record for record in records(path, kind="incident") if record["event"] == event]
+
+
+@pytest.mark.parametrize("seen", ("up", "down"))
+def test_a_tap_of_one_direction_is_found_out(tmp_path, seen):
+    """Within two minutes, not when the first connections have been idle for five."""
+    capture = Capture()
+    capture.household(120, CLIENTS, seen=lambda service: seen)
+    assert [(record["cause"], record["ts"] < START + 120) for record in events(capture.write(tmp_path / "half.pcap"))] == [("capture", True)]

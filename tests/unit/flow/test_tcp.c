@@ -366,6 +366,31 @@ static void test_one_way(void **state)
     assert_int_equal(rig->records[0].rtt_us[SV].reason, WEIR_REASON_ONE_DIRECTION);
 }
 
+/* Its end is known by the one FIN that can be seen, not when it has been idle for minutes. */
+static void test_one_way_ends_by_its_only_fin(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new();
+    struct talk up = talk_tcp(1), down = talk_tcp(2), both = talk_tcp(3);
+    rig_tcp(rig, &up, C, SYN, 0);
+    rig_tcp(rig, &up, C, ACK, 517);
+    rig_tcp(rig, &up, C, FIN | ACK, 0);
+    rig_tcp(rig, &down, SV, SYN | ACK, 0);
+    rig_tcp(rig, &down, SV, ACK, 900);
+    rig_tcp(rig, &down, SV, FIN | ACK, 0);
+    rig_tcp(rig, &both, C, SYN, 0);
+    rig_tcp(rig, &both, SV, SYN | ACK, 0);
+    rig_tcp(rig, &both, C, ACK, 517);
+    rig_tcp(rig, &both, C, FIN | ACK, 0); /* the server may go on */
+    rig_wait(rig, 5 * S);
+    assert_int_equal(rig->n_records, 2);
+    assert_true(rig->records[0].one_direction && rig->records[1].one_direction);
+    assert_int_equal(rig->records[0].end, WEIR_END_FIN);
+    assert_int_equal(rig->records[1].end, WEIR_END_FIN);
+    rig_close(rig);
+    assert_int_equal(rig->n_records, 3);
+}
+
 static void test_unanswered_syn_is_not_one_way(void **state)
 {
     struct rig *rig = rig_new();
@@ -446,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_reuse_decides_three_syns),
         cmocka_unit_test(test_midstream),
         cmocka_unit_test(test_one_way),
+        cmocka_unit_test(test_one_way_ends_by_its_only_fin),
         cmocka_unit_test(test_unanswered_syn_is_not_one_way),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_stamps_out_of_order),
