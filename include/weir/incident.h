@@ -57,6 +57,8 @@ struct weir_incident {
     struct weir_addr prefixes[WEIR_INCIDENT_LIST_MAX];
     struct weir_as prefix_as[WEIR_INCIDENT_LIST_MAX]; /* of each prefix; not known without a database */
     struct weir_as as;            /* cdn, cdn_path: whose prefixes fail as one; not known: prefixes[0] alone is blamed */
+    uint8_t only_family;          /* 4, 6: all that fails is of this version of IP, while the other's trials (not lookups) are */
+    uint32_t other_family_ok;     /* useful, this many; 0: not so */
     uint32_t n_regions;           /* where clients with trials live; 0: no regions are configured */
     struct weir_incident_region regions[WEIR_INCIDENT_REGIONS_MAX];
     struct { uint32_t fail, total; double low, high; } trials;   /* low, high: Wilson 95 % of the failing share */

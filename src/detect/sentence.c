@@ -144,8 +144,23 @@ static void say_silence(struct text *text, const struct weir_incident *record)
         record->silence.clients < 1.5 && record->silence.clients >= 0.5 ? "" : "s", (int)(record->silence.window_us / 60000000), record->silence.expected);
 }
 
-static void say_evidence(struct text *text, const struct weir_incident *record)
+/* Where the trials that are told went, if not wherever the service is: a service that works elsewhere fails in part, while of
+ * these all may. */
+static void say_whither(struct text *text, const struct weir_case *incident)
 {
+    char addr[WEIR_ADDR_TEXT_MAX];
+    const struct weir_incident *record = &incident->record;
+    if (record->cause != WEIR_CAUSE_CDN && record->cause != WEIR_CAUSE_CDN_PATH)
+        return;
+    if (record->as.number)
+        say(text, " at AS%u", record->as.number);
+    else
+        say(text, " at %s", weir_addr_text(&incident->subject, addr));
+}
+
+static void say_evidence(struct text *text, const struct weir_case *incident)
+{
+    const struct weir_incident *record = &incident->record;
     static const char *const trials[WEIR_LAYER_N] = {"lookup", "connection", "QUIC", "request"};
     if (record->silence.window_us) {
         say_silence(text, record);
@@ -155,8 +170,10 @@ static void say_evidence(struct text *text, const struct weir_incident *record)
         say(text, ": answers are slower or thinner than normal here");
         return;
     }
-    say(text, ": %u of %u %s trials useful", record->trials.total - record->trials.fail, record->trials.total,
+    say(text, ": %u of %u %s trials", record->trials.total - record->trials.fail, record->trials.total,
         record->pooled ? "connection and request" : trials[record->layer]);
+    say_whither(text, incident);
+    say(text, " useful");
     say(text, " (95 %%: at least %d %% fail)", (int)(record->trials.low * 100));
     enum weir_outcome kind = main_kind(record);
     if (kind != WEIR_OUTCOME_NONE)
@@ -164,6 +181,15 @@ static void say_evidence(struct text *text, const struct weir_incident *record)
     const struct weir_as *network = network_of(record);
     if (network)
         say(text, ", at "), say_prefixes(text, record, network);
+}
+
+/* A dead IPv6 beside a working IPv4: who falls back sees little of it, and it is another fault to mend. */
+static void say_family(struct text *text, const struct weir_incident *record)
+{
+    bool told = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_UPLINK || record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK;
+    if (told && record->only_family)
+        say(text, " Only IPv%d fails: over IPv%d all %u trials are useful.", record->only_family, 10 - record->only_family,
+            record->other_family_ok);
 }
 
 /* "youtube 22/22, other 118/118": useful of all, the busiest first, five at the most. */
@@ -290,9 +316,10 @@ void weir_sentence(const struct weir_detector *detector, struct weir_case *incid
         if (record->cause != WEIR_CAUSE_CLIENT && record->n_clients > 0)
             say(&text, " for %u of %u client%s", record->n_clients, record->n_clients_seen,
                 record->n_clients_seen == 1 ? "" : "s");
-        say_evidence(&text, record);
+        say_evidence(&text, incident);
     }
     say(&text, ".");
+    say_family(&text, record);
     say_reason(&text, detector, incident);
     const struct weir_incident_region *alone = record->cause == WEIR_CAUSE_CLIENT ? NULL : weir_regions_alone(detector, record);
     if (alone) {

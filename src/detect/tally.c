@@ -7,6 +7,8 @@
 
 #include "detect/state.h"
 
+enum { FAMILY_FAILS = 3, FAMILY_OTHERS = 3 }; /* trials of which something is said */
+
 static bool is_of_system(const struct weir_tallies *systems, uint32_t as, const struct weir_addr *prefix)
 {
     const struct weir_tally_entry *entry = weir_tallies_find(systems, prefix);
@@ -103,10 +105,24 @@ static struct weir_tally_entry *prefix_entry(struct weir_detector *detector, con
     return entry;
 }
 
+/* Does one version of IP fail while the other doesn't? A lookup's prefix is its resolver's, and says nothing of it. */
+static void compare_families(const struct weir_tally families[2], struct weir_incident *record)
+{
+    record->only_family = 0;
+    record->other_family_ok = 0;
+    for (int v6 = 0; v6 < 2; v6++) {
+        const struct weir_tally *failing = &families[v6], *other = &families[!v6];
+        if (failing->fail < FAMILY_FAILS || other->total < FAMILY_OTHERS || other->fail > 0)
+            continue;
+        record->only_family = v6 ? 6 : 4;
+        record->other_family_ok = other->total;
+    }
+}
+
 struct weir_tally weir_tally_own(struct weir_detector *detector, const struct weir_pick *pick,
                                  struct weir_incident *record)
 {
-    struct weir_tally sum = {0};
+    struct weir_tally sum = {0}, families[2] = {{0}};
     weir_tallies_begin(&detector->by_client);
     weir_tallies_begin(&detector->by_prefix);
     for (uint64_t at = begin(detector, pick->since_us); at < detector->history.n; at++) {
@@ -120,8 +136,11 @@ struct weir_tally weir_tally_own(struct weir_detector *detector, const struct we
             add(&client->own, one);
         if (prefix)
             add(&prefix->own, one);
+        if (item->layer != WEIR_LAYER_DNS)
+            add(&families[!weir_addr_is_v4(&item->prefix)], one);
         add(&sum, one);
     }
+    compare_families(families, record);
     detector->stats.tally_overrun += detector->by_client.overrun || detector->by_prefix.overrun;
     record->n_clients_seen = (uint32_t)detector->by_client.n;
     record->n_clients = list_failing(&detector->by_client, record->clients);

@@ -36,3 +36,39 @@ def test_a_tap_of_one_direction_is_found_out(tmp_path, seen):
     capture = Capture()
     capture.household(120, CLIENTS, seen=lambda service: seen)
     assert [(record["cause"], record["ts"] < START + 120) for record in events(capture.write(tmp_path / "half.pcap"))] == [("capture", True)]
+
+
+DUAL = [(client, f"2003:e1:1:1::{number}") for number, client in enumerate(CLIENTS, 16)]
+
+
+def during(at, begin=60, end=150):
+    return START + begin < at < START + end
+
+
+@pytest.mark.parametrize("services, cause", ((("netflix",), "service"), (("netflix", "youtube", "disneyplus", "other"), "uplink")))
+def test_a_dead_ipv6_beside_a_working_ipv4_is_told(tmp_path, services, cause):
+    """Happy Eyeballs helps everybody, and the sentence says which half is to be mended."""
+    capture = Capture()
+    capture.household(180, DUAL, fate=lambda at, client, service, server:
+                      "syn_timeout" if ":" in server and service in services and during(at) else "ok")
+    told = [record for record in records(capture.write(tmp_path / "six.pcap"), kind="incident") if record["event"] != "cleared"]
+    assert {(record["cause"], record["state"]) for record in told} >= {(cause, "partial")}
+    assert any("Only IPv6 fails: over IPv4 all " in record["text"] for record in told if record["cause"] == cause)
+
+
+def test_a_whole_outage_is_of_no_version_of_ip(tmp_path):
+    capture = Capture()
+    capture.household(180, DUAL, fate=lambda at, client, service, server: "syn_timeout" if service == "netflix" and during(at) else "ok")
+    told = events(capture.write(tmp_path / "both.pcap"))
+    assert [(record["service"], record["cause"]) for record in told] == [("netflix", "service")]
+    assert not any("Only IPv" in record["text"] for record in told)
+
+
+def test_trials_at_one_place_are_told_as_such(tmp_path):
+    """Two services fail on their common CDN alone: `0 of 9` beside `fails in part` would contradict itself."""
+    capture = Capture()
+    capture.household(180, CLIENTS, services=("netflix", "youtube", "disneyplus", "twitch", "other"),
+                      fate=lambda at, client, service, server: "syn_timeout" if server.startswith("23.50.129.") and during(at) else "ok")
+    told = events(capture.write(tmp_path / "cdn.pcap"))
+    assert sorted((record["service"], record["cause"]) for record in told) == [("disneyplus", "cdn"), ("twitch", "cdn")]
+    assert all(" connection trials at 23.50.129.0 useful" in record["text"] for record in told)
