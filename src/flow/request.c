@@ -221,6 +221,8 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us)
     struct serve *serve = flow_serve(flow);
     if (!serve || flow->state == STATE_CLOSED || (serve->state != SERVE_WAITING && serve->state != SERVE_ANSWERING))
         return INT64_MAX;
+    if (serve->state == SERVE_WAITING && flow_is(flow, FLOW_FIN << WEIR_CLIENT))
+        return INT64_MAX; /* given up: nobody waits for it, though a dead server may leave the flow open for minutes */
     uint32_t ms = now_ms(now_us), open_ms = ms - serve->asked_ms, silent_ms = (uint16_t)(ms - serve->byte_ms);
     bool waiting = serve->state == SERVE_WAITING, media = flow_is_media(flow);
     if (waiting && media)

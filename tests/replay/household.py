@@ -76,7 +76,8 @@ class Capture:
         return at + .012
 
     def connect(self, at, client, server, host, fate="ok", size=6000, seen="both"):
-        """One HTTPS connection with one request; `fate`: ok, syn_timeout; `seen`: both, up, down."""
+        """One HTTPS connection with one request; `fate`: ok, syn_timeout, hang (acknowledged, never answered; the client gives up
+        after 15 s); `seen`: both, up, down."""
         port, sequence, rtt = self.next_port(), {client: 1000, server: 5000}, .02
         peer = {client: server, server: client}
 
@@ -102,6 +103,10 @@ class Capture:
         at += rtt + .002
         send(at, client, PUSH, tls(20, b"\1") + tls(23, bytes(53)))
         send(at + .001, client, PUSH, tls(23, bytes(450)))
+        if fate == "hang":
+            send(at + rtt, server, ACK)
+            send(at + 15, client, FIN_ACK)
+            return
         at += rtt + .01
         answer = tls(23, bytes(size))
         for start in range(0, len(answer), 1400):

@@ -72,3 +72,16 @@ def test_trials_at_one_place_are_told_as_such(tmp_path):
     told = events(capture.write(tmp_path / "cdn.pcap"))
     assert sorted((record["service"], record["cause"]) for record in told) == [("disneyplus", "cdn"), ("twitch", "cdn")]
     assert all(" connection trials at 23.50.129.0 useful" in record["text"] for record in told)
+
+
+def test_a_request_that_was_given_up_is_no_demand(tmp_path):
+    """Requests hang for 60 s, and their connections never end, for the server answers no FIN. Who has closed them waits for nothing:
+    the service was down, starved nobody longer than that, and is well afterwards."""
+    capture = Capture()
+    capture.household(210, CLIENTS, fate=lambda at, client, service, server: "hang" if service == "youtube" and during(at, 60, 120) else "ok")
+    path = capture.write(tmp_path / "hang.pcap")
+    told = [record for record in records(path, kind="incident")]
+    assert {record["state"] for record in told} == {"down"} and told[-1]["event"] == "cleared"
+    late = [record["ts"] for record in records(path, kind="window") if record["ts"] > START + 150 and record["trials_fail"]["total"]]
+    assert late == []
+    assert max(record["starved_us"] for record in records(path, kind="session") if record["service"] == "youtube") < 80e6
