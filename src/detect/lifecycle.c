@@ -1,6 +1,6 @@
 /* The life of an incident: raised once, updated seldom, cleared when it is over, one for one cause.
  *
- *     none --raise--> open --update (state, cause, confidence; at most one a window)--> open --clear--> cleared
+ *     none --raise--> open --update (state, cause, scope, confidence; at most one a window)--> open --clear--> cleared
  *                      ^                                                                           |
  *                      +--------------- reopened within 10 minutes: `updated`, same id ------------+
  *
@@ -12,6 +12,7 @@
 
 #include "detect/state.h"
 
+enum { SPREAD_LEAST = 10 }; /* clients hit: below, a household's second and fourth would be told */
 #define UNDER_US INT64_C(120000000) /* an onset this long before the uplink's may be of the same cause */
 
 static void emit(struct weir_detector *detector, struct weir_case *incident, enum weir_incident_event event,
@@ -21,6 +22,7 @@ static void emit(struct weir_detector *detector, struct weir_case *incident, enu
     record->event = (uint8_t)event;
     record->ts_us = detector->now_us;
     incident->emitted_us = detector->now_us;
+    incident->emitted_clients = record->n_clients;
     weir_systems_fill(detector, record);
     weir_sentence(detector, incident, part_of);
     *(event == WEIR_INCIDENT_RAISED  ? &detector->stats.raised :
@@ -44,11 +46,18 @@ static void adopt(struct weir_case *incident, const struct weir_verdict *verdict
     incident->subject = verdict->subject;
 }
 
+/* Where there are many clients the first to fail raise the incident, and soon it is everybody. Told each time that they have doubled:
+ * few times, however many they are. */
+static bool has_spread(const struct weir_case *incident, const struct weir_incident *record)
+{
+    return record->n_clients >= SPREAD_LEAST && record->n_clients >= 2 * incident->emitted_clients;
+}
+
 static bool is_changed(const struct weir_case *incident, const struct weir_verdict *verdict)
 {
     const struct weir_incident *old = &incident->record, *new = &verdict->record;
     bool path = new->cause == WEIR_CAUSE_CDN || new->cause == WEIR_CAUSE_CDN_PATH;
-    return old->state != new->state || old->cause != new->cause || old->confidence != new->confidence ||
+    return old->state != new->state || old->cause != new->cause || old->confidence != new->confidence || has_spread(incident, new) ||
            (path && (weir_addr_compare(&incident->subject, &verdict->subject) != 0 || old->as.number != new->as.number));
 }
 

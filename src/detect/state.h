@@ -98,6 +98,7 @@ struct weir_case {
     int64_t evidence_us;      /* of the last failure that spoke for it */
     int64_t judged_us;        /* when its verdict was last worked out */
     int64_t emitted_us;
+    uint32_t emitted_clients; /* hit, as told last */
     uint32_t reopened;
 };
 

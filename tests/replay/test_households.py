@@ -85,3 +85,14 @@ def test_a_request_that_was_given_up_is_no_demand(tmp_path):
     late = [record["ts"] for record in records(path, kind="window") if record["ts"] > START + 150 and record["trials_fail"]["total"]]
     assert late == []
     assert max(record["starved_us"] for record in records(path, kind="session") if record["service"] == "youtube") < 80e6
+
+
+def test_an_outage_that_spreads_is_told_with_its_scope(tmp_path):
+    """The first clients raise it; that it is everybody's is told as well, and not once for each."""
+    capture = Capture()
+    capture.household(120, [f"10.1.0.{number}" for number in range(10, 50)],
+                      fate=lambda at, client, service, server: "syn_timeout" if service == "netflix" and during(at, 60, 100) else "ok")
+    told = [record for record in records(capture.write(tmp_path / "many.pcap"), kind="incident") if record["event"] != "cleared"]
+    assert {record["service"] for record in told} == {"netflix"}
+    assert told[-1]["clients"] >= 30 and " for " + str(told[-1]["clients"]) + " of " in told[-1]["text"]
+    assert len(told) <= 4
