@@ -7,7 +7,7 @@
  * be read as IP, the outer UDP packet is the view.
  *
  * `weir_packet.domain` mixes only ids that both directions of a conversation carry alike: VLAN ids (but 0,
- * which is a priority and no VLAN) and VXLAN network ids, outermost first. GTP TEIDs, GRE keys and MPLS
+ * which is a priority and no VLAN) and VXLAN or Geneve network ids, outermost first. GTP TEIDs, GRE keys and MPLS
  * labels are chosen by each receiver, PPPoE session ids end before the flows in them: all left out.
  *
  * Of an ICMP error that quotes neither TCP nor UDP, `quoted_transport` is WEIR_TRANSPORT_NONE.

@@ -1,25 +1,27 @@
-/* Tunnels: IP in IP, GRE, MPLS in IP, and over UDP VXLAN and GTP-U.
+/* Tunnels: IP in IP, GRE, MPLS in IP, and over UDP VXLAN, Geneve and GTP-U.
  *
  * A tunnel with an IP protocol number of its own is what it says: when its inside cannot be read, that is
  * the outcome. A UDP tunnel is a guess from the destination port, which an ordinary flow may use as well:
  * it is entered only when every fixed bit, its length and a consistent inner IP header agree, else the
  * outer UDP packet is the packet.
  *
- * Which ids enter the domain: only those that both directions of a conversation carry alike. A VXLAN
- * network id does (as VLAN ids in link.c). A GTP TEID and a GRE key are chosen by each receiver for
+ * Which ids enter the domain: only those that both directions of a conversation carry alike. A VXLAN or
+ * Geneve network id does (as VLAN ids in link.c). A GTP TEID and a GRE key are chosen by each receiver for
  * itself, and MPLS labels too: mixing them in would make two one-sided flows of each conversation. PPPoE
  * session ids are left out as well, since a new session may go on with the old address and flows.
  *
  * Blind spots: one-way VLANs and asymmetric VXLAN routing (each side sends in its own network's id) still
- * split a conversation; VXLAN on ports other than 4789; customers with overlapping addresses told apart
+ * split a conversation; VXLAN and Geneve on ports other than their own; customers with overlapping addresses told apart
  * only by a GRE key, TEID or label meet in one domain. */
 #include "walk.h"
 
 enum {
     PORT_GTP_U = 2152,
     PORT_VXLAN = 4789,
+    PORT_GENEVE = 6081,
     UDP_BYTES = 8,
     VXLAN_BYTES = 8,
+    GENEVE_BYTES = 8,
     GTP_BYTES = 8,
     GTP_EXTENSIONS_MAX = 8,
 };
@@ -58,6 +60,21 @@ static bool enter_vxlan(struct walk *walk)
     return walk_ethernet(walk) == WEIR_DECODE_OK;
 }
 
+/* RFC 8926: version 0, length of the options in words, flags O (control: no frame of a user) and C, protocol, network id. */
+static bool enter_geneve(struct walk *walk)
+{
+    enum { TRANSPARENT_ETHERNET = 0x6558, CONTROL = 0x80, RESERVED = 0x3f };
+    if (walk_captured(walk) < GENEVE_BYTES || walk->at[0] >> 6 || (walk->at[1] & (CONTROL | RESERVED)) || walk->at[7])
+        return false;
+    uint32_t network = be32(walk->at + 4) >> 8, length = GENEVE_BYTES + (walk->at[0] & 0x3fu) * 4;
+    uint16_t protocol = be16(walk->at + 2);
+    if (length > walk_captured(walk))
+        return false;
+    walk_skip(walk, length);
+    walk_domain(walk, DOMAIN_VNI, network);
+    return (protocol == TRANSPARENT_ETHERNET ? walk_ethernet(walk) : walk_ethertype(walk, protocol)) == WEIR_DECODE_OK;
+}
+
 /* 3GPP TS 29.281: version 1, protocol type GTP, a G-PDU; any of E, S, PN adds four bytes, whose last
  * starts a chain of extension headers counted in words. */
 static bool enter_gtp(struct walk *walk)
@@ -87,6 +104,11 @@ static bool enter_gtp(struct walk *walk)
     return true;
 }
 
+static bool is_tunnel_port(uint16_t port)
+{
+    return port == PORT_VXLAN || port == PORT_GENEVE || port == PORT_GTP_U;
+}
+
 /* A guess, made on copies; it stands once the inner IP header is read and consistent. */
 static int walk_udp_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
 {
@@ -101,7 +123,9 @@ static int walk_udp_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_in
         walk_limit(&guess, udp_len);
     walk_skip(&guess, UDP_BYTES);
     guess.ip_version = 0;
-    if (!(port == PORT_VXLAN ? enter_vxlan(&guess) : enter_gtp(&guess)))
+    if (!(port == PORT_VXLAN  ? enter_vxlan(&guess) :
+          port == PORT_GENEVE ? enter_geneve(&guess) :
+                                enter_gtp(&guess)))
         return WEIR_DECODE_OK;
     int outcome = walk_ip(&guess, &guess_ip);
     if (outcome && outcome != WEIR_DECODE_FRAGMENT)
@@ -133,8 +157,7 @@ int walk_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
     *ret_inner = false;
     switch (ip->protocol) {
     case PROTOCOL_UDP:
-        if (walk_captured(walk) < UDP_BYTES ||
-            (be16(walk->at + 2) != PORT_VXLAN && be16(walk->at + 2) != PORT_GTP_U))
+        if (walk_captured(walk) < UDP_BYTES || !is_tunnel_port(be16(walk->at + 2)))
             return WEIR_DECODE_OK;
         return walk_udp_tunnel(walk, ip, ret_inner);
     case PROTOCOL_IPV4:

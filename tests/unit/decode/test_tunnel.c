@@ -8,7 +8,7 @@
 
 #include "frame_builder.h"
 
-enum { RAW = 101, VXLAN = 4789, GTP_U = 2152 };
+enum { RAW = 101, VXLAN = 4789, GENEVE = 6081, GTP_U = 2152 };
 
 static void assert_inner(struct frame_builder *frame, enum frame_kind kind, int version, struct weir_packet *packet)
 {
@@ -251,6 +251,51 @@ static void test_inner_outcome_of_a_udp_tunnel(void **state)
     assert_int_equal(frame_decode(&frame, RAW, FRAME_GUESSED, &packet), WEIR_DECODE_FRAGMENT);
 }
 
+/* One word of options. */
+static void frame_geneve(struct frame_builder *frame, uint8_t flags, uint16_t protocol)
+{
+    FRAME_PUT(frame, 1, flags, (uint8_t)(protocol >> 8), (uint8_t)protocol, 0, 0, 7, 0, 1, 2, 0x80, 0);
+    frame_udp(frame, 51000, GENEVE);
+}
+
+static void test_geneve(void **state)
+{
+    struct frame_builder frame;
+    struct weir_packet ethernet, bare;
+    frame_common(&frame, 6);
+    frame_ethernet(&frame, 0x86dd);
+    frame_geneve(&frame, 0x40, 0x6558); /* critical options are no matter of ours */
+    outer4(&frame, 17);
+    assert_inner(&frame, FRAME_GUESSED, 6, &ethernet);
+    frame_common(&frame, 4);
+    frame_geneve(&frame, 0, 0x0800);
+    outer4(&frame, 17);
+    assert_inner(&frame, FRAME_GUESSED, 4, &bare);
+    assert_true(ethernet.domain && ethernet.domain == bare.domain);
+}
+
+static void test_geneve_guess_refused(void **state)
+{
+    struct frame_builder frame;
+    frame_common(&frame, 4);
+    frame_ethernet(&frame, 0x0800);
+    frame_geneve(&frame, 0, 0x6558);
+    frame_ip4(&frame, 17);
+    const struct { uint8_t at, wrong, right; } bytes[] = {
+        {28, 0x41, 1},    /* version 1 */
+        {29, 0x80, 0},    /* control */
+        {29, 0x01, 0},    /* a reserved flag */
+        {35, 1, 0},       /* reserved */
+        {30, 0x66, 0x65}, /* an unknown protocol */
+        {28, 0x3f, 1},    /* options beyond the end */
+    };
+    for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
+        *frame_at(&frame, bytes[i].at) = bytes[i].wrong;
+        assert_outer(&frame, GENEVE, 88);
+        *frame_at(&frame, bytes[i].at) = bytes[i].right;
+    }
+}
+
 static void frame_gtp(struct frame_builder *frame, uint8_t flags, uint8_t type)
 {
     uint32_t length = frame_wire(frame);
@@ -391,6 +436,8 @@ int main(void)
         cmocka_unit_test(test_gre_payloads),
         cmocka_unit_test(test_gre_that_carries_no_ip),
         cmocka_unit_test(test_vxlan),
+        cmocka_unit_test(test_geneve),
+        cmocka_unit_test(test_geneve_guess_refused),
         cmocka_unit_test(test_vxlan_guess_refused),
         cmocka_unit_test(test_vxlan_needs_the_destination_port),
         cmocka_unit_test(test_inner_outcome_of_a_udp_tunnel),
