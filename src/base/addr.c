@@ -96,5 +96,7 @@ bool weir_addr_is_group(const struct weir_addr *addr)
     if (!weir_addr_is_v4(addr))
         return addr->bytes[0] == 0xff;
     const uint8_t *b = addr->bytes + 12;
-    return b[0] >= 224 || (b[0] == 0 && b[1] == 0 && b[2] == 0 && b[3] == 0) ;
+    bool same = b[0] == b[1] && b[0] == b[2] && b[0] == b[3];
+    /* 240.0.0.0/4 is nobody's on the wire, and of anybody in a capture whose addresses were disguised. */
+    return b[0] >> 4 == 14 || (same && (b[0] == 0 || b[0] == 255));
 }

@@ -57,8 +57,8 @@ static void test_cidr(void **state)
 static void test_local_and_group(void **state)
 {
     static const char *const local[] = {"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.1.1", "100.64.0.1", "127.0.0.1", "fd00::1", "fe80::1", "::1"};
-    static const char *const global[] = {"9.255.255.255", "172.32.0.1", "172.15.0.1", "192.169.0.1", "100.128.0.1", "198.18.0.1", "2001:db8::1"};
-    static const char *const group[] = {"224.0.0.1", "255.255.255.255", "ff02::1"};
+    static const char *const global[] = {"9.255.255.255", "172.32.0.1", "172.15.0.1", "192.169.0.1", "100.128.0.1", "198.18.0.1", "2001:db8::1", "244.214.160.219", "240.0.0.1"};
+    static const char *const group[] = {"224.0.0.1", "239.255.255.250", "0.0.0.0", "255.255.255.255", "ff02::1"};
     for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
         struct weir_addr a = addr(local[i]);
         assert_true(weir_addr_is_local(&a));
@@ -67,6 +67,7 @@ static void test_local_and_group(void **state)
     for (size_t i = 0; i < sizeof global / sizeof global[0]; i++) {
         struct weir_addr a = addr(global[i]);
         assert_false(weir_addr_is_local(&a));
+        assert_false(weir_addr_is_group(&a)); /* 240.0.0.0/4: where a capture's addresses were disguised */
     }
     for (size_t i = 0; i < sizeof group / sizeof group[0]; i++) {
         struct weir_addr a = addr(group[i]);
