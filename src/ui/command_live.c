@@ -206,7 +206,7 @@ static int read_configuration(struct weir_config *config, struct weir_service_se
     if (operand < 0 || operand == WEIR_CONFIG_HELP)
         return operand;
     if (operand < argc)
-        return weir_fault_set(fault, -EINVAL, "'%s': live takes no capture files (weir replay does)", argv[operand]);
+        return weir_fault_set(fault, -EINVAL, "'%s': live takes no arguments: an interface is named by -i, and a capture is read by weir replay", argv[operand]);
     if (!config->n_interfaces)
         return weir_fault_set(fault, -EINVAL, "name the interface to watch: weir live -i IFACE; see weir live --help");
     int error = weir_service_set_load(ret_set, weir_signatures_path(config->signatures, path), fault);

@@ -307,6 +307,7 @@ static void test_shipped_hosts_of_public_captures(void **state)
         {"api.fast.com", "other", "other"},
         {"googlevideo.com", "youtube", "media"},
         {"r3---sn-gxo5uxg-jqbe.googlevideo.com", "youtube", "media"},
+        {"o-o.preferred.telekomrs-beg1.v2.lscache8.c.youtube.com", "youtube", "media"},
         {"yt3.ggpht.com", "youtube", "control"},
         {"www.youtube.com", "youtube", "control"},
         {"i.ytimg.com", "youtube", "control"},
