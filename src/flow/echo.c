@@ -53,10 +53,17 @@ static uint64_t signature(uint64_t hash, const struct weir_packet *packet)
     return fold(of ^ hash, rest ^ UINT64_C(0x8ebc6af09c88c6e3));
 }
 
+static uint32_t since_us(uint32_t stamp, uint32_t now)
+{
+    return ((now - stamp) & 0xffffff) * ECHO_UNIT_US;
+}
+
+/* Either way, for packets may come a little out of order; a stamp above `now` may be the end of the last round, one below is of
+ * this round. */
 static uint32_t age_us(uint32_t stamp, uint32_t now)
 {
-    uint32_t forward = (now - stamp) & 0xffffff, backward = (stamp - now) & 0xffffff;
-    return (forward < backward ? forward : backward) * ECHO_UNIT_US;
+    uint32_t ahead_us = stamp > now ? (stamp - now) * ECHO_UNIT_US : UINT32_MAX, us = since_us(stamp, now);
+    return us < ahead_us ? us : ahead_us;
 }
 
 /* Nearly every packet is a new one: one look at all signatures settles that. */
@@ -75,7 +82,7 @@ static void begin_round(struct echo_set *set, uint32_t round, uint32_t now)
     bool next_round = round == set->round + 1;
     for (unsigned i = 0; i < ECHO_WAYS; i++) {
         uint32_t stamp = set->stamp[i] >> 8;
-        if (!next_round || stamp <= now || age_us(stamp, now) > ECHO_WINDOW_US)
+        if (!next_round || stamp <= now || since_us(stamp, now) > ECHO_WINDOW_US)
             set->signature[i] = 0;
     }
     set->round = round;

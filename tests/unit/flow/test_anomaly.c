@@ -235,6 +235,18 @@ static void test_duplicates_when_stamps_begin_anew(void **state)
     rig_wait(rig, 600);
     rig_send(rig, &data);
     assert_int_equal(rig->track, WEIR_TRACK_DUPLICATE);
+    rig_wait(rig, round_us / 2);
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_OK);
+    rig_wait(rig, round_us - 300); /* its stamp is just above the clock's: 67 s old, not young */
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_OK);
+    rig_wait(rig, round_us - rig->us % round_us + 100);
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_OK);
+    rig_wait(rig, round_us - 300); /* from one end of the round to the other */
+    rig_send(rig, &data);
+    assert_int_equal(rig->track, WEIR_TRACK_OK);
     rig_close(rig);
 }
 
