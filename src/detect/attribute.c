@@ -357,7 +357,7 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
     }
     if (!scope->joint)
         weir_tally_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
-    if (scope->layer != WEIR_LAYER_DNS) /* else what fails may be the resolver */
+    if (detector->h_level == 0 && scope->layer != WEIR_LAYER_DNS) /* where clients are many, so are witnesses; else what fails may be the resolver */
         weir_tally_lookups(detector, scope);
     weir_tally_neighbours(detector, scope->service, scope->began_us, scope->slow);
     struct weir_contest contest = weir_contest(detector, scope->layer != WEIR_LAYER_DNS);

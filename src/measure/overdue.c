@@ -19,6 +19,10 @@
  * 4 x 3.22 - 4 x 0.67 = 10.2, and with the next one 13.4 and on. Taken back, no more stand at a time than clients wait: at
  * the very most 3 x 3.22 = 9.7 for one second, and then 0. A freeze of 20 s has its FAILs standing from 5 s on, as before.
  *
+ * Only where they are more than one in six of their service's trials, which is where their sum would rise (6 x 0.67 > 3.22): one in a
+ * hundred of a large site's stands where it is, among the useful ones that outweigh it. Carried over, all of them would stand
+ * together at the head of the next slot, and seven in a row are an outage.
+ *
  * Blind spots: a service that answers everything after nine seconds is slow (starved, time to first byte), not down. What
  * is in the air at a restart isn't kept.
  */
@@ -27,6 +31,8 @@
 #include <string.h>
 
 #include "measure/overdue.h"
+
+enum { LATE_OF = 6 };
 
 int weir_overdue_init(struct weir_overdue *overdue, size_t max)
 {
@@ -102,19 +108,40 @@ void weir_overdue_settle(struct weir_overdue *overdue, struct weir_trial *trials
     overdue->n = kept;
 }
 
-static bool goes_on(const struct weir_trial *trial)
+static bool is_late(const struct weir_trial *trial)
 {
     return trial->fail && !trial->ok && trial->attempts_overdue == trial->attempts_fail;
 }
 
-void weir_overdue_carry(struct weir_overdue *overdue, struct weir_trial *trials)
+/* Of each service's requests: how many trials there are, and how many of them may still be answered. */
+struct share {
+    uint32_t late, all;
+};
+
+static void count_shares(const struct weir_trial *trials, size_t n_trials, struct share ret_shares[UINT8_MAX + 1]) /* by weir_service_id */
 {
+    memset(ret_shares, 0, (UINT8_MAX + 1) * sizeof *ret_shares);
+    for (size_t i = 0; i < n_trials; i++) {
+        if (trials[i].layer != WEIR_LAYER_SERVE)
+            continue;
+        struct share *share = &ret_shares[trials[i].service];
+        share->late += is_late(&trials[i]);
+        share->all += trials[i].ok || trials[i].fail;
+    }
+}
+
+void weir_overdue_carry(struct weir_overdue *overdue, struct weir_trial *trials, size_t n_trials)
+{
+    struct share shares[UINT8_MAX + 1];
     size_t kept = 0;
     overdue->n_carried = 0;
+    if (overdue->n)
+        count_shares(trials, n_trials, shares);
     for (size_t i = 0; i < overdue->n; i++) {
         struct weir_overdue_request request = overdue->list[i];
         struct weir_trial *trial = &trials[request.place];
-        if (goes_on(trial)) { /* its first request; what is left behind says nothing, and where it went */
+        const struct share *share = &shares[trial->service];
+        if (is_late(trial) && share->late * LATE_OF > share->all) { /* its first request; what is left behind says nothing, and where it went */
             overdue->carried[overdue->n_carried] = *trial;
             trial->fail = false;
             trial->attempts_fail = (uint32_t)overdue->n_carried++;

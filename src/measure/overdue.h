@@ -38,6 +38,6 @@ void weir_overdue_add(struct weir_overdue *overdue, const struct weir_evidence *
 void weir_overdue_answer(struct weir_overdue *overdue, const struct weir_evidence *evidence, struct weir_trial *trials);
 /* What has waited for long enough stands. */
 void weir_overdue_settle(struct weir_overdue *overdue, struct weir_trial *trials, int64_t now_us);
-/* The slot is over: moves trials of which nothing else is known out of `trials`, into `carried`; their places are what
- * they will be when they alone are put into the next slot, in order. */
-void weir_overdue_carry(struct weir_overdue *overdue, struct weir_trial *trials);
+/* The slot is over: moves trials of which nothing else is known out of `trials`, into `carried`, where these are many of their
+ * service's; their places are what they will be when they alone are put into the next slot, in order. */
+void weir_overdue_carry(struct weir_overdue *overdue, struct weir_trial *trials, size_t n_trials);

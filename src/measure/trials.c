@@ -110,7 +110,7 @@ static void slot_show(struct weir_trials *trials, bool closed)
 static void slot_close(struct weir_trials *trials, int64_t now_us)
 {
     weir_overdue_settle(&trials->overdue, trials->slot.trials, now_us);
-    weir_overdue_carry(&trials->overdue, trials->slot.trials);
+    weir_overdue_carry(&trials->overdue, trials->slot.trials, trials->slot.n);
     if (trials->open)
         slot_show(trials, true);
     weir_slot_table_clear(&trials->slot);

@@ -571,6 +571,33 @@ static void test_no_answer_stands(void **state)
     assert_int_equal(seen.n_open, 0);
 }
 
+/* One late trial of `n_useful` + 1 of its service: goes on into the next slot, or stands in its own. */
+static void one_late_of(struct weir_trials *trials, double asked, unsigned n_useful)
+{
+    hangs(trials, 1, asked);
+    for (unsigned i = 0; i < n_useful; i++) {
+        struct weir_evidence useful = request_of(2, asked, asked + 5.1, WEIR_OUTCOME_USEFUL);
+        useful.by_session = true;
+        useful.client.bytes[15] = (uint8_t)(100 + i);
+        weir_trials_take(trials, &useful);
+    }
+}
+
+/* Among many it is one of the failures that a healthy service has, and those around it outweigh it: six at the most. */
+static void test_one_late_of_many_stands(void **state)
+{
+    struct weir_trials *trials = *state;
+    one_late_of(trials, 4, 4); /* one of five */
+    weir_trials_tick(trials, T0 + 10 * S);
+    assert_true(says_nothing(&seen.trials[0][0]) && seen.n_open == 1 && seen.open[0].fail);
+    answers(trials, 1, 4, 10.5);
+    one_late_of(trials, 14, 5); /* one of six */
+    weir_trials_tick(trials, T0 + 20 * S);
+    assert_int_equal(seen.closed[1].n_trials, 7); /* and what was taken back */
+    assert_true(says_nothing(&seen.trials[1][0]) && seen.trials[1][1].fail);
+    assert_int_equal(seen.n_open, 0);
+}
+
 /* What else failed in the slot is not answered by it; what was useful before it comes back. */
 static void test_a_late_answer_answers_for_itself(void **state)
 {
@@ -607,7 +634,7 @@ int main(void)
         TEST(test_silence_about_an_unknown_name_counts_when_it_is_asked_again),
         TEST(test_silence_counts_at_once_after_a_retry_or_for_a_known_name),
         TEST(test_rejects_need_two_clients), TEST(test_connection_ends), TEST(test_finish_decides_what_is_held),
-        TEST(test_a_late_answer_takes_the_fail_back), TEST(test_a_late_answer_of_the_next_slot), TEST(test_no_answer_stands),
+        TEST(test_a_late_answer_takes_the_fail_back), TEST(test_a_late_answer_of_the_next_slot), TEST(test_no_answer_stands), TEST(test_one_late_of_many_stands),
         TEST(test_a_late_answer_answers_for_itself),
         cmocka_unit_test(test_bounds_are_counted),
     };
