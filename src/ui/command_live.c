@@ -253,7 +253,7 @@ static void look_up(void *context, struct weir_source *source)
 {
     struct session *session = context;
     weir_notify_alive();
-    if (!hung_up || session->reload || stopped)
+    if (!source || !hung_up || session->reload || stopped)
         return;
     hung_up = 0;
     read_again(session);
