@@ -508,6 +508,11 @@ void weir_attribute_resolver(struct weir_detector *detector, const struct weir_s
         be_uplink(detector, scope, ret_verdict);
         return;
     }
+    /* Connections to addresses that are known already must work, or not be tried: an uplink that loses a third takes lookups, too. */
+    if (!weir_rest_is_fine(controls)) {
+        ret_verdict->hold = true;
+        return;
+    }
     const struct weir_tally_entry *top;
     struct weir_tally rest;
     top = weir_tally_top(&detector->by_client, &rest);
