@@ -45,7 +45,7 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     struct weir_preparer preparer = {.n_workers = options->n_workers};
     if (!error && options->n_workers > 1 && !options->lanes) {
         preparer.table = weir_worker_flows(threads[0].worker);
-        weir_source_prepare(source, weir_prepare, &preparer, sizeof(struct weir_prepared));
+        weir_source_prepare(source, weir_prepare, &preparer, weir_prepared_bytes(options->n_workers));
     }
     if (!error && options->live)
         weir_coordinator_watch(coordinator, source);

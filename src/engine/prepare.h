@@ -5,16 +5,22 @@
 #include <weir/decode.h>
 #include <weir/flow.h>
 
-enum { PREPARED_MAX = WEIR_BATCH_FRAMES_MAX, PREPARED_FOR_ALL = 0x80 };
+enum { PREPARED_MAX = WEIR_BATCH_FRAMES_MAX };
+
+/* What one worker takes of a batch: its own packets and, for their names, all answers of DNS. */
+struct weir_share {
+    uint32_t n;
+    uint16_t at[PREPARED_MAX];           /* indices of packets, rising */
+};
 
 struct weir_prepared {
     size_t n;                            /* packets, in the order of their frames */
     uint32_t decode[WEIR_DECODE_N];      /* outcomes of the frames */
     size_t n_seconds;                    /* of engine's clock that begin in the batch; the first stands for the batch itself */
     struct { int64_t now_us; size_t at; } second[PREPARED_MAX]; /* its first frame's clock; the first packet behind that */
-    uint8_t owner[PREPARED_MAX];         /* the worker; | PREPARED_FOR_ALL: an answer of DNS, that all want to see */
     uint64_t hash[PREPARED_MAX];
     struct weir_packet packet[PREPARED_MAX];
+    struct weir_share share[];           /* one a worker */
 };
 
 struct weir_preparer {
@@ -22,6 +28,7 @@ struct weir_preparer {
     unsigned n_workers;
 };
 
+size_t weir_prepared_bytes(unsigned n_workers);
 /* For weir_source_prepare(); `context` is a preparer, `room` a weir_prepared. Any thread. */
 void weir_prepare(void *context, const struct weir_batch *batch, void *room);
 

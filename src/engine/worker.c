@@ -202,19 +202,41 @@ static void decode_batch(struct weir_worker *worker, const struct weir_batch *ba
     process_run(worker);
 }
 
-/* Its own packets, and DNS answers, of what one worker decoded for all. */
-static void share_packets(struct weir_worker *worker, const struct weir_prepared *prepared, size_t from, size_t to)
+/* What another core decoded lies in that one's cache: the packet is asked for as it joins the run, and its payload's ends, which
+ * tell duplicates and records apart, when the run is complete. */
+static void fetch_packet(const struct weir_packet *packet)
 {
-    for (size_t at = from; at < to; at++) {
-        uint8_t owner = prepared->owner[at];
-        bool mine = (owner & ~PREPARED_FOR_ALL) == worker->index;
-        if (!mine && !(owner & PREPARED_FOR_ALL))
-            continue;
-        run_add(worker, &prepared->packet[at], prepared->hash[at], mine);
-        if (worker->run.n == RUN)
-            process_run(worker);
-    }
+    for (size_t at = 0; at < sizeof *packet; at += 64)
+        __builtin_prefetch((const uint8_t *)packet + at);
+}
+
+static void fetch_payload(const struct weir_packet *packet)
+{
+    __builtin_prefetch(packet->payload);
+    if (packet->transport == WEIR_TRANSPORT_UDP && packet->payload_captured)
+        __builtin_prefetch(packet->payload + packet->payload_captured - 1);
+}
+
+static void process_shared_run(struct weir_worker *worker)
+{
+    for (size_t i = 0; i < worker->run.n; i++)
+        fetch_payload(worker->run.packet[i]);
     process_run(worker);
+}
+
+/* Of its share of a batch, from the `*from`-th on, what lies before packet `end`. */
+static void share_packets(struct weir_worker *worker, const struct weir_prepared *prepared, uint32_t *from, size_t end)
+{
+    const struct weir_share *share = &prepared->share[worker->index];
+    for (; *from < share->n && share->at[*from] < end; ++*from) {
+        const struct weir_packet *packet = &prepared->packet[share->at[*from]];
+        uint64_t hash = prepared->hash[share->at[*from]];
+        fetch_packet(packet);
+        run_add(worker, packet, hash, weir_flow_worker(hash, worker->options->n_workers) == worker->index);
+        if (worker->run.n == RUN)
+            process_shared_run(worker);
+    }
+    process_shared_run(worker);
 }
 
 /* All workers cross every second at the same frame, whosever packet it holds. */
@@ -222,10 +244,11 @@ static void share_batch(struct weir_worker *worker, const struct weir_prepared *
 {
     for (int i = 0; i < WEIR_DECODE_N; i++)
         worker->decode[i] += prepared->decode[i];
+    uint32_t from = 0;
     for (size_t i = 0; i < prepared->n_seconds; i++) {
         size_t end = i + 1 < prepared->n_seconds ? prepared->second[i + 1].at : prepared->n;
         advance(worker, prepared->second[i].now_us);
-        share_packets(worker, prepared, prepared->second[i].at, end);
+        share_packets(worker, prepared, &from, end);
     }
 }
 
