@@ -97,6 +97,10 @@ enum { WEIR_SOURCE_END = 1 };
 int weir_source_next(struct weir_source *source, unsigned worker, const struct weir_batch **ret_batch,
                      struct weir_fault *fault);
 
+/* Has no other worker got further than this one? Then it has time for what is not a packet's. Any time but inside of
+ * weir_source_next(). */
+bool weir_source_leads(struct weir_source *source, unsigned worker);
+
 /* Fills no further batch: each worker still gets those that are filled, then WEIR_SOURCE_END. Any thread, any time,
  * and from signal handlers; workers go on calling weir_source_next() until it ends. A read that blocks is ended by
  * a signal to its thread (handler without SA_RESTART). */

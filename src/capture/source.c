@@ -229,6 +229,16 @@ int weir_source_next(struct weir_source *source, unsigned worker_index, const st
     return r;
 }
 
+bool weir_source_leads(struct weir_source *source, unsigned worker_index)
+{
+    bool leads = true;
+    pthread_mutex_lock(&source->lock);
+    for (unsigned i = 0; i < source->n_workers; i++)
+        leads &= source->workers[i].next_index <= source->workers[worker_index].next_index;
+    pthread_mutex_unlock(&source->lock);
+    return leads;
+}
+
 void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats)
 {
     pthread_mutex_lock(&source->lock);

@@ -1,7 +1,10 @@
 /* From blocks to records.
  *
  * Workers deliver their blocks into short queues, so that none waits while a tick of the past is worked on (a few ticks apart,
- * and within a window: METHODS' learning is a window late). A tick is worked on when every worker's block of it is there.
+ * and within a window: METHODS' learning is a window late). A tick is worked on when every worker's block of it is there: by
+ * the worker that has got furthest in the packets, while the others catch up. A thread of its own would be one more than there
+ * are cores, and take one from a worker that the others then wait for (tests/bench/README.md). Only where each worker has an
+ * interface to empty there is one: a tick must not keep it.
  * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials, rollup), accumulators,
  * timers, slots, windows, decision. Facts and learned time-outs go back to the workers one window later, at a place of
  * their packet order that is the same for all.
@@ -25,6 +28,7 @@
 #include "engine/state_file.h"
 
 enum { AHEAD = 8 };          /* pieces of evidence whose places in tables are prefetched */
+enum { EVIDENCE_PART = 2048 }; /* pieces taken at a time, while other workers go on */
 enum { STATE_WINDOWS = 60 }; /* from one write of the state to the next, unless there is news */
 
 struct weir_coordinator {
@@ -33,18 +37,22 @@ struct weir_coordinator {
     const struct weir_classifier *namer;
 
     pthread_mutex_t lock;              /* of the queues, what was used up, and whether to go on */
-    pthread_cond_t used_up;            /* a tick was processed */
-    pthread_cond_t complete;           /* a tick has all its blocks, or no more will come */
+    pthread_cond_t changed;            /* a tick has all its blocks, or was processed, or no more will come */
     struct queue {
         struct weir_block blocks[WEIR_BLOCKS_MAX];
         uint64_t n_ticks, n_windows;   /* delivered */
     } *queues;                         /* one a worker */
     uint64_t n_ticks, n_windows;       /* processed */
+    bool working;                      /* somebody is at a tick */
     bool ending, failed;
     pthread_t thread;
     bool has_thread;
 
     struct weir_block *blocks;         /* of the tick that is worked on, one a worker */
+    enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE, PARTS } part; /* the next of it */
+    double dropped;                    /* of the window up to this tick, a share */
+    struct weir_evidence **evidence;    /* of the tick, in order */
+    size_t n_evidence, evidence_taken;
     int error;                         /* of a sink: first one */
     struct weir_fault fault;
 
@@ -146,13 +154,18 @@ static void resolve_evidence(const struct weir_coordinator *c, struct weir_evide
     evidence->media |= match.role == WEIR_ROLE_MEDIA;
 }
 
+static void gather_evidence(struct weir_coordinator *c)
+{
+    c->n_evidence = c->evidence_taken = 0;
+    if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &c->evidence, &c->n_evidence) < 0)
+        c->n_evidence = 0;
+}
+
 static void take_evidence(struct weir_coordinator *c)
 {
-    struct weir_evidence **evidence;
-    size_t n;
-    if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &evidence, &n) < 0)
-        return;
-    for (size_t i = 0; i < n; i++) {
+    struct weir_evidence **evidence = c->evidence;
+    size_t n = c->n_evidence, end = n - c->evidence_taken > EVIDENCE_PART ? c->evidence_taken + EVIDENCE_PART : n;
+    for (size_t i = c->evidence_taken; i < end; i++) {
         if (i + 2 * AHEAD < n)
             __builtin_prefetch(evidence[i + 2 * AHEAD]);
         if (i + AHEAD < n) { /* tables that no cache holds */
@@ -164,6 +177,7 @@ static void take_evidence(struct weir_coordinator *c)
         weir_trials_take(c->trials, evidence[i]);
         weir_rollup_evidence(c->rollup, evidence[i]);
     }
+    c->evidence_taken = end;
 }
 
 static int compare_flows(const void *a, const void *b)
@@ -375,27 +389,35 @@ static void issue_bulletin(struct weir_coordinator *c)
     memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
 }
 
-static void process_tick(struct weir_coordinator *c)
+static void begin_tick(struct weir_coordinator *c)
 {
-    bool window_end = c->blocks[0].window_end;
     c->now_us = c->blocks[0].tick_us;
     if (!c->state_read)
         read_state(c);
     if (c->error)
         return;
-    double dropped = watch_drops(c, window_end);
+    c->dropped = watch_drops(c, c->blocks[0].window_end);
     weir_counters_sum(&c->counters, c->blocks, c->options->n_workers, c->options->lanes);
     learn_addresses(c);
     if (c->options->want_flows)
         publish_flows(c);
-    take_evidence(c);
+    gather_evidence(c);
+}
+
+static void advance_sessions(struct weir_coordinator *c)
+{
     for (unsigned w = 0; w < c->options->n_workers; w++)
         weir_rollup_block(c->rollup, &c->blocks[w]);
     weir_sessions_tick(c->sessions, c->now_us);
-    if (window_end)
+    if (c->blocks[0].window_end)
         take_sums(c);
+}
+
+static void decide(struct weir_coordinator *c)
+{
+    bool window_end = c->blocks[0].window_end;
     if (window_end)
-        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, dropped, dns_is_blind(c));
+        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, c->dropped, dns_is_blind(c));
     weir_trials_tick(c->trials, c->now_us);
     weir_detect_input_demand(c->detector, c->sessions, c->n_services);
     tell_traffic(c);
@@ -414,6 +436,27 @@ static void process_tick(struct weir_coordinator *c)
     }
 }
 
+/* One part of a tick; true: that was the last. Parts are short, so that workers can take turns at them: one that does a whole tick
+ * falls so far behind that the others have to wait for it. */
+static bool process_part(struct weir_coordinator *c)
+{
+    if (c->part == PART_BEGIN)
+        begin_tick(c);
+    else if (c->part == PART_EVIDENCE)
+        take_evidence(c);
+    else if (c->part == PART_SESSIONS)
+        advance_sessions(c);
+    else
+        decide(c);
+    if (c->part == PART_EVIDENCE && c->evidence_taken < c->n_evidence)
+        return false;
+    c->part = c->error ? PARTS : c->part + 1;
+    if (c->part < PARTS)
+        return false;
+    c->part = PART_BEGIN;
+    return true;
+}
+
 /* ---- the meeting of the workers ---- */
 
 static bool has_tick(const struct weir_coordinator *c)
@@ -424,18 +467,26 @@ static bool has_tick(const struct weir_coordinator *c)
     return true;
 }
 
-/* Called and left with the lock held; works without it. */
-static void use_up(struct weir_coordinator *c)
+static bool is_due(const struct weir_coordinator *c)
 {
-    for (unsigned w = 0; w < c->options->n_workers; w++)
-        c->blocks[w] = c->queues[w].blocks[c->n_ticks % WEIR_BLOCKS_MAX];
+    return !c->working && !c->failed && has_tick(c);
+}
+
+/* One part of the tick that is due. Called and left with the lock held; works without it. */
+static void work(struct weir_coordinator *c)
+{
+    if (c->part == PART_BEGIN)
+        for (unsigned w = 0; w < c->options->n_workers; w++)
+            c->blocks[w] = c->queues[w].blocks[c->n_ticks % WEIR_BLOCKS_MAX];
+    c->working = true;
     pthread_mutex_unlock(&c->lock);
-    process_tick(c);
+    bool done = process_part(c);
     pthread_mutex_lock(&c->lock);
+    c->working = false;
     c->failed = c->error != 0;
-    c->n_ticks++;
-    c->n_windows += c->blocks[0].window_end;
-    pthread_cond_broadcast(&c->used_up);
+    c->n_ticks += done;
+    c->n_windows += done && c->blocks[0].window_end;
+    pthread_cond_broadcast(&c->changed);
 }
 
 static void *thread_main(void *argument)
@@ -443,12 +494,12 @@ static void *thread_main(void *argument)
     struct weir_coordinator *c = argument;
     pthread_mutex_lock(&c->lock);
     for (;;) {
-        if (has_tick(c) && !c->failed)
-            use_up(c);
+        if (is_due(c))
+            work(c);
         else if (c->ending)
             break;
         else
-            pthread_cond_wait(&c->complete, &c->lock);
+            pthread_cond_wait(&c->changed, &c->lock);
     }
     pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -456,7 +507,7 @@ static void *thread_main(void *argument)
 
 int weir_coordinator_start(struct weir_coordinator *c)
 {
-    if (c->options->n_workers == 1)
+    if (!c->options->lanes)
         return 0;
     int error = pthread_create(&c->thread, NULL, thread_main, c);
     c->has_thread = error == 0;
@@ -465,23 +516,36 @@ int weir_coordinator_start(struct weir_coordinator *c)
 
 void weir_coordinator_stop(struct weir_coordinator *c)
 {
-    if (!c->has_thread)
-        return;
     pthread_mutex_lock(&c->lock);
     c->ending = true;
-    pthread_cond_signal(&c->complete);
+    pthread_cond_broadcast(&c->changed);
+    while (!c->has_thread && is_due(c))
+        work(c);
     pthread_mutex_unlock(&c->lock);
-    pthread_join(c->thread, NULL);
+    if (c->has_thread)
+        pthread_join(c->thread, NULL);
     c->has_thread = false;
+}
+
+void weir_coordinator_help(struct weir_coordinator *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->has_thread && is_due(c))
+        work(c);
+    pthread_mutex_unlock(&c->lock);
 }
 
 void weir_coordinator_wait(struct weir_coordinator *c, unsigned worker, bool window_end)
 {
     const struct queue *queue = &c->queues[worker];
-    unsigned most = c->has_thread ? engine_blocks(c->options) - 1 : 1; /* one more is being filled */
+    unsigned most = c->options->n_workers == 1 ? 1 : engine_blocks(c->options) - 1; /* one more is being filled */
     pthread_mutex_lock(&c->lock);
-    while (!c->failed && (queue->n_ticks - c->n_ticks >= most || (window_end && queue->n_windows != c->n_windows)))
-        pthread_cond_wait(&c->used_up, &c->lock);
+    while (!c->failed && (queue->n_ticks - c->n_ticks >= most || (window_end && queue->n_windows != c->n_windows))) {
+        if (!c->has_thread && is_due(c))
+            work(c);
+        else
+            pthread_cond_wait(&c->changed, &c->lock);
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -492,10 +556,10 @@ void weir_coordinator_deliver(struct weir_coordinator *c, unsigned worker, const
     if (!c->failed) {
         queue->blocks[queue->n_ticks++ % WEIR_BLOCKS_MAX] = *block;
         queue->n_windows += block->window_end;
-        if (c->has_thread && has_tick(c))
-            pthread_cond_signal(&c->complete);
-        else if (!c->has_thread)
-            use_up(c);
+        while (c->options->n_workers == 1 && is_due(c))
+            work(c);
+        if (has_tick(c))
+            pthread_cond_broadcast(&c->changed);
     }
     pthread_mutex_unlock(&c->lock);
 }
@@ -612,8 +676,7 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
     c->options = options;
     c->n_services = weir_service_set_count(options->set);
     pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->used_up, NULL);
-    pthread_cond_init(&c->complete, NULL);
+    pthread_cond_init(&c->changed, NULL);
     c->facts_max = engine_bound(options, BOUND_ADDRESSES);
     c->blocks = calloc(options->n_workers, sizeof *c->blocks);
     c->queues = calloc(options->n_workers, sizeof *c->queues);
@@ -653,8 +716,7 @@ void weir_coordinator_free(struct weir_coordinator *c)
     free(c->facts);
     free(c->queues);
     free(c->blocks);
-    pthread_cond_destroy(&c->complete);
-    pthread_cond_destroy(&c->used_up);
+    pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -26,10 +26,13 @@ void weir_coordinator_set_namer(struct weir_coordinator *coordinator, const stru
  * how far they are read ahead would change the answers. */
 void weir_coordinator_watch(struct weir_coordinator *coordinator, struct weir_source *source);
 
-/* With several workers the coordinator has a thread of its own, from start to stop (after the last block: all are used up).
- * Returns 0 or a negative errno. A single worker's block is worked on in its own thread as it is delivered. */
+/* With several lanes the coordinator has a thread of its own, from start to stop. Workers of one source do its work themselves: a
+ * single one as it delivers a block, several when they are told to help or have to wait. After the last block and stop all are
+ * used up. Returns 0 or a negative errno. */
 int weir_coordinator_start(struct weir_coordinator *coordinator);
 void weir_coordinator_stop(struct weir_coordinator *coordinator);
+/* For a worker that has time: a part of the work on the next tick, if all blocks of it are there and nobody else is at it. */
+void weir_coordinator_help(struct weir_coordinator *coordinator);
 
 /* What an earlier run knew of names, for a worker to learn before its first packet; NULL: nothing. */
 const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *coordinator);

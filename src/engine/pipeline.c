@@ -1,5 +1,4 @@
-/* Runs the workers over a source: one in the caller's thread, the others in threads of their own, and so is the coordinator
- * of several. */
+/* Runs the workers over a source: one in the caller's thread, the others in threads of their own. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -270,6 +270,8 @@ int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
     int error;
     while ((error = weir_source_next(worker->source, worker->options->lanes ? 0 : worker->index, &batch, fault)) == 0) {
         process_batch(worker, batch);
+        if (!worker->options->lanes && weir_source_leads(worker->source, worker->index))
+            weir_coordinator_help(worker->coordinator);
         if (worker->index == 0 && worker->options->progress)
             worker->options->progress(worker->options->progress_context, worker->source);
         if (weir_coordinator_failed(worker->coordinator))
