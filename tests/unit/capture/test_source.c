@@ -186,6 +186,26 @@ static void every_worker_sees_the_same(void **state)
     free(forge);
 }
 
+static void who_has_got_furthest_leads(void **state)
+{
+    struct forge *forge = forge_mixed(1000, 'x');
+    struct forge_file file = forge_file(forge->bytes, forge->n);
+    const char *path = file.path;
+    struct weir_source *source;
+    const struct weir_batch *batch;
+    struct weir_source_options options = {.n_workers = 2};
+    assert_int_equal(weir_source_open_files(&source, &path, 1, &options, NULL), 0);
+    assert_true(weir_source_leads(source, 0) && weir_source_leads(source, 1));
+    assert_int_equal(weir_source_next(source, 0, &batch, NULL), 0);
+    assert_true(weir_source_leads(source, 0) && !weir_source_leads(source, 1));
+    assert_int_equal(weir_source_next(source, 1, &batch, NULL), 0);
+    assert_true(weir_source_leads(source, 0) && weir_source_leads(source, 1));
+    assert_int_equal(weir_source_next(source, 1, &batch, NULL), 0);
+    assert_true(!weir_source_leads(source, 0) && weir_source_leads(source, 1));
+    weir_source_free(source);
+    free(forge);
+}
+
 static void one_worker_is_ahead_only_by_a_bound(void **state)
 {
     struct forge *forge = forge_new(false);
@@ -400,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_bad_file_ends_the_merge_where_it_is_bad),
         cmocka_unit_test(a_merge_of_large_files_loses_nothing),
         cmocka_unit_test(every_worker_sees_the_same),
+        cmocka_unit_test(who_has_got_furthest_leads),
         cmocka_unit_test(one_worker_is_ahead_only_by_a_bound),
         cmocka_unit_test(a_source_can_be_dropped_at_any_time),
         cmocka_unit_test(after_a_stop_all_get_what_is_filled_and_then_the_end),
