@@ -97,7 +97,7 @@ int weir_source_new(struct weir_source **ret_source, const struct weir_producer 
     source->state = state;
     source->stop = stop;
     source->n_workers = n_workers;
-    source->max_slots = n_workers == 1 ? 1 : 4 + 2 * n_workers;
+    source->max_slots = n_workers == 1 ? 1 : 8 + 2 * n_workers;
     source->read_ahead = n_workers == 1 ? 0 : READ_AHEAD;
     pthread_mutex_init(&source->lock, NULL);
     pthread_cond_init(&source->changed, NULL);
