@@ -1,6 +1,8 @@
 /* What all workers need of a batch, made once: see prepare.c. */
 #pragma once
 
+#include <assert.h>
+
 #include <weir/capture.h>
 #include <weir/decode.h>
 #include <weir/flow.h>
@@ -12,6 +14,7 @@ struct weir_share {
     uint32_t n;
     uint16_t at[PREPARED_MAX];           /* indices of packets, rising */
 };
+static_assert(PREPARED_MAX <= UINT16_MAX, "an index of a packet fits");
 
 struct weir_prepared {
     size_t n;                            /* packets, in the order of their frames */

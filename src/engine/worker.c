@@ -203,7 +203,7 @@ static void decode_batch(struct weir_worker *worker, const struct weir_batch *ba
 }
 
 /* What another core decoded lies in that one's cache: the packet is asked for as it joins the run, and its payload's ends, which
- * tell duplicates and records apart, when the run is complete. */
+ * tell duplicates and records apart, when the run is complete (tests/bench/README.md, "Two workers"). */
 static void fetch_packet(const struct weir_packet *packet)
 {
     for (size_t at = 0; at < sizeof *packet; at += 64)
