@@ -79,7 +79,7 @@ class Live:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            code = self.process.wait(10)
+            code = self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
