@@ -1,16 +1,10 @@
 /* From blocks to records.
  *
- * Workers deliver their blocks into short queues, so that none waits while a tick of the past is worked on (a few ticks apart,
- * and within a window: METHODS' learning is a window late). A tick is worked on when every worker's block of it is there: by
- * the worker that has got furthest in the packets, while the others catch up. A thread of its own would be one more than there
- * are cores, and take one from a worker that the others then wait for (tests/bench/README.md). Only where each worker has an
- * interface to empty there is one: a tick must not keep it.
  * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials, rollup), accumulators,
  * timers, slots, windows, decision. Facts and learned time-outs go back to the workers one window later, at a place of
- * their packet order that is the same for all.
+ * their packet order that is the same for all. Who calls, and when, is meeting.c's affair: here one thread is at work at a time.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,22 +30,10 @@ struct weir_coordinator {
     size_t n_services;
     const struct weir_classifier *namer;
 
-    pthread_mutex_t lock;              /* of the queues, what was used up, and whether to go on */
-    pthread_cond_t changed;            /* a tick has all its blocks, or was processed, or no more will come */
-    struct queue {
-        struct weir_block blocks[WEIR_BLOCKS_MAX];
-        uint64_t n_ticks, n_windows;   /* delivered */
-    } *queues;                         /* one a worker */
-    uint64_t n_ticks, n_windows;       /* processed */
-    bool working;                      /* somebody is at a tick */
-    bool ending, failed;
-    pthread_t thread;
-    bool has_thread;
-
-    struct weir_block *blocks;         /* of the tick that is worked on, one a worker */
-    enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE, PARTS } part; /* the next of it */
+    const struct weir_block *blocks;   /* of the tick that is worked on, one a worker */
+    enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE } part; /* the next of it */
     double dropped;                    /* of the window up to this tick, a share */
-    struct weir_evidence **evidence;    /* of the tick, in order */
+    struct weir_evidence **evidence;   /* of the tick, in order */
     size_t n_evidence, evidence_taken;
     int error;                         /* of a sink: first one */
     struct weir_fault fault;
@@ -79,6 +61,7 @@ struct weir_coordinator {
     bool state_failed;                 /* and said so */
     unsigned state_due, names_due;     /* windows until the state, and what DNS told, is written */
     bool incident_said;                /* since the last flush */
+    bool at_rest;                      /* no worker runs any more */
 };
 
 static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us, const void *body)
@@ -371,7 +354,7 @@ static void write_state(struct weir_coordinator *c)
 static void write_names(struct weir_coordinator *c)
 {
     struct weir_fault fault = {0};
-    if (!c->options->state || (c->options->n_workers > 1 && !c->ending) || !c->namer)
+    if (!c->options->state || (c->options->n_workers > 1 && !c->at_rest) || !c->namer)
         return;
     if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 && !c->state_failed)
         weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end", fault.text);
@@ -436,10 +419,12 @@ static void decide(struct weir_coordinator *c)
     }
 }
 
-/* One part of a tick; true: that was the last. Parts are short, so that workers can take turns at them: one that does a whole tick
- * falls so far behind that the others have to wait for it. */
-static bool process_part(struct weir_coordinator *c)
+/* Parts are short, so that workers can take turns at them: one that does a whole tick falls so far behind that the others have to wait
+ * for it. */
+enum weir_meeting_part weir_coordinator_work(void *context, const struct weir_block *blocks)
 {
+    struct weir_coordinator *c = context;
+    c->blocks = blocks;
     if (c->part == PART_BEGIN)
         begin_tick(c);
     else if (c->part == PART_EVIDENCE)
@@ -448,129 +433,15 @@ static bool process_part(struct weir_coordinator *c)
         advance_sessions(c);
     else
         decide(c);
+    if (c->error)
+        return WEIR_MEETING_FAILED;
     if (c->part == PART_EVIDENCE && c->evidence_taken < c->n_evidence)
-        return false;
-    c->part = c->error ? PARTS : c->part + 1;
-    if (c->part < PARTS)
-        return false;
-    c->part = PART_BEGIN;
-    return true;
+        return WEIR_MEETING_MORE;
+    c->part = c->part == PART_DECIDE ? PART_BEGIN : c->part + 1;
+    return c->part == PART_BEGIN ? WEIR_MEETING_LAST : WEIR_MEETING_MORE;
 }
 
-/* ---- the meeting of the workers ---- */
-
-static bool has_tick(const struct weir_coordinator *c)
-{
-    for (unsigned w = 0; w < c->options->n_workers; w++)
-        if (c->queues[w].n_ticks == c->n_ticks)
-            return false;
-    return true;
-}
-
-static bool is_due(const struct weir_coordinator *c)
-{
-    return !c->working && !c->failed && has_tick(c);
-}
-
-/* One part of the tick that is due. Called and left with the lock held; works without it. */
-static void work(struct weir_coordinator *c)
-{
-    if (c->part == PART_BEGIN)
-        for (unsigned w = 0; w < c->options->n_workers; w++)
-            c->blocks[w] = c->queues[w].blocks[c->n_ticks % WEIR_BLOCKS_MAX];
-    c->working = true;
-    pthread_mutex_unlock(&c->lock);
-    bool done = process_part(c);
-    pthread_mutex_lock(&c->lock);
-    c->working = false;
-    c->failed = c->error != 0;
-    c->n_ticks += done;
-    c->n_windows += done && c->blocks[0].window_end;
-    pthread_cond_broadcast(&c->changed);
-}
-
-static void *thread_main(void *argument)
-{
-    struct weir_coordinator *c = argument;
-    pthread_mutex_lock(&c->lock);
-    for (;;) {
-        if (is_due(c))
-            work(c);
-        else if (c->ending)
-            break;
-        else
-            pthread_cond_wait(&c->changed, &c->lock);
-    }
-    pthread_mutex_unlock(&c->lock);
-    return NULL;
-}
-
-int weir_coordinator_start(struct weir_coordinator *c)
-{
-    if (!c->options->lanes)
-        return 0;
-    int error = pthread_create(&c->thread, NULL, thread_main, c);
-    c->has_thread = error == 0;
-    return -error;
-}
-
-void weir_coordinator_stop(struct weir_coordinator *c)
-{
-    pthread_mutex_lock(&c->lock);
-    c->ending = true;
-    pthread_cond_broadcast(&c->changed);
-    while (!c->has_thread && is_due(c))
-        work(c);
-    pthread_mutex_unlock(&c->lock);
-    if (c->has_thread)
-        pthread_join(c->thread, NULL);
-    c->has_thread = false;
-}
-
-void weir_coordinator_help(struct weir_coordinator *c)
-{
-    pthread_mutex_lock(&c->lock);
-    if (!c->has_thread && is_due(c))
-        work(c);
-    pthread_mutex_unlock(&c->lock);
-}
-
-void weir_coordinator_wait(struct weir_coordinator *c, unsigned worker, bool window_end)
-{
-    const struct queue *queue = &c->queues[worker];
-    unsigned most = c->options->n_workers == 1 ? 1 : engine_blocks(c->options) - 1; /* one more is being filled */
-    pthread_mutex_lock(&c->lock);
-    while (!c->failed && (queue->n_ticks - c->n_ticks >= most || (window_end && queue->n_windows != c->n_windows))) {
-        if (!c->has_thread && is_due(c))
-            work(c);
-        else
-            pthread_cond_wait(&c->changed, &c->lock);
-    }
-    pthread_mutex_unlock(&c->lock);
-}
-
-void weir_coordinator_deliver(struct weir_coordinator *c, unsigned worker, const struct weir_block *block)
-{
-    struct queue *queue = &c->queues[worker];
-    pthread_mutex_lock(&c->lock);
-    if (!c->failed) {
-        queue->blocks[queue->n_ticks++ % WEIR_BLOCKS_MAX] = *block;
-        queue->n_windows += block->window_end;
-        while (c->options->n_workers == 1 && is_due(c))
-            work(c);
-        if (has_tick(c))
-            pthread_cond_broadcast(&c->changed);
-    }
-    pthread_mutex_unlock(&c->lock);
-}
-
-bool weir_coordinator_failed(struct weir_coordinator *c)
-{
-    pthread_mutex_lock(&c->lock);
-    bool failed = c->failed;
-    pthread_mutex_unlock(&c->lock);
-    return failed;
-}
+/* ---- what workers ask ---- */
 
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c)
 {
@@ -598,6 +469,7 @@ static void publish_services(struct weir_coordinator *c)
 int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct weir_source *source, struct weir_fault *fault)
 {
     c->now_us = now_us;
+    c->at_rest = true;
     if (now_us) {
         weir_sessions_finish(c->sessions, now_us);
         weir_trials_finish(c->trials, now_us);
@@ -675,14 +547,10 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
         return -ENOMEM;
     c->options = options;
     c->n_services = weir_service_set_count(options->set);
-    pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->changed, NULL);
     c->facts_max = engine_bound(options, BOUND_ADDRESSES);
-    c->blocks = calloc(options->n_workers, sizeof *c->blocks);
-    c->queues = calloc(options->n_workers, sizeof *c->queues);
     c->facts = calloc(c->facts_max, sizeof *c->facts);
     c->bulletin_facts = calloc(c->facts_max, sizeof *c->bulletin_facts);
-    int error = c->blocks && c->queues && c->facts && c->bulletin_facts ? 0 : -ENOMEM;
+    int error = c->facts && c->bulletin_facts ? 0 : -ENOMEM;
     if (!error)
         error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
     if (!error)
@@ -714,9 +582,5 @@ void weir_coordinator_free(struct weir_coordinator *c)
     free(c->flows);
     free(c->bulletin_facts);
     free(c->facts);
-    free(c->queues);
-    free(c->blocks);
-    pthread_cond_destroy(&c->changed);
-    pthread_mutex_destroy(&c->lock);
     free(c);
 }

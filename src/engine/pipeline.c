@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "engine/bounds.h"
 #include "engine/coordinator.h"
 #include "engine/pipeline.h"
 #include "engine/prepare.h"
@@ -37,10 +38,15 @@ static int run_workers(struct worker_thread *threads, unsigned n, struct weir_fa
 int weir_engine_run(struct weir_source *source, const struct weir_engine_options *options, struct weir_fault *fault)
 {
     struct weir_coordinator *coordinator = NULL;
+    struct weir_meeting *meeting = NULL;
     struct worker_thread *threads = calloc(options->n_workers, sizeof *threads);
     int error = threads ? weir_coordinator_new(&coordinator, options) : -ENOMEM;
+    const struct weir_meeting_config meet = {.n_workers = options->n_workers, .n_blocks = engine_blocks(options), .own_thread = options->lanes,
+                                             .work = weir_coordinator_work, .context = coordinator};
+    if (!error)
+        error = weir_meeting_new(&meeting, &meet);
     for (unsigned i = 0; !error && i < options->n_workers; i++)
-        error = weir_worker_new(&threads[i].worker, i, options->lanes ? options->lanes[i] : source, coordinator, options);
+        error = weir_worker_new(&threads[i].worker, i, options->lanes ? options->lanes[i] : source, coordinator, meeting, options);
     struct weir_preparer preparer = {.n_workers = options->n_workers};
     if (!error && options->n_workers > 1 && !options->lanes) {
         preparer.table = weir_worker_flows(threads[0].worker);
@@ -49,10 +55,10 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     if (!error && options->live)
         weir_coordinator_watch(coordinator, source);
     if (!error)
-        error = weir_coordinator_start(coordinator);
+        error = weir_meeting_start(meeting);
     if (!error) {
         error = run_workers(threads, options->n_workers, fault);
-        weir_coordinator_stop(coordinator);
+        weir_meeting_stop(meeting);
         if (options->progress)
             options->progress(options->progress_context, NULL);
         int sink_error = weir_coordinator_finish(coordinator, weir_worker_now_us(threads[0].worker), source, error ? NULL : fault);
@@ -61,6 +67,7 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     for (unsigned i = 0; threads && i < options->n_workers; i++)
         weir_worker_free(threads[i].worker);
     free(threads);
+    weir_meeting_free(meeting);
     weir_coordinator_free(coordinator);
     return error;
 }

@@ -30,6 +30,7 @@ struct weir_worker {
     const struct weir_engine_options *options;
     struct weir_source *source;
     struct weir_coordinator *coordinator;
+    struct weir_meeting *meeting;
     struct weir_flow_table *flows;
     struct weir_classifier *classifier;
     struct weir_meter *meter;
@@ -82,7 +83,7 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
     struct delivery *delivery = &worker->deliveries[worker->delivery];
     struct weir_block block;
     worker->delivery = (worker->delivery + 1) % worker->n_deliveries;
-    weir_coordinator_wait(worker->coordinator, worker->index, window_end);
+    weir_meeting_wait(worker->meeting, worker->index, window_end);
     if (window_end) {
         struct weir_bulletin bulletin = weir_coordinator_bulletin(worker->coordinator);
         weir_classify_learn(worker->classifier, bulletin.facts, bulletin.n_facts, tick_us);
@@ -95,7 +96,7 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
     block.naming = &delivery->naming;
     memcpy(block.decode, worker->decode, sizeof block.decode);
     weir_flow_table_stats(worker->flows, &block.flow);
-    weir_coordinator_deliver(worker->coordinator, worker->index, &block);
+    weir_meeting_deliver(worker->meeting, worker->index, &block);
 }
 
 static void begin(struct weir_worker *worker, int64_t now_us)
@@ -271,10 +272,10 @@ int weir_worker_run(struct weir_worker *worker, struct weir_fault *fault)
     while ((error = weir_source_next(worker->source, worker->options->lanes ? 0 : worker->index, &batch, fault)) == 0) {
         process_batch(worker, batch);
         if (!worker->options->lanes && weir_source_leads(worker->source, worker->index))
-            weir_coordinator_help(worker->coordinator);
+            weir_meeting_help(worker->meeting);
         if (worker->index == 0 && worker->options->progress)
             worker->options->progress(worker->options->progress_context, worker->source);
-        if (weir_coordinator_failed(worker->coordinator))
+        if (weir_meeting_failed(worker->meeting))
             weir_source_stop(worker->source); /* and take what is filled already: other workers wait for that */
     }
     if (worker->next_tick_us) { /* the capture's end falls into this last tick */
@@ -299,12 +300,12 @@ const struct weir_flow_table *weir_worker_flows(const struct weir_worker *worker
 /* ---- life ---- */
 
 int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir_source *source,
-                    struct weir_coordinator *coordinator, const struct weir_engine_options *options)
+                    struct weir_coordinator *coordinator, struct weir_meeting *meeting, const struct weir_engine_options *options)
 {
     struct weir_worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return -ENOMEM;
-    *worker = (struct weir_worker){.index = index, .options = options, .source = source, .coordinator = coordinator,
+    *worker = (struct weir_worker){.index = index, .options = options, .source = source, .coordinator = coordinator, .meeting = meeting,
                                     .n_deliveries = engine_blocks(options)};
     memcpy(worker->request_timeout_us, weir_coordinator_bulletin(coordinator).request_timeout_us,
            weir_service_set_count(options->set) * sizeof worker->request_timeout_us[0]);
