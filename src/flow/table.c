@@ -4,7 +4,11 @@
  *
  * A tag tells nearly always whether the handle is worth following. A flow whose bucket is full goes to the next one
  * with room; each bucket it passes counts it in `passed`, so that a search ends at the first bucket that nobody passed
- * and removing leaves no tombstones. The buckets are sized for the most flows that the bound allows and never move.
+ * and removing leaves no tombstones.
+ *
+ * The buckets double, in place, when they hold BUCKET_LOAD flows each on average: sized at once for the most flows that the
+ * bound allows, every live flow of a usual day would touch a bucket of its own, 64 bytes of memory and a cache miss. All flows
+ * are then placed anew, read in the order in which they lie: 35 to 50 ns each, 6 ms for the 114,688 at which mix grows last.
  *
  * When there is no room, the flow that has been waiting longest for any answer makes way: a flood of SYNs displaces
  * itself, not the flows that work.
