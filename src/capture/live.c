@@ -72,6 +72,7 @@ struct lane {
     struct weir_source_stats stats;
     int64_t stats_read_us; /* monotonic */
     bool writes;
+    bool has_begun;        /* the first batch, which says when, is handed on */
 };
 
 struct group {
@@ -80,7 +81,7 @@ struct group {
     atomic_bool stop;
     atomic_uint n_users;        /* lanes that hold it */
     int64_t duration_end_us;    /* monotonic; 0: none */
-    int64_t start_us;
+    int64_t start_us;           /* engine's time at which all lanes begin */
     struct written written;
 
     pthread_mutex_t lock;       /* of what follows */
@@ -327,6 +328,11 @@ static int lane_fill(void *state, struct weir_batch_room *room, struct weir_faul
     struct group *group = lane->group;
     if (lane->index == 0)
         start_writer(group);
+    if (!lane->has_begun) { /* workers tick from the first time that they hear of, which must be one for all */
+        lane->has_begun = true;
+        room->now_us = group->start_us;
+        return 0;
+    }
     int end = fill(lane, room);
     if (end == 0)
         return 0;
@@ -389,7 +395,10 @@ static void lane_resume(void *state)
     struct lane *lane = state;
     struct group *group = lane->group;
     join_writer(group);
-    atomic_store(&group->end_us, 0);
+    int64_t end_us = atomic_exchange(&group->end_us, 0);
+    if (end_us) /* the first lane that resumes */
+        group->start_us = end_us;
+    lane->has_begun = false;
     atomic_store(&group->stop, false);
     lane->stats = (struct weir_source_stats){0}; /* as flows and all else begin anew */
     lane->clock.n_backwards = lane->clock.n_steps = 0;

@@ -366,6 +366,8 @@ static int live(struct session *session, struct weir_fault *fault)
         if (error || stopped || !session->reload)
             break;
         take_next(session);
+        if (stopped) /* in between: the sources have forgotten it */
+            break;
     }
     weir_notify("STOPPING=1");
     signalled_source = NULL;
