@@ -212,3 +212,16 @@ def test_interfaces_of_other_kinds_of_links_are_refused_in_one_file(pair, tmp_pa
     assert done.returncode == 1 and "link types" in done.stderr
     done = subprocess.run([WEIR, "live", "-i", "v0", "-i", "v0"], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and "twice" in done.stderr
+
+
+@pytest.mark.parametrize("part", (0.88, 0.91, 0.94, 0.97))
+def test_workers_begin_together(pair, part):
+    """Begun just before a second's turn, one worker hears of the next second first: it must have the same ticks as the other all the same, or
+    that one waits for ever at the end."""
+    time.sleep((part - time.time()) % 1)
+    live = Live(pair.near, "-i", "v0", "--json", "--workers", 2)
+    live.wait_for_error("watching")
+    ping(pair, 20)
+    time.sleep(1.2)
+    assert live.stop() == 0, live.errors
+    assert live.of("capture")
