@@ -83,6 +83,19 @@ struct weir_detect_service_window {
     double loss_beyond, loss_before;      /* retransmitted / new bytes on the client's and the server's side; < 0: not known */
 };
 
+/* One client's own link in a window, over all services: what passed here on its way to it, and what of that was lost. A client
+ * that nothing was sent to has no row. */
+struct weir_detect_link {
+    struct weir_addr client;
+    uint64_t services[WEIR_SERVICES_MAX / 64]; /* bit: that service sent to it (WEIR_SERVICE_OTHER: any other) */
+    uint32_t segments_down;               /* TCP segments with payload from servers, those sent again among them */
+    uint32_t lost_beyond;                 /* of these, lost between here and the client */
+    uint32_t lost_before;                 /* lost between the servers and here */
+    uint32_t segments_up, lost_up;        /* the client's own segments; lost between it and here */
+    uint32_t rtt_samples;                 /* of the round trip between here and the client */
+    int64_t rtt_us;                       /* their low decile; not read without samples */
+};
+
 struct weir_detect_window {
     int64_t start_us;                     /* of the window: a multiple of WEIR_SLOT_US */
     double drop_share;                    /* kernel and interface drops / packets received */
@@ -91,6 +104,8 @@ struct weir_detect_window {
     bool dns_blind;                       /* most servers are reached without a DNS answer that was seen: names are hidden */
     const struct weir_detect_service_window *services;
     size_t n_services;
+    const struct weir_detect_link *links; /* in order of their clients; may be empty */
+    size_t n_links;
 };
 
 /* Open media requests of a service at this moment (METHODS 5), over the whole site. */
