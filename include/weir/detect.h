@@ -115,6 +115,10 @@ struct weir_detect_demand {
     uint32_t clients_overdue;             /* clients with an overdue request */
     uint32_t clients_open;                /* clients with an open request or a running session */
     uint32_t clients_starved;             /* of these, how many are starved or have an overdue request */
+    uint32_t clients_slow;                /* of these, served far below their need, so that several services can be summed:
+                                             clients_open above clients_starved means that somebody is served well */
+    uint32_t viewers, viewers_stalled;    /* who watches now, and of these, whose picture stands still */
+    int64_t stalled_since_us;             /* the earliest moment from which a picture stands still; 0: none does */
 };
 
 struct weir_detect_stats {

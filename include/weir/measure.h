@@ -204,7 +204,11 @@ struct weir_sessions_stats {
 struct weir_demand {
     uint32_t open, unanswered;           /* flows with an open request; of these without a byte for T or longer */
     uint32_t clients, clients_unanswered;/* with any open; with every open one unanswered */
-    uint32_t clients_starved;            /* METHODS 5: rate far below their own, or unanswered */
+    uint32_t clients_starved;            /* served far below their need, or unanswered */
+    uint32_t clients_slow;               /* of these, served far below their need: the sum over services is of these */
+    uint32_t viewers;                    /* sessions that go on, films with a full buffer among them */
+    uint32_t viewers_stalled;            /* of these, whose picture stands still now, as the buffer model says */
+    int64_t stalled_since_us;            /* the earliest moment from which a picture stands still; 0: none does */
 };
 
 struct weir_sessions; /* opaque */

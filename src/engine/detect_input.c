@@ -69,7 +69,9 @@ void weir_detect_input_demand(struct weir_detector *detector, const struct weir_
         struct weir_demand demand = weir_sessions_demand(sessions, (weir_service_id)id);
         const struct weir_detect_demand said = {
             .service = (weir_service_id)id, .open = demand.open, .overdue = demand.unanswered,
-            .clients_overdue = demand.clients_unanswered, .clients_open = demand.clients, .clients_starved = demand.clients_starved};
+            .clients_overdue = demand.clients_unanswered, .clients_open = demand.clients, .clients_starved = demand.clients_starved,
+            .clients_slow = demand.clients_slow, .viewers = demand.viewers,
+            .viewers_stalled = demand.viewers_stalled, .stalled_since_us = demand.stalled_since_us};
         weir_detector_demand(detector, &said);
     }
 }

@@ -265,6 +265,7 @@ static void tick_session(struct weir_sessions *all, struct weir_session *session
         service->demand.clients += tick->open > 0;
         service->demand.clients_unanswered += tick->open > 0 && tick->unanswered == tick->open;
         service->demand.clients_starved += session->starving;
+        service->demand.clients_slow += session->slow && tick->open > 0;
         service->sums.demand |= tick->open > 0;
         service->sums.starved_us += (uint64_t)starved_us;
         int64_t slot = (now_us - 1) / WEIR_SLOT_US;
@@ -291,6 +292,7 @@ void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
         all->services[id].demand = (struct weir_demand){0};
     for (size_t i = 0; i < all->n;) {
         struct weir_session *session = &all->sessions[i];
+        all->services[session->service].demand.viewers++;
         if (weir_session_is_busy(session))
             tick_session(all, session, now_us);
         if (!is_idle(all, session, now_us)) {
