@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "detect/state.h"
 
 int weir_history_init(struct weir_history *history, size_t max_items)
@@ -57,11 +58,7 @@ void weir_tallies_begin(struct weir_tallies *tallies)
 /* The entry of `addr`, or the place where it would be made. The table is at most half full. */
 static struct weir_tally_entry *place_of(const struct weir_tallies *tallies, const struct weir_addr *addr)
 {
-    uint64_t a, b;
-    memcpy(&a, addr->bytes, sizeof a);
-    memcpy(&b, addr->bytes + 8, sizeof b);
-    uint64_t hash = (a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93);
-    for (size_t at = hash >> 32;; at++) {
+    for (size_t at = weir_hash_addr(addr);; at++) {
         struct weir_tally_entry *entry = &tallies->table[at % (WEIR_TALLIES * 2)];
         if (entry->generation != tallies->generation || weir_addr_compare(&entry->addr, addr) == 0)
             return entry;
