@@ -147,17 +147,17 @@ unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_i
 {
     unsigned n = 0;
     size_t cursor = 0;
-    for (const struct weir_prefix *at; (at = weir_keyed_next(&detector->prefixes, &cursor));)
+    for (const struct weir_prefix *at; (at = weir_assoc_next(&detector->prefixes, &cursor));)
         n += at->head.service == service && at->head.layer == layer && at->track.useful > 0 &&
              before_us - at->track.committed.last_us <= detector->config.active_us;
     return n;
 }
 
-static uint32_t count_since(const struct weir_keyed *keyed, int64_t since_us)
+static uint32_t count_since(const struct weir_assoc *keyed, int64_t since_us)
 {
     uint32_t n = 0;
     size_t cursor = 0;
-    for (const struct weir_keyed_head *head; (head = weir_keyed_next(keyed, &cursor));)
+    for (const struct weir_keyed_head *head; (head = weir_assoc_next(keyed, &cursor));)
         n += head->last_us >= since_us;
     return n;
 }

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "detect/state.h"
 
 #define BLACKOUT_US  INT64_C(5000000)  /* without anything useful: what fails may be the uplink's */
@@ -33,11 +34,11 @@ void weir_detector_free(struct weir_detector *detector)
     }
     free(detector->services);
     free(detector->regions);
-    weir_keyed_deinit(&detector->clients);
-    weir_keyed_deinit(&detector->active);
-    weir_keyed_deinit(&detector->destinations);
-    weir_keyed_deinit(&detector->prefixes);
-    weir_keyed_deinit(&detector->resolvers);
+    weir_assoc_deinit(&detector->clients);
+    weir_assoc_deinit(&detector->active);
+    weir_assoc_deinit(&detector->destinations);
+    weir_assoc_deinit(&detector->prefixes);
+    weir_assoc_deinit(&detector->resolvers);
     free(detector->history.items);
     free(detector->by_client.table);
     free(detector->by_prefix.table);
@@ -215,7 +216,7 @@ static struct weir_track_trial step_of(const struct weir_trial *trial, double we
         .fail = trial->fail,
         .weight = weight * factor,
         .slow_weight = weight,
-        .client = weir_addr_mix(&trial->client) | 1,
+        .client = (uint32_t)weir_hash_addr(&trial->client) | 1,
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
         .began_us = plausible   ? trial->first_us :
                     trial->fail ? trial->fail_us :

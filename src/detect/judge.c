@@ -219,7 +219,7 @@ static void forget_stale(const struct weir_detector *detector, struct weir_servi
 static void forget_paths(struct weir_detector *detector, weir_service_id id)
 {
     size_t cursor = 0;
-    for (struct weir_prefix *prefix; (prefix = weir_keyed_next(&detector->prefixes, &cursor));)
+    for (struct weir_prefix *prefix; (prefix = weir_assoc_next(&detector->prefixes, &cursor));)
         if (prefix->head.service == id)
             weir_track_reset(&prefix->track);
 }
@@ -443,7 +443,7 @@ void weir_judge(struct weir_detector *detector)
             return;
     judge_uplink(detector);
     size_t cursor = 0;
-    for (const struct weir_resolver *resolver; (resolver = weir_keyed_next(&detector->resolvers, &cursor));)
+    for (const struct weir_resolver *resolver; (resolver = weir_assoc_next(&detector->resolvers, &cursor));)
         judge_resolver(detector, resolver);
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
         judge_service(detector, (weir_service_id)id);

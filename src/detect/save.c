@@ -254,7 +254,7 @@ static bool mend_entry(const struct archive *archive, enum table table, void *en
     return prefix->head.service != WEIR_SERVICE_NONE && prefix->head.layer < WEIR_LAYER_N;
 }
 
-static void walk_table(struct archive *archive, enum table table, struct weir_keyed *keyed)
+static void walk_table(struct archive *archive, enum table table, struct weir_assoc *keyed)
 {
     union {
         struct weir_keyed_head head;
@@ -265,13 +265,13 @@ static void walk_table(struct archive *archive, enum table table, struct weir_ke
     } one;
     uint32_t n = 0;
     size_t cursor = 0;
-    while (!archive->reading && weir_keyed_next(keyed, &cursor))
+    while (!archive->reading && weir_assoc_next(keyed, &cursor))
         n++;
     WALK(archive, n);
     cursor = 0;
     for (uint32_t i = 0; i < n && !archive->error; i++) {
         if (!archive->reading) {
-            walk(archive, weir_keyed_next(keyed, &cursor), keyed->entry_size);
+            walk(archive, weir_assoc_next(keyed, &cursor), keyed->entry_size);
             continue;
         }
         walk(archive, &one, keyed->entry_size);
@@ -306,7 +306,7 @@ static void walk_history(struct archive *archive, struct weir_detector *detector
 
 static void walk_site(struct archive *archive, struct weir_detector *detector)
 {
-    struct weir_keyed *tables[N_TABLES] = {&detector->clients, &detector->active, &detector->destinations, &detector->prefixes,
+    struct weir_assoc *tables[N_TABLES] = {&detector->clients, &detector->active, &detector->destinations, &detector->prefixes,
                                            &detector->resolvers};
     for (int i = 0; i < N_TABLES; i++)
         walk_table(archive, (enum table)i, tables[i]);

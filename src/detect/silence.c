@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "detect/state.h"
 
 #define MINUTE_US INT64_C(60000000)
@@ -52,7 +53,7 @@ void weir_silence_note(struct weir_detector *detector, const struct weir_trial *
         memset(tried->bits, 0, sizeof tried->bits);
         tried->minute = minute;
     }
-    uint32_t bit = weir_addr_mix(&trial->client) % WEIR_SILENCE_BITS;
+    uint32_t bit = (uint32_t)weir_hash_addr(&trial->client) % WEIR_SILENCE_BITS;
     tried->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 

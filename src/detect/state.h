@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include <string.h>
-
 #include <weir/detect.h>
 
 #include "detect/baseline.h"
@@ -16,16 +14,6 @@
 #include "detect/silence.h"
 #include "detect/track.h"
 #include "detect/wilson.h"
-
-static inline uint32_t weir_addr_mix(const struct weir_addr *addr) /* a hash that needs no key: it places nothing in a table */
-{
-    uint64_t a, b;
-    memcpy(&a, addr->bytes, sizeof a);
-    memcpy(&b, addr->bytes + 8, sizeof b);
-    a ^= b * UINT64_C(0x9e3779b97f4a7c15);
-    a = (a ^ a >> 32) * UINT64_C(0xd6e8feb86659fd93); /* the last bytes differ most, and are the highest bits */
-    return (uint32_t)((a ^ a >> 32) * UINT64_C(0xd6e8feb86659fd93) >> 32);
-}
 
 /* ---- what was seen: clients and destinations (controls.c) ---- */
 
@@ -150,7 +138,7 @@ struct weir_detector {
     int64_t counted_us, known_us; /* when they were counted */
     int64_t first_us;             /* the first step */
 
-    struct weir_keyed clients, active, destinations, prefixes, resolvers;
+    struct weir_assoc clients, active, destinations, prefixes, resolvers;
     struct weir_history history;
     struct weir_tallies by_client, by_prefix;
 

@@ -16,6 +16,7 @@
 #include <weir/capture.h>
 #include <weir/decode.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "confine/confine.h"
 #include "engine/config.h"
@@ -380,6 +381,7 @@ static int run(int argc, char **argv)
 {
     static struct session session;
     struct weir_fault fault = {0};
+    weir_hash_draw_key(); /* before the first table is made */
     session.argc = argc;
     session.argv = argv;
     int code = WEIR_EXIT_DONE, error = read_configuration(&session.config, &session.set, argc, argv, &fault);

@@ -184,24 +184,6 @@ static void evidence_before_a_silence_is_dropped(void **state)
     assert_int_equal(track.committed.hard.onset_us, fail.at_us);
 }
 
-static void keyed_is_bounded(void **state)
-{
-    struct weir_keyed keyed;
-    assert_int_equal(weir_keyed_init(&keyed, sizeof(struct weir_keyed_head), 64), 0);
-    for (unsigned i = 0; i < 1000; i++) {
-        struct weir_addr addr = site_client(i);
-        assert_non_null(weir_keyed_get(&keyed, &addr, 0, 0, i));
-        assert_non_null(weir_keyed_find(&keyed, &addr, 0, 0));
-        assert_null(weir_keyed_find(&keyed, &addr, 1, 0));
-    }
-    size_t n = 0, cursor = 0;
-    while (weir_keyed_next(&keyed, &cursor))
-        n++;
-    assert_int_equal(n, 64);
-    assert_int_equal(keyed.evicted, 1000 - 64);
-    weir_keyed_deinit(&keyed);
-}
-
 static void options_are_whole(void **state)
 {
     size_t n;
@@ -295,7 +277,6 @@ int main(void)
         cmocka_unit_test(mixed_slot_counts_twice_in_the_slow_cusum),
         cmocka_unit_test(sprt_ends_an_outage),
         cmocka_unit_test(evidence_before_a_silence_is_dropped),
-        cmocka_unit_test(keyed_is_bounded),
         cmocka_unit_test(options_are_whole),
         cmocka_unit_test(baseline_of_ten_minutes),
         cmocka_unit_test(baseline_of_the_hour),
