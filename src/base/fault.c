@@ -1,9 +1,10 @@
-/* One line for a person: see error.h. What a file says is quoted in it, and must neither break the line nor steer a
- * terminal: control characters become '?'. */
-#include <ctype.h>
+/* One line for a person: see error.h. A fault quotes files and arguments: what could break its line or steer a terminal becomes
+ * '?' (printable.h). */
 #include <stdio.h>
 
 #include <weir/error.h>
+
+#include "base/printable.h"
 
 int weir_fault_set(struct weir_fault *fault, int error, const char *format, ...)
 {
@@ -13,8 +14,6 @@ int weir_fault_set(struct weir_fault *fault, int error, const char *format, ...)
     va_start(args, format);
     vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
-    for (char *c = fault->text; *c; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
+    weir_printable(fault->text, false);
     return error;
 }

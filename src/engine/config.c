@@ -14,6 +14,7 @@
 
 #include <weir/capture.h>
 
+#include "base/printable.h"
 #include "engine/asn.h"
 #include "engine/config.h"
 #include "publish/redis_url.h"
@@ -43,8 +44,8 @@ static int text_copy(const char **target, const char *text)
 
 static int read_site(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
-    if (!*text || strlen(text) > 128 || strpbrk(text, "{} \t\r\n"))
-        return weir_fault_set(fault, -EINVAL, "--site '%s': 1 to 128 characters without spaces and braces", text);
+    if (!*text || strlen(text) > 128 || strpbrk(text, "{} \t\r\n") || !weir_is_printable(text))
+        return weir_fault_set(fault, -EINVAL, "--site '%s': 1 to 128 printable characters without spaces and braces", text);
     return text_copy(&config->site, text);
 }
 

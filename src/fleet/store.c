@@ -112,8 +112,9 @@ int weir_fleet_store_now(struct weir_fleet_store *store, int64_t *ret_us, struct
     if (!reply)
         return -EIO;
     int error = 0;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
-        *ret_us = strtoll(reply->element[0]->str, NULL, 10) * 1000000 + strtoll(reply->element[1]->str, NULL, 10);
+    const char *seconds = weir_redis_text(weir_redis_at(reply, 0)), *rest = weir_redis_text(weir_redis_at(reply, 1));
+    if (seconds && rest)
+        *ret_us = strtoll(seconds, NULL, 10) * 1000000 + strtoll(rest, NULL, 10);
     else
         error = refused(store, reply, fault);
     freeReplyObject(reply);
@@ -155,12 +156,14 @@ int weir_fleet_store_load(struct weir_fleet_store *store, struct weir_fleet_case
     redisReply *known = ask_hash(store, cases_key, fault), *said = known ? ask_hash(store, open_key, fault) : NULL;
     for (size_t i = 0; said && i + 1 < known->elements; i += 2) {
         struct weir_fleet_case one;
-        const char *tab = strchr(known->element[i + 1]->str, '\t'); /* behind the entry's id */
-        if (tab && weir_fleet_case_parse(&one, known->element[i]->str, tab + 1) == 0)
+        const char *key = weir_redis_text(known->element[i]), *text = weir_redis_text(known->element[i + 1]);
+        const char *tab = key && text ? strchr(text, '\t') : NULL; /* behind the entry's id */
+        if (tab && weir_fleet_case_parse(&one, key, tab + 1) == 0)
             weir_fleet_cases_put(cases, &one);
     }
     for (size_t i = 0; said && i + 1 < said->elements; i += 2)
-        read(context, said->element[i]->str, said->element[i + 1]->str);
+        if (weir_redis_text(said->element[i]) && weir_redis_text(said->element[i + 1]))
+            read(context, said->element[i]->str, said->element[i + 1]->str);
     int error = said ? 0 : -EIO;
     freeReplyObject(known);
     freeReplyObject(said);
@@ -185,7 +188,7 @@ struct batch {
 static const char *pair_of(const redisReply *pairs, const char *name)
 {
     for (size_t i = 0; pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements; i += 2)
-        if (pairs->element[i]->str && strcmp(pairs->element[i]->str, name) == 0 && pairs->element[i + 1]->str)
+        if (weir_redis_text(pairs->element[i]) && strcmp(pairs->element[i]->str, name) == 0 && weir_redis_text(pairs->element[i + 1]))
             return pairs->element[i + 1]->str;
     return "";
 }
@@ -202,7 +205,7 @@ static bool split_entry(const char *id, struct entry *entry)
 
 static void read_entry(struct batch *batch, int shard, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || batch->n == sizeof batch->entries / sizeof batch->entries[0])
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !weir_redis_text(reply->element[0]) || batch->n == sizeof batch->entries / sizeof batch->entries[0])
         return;
     struct entry *entry = &batch->entries[batch->n++];
     const redisReply *pairs = reply->element[1];
@@ -254,8 +257,8 @@ static int fill_batch(struct weir_fleet_store *store, bool claim, struct batch *
             error = refused(store, reply, fault);
         else if (claim && reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2)
             read_entries(batch, i, reply->element[1]);
-        else if (reply->type == REDIS_REPLY_ARRAY && reply->elements && reply->element[0]->elements == 2)
-            read_entries(batch, i, reply->element[0]->element[1]);
+        else if (reply->type == REDIS_REPLY_ARRAY && reply->elements)
+            read_entries(batch, i, weir_redis_at(reply->element[0], 1));
     }
     for (int i = 0; i < WEIR_FLEET_SHARDS; i++)
         freeReplyObject(replies[i]);
@@ -388,7 +391,7 @@ int weir_fleet_store_draw(struct weir_fleet_store *store, struct weir_fleet_samp
     int error = reply->type == REDIS_REPLY_ARRAY ? 0 : refused(store, reply, fault);
     *sample = (struct weir_fleet_sample){0};
     for (size_t i = 0; !error && i < reply->elements && sample->n < WEIR_FLEET_SAMPLE_MAX; i++)
-        if (strncmp(reply->element[i]->str, "replay:", 7) != 0)
+        if (weir_redis_text(reply->element[i]) && strncmp(reply->element[i]->str, "replay:", 7) != 0)
             snprintf(sample->members[sample->n++].site, WEIR_FLEET_SITE_MAX, "%s", reply->element[i]->str);
     freeReplyObject(reply);
     return error;
@@ -408,9 +411,12 @@ int weir_fleet_store_ask(struct weir_fleet_store *store, const char *service, co
     }
     int error = sample->n ? weir_redis_ask_all(store->redis, commands, sample->n, replies, fault) : 0;
     for (size_t i = 0; !error && i < sample->n; i++) {
-        redisReply *reply = replies[i], **e = reply->element;
+        redisReply *reply = replies[i];
+        const char *field[5];
+        for (size_t f = 0; f < 5; f++)
+            field[f] = weir_redis_text(weir_redis_at(reply, f));
         if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 5)
-            weir_fleet_sample_add(&sample->members[i], e[0]->str, e[1]->str, e[2]->str, e[3]->str, e[4]->str, onset_us, now_us);
+            weir_fleet_sample_add(&sample->members[i], field[0], field[1], field[2], field[3], field[4], onset_us, now_us);
         freeReplyObject(reply);
     }
     return error;

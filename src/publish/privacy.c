@@ -31,7 +31,7 @@ const char *weir_client_text(const struct weir_publish_context *context, const s
 
 static int key_make(uint8_t key[32], const char *path, struct weir_fault *fault)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return weir_fault_set(fault, -errno, "%s: cannot make the key of client pseudonyms: %s", path, strerror(errno));
     randombytes_buf(key, 32);
@@ -53,7 +53,7 @@ int weir_client_key_load(uint8_t key[32], const char *path, struct weir_fault *f
         randombytes_buf(key, 32);
         return 0;
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO answers at once: nothing */
     if (fd < 0 && errno == ENOENT)
         return key_make(key, path, fault);
     if (fd < 0)

@@ -3,16 +3,18 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "publish/redis_client.h"
 #include "publish/redis_slot.h"
 #include "publish/redis_url.h"
 
-enum { NODES_MAX = 64, CONNECT_S = 3, ANSWER_S = 10, TRIES = 8 };
+enum { NODES_MAX = 64, CONNECT_S = 3, ANSWER_S = 10, ANSWER_BYTES_MAX = 256 << 20, TRIES = 8 };
 
 struct node {
     char host[256];
@@ -38,18 +40,67 @@ struct weir_redis_command weir_redis_command(const char *key, ...)
     return command;
 }
 
+const char *weir_redis_text(const redisReply *reply)
+{
+    bool text = reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS ||
+                          reply->type == REDIS_REPLY_ERROR);
+    return text ? reply->str : NULL;
+}
+
+const redisReply *weir_redis_at(const redisReply *reply, size_t i)
+{
+    static const redisReply nil = {.type = REDIS_REPLY_NIL};
+    bool there = reply && reply->type == REDIS_REPLY_ARRAY && i < reply->elements && reply->element[i];
+    return there ? reply->element[i] : &nil;
+}
+
 int weir_redis_is_error(const redisReply *reply, const char *word)
 {
     return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, word, strlen(word)) == 0;
+}
+
+/* ---- one answer ---- */
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* hiredis' own time-out begins anew with every byte: a server that sends a line without end would hold its reader for ever. So the
+ * whole answer has a time limit, and a size. NULL: none came; the context's error says why, or is 0 for these two limits. */
+static redisReply *get_reply(redisContext *context)
+{
+    int64_t until_ms = monotonic_ms() + ANSWER_S * 1000;
+    redisReply *reply = NULL;
+    int sent = 0;
+    while (!reply) {
+        if (redisGetReplyFromReader(context, (void **)&reply) != REDIS_OK)
+            return NULL;
+        if (reply)
+            break;
+        while (!sent)
+            if (redisBufferWrite(context, &sent) != REDIS_OK)
+                return NULL;
+        if (context->reader->len > ANSWER_BYTES_MAX || monotonic_ms() > until_ms || redisBufferRead(context) != REDIS_OK)
+            return NULL;
+    }
+    return reply;
+}
+
+static const char *error_of(const redisContext *context)
+{
+    return context->err ? context->errstr : "its answer does not end";
 }
 
 /* ---- nodes ---- */
 
 static int greet(struct weir_redis *redis, redisContext *context, int argc, const char **argv, struct weir_fault *fault)
 {
-    redisReply *reply = redisCommandArgv(context, argc, argv, NULL);
+    redisReply *reply = redisAppendCommandArgv(context, argc, argv, NULL) == REDIS_OK ? get_reply(context) : NULL;
     if (!reply)
-        return weir_fault_set(fault, -EIO, "Redis at %s: %s", redis->url.shown, context->errstr);
+        return weir_fault_set(fault, -EIO, "Redis at %s: %s", redis->url.shown, error_of(context));
     int error = reply->type == REDIS_REPLY_ERROR ? weir_fault_set(fault, -EACCES, "Redis at %s: %s", redis->url.shown, reply->str) : 0;
     freeReplyObject(reply);
     return error;
@@ -79,11 +130,12 @@ static int ask_sentinel(struct weir_redis *redis, const char *host, int port, st
     redisContext *context = redisConnectWithTimeout(host, port, limit);
     redisReply *reply = NULL;
     if (context && !context->err && redisSetTimeout(context, limit) == REDIS_OK)
-        reply = redisCommand(context, "SENTINEL get-master-addr-by-name %s", redis->url.master);
+        reply = redisAppendCommand(context, "SENTINEL get-master-addr-by-name %s", redis->url.master) == REDIS_OK ? get_reply(context) : NULL;
     int error = weir_fault_set(fault, -ECONNREFUSED, "Sentinel at %s:%d: %s", host, port, !context ? "no memory" : reply ? "knows no such master" : context->errstr);
-    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
-        snprintf(node->host, sizeof node->host, "%s", reply->element[0]->str);
-        node->port = atoi(reply->element[1]->str);
+    const char *address = weir_redis_text(weir_redis_at(reply, 0)), *number = weir_redis_text(weir_redis_at(reply, 1));
+    if (address && number) {
+        snprintf(node->host, sizeof node->host, "%s", address);
+        node->port = atoi(number);
         error = 0;
     }
     freeReplyObject(reply);
@@ -183,10 +235,12 @@ static redisReply *ask_node(struct weir_redis *redis, struct node *node, const s
     if (!node->context && connect_node(redis, node, fault) < 0)
         return NULL;
     if (asking)
-        freeReplyObject(redisCommand(node->context, "ASKING"));
-    redisReply *reply = redisCommandArgv(node->context, command->n, (const char **)command->args, NULL);
+        freeReplyObject(redisAppendCommand(node->context, "ASKING") == REDIS_OK ? get_reply(node->context) : NULL);
+    redisContext *context = node->context;
+    redisReply *reply = redisAppendCommandArgv(context, command->n, (const char **)command->args, NULL) == REDIS_OK ? get_reply(context)
+                                                                                                               : NULL;
     if (!reply)
-        weir_fault_set(fault, -EIO, "Redis at %s: %s", redis->url.shown, node->context->errstr);
+        weir_fault_set(fault, -EIO, "Redis at %s: %s", redis->url.shown, error_of(context));
     return reply;
 }
 
@@ -245,7 +299,7 @@ int weir_redis_ask_all(struct weir_redis *redis, const struct weir_redis_command
         for (size_t i = 0; i < count; i++)
             nodes[i] = node_for(redis, &commands[first + i]);
         for (size_t i = 0; sent && i < count; i++)
-            if (nodes[i]->context && redisGetReply(nodes[i]->context, (void **)&replies[first + i]) != REDIS_OK)
+            if (nodes[i]->context && !(replies[first + i] = get_reply(nodes[i]->context)))
                 disconnect(nodes[i]);
         for (size_t i = 0; !sent && i < redis->n_nodes; i++) /* half a pipeline is of no use */
             disconnect(&redis->nodes[i]);

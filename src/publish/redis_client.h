@@ -32,5 +32,10 @@ redisReply *weir_redis_ask(struct weir_redis *redis, const struct weir_redis_com
 /* All commands at once, `replies[i]` to commands[i]. Returns 0, or < 0 with a fault and no replies. */
 int weir_redis_ask_all(struct weir_redis *redis, const struct weir_redis_command *commands, size_t n, redisReply **replies,
                        struct weir_fault *fault);
+/* What a stranger's server answers may have any shape: these two never read what is not there.
+ * The text of a string, status or error; NULL: the answer is of another kind, or there is none. */
+const char *weir_redis_text(const redisReply *reply);
+/* Element i of an array; a nil where the answer is no array, or a shorter one. Never NULL. */
+const redisReply *weir_redis_at(const redisReply *reply, size_t i);
 /* True when the answer is an error that begins with `word`. */
 int weir_redis_is_error(const redisReply *reply, const char *word);

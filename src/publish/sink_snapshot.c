@@ -9,7 +9,6 @@
  * sees a whole one, always. An interface's is written after each window; a full disk is said once, and tried again with the next.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,10 +19,11 @@
 #include <weir/measure.h>
 
 #include "base/log.h"
+#include "base/private_file.h"
 #include "publish/fields.h"
 #include "publish/json.h"
 
-enum { HISTORY_MAX = 60, EVENTS_MAX = 256 };
+enum { HISTORY_MAX = 60, EVENTS_MAX = 256, STATUS_BYTES_MAX = 64 << 20 };
 
 struct point {
     int64_t end_us, ok, fail, goodput_bps, rtt_us; /* WEIR_NULL: not measured */
@@ -38,7 +38,7 @@ struct service_state {
 struct snapshot_sink {
     const struct weir_publish_context *context;
     bool replay, over, complained;
-    char path[4096], draft[4096];
+    char path[4096];
     struct weir_json *json;
     struct weir_fields fields;
     int64_t ts_us;
@@ -168,37 +168,14 @@ static struct json_object *whole(const struct snapshot_sink *sink)
     return object;
 }
 
-/* Writes all of `text` to a new file: 0 or -errno. */
-static int write_file(const char *path, const char *text, size_t length)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644), error = 0;
-    if (fd < 0)
-        return -errno;
-    while (length && !error) {
-        ssize_t n = write(fd, text, length);
-        if (n < 0)
-            error = -errno;
-        else {
-            text += n;
-            length -= (size_t)n;
-        }
-    }
-    if (close(fd) < 0 && !error)
-        error = -errno;
-    return error;
-}
-
 static int save(struct snapshot_sink *sink)
 {
     size_t length;
     struct json_object *object = whole(sink);
     const char *text = json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-    int error = text ? write_file(sink->draft, text, length) : -ENOMEM;
+    const struct weir_piece whole_text = {text, length};
+    int error = text ? weir_private_replace(sink->path, 0644, false, &whole_text, 1) : -ENOMEM;
     json_object_put(object);
-    if (!error && rename(sink->draft, sink->path) < 0)
-        error = -errno;
-    if (error)
-        unlink(sink->draft);
     return error;
 }
 
@@ -253,8 +230,11 @@ static void inherit(struct snapshot_sink *sink, struct json_object *there)
 /* What an earlier run left. One that can't be understood is nobody's. */
 static int look_at_old(struct snapshot_sink *sink, struct weir_fault *fault)
 {
-    struct json_object *there = json_object_from_file(sink->path);
+    char *text = NULL;
+    size_t n;
+    struct json_object *there = weir_private_read(sink->path, STATUS_BYTES_MAX, &text, &n) == 0 ? json_tokener_parse(text) : NULL;
     int error = 0;
+    free(text);
     if (there && sink->replay && is_text(there, "mode", "live"))
         error = weir_fault_set(fault, -EEXIST, "%s is what weir live keeps: name another directory with --state", sink->path);
     else if (there && !sink->replay)
@@ -272,7 +252,7 @@ int weir_sink_snapshot_new(void **ret_state, const struct weir_publish_context *
     sink->context = context;
     sink->replay = replay;
     int length = snprintf(sink->path, sizeof sink->path, "%s/" WEIR_STATUS_FILE, directory), error = 0;
-    if (length < 0 || (size_t)snprintf(sink->draft, sizeof sink->draft, "%s/." WEIR_STATUS_FILE ".new", directory) >= sizeof sink->draft)
+    if (length < 0 || (size_t)length >= sizeof sink->path)
         error = weir_fault_set(fault, -ENAMETOOLONG, "--state '%.80s...': the path is too long", directory);
     else if (access(directory, W_OK | X_OK) < 0)
         error = weir_fault_set(fault, -errno, "--state '%s': %s; make a directory that weir may write to", directory, strerror(errno));

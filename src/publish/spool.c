@@ -26,7 +26,7 @@
 
 #include "publish/spool.h"
 
-enum { MAGIC = 0x6c6f7053 /* "Spol" */, HEAD = 8, RESERVED_BYTES = 128 << 10, BAD_CANDIDATES_MAX = 1000 };
+enum { MAGIC = 0x6c6f7053 /* "Spol" */, HEAD = 8, RESERVED_BYTES = 128 << 10, READ_BYTES_MAX = 256 << 20, BAD_CANDIDATES_MAX = 1000 };
 enum { ADDED = 1, DONE = 2 };
 static const char format_name[HEAD] = {'W', 'E', 'I', 'R', 'S', 'P', 'L', '1'};
 
@@ -189,8 +189,10 @@ static int load(struct weir_spool *spool, weir_spool_visitor visit, void *contex
     struct stat info;
     if (fstat(spool->fd, &info) < 0 || !S_ISREG(info.st_mode))
         return weir_fault_set(fault, -EINVAL, "%s: not a file", spool->path);
-    /* Compaction keeps it below its bound; what is larger is another's file, or one of a larger bound: read it all the same. */
+    /* Compaction keeps it below its bound. What is larger is another's file: it must not take the memory of this machine. */
     size_t size = (size_t)info.st_size;
+    if (info.st_size > READ_BYTES_MAX)
+        return weir_fault_set(fault, -EFBIG, "%s: larger than any spool of weir's; move it away", spool->path);
     uint8_t *bytes = malloc(size + 1);
     ssize_t got = bytes ? pread(spool->fd, bytes, size, 0) : -1;
     int error = got < 0 ? -EIO : 0;
@@ -231,7 +233,7 @@ int weir_spool_open(struct weir_spool **ret_spool, const char *path, size_t max_
     spool->max_bytes = max_bytes;
     spool->next_seq = 1;
     snprintf(spool->path, sizeof spool->path, "%s", path);
-    spool->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    spool->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     int error = 0;
     if (spool->fd < 0)
         error = weir_fault_set(fault, -errno, "%s: %s", path, strerror(errno));

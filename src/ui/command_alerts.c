@@ -166,7 +166,7 @@ static bool is_acknowledged(struct weir_redis *redis, const char *site, const ch
 
 static void print_entries(struct alerts *alerts, struct weir_view_source *source, const redisReply *entries)
 {
-    for (size_t i = 0; i < entries->elements; i++) {
+    for (size_t i = 0; entries->type == REDIS_REPLY_ARRAY && i < entries->elements; i++) {
         const redisReply *entry = entries->element[i];
         struct weir_view_event event;
         if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2)
@@ -175,7 +175,8 @@ static void print_entries(struct alerts *alerts, struct weir_view_source *source
         event.acknowledged = is_acknowledged(weir_view_source_redis(source), weir_view_source_site(source), event.id);
         print_event(alerts, &event);
         free(event.json);
-        snprintf(alerts->last, sizeof alerts->last, "%s", entry->element[0]->str);
+        if (weir_redis_text(entry->element[0]))
+            snprintf(alerts->last, sizeof alerts->last, "%s", entry->element[0]->str);
     }
     fflush(stdout);
 }
@@ -190,8 +191,7 @@ static int wait_for_entries(struct alerts *alerts, struct weir_view_source *sour
     redisReply *reply = weir_redis_ask(weir_view_source_redis(source), &command, fault);
     if (!reply)
         return -EIO;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements && reply->element[0]->elements == 2)
-        print_entries(alerts, source, reply->element[0]->element[1]);
+    print_entries(alerts, source, weir_redis_at(weir_redis_at(reply, 0), 1));
     int error = reply->type == REDIS_REPLY_ERROR ? weir_fault_set(fault, -EIO, "Redis: %s", reply->str) : 0;
     freeReplyObject(reply);
     return error;
@@ -221,7 +221,8 @@ static int follow(struct alerts *alerts, struct weir_view_source *source)
             if (!said)
                 fprintf(stderr, "weir: %s; trying on\n", fault.text);
             sleep(1);
-        }
+        } else if (said)
+            fprintf(stderr, "weir: it can be read again; going on\n");
         said = error != 0;
     }
     return ferror(stdout) ? -EPIPE : 0;

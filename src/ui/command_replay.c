@@ -9,6 +9,7 @@
 #include <weir/capture.h>
 #include <weir/decode.h>
 
+#include "base/printable.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
 #include "ui/command.h"
@@ -28,6 +29,7 @@ static int name_site(struct weir_config *config, const char *path)
     char *site;
     if (asprintf(&site, "replay:%s", strcmp(path, "-") == 0 ? "stdin" : slash ? slash + 1 : path) < 0)
         return -ENOMEM;
+    weir_printable(site, false); /* a file's name may be any bytes */
     for (char *c = site; *c; c++)
         if (strchr("{} \t\r\n", *c))
             *c = '_';

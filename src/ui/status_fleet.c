@@ -31,7 +31,7 @@ static void read_open(struct fleet_answer *answer, const redisReply *entries, co
     char seen[OPEN_MAX][64];
     size_t n_seen = 0;
     for (size_t i = 0; entries->type == REDIS_REPLY_ARRAY && i < entries->elements && n_seen < OPEN_MAX; i++) {
-        const redisReply *pairs = entries->element[i]->elements == 2 ? entries->element[i]->element[1] : NULL;
+        const redisReply *pairs = weir_redis_at(entries->element[i], 1);
         const char *json = pairs ? weir_view_reply_get(pairs, "json") : NULL;
         struct json_object *record = json ? json_tokener_parse(json) : NULL;
         const char *name = record ? text_of(record, "service") : "";

@@ -6,6 +6,7 @@
 
 #include <weir/outcome.h>
 
+#include "base/printable.h"
 #include "view/view.h"
 
 double weir_view_number(const char *text)
@@ -23,14 +24,8 @@ int64_t weir_view_time(const char *text)
     return seconds > 0 && seconds < 253402300800.0 ? (int64_t)llround(seconds * 1e6) : 0;
 }
 
-/* Bytes that could steer a terminal are no text. */
-static void copy(char *into, size_t size, const char *text)
-{
-    snprintf(into, size, "%s", text ? text : "");
-    for (unsigned char *c = (unsigned char *)into; *c; c++)
-        if (*c < ' ' || *c == 0x7f)
-            *c = '?';
-}
+/* What could steer a terminal is no text. */
+static void copy(char *into, size_t size, const char *text) { weir_printable_copy(into, size, text ? text : ""); }
 #define COPY(array, text) copy(array, sizeof(array), text)
 
 static double number(weir_view_get get, const void *of, const char *name)
@@ -99,6 +94,8 @@ void weir_view_read_event(struct weir_view_event *event, weir_view_get get, cons
         .ts_us = weir_view_time(get(of, "ts")), .onset_us = weir_view_time(get(of, "onset_ts")), .clients = number(get, of, "clients"),
         .trials_fail = number(get, of, "trials_fail"), .trials_total = number(get, of, "trials_total"),
         .maintenance = number(get, of, "maintenance") > 0, .json = json ? strdup(json) : NULL};
+    if (event->json)
+        weir_printable(event->json, false);
     COPY(event->id, get(of, "id"));
     COPY(event->event, get(of, "event"));
     COPY(event->service, get(of, "service"));

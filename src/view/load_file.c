@@ -3,9 +3,13 @@
 #include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/private_file.h"
 #include "view/source.h"
+
+enum { STATUS_BYTES_MAX = 64 << 20, ACKNOWLEDGED_BYTES_MAX = 1 << 20 };
 
 static const char *get_json(const void *of, const char *name)
 {
@@ -72,38 +76,43 @@ static const char *acknowledged_path(const struct weir_view_source *source, char
 
 static void mark_acknowledged(const struct weir_view_source *source, struct weir_view *view)
 {
-    char path[4300], line[64];
-    FILE *file = fopen(acknowledged_path(source, path), "re");
-    while (file && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
+    char path[4300];
+    char *text = NULL;
+    size_t n;
+    if (weir_private_read(acknowledged_path(source, path), ACKNOWLEDGED_BYTES_MAX, &text, &n) < 0)
+        return;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
         for (size_t i = 0; i < view->n_events; i++)
             if (strcmp(view->events[i].id, line) == 0)
                 view->events[i].acknowledged = true;
-    }
-    if (file)
-        fclose(file);
+    free(text);
 }
 
 int weir_view_acknowledge_file(struct weir_view_source *source, const char *id, struct weir_fault *fault)
 {
     char path[4300];
-    FILE *file = fopen(acknowledged_path(source, path), "ae");
-    int error = !file || fprintf(file, "%s\n", id) < 0 ? -errno : 0;
-    if (file && fclose(file) != 0)
-        error = -errno;
-    return error ? weir_fault_set(fault, error, "%s: %s", path, strerror(-error)) : 0;
+    char line[64];
+    int length = snprintf(line, sizeof line, "%.60s\n", id);
+    int error = weir_private_append(acknowledged_path(source, path), ACKNOWLEDGED_BYTES_MAX, line, (size_t)length);
+    return error ? weir_fault_set(fault, error, "%s: %s", path, weir_private_error(error)) : 0;
 }
 
 int weir_view_load_file(struct weir_view_source *source, struct weir_view *view, struct weir_fault *fault)
 {
-    errno = 0;
-    struct json_object *whole = json_object_from_file(source->path), *part;
+    char *text = NULL;
+    size_t n;
+    int unread = weir_private_read(source->path, STATUS_BYTES_MAX, &text, &n);
+    struct json_object *whole = unread ? NULL : json_tokener_parse(text), *part;
+    free(text);
     const char *site = whole ? get_json(whole, "site") : NULL;
     snprintf(view->from, sizeof view->from, "%.500s", source->path);
     if (!site) {
         json_object_put(whole);
-        return weir_fault_set(fault, errno ? -errno : -EINVAL, "%s: %s", source->path,
-                              errno ? "cannot be read: is weir live running, with this --state? Or name Redis by --redis URL" : "is no status file of weir");
+        if (unread == -ENOENT || unread == -EACCES)
+            return weir_fault_set(fault, unread, "%s: cannot be read: is weir live running, with this --state? Or name Redis by --redis URL",
+                                  source->path);
+        return weir_fault_set(fault, unread ? unread : -EINVAL, "%s: %s", source->path,
+                              unread ? weir_private_error(unread) : "is no status file of weir");
     }
     int error = 0;
     if (source->site[0] && strcmp(source->site, site) != 0)

@@ -13,9 +13,11 @@ enum { KEY_MAX = 320 };
 const char *weir_view_reply_get(const void *of, const char *name)
 {
     const redisReply *pairs = of;
-    for (size_t i = 0; pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements; i += 2)
-        if (pairs->element[i]->str && strcmp(pairs->element[i]->str, name) == 0)
-            return pairs->element[i + 1]->str;
+    for (size_t i = 0; pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements; i += 2) {
+        const char *key = weir_redis_text(pairs->element[i]);
+        if (key && strcmp(key, name) == 0)
+            return weir_redis_text(pairs->element[i + 1]);
+    }
     return NULL;
 }
 
@@ -24,8 +26,10 @@ const char *weir_view_reply_get(const void *of, const char *name)
 static void list_sites(char *text, size_t size, const redisReply *sites)
 {
     text[0] = '\0';
-    for (size_t i = 0, used = 0; i < sites->elements && used + 2 < size; i++) /* thirteen were asked for: the last says "more" */
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", i == 12 ? "..." : sites->element[i]->str);
+    for (size_t i = 0, used = 0; i < sites->elements && used + 2 < size; i++) { /* thirteen were asked for: the last says "more" */
+        const char *site = weir_redis_text(sites->element[i]);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", i == 12 ? "..." : site ? site : "?");
+    }
 }
 
 static redisReply *ask_sites(struct weir_view_source *source, struct weir_fault *fault)
@@ -49,10 +53,12 @@ int weir_view_choose_site(struct weir_view_source *source, struct weir_fault *fa
     char host[256] = "", text[400];
     gethostname(host, sizeof host - 1);
     int error = 0;
-    const char *chosen = sites->elements == 1 ? sites->element[0]->str : NULL;
-    for (size_t i = 0; i < sites->elements; i++)
-        if (strcmp(sites->element[i]->str, host) == 0)
-            chosen = sites->element[i]->str;
+    const char *chosen = sites->elements == 1 ? weir_redis_text(sites->element[0]) : NULL;
+    for (size_t i = 0; i < sites->elements; i++) {
+        const char *site = weir_redis_text(sites->element[i]);
+        if (site && strcmp(site, host) == 0)
+            chosen = site;
+    }
     list_sites(text, sizeof text, sites);
     if (chosen)
         snprintf(source->site, sizeof source->site, "%s", chosen);
@@ -93,7 +99,8 @@ static void read_events(struct weir_view *view, const redisReply *entries)
             continue;
         struct weir_view_event *event = &view->events[view->n_events++];
         weir_view_read_event(event, weir_view_reply_get, entry->element[1]);
-        snprintf(event->entry, sizeof event->entry, "%s", entry->element[0]->str);
+        const char *id = weir_redis_text(entry->element[0]);
+        snprintf(event->entry, sizeof event->entry, "%s", id ? id : "");
     }
 }
 
@@ -101,7 +108,7 @@ static void mark_acknowledged(struct weir_view *view, const redisReply *members)
 {
     for (size_t i = 0; members->type == REDIS_REPLY_ARRAY && i < members->elements; i++)
         for (size_t e = 0; e < view->n_events; e++)
-            if (members->element[i]->str && strcmp(view->events[e].id, members->element[i]->str) == 0)
+            if (weir_redis_text(members->element[i]) && strcmp(view->events[e].id, members->element[i]->str) == 0)
                 view->events[e].acknowledged = true;
 }
 
@@ -176,7 +183,7 @@ int weir_view_load_redis(struct weir_view_source *source, unsigned n_points, str
     else {
         weir_view_read_probe(view, weir_view_reply_get, replies[PROBE]);
         if (!view->seen_us)
-            view->seen_us = weir_view_time(replies[SEEN]->str); /* its hash expired */
+            view->seen_us = weir_view_time(weir_redis_text(replies[SEEN])); /* its hash expired */
         read_events(view, replies[INCIDENTS]);
         mark_acknowledged(view, replies[ACKNOWLEDGED]);
         error = load_services(source, n_points, weir_view_reply_get(replies[PROBE], "services"), view, fault);
