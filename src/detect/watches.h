@@ -1,0 +1,50 @@
+/* What is watched: see track.c, judge.c, queue.c. */
+#pragma once
+
+#include <weir/detect.h>
+
+#include "detect/baseline.h"
+#include "detect/downlink.h"
+#include "detect/incidents.h"
+#include "detect/keyed.h"
+#include "detect/silence.h"
+#include "detect/track.h"
+
+struct weir_detector;
+
+struct weir_prefix { /* key: prefix, service, layer */
+    struct weir_keyed_head head;
+    struct weir_track track;
+};
+struct weir_resolver {
+    struct weir_keyed_head head;
+    struct weir_track track;
+};
+
+struct weir_ends { /* connection ends */
+    struct weir_cusum cusum;
+    uint32_t resets, clean_run; /* since s left 0; since the last reset */
+    int64_t last_reset_us;
+    bool alarm; /* reached h, not back below h/4 */
+};
+
+struct weir_service_state {
+    char name[32];
+    struct weir_track layer[WEIR_LAYER_N], quic_blocked;
+    struct weir_prefix *hot; /* the prefix whose track stands highest; check head.service */
+    struct weir_ends ends;
+    struct weir_continuous_state continuous;
+    struct weir_silence *silence;            /* NULL: never tried */
+    int64_t hang_slot_us[2];                 /* slots in which every open request hung, the last two; 0: none */
+    int64_t starved_slot_us, demand_slot_us; /* slots of the last starved, and of the last healthy demand */
+    int64_t last_us;                         /* last trial */
+    int64_t ok_slot_us[WEIR_LAYER_N];        /* slot in which a trial of that layer was useful last */
+    uint32_t ok_run;                         /* trials of closed slots since the last failure, any layer but dns */
+    struct weir_case incident;
+};
+
+/* judge.c: raises, updates and clears, by what the tracks say now. */
+void weir_judge(struct weir_detector *detector);
+
+/* queue.c: in the last window most of the others' packets waited as this service's did, and as never in ten minutes. */
+bool weir_queue_is_shared(const struct weir_detector *detector, weir_service_id service);
