@@ -9,22 +9,33 @@
 #include <weir/packet.h>
 #include <weir/service.h>
 
-enum weir_incident_event { WEIR_INCIDENT_RAISED, WEIR_INCIDENT_UPDATED, WEIR_INCIDENT_CLEARED };
+enum weir_incident_event {
+    WEIR_INCIDENT_RAISED,
+    WEIR_INCIDENT_UPDATED,
+    WEIR_INCIDENT_CLEARED,
+    WEIR_INCIDENT_REOPENED, /* it is back within 10 minutes of `cleared`: the same id */
+    WEIR_INCIDENT_EVENT_N
+};
 enum weir_state { WEIR_STATE_UNKNOWN, WEIR_STATE_HEALTHY, WEIR_STATE_SUSPECT, WEIR_STATE_DEGRADED, WEIR_STATE_PARTIAL, WEIR_STATE_DOWN, WEIR_STATE_RECOVERING };
 enum weir_cause {
     WEIR_CAUSE_SERVICE, WEIR_CAUSE_CDN, WEIR_CAUSE_CDN_PATH, WEIR_CAUSE_DNS_SERVICE, WEIR_CAUSE_DNS_RESOLVER, WEIR_CAUSE_QUIC_BLOCKED,
-    WEIR_CAUSE_CLIENT, WEIR_CAUSE_UPLINK, WEIR_CAUSE_CAPTURE, WEIR_CAUSE_SERVICE_OR_UPLINK, WEIR_CAUSE_N
+    WEIR_CAUSE_CLIENT, WEIR_CAUSE_UPLINK, WEIR_CAUSE_CAPTURE, WEIR_CAUSE_N
 };
+/* What of a service fails: everything; what carries video and sound; what lets people in (log-in, catalogue, licences); the rest. */
+enum weir_part { WEIR_PART_ALL, WEIR_PART_MEDIA, WEIR_PART_CONTROL, WEIR_PART_OTHER, WEIR_PART_N };
 enum weir_confidence { WEIR_CONFIDENCE_LOW, WEIR_CONFIDENCE_MEDIUM, WEIR_CONFIDENCE_HIGH };
 
 /* Names as in the records: "raised", "down", "cdn_path", "low"... */
 const char *weir_incident_event_name(enum weir_incident_event event);
 const char *weir_state_name(enum weir_state state);
 const char *weir_cause_name(enum weir_cause cause);
+const char *weir_part_name(enum weir_part part);
 const char *weir_confidence_name(enum weir_confidence confidence);
 
 #define WEIR_INCIDENT_LIST_MAX 32
 #define WEIR_INCIDENT_REGIONS_MAX 8
+#define WEIR_INCIDENT_ALTERNATIVES_MAX 4
+#define WEIR_INCIDENT_NAMES_MAX 4
 struct weir_as {                  /* an autonomous system: whose network an address belongs to */
     uint32_t number;              /* 0: not known */
     char name[60];                /* of its organisation, UTF-8, printable; may be empty */
@@ -39,19 +50,32 @@ struct weir_incident_region {     /* clients of one region (configuration, `regi
     uint32_t fail, total;         /* trials */
     uint32_t clients, clients_seen; /* with failures; with trials */
 };
+struct weir_incident_alternative {
+    uint8_t cause;
+    double probability;
+};
 struct weir_incident {
     /* "<service or cause>-<onset in ms>", the same in every event of it, also when the blame moves (a service that turns
-     * out to be the uplink) and when it comes back within 10 minutes of `cleared`: that is an `updated` without cleared_us. */
+     * out to be the uplink) and when it comes back within 10 minutes of `cleared`. */
     char id[40];
     uint8_t event, state, cause, confidence;
     weir_service_id service;      /* NONE when the cause is uplink, dns_resolver, client or capture */
     int64_t ts_us, onset_us;      /* decision; last time the evidence was clean */
     int64_t raised_us, cleared_us;/* 0 while not */
+    int64_t recovered_us;         /* the first useful trial after which nothing failed; 0 while it lasts: duration is this - onset */
+    double probability;           /* of this cause, given all that was seen */
+    uint8_t n_alternatives;       /* causes that are not ruled out, the likeliest first */
+    struct weir_incident_alternative alternatives[WEIR_INCIDENT_ALTERNATIVES_MAX];
+    uint8_t part;                 /* enum weir_part */
+    uint32_t viewers, viewers_stalled; /* who watched when it was last judged; of these, whose picture stood still; 0: not known */
+    uint8_t n_blocked_names;
+    char blocked_names[WEIR_INCIDENT_NAMES_MAX][64]; /* of the service, which a filter here answers for (the engine's) */
     uint8_t layer;                /* enum weir_layer that shows it worst */
     bool pooled;                  /* trials are of all layers above dns, not of that one alone */
     uint32_t kinds[WEIR_OUTCOME_N]; /* failed trials by kind */
     uint32_t n_clients;           /* hit */
     uint32_t n_clients_seen;      /* with trials of the service since onset */
+    bool at_least;                /* more than could be counted: the numbers of clients and prefixes are lower bounds */
     struct weir_addr clients[WEIR_INCIDENT_LIST_MAX];
     uint32_t n_prefixes;          /* failing */
     struct weir_addr prefixes[WEIR_INCIDENT_LIST_MAX];

@@ -29,6 +29,11 @@ struct weir_trial {
     uint32_t attempts_overdue;   /* of attempts_fail: requests that may still be answered, which takes the failure back */
     bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s */
     bool media;                  /* the server's role was media */
+    uint8_t role;                /* enum weir_role of the host: part of the key */
+    bool local_policy;           /* a filter here answered for the failing name: it says nothing of the service */
+    uint64_t host_hash;          /* of the host of the first failing attempt; 0: none, or not known */
+    int64_t wait_us;             /* the longest that a media request of this trial hangs, at its last tick; 0: none does */
+    float wait_nats;             /* -ln of the chance that this service's answers take so long; taken back when it is answered */
 };
 
 /* The slot that is open now, in order of the first decision (ties by key); measure fills it, detect reads it. */

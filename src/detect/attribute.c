@@ -42,7 +42,7 @@ static enum weir_state severity(const struct weir_incident *record, struct weir_
 
 static enum weir_confidence confidence(const struct weir_incident *record)
 {
-    if (record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK ||
+    if (record->n_alternatives > 0 ||
         (record->n_clients_seen <= 1 && record->cause != WEIR_CAUSE_CLIENT))
         return WEIR_CONFIDENCE_LOW;
     if (record->state == WEIR_STATE_DOWN && record->trials.total < 16)
@@ -319,8 +319,13 @@ static void place_blame(struct weir_detector *detector, const struct weir_scope 
     }
     record->cause = names                                ? WEIR_CAUSE_DNS_SERVICE :
                     scope->layer == WEIR_STREAM_FALLBACK ? WEIR_CAUSE_QUIC_BLOCKED :
-                    controls.total == 0                  ? WEIR_CAUSE_SERVICE_OR_UPLINK :
                                                            WEIR_CAUSE_SERVICE;
+    record->probability = 1;
+    if (record->cause == WEIR_CAUSE_SERVICE && controls.total == 0) {
+        record->probability = 0.58;
+        record->n_alternatives = 1;
+        record->alternatives[0] = (struct weir_incident_alternative){.cause = WEIR_CAUSE_UPLINK, .probability = 0.42};
+    }
     record->state = severity(record, recent, scope->slow);
     if (scope->layer == WEIR_STREAM_FALLBACK)
         record->state = WEIR_STATE_DEGRADED;
@@ -387,7 +392,7 @@ void weir_attribute_service(struct weir_detector *detector, const struct weir_sc
     }
     place_blame(detector, scope, &pick, &contest, controls, verdict);
     /* What else is tried in the next seconds tells the one from the other. */
-    bool early = verdict->record.cause == WEIR_CAUSE_SERVICE_OR_UPLINK && detector->now_us - scope->since_us < WITNESS_US;
+    bool early = verdict->record.n_alternatives > 0 && detector->now_us - scope->since_us < WITNESS_US;
     verdict->hold |= open_question || early;
     struct weir_tally rest;
     const struct weir_tally_entry *top = weir_tally_top(&detector->by_client, &rest);

@@ -5,7 +5,8 @@
 
 const char *weir_incident_event_name(enum weir_incident_event event)
 {
-    static const char *const names[] = {"raised", "updated", "cleared"};
+    static const char *const names[] = {"raised", "updated", "cleared", "reopened"};
+    static_assert(sizeof names / sizeof *names == WEIR_INCIDENT_EVENT_N, "one name an event");
     return names[event];
 }
 
@@ -20,9 +21,15 @@ const char *weir_cause_name(enum weir_cause cause)
 {
     static const char *const names[WEIR_CAUSE_N] = {
         "service",      "cdn",    "cdn_path", "dns_service", "dns_resolver",
-        "quic_blocked", "client", "uplink",   "capture",     "service_or_uplink",
+        "quic_blocked", "client", "uplink",   "capture",
     };
     return names[cause];
+}
+
+const char *weir_part_name(enum weir_part part)
+{
+    static const char *const names[WEIR_PART_N] = {"all", "media", "control", "other"};
+    return names[part];
 }
 
 const char *weir_confidence_name(enum weir_confidence confidence)

@@ -129,7 +129,7 @@ static void say_place(struct text *text, const struct weir_case *incident)
 /* Whose all failing prefixes of a service are, if they are one network's; NULL: not known, or not to be told. */
 static const struct weir_as *network_of(const struct weir_incident *record)
 {
-    bool service = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK;
+    bool service = record->cause == WEIR_CAUSE_SERVICE;
     if (!service || record->layer == WEIR_LAYER_DNS || record->n_prefixes == 0 || record->n_prefixes > WEIR_INCIDENT_LIST_MAX)
         return NULL;
     for (unsigned i = 0; i < record->n_prefixes; i++)
@@ -186,7 +186,7 @@ static void say_evidence(struct text *text, const struct weir_case *incident)
 /* A dead IPv6 beside a working IPv4: who falls back sees little of it, and it is another fault to mend. */
 static void say_family(struct text *text, const struct weir_incident *record)
 {
-    bool told = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_UPLINK || record->cause == WEIR_CAUSE_SERVICE_OR_UPLINK;
+    bool told = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_UPLINK;
     if (told && record->only_family)
         say(text, " Only IPv%d fails: over IPv%d all %u trials are useful.", record->only_family, 10 - record->only_family,
             record->other_family_ok);
@@ -239,9 +239,6 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.",
             record->controls.total - record->controls.fail, record->controls.total);
         return;
-    case WEIR_CAUSE_SERVICE_OR_UPLINK:
-        say(text, " Nothing else was tried meanwhile: it may be the service or the uplink.");
-        return;
     case WEIR_CAUSE_CDN:
         say(text, " Other services fail on "), say_place(text, incident), say(text, " as well: a shared CDN.");
         break;
@@ -258,6 +255,10 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         say(text, " Names of unrelated services fail there.");
         break;
     default:
+        if (record->n_alternatives) {
+            say(text, " Nothing else was tried meanwhile: it may be the uplink as well.");
+            return;
+        }
         break;
     }
     if (record->silence.window_us) {

@@ -55,7 +55,8 @@ int weir_fleet_case_read(struct weir_fleet_case *one, const char *site, const ch
     struct json_object *object = json_tokener_parse(json), *trials;
     const char *id = text_of(object, "id"), *event = text_of(object, "event");
     *one = (struct weir_fleet_case){.arrived_us = arrived_us, .last_us = arrived_us, .seen_us = arrived_us, .asked_us = arrived_us};
-    bool known = strcmp(event, "raised") == 0 || strcmp(event, "updated") == 0 || strcmp(event, "cleared") == 0;
+    bool known = strcmp(event, "raised") == 0 || strcmp(event, "updated") == 0 || strcmp(event, "cleared") == 0 ||
+                 strcmp(event, "reopened") == 0;
     if (!known || !*id || strlen(id) >= 48 || strpbrk(id, " \n") || !*site || strlen(site) >= sizeof one->site || strpbrk(site, "{} \n")) {
         json_object_put(object);
         return -EINVAL;

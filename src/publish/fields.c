@@ -123,7 +123,13 @@ void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_
     weir_fields_text(fields, "state", weir_state_name(incident->state));
     weir_fields_text(fields, "cause", weir_cause_name(incident->cause));
     weir_fields_text(fields, "confidence", weir_confidence_name(incident->confidence));
+    weir_fields_share(fields, "probability", incident->probability);
+    weir_fields_text(fields, "part", weir_part_name(incident->part));
     weir_fields_time(fields, "onset_ts", incident->onset_us);
+    if (incident->recovered_us)
+        weir_fields_time(fields, "recovered_ts", incident->recovered_us);
+    else
+        weir_fields_int(fields, "recovered_ts", WEIR_NULL);
     weir_fields_text(fields, "layer", weir_layer_name(incident->layer));
     weir_fields_int(fields, "clients", incident->n_clients);
     weir_fields_int(fields, "clients_seen", incident->n_clients_seen);

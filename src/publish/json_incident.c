@@ -97,6 +97,22 @@ static struct json_object *silence(const struct weir_incident_silence *silence)
     return object;
 }
 
+static struct json_object *alternatives(const struct weir_incident *incident)
+{
+    struct json_object *object = json_object_new_object();
+    for (unsigned i = 0; i < incident->n_alternatives; i++)
+        json_put(object, weir_cause_name(incident->alternatives[i].cause), json_share(incident->alternatives[i].probability));
+    return object;
+}
+
+static struct json_object *blocked_names(const struct weir_incident *incident)
+{
+    struct json_object *list = json_object_new_array();
+    for (unsigned i = 0; i < incident->n_blocked_names; i++)
+        json_object_array_add(list, json_object_new_string(incident->blocked_names[i]));
+    return list;
+}
+
 void weir_json_incident(const struct weir_publish_context *context, struct json_object *object, const struct weir_incident *incident)
 {
     const struct weir_service *service = incident->service ? weir_service_get(context->set, incident->service) : NULL;
@@ -105,13 +121,21 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put_text(object, "service", service ? service->id : NULL);
     json_put_text(object, "state", weir_state_name(incident->state));
     json_put_text(object, "cause", weir_cause_name(incident->cause));
+    json_put(object, "probability", json_share(incident->probability));
+    json_put(object, "alternatives", alternatives(incident));
+    json_put_text(object, "part", weir_part_name(incident->part));
+    json_put(object, "blocked_names", blocked_names(incident));
     json_put(object, "onset_ts", json_time(incident->onset_us));
     json_put(object, "raised_ts", json_time(incident->raised_us));
+    json_put(object, "recovered_ts", incident->recovered_us ? json_time(incident->recovered_us) : NULL);
     json_put(object, "cleared_ts", incident->cleared_us ? json_time(incident->cleared_us) : NULL);
     json_put_text(object, "layer", weir_layer_name(incident->layer));
     json_put(object, "kinds", kinds(incident));
     json_put_uint(object, "clients", incident->n_clients);
     json_put_uint(object, "clients_seen", incident->n_clients_seen);
+    json_put(object, "at_least", json_object_new_boolean(incident->at_least));
+    json_put(object, "viewers", incident->viewers ? json_object_new_uint64(incident->viewers) : NULL);
+    json_put(object, "viewers_stalled", incident->viewers ? json_object_new_uint64(incident->viewers_stalled) : NULL);
     json_put(object, "clients_hit", clients_hit(context, incident));
     json_put(object, "prefixes", prefixes(incident));
     struct json_object *systems = prefix_as(incident);

@@ -36,9 +36,10 @@ static const struct {
 /* Of fields that are not measured signals. A name means the same wherever it stands. */
 static const struct row meanings[] = {
     {"ts", "when it was said: epoch seconds"}, {"start_ts", "begin of the window"}, {"end_ts", "its end"}, {"id", "the same in all events of an incident"},
-    {"state", "healthy, suspect, degraded, partial, down, recovering, unknown"}, {"event", "raised, updated, cleared"},
-    {"service", "as in signatures/; empty where the fault is nobody's service"}, {"cause", "whose fault: service, cdn, cdn_path, dns_service, dns_resolver, quic_blocked, client, uplink, capture, service_or_uplink"},
-    {"confidence", "low, medium, high"}, {"onset_ts", "when it began"}, {"layer", "dns, connect, quic, serve: where it shows worst"},
+    {"state", "healthy, suspect, degraded, partial, down, recovering, unknown"}, {"event", "raised, updated, cleared, reopened"},
+    {"service", "as in signatures/; empty where the fault is nobody's service"}, {"cause", "whose fault: service, cdn, cdn_path, dns_service, dns_resolver, quic_blocked, client, uplink, capture"},
+    {"confidence", "low, medium, high"}, {"probability", "of this cause, given all that was seen"}, {"part", "what of the service fails: all, media, control, other"},
+    {"recovered_ts", "when it was over; empty while it lasts"}, {"onset_ts", "when it began"}, {"layer", "dns, connect, quic, serve: where it shows worst"},
     {"clients", "clients hit"}, {"clients_seen", "clients with trials of the service since the onset"}, {"prefixes", "failing server prefixes"},
     {"asn", "autonomous system whose prefixes fail as one; empty: one prefix or none is blamed, or no asn-db was given"}, {"as_org", "its organisation"},
     {"trials_fail", "failed trials since the onset"}, {"trials_total", "all trials since the onset"}, {"trials_low", "95 % interval of the failing share: low end"},

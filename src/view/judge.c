@@ -16,7 +16,6 @@ static const struct cause_words {
     {"service", "the service itself"}, {"cdn", "a CDN that it shares with others"}, {"cdn_path", "the path to one of its networks"},
     {"dns_service", "the service's DNS"}, {"dns_resolver", "the DNS resolver"}, {"quic_blocked", "QUIC is blocked on the way"},
     {"client", "one client"}, {"uplink", "the uplink"}, {"capture", "the capture is incomplete"},
-    {"service_or_uplink", "the service or the uplink (nothing else was used meanwhile)"},
 };
 
 const char *weir_view_cause_words(const char *cause)

@@ -19,7 +19,7 @@ import sys
 
 LATE_S = 30
 SCOPE = {"service": "service", "cdn": "cdn", "cdn_path": "prefix", "dns_service": "service", "dns_resolver": "site", "quic_blocked": "protocol",
-         "client": "client", "uplink": "site", "capture": "probe", "service_or_uplink": "unknown"}
+         "client": "client", "uplink": "site", "capture": "probe"}
 
 
 def parse_incidents(text):

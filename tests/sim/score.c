@@ -53,6 +53,9 @@ static bool prefix_was_bad(const struct score *score, const struct weir_incident
 static bool is_right(const struct score *score, const struct weir_incident *incident)
 {
     bool uplink = was_bad(&score->world->uplink, incident);
+    for (unsigned i = 0; uplink && i < incident->n_alternatives; i++)
+        if (incident->alternatives[i].cause == WEIR_CAUSE_UPLINK && incident->alternatives[i].probability > 0.25)
+            return true; /* it said so itself */
     switch (incident->cause) {
     case WEIR_CAUSE_CLIENT:
         return client_was_bad(score, incident);
@@ -60,8 +63,6 @@ static bool is_right(const struct score *score, const struct weir_incident *inci
         return uplink;
     case WEIR_CAUSE_CDN_PATH:
         return prefix_was_bad(score, incident) || outage_explains(score, incident);
-    case WEIR_CAUSE_SERVICE_OR_UPLINK:
-        return uplink || outage_explains(score, incident);
     default:
         return outage_explains(score, incident);
     }
@@ -97,7 +98,7 @@ void score_incident(void *context, const struct weir_incident *incident)
     if (!score->found)
         score->found_s = (double)(incident->ts_us - world->outage.first_fail_us) / 1e6;
     score->found = true;
-    score->blamed = incident->cause == WEIR_CAUSE_SERVICE || incident->cause == WEIR_CAUSE_SERVICE_OR_UPLINK;
+    score->blamed = incident->cause == WEIR_CAUSE_SERVICE;
 }
 
 void score_outage_over(struct score *score)

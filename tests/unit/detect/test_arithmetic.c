@@ -257,7 +257,7 @@ static void names_are_whole(void **state)
 {
     for (int i = 0; i < WEIR_CAUSE_N; i++)
         assert_true(weir_cause_name((enum weir_cause)i) && *weir_cause_name((enum weir_cause)i));
-    assert_string_equal(weir_cause_name(WEIR_CAUSE_SERVICE_OR_UPLINK), "service_or_uplink");
+    assert_string_equal(weir_cause_name(WEIR_CAUSE_CAPTURE), "capture");
     assert_string_equal(weir_state_name(WEIR_STATE_RECOVERING), "recovering");
     assert_string_equal(weir_incident_event_name(WEIR_INCIDENT_CLEARED), "cleared");
     assert_string_equal(weir_confidence_name(WEIR_CONFIDENCE_HIGH), "high");

@@ -122,7 +122,8 @@ static void service_turns_out_to_be_the_uplink(void **state)
         site_slot(&site);
     }
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
-    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_SERVICE_OR_UPLINK);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->alternatives[0].cause, WEIR_CAUSE_UPLINK);
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->confidence, WEIR_CONFIDENCE_LOW);
     for (int i = 0; i < 6; i++) {
         site_sick(&site, NETFLIX, 1, 3);
