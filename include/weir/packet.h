@@ -88,7 +88,7 @@ struct weir_packet {
     uint8_t tcp_flags;           /* enum weir_tcp_flag bits */
     uint8_t fragment;            /* 1: first fragment of several (measured as far as it goes) */
     uint32_t domain;             /* hash of VLAN ids and tunnel ids around the packet; 0 without any:
-                                  * the same addresses in two VLANs are two flows */
+                                  * the same addresses in two VLANs are two flows, unless they prove to be one */
     uint16_t ip_id;              /* IPv4; 0 for IPv6 */
     uint16_t checksum;           /* of the transport header, as sent */
     uint32_t ip_payload_len;     /* bytes behind the IP header (transport header and payload) */

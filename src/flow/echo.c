@@ -1,19 +1,29 @@
-/* Packets captured twice (METHODS 1.3.3): a mirror port that copies both ways, a bridge seen on two ports.
+/* Packets captured twice: a mirror port that copies both ways, a bridge or a router seen on two of its ports.
  *
- * The same addresses, sequence number, length, IP identification and checksum within a millisecond, with a TTL equal
- * or one less, is the same packet. Where a sender leaves checksums to its card and identifications at 0, all of that
- * can be equal between two packets in a row, so that acknowledgement, window, time stamp and the ends of UDP payloads
- * are compared too.
+ * Two packets of the same endpoints are one when sequence number, acknowledgement, window, flags, time stamp, length,
+ * checksum and (of UDP) the ends of the payload are equal, and a sender cannot have sent both:
  *
- * One cache of the last packets serves the whole table, seven in a set of one cache line, which take turns. A second at
- * a million packets puts less than one in a set during a millisecond; one that is pushed out younger than that is counted.
+ *      IPv4 identification not 0   equal ones are enough, as a sender takes a new one when it sends again. A router
+ *                                  queues its copy, so it may come ECHO_WINDOW_US later; some hops may lie between.
+ *      identification 0, or IPv6   a copy that was routed has a lower TTL; with an equal one only a millisecond is
+ *                                  allowed, since the sender may well have sent the same bytes again
+ *
+ * The window is shorter than the least time after which TCP sends again without being asked to (200 ms), for senders
+ * that keep the identification then (RFC 1122, 3.2.1.5). Stamps of two interfaces may disagree: a copy may also be
+ * younger than what it is a copy of. A router that clamps the MSS rewrites the checksum of a SYN, which is left out there.
+ * Tags and tunnel ids are no part of the comparison: a routed copy has other ones.
+ *
+ * One cache of the last packets serves the whole table, seven in a set of one cache line, which take turns: at most
+ * 28,672 packets, which is the whole window at 400,000 packets a second and less of it above. One that is pushed out
+ * within a millisecond is counted.
+ * Blind spots: copies behind address translation, and copies cut differently by segmentation offload.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "flow/flow.h"
 
-enum { ECHO_WAYS = 7, ECHO_WINDOW_US = 1000, ECHO_UNIT_US = 4 };
+enum { ECHO_WAYS = 7, ECHO_NEAR_US = 1000, ECHO_WINDOW_US = 64000, ECHO_UNIT_US = 4 };
 
 struct echo_set {
     uint32_t signature[ECHO_WAYS]; /* 0: free */
@@ -37,7 +47,8 @@ static uint64_t two(uint32_t high, uint32_t low)
 
 static uint64_t signature(uint64_t hash, const struct weir_packet *packet)
 {
-    uint64_t ip = two(packet->payload_len, (uint32_t)packet->ip_id << 16 | packet->checksum);
+    uint32_t checksum = packet->tcp_flags & WEIR_TCP_SYN ? 0 : packet->checksum;
+    uint64_t ip = two(packet->payload_len, (uint32_t)packet->ip_id << 16 | checksum);
     uint64_t numbers = packet->src_port, rest = 0;
     if (packet->transport == WEIR_TRANSPORT_TCP) {
         numbers = two(packet->tcp.seq, packet->tcp.ack);
@@ -75,8 +86,8 @@ static unsigned alike(const struct echo_set *set, uint32_t signature)
     return ways;
 }
 
-/* A stamp of an earlier round would look young again when the clock comes by it: of the last round's, the last millisecond's
- * stay, and nothing else. */
+/* A stamp of an earlier round would look young again when the clock comes by it: of the last round's, those of the window stay,
+ * and nothing else. */
 static void begin_round(struct echo_set *set, uint32_t round, uint32_t now)
 {
     bool next_round = round == set->round + 1;
@@ -91,14 +102,25 @@ static void begin_round(struct echo_set *set, uint32_t round, uint32_t now)
 /* The set of a packet, by what is cheap to mix and seldom the same of two in a row: it is worked out twice, to be prefetched. */
 static struct echo_set *set_of(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
 {
-    uint32_t number = packet->transport == WEIR_TRANSPORT_TCP ? packet->tcp.seq + packet->tcp.ack : packet->payload_len;
-    uint64_t mixed = (hash ^ two(number, (uint32_t)packet->ip_id << 16 | packet->checksum)) * UINT64_C(0xa0761d6478bd642f);
+    bool tcp = packet->transport == WEIR_TRANSPORT_TCP;
+    uint32_t number = tcp ? packet->tcp.seq + packet->tcp.ack : (uint32_t)packet->checksum << 16 ^ packet->payload_len;
+    uint64_t mixed = (hash ^ two(number, packet->ip_id)) * UINT64_C(0xa0761d6478bd642f);
     return &table->echoes[(mixed >> 32) & table->echo_mask];
 }
 
 void echo_prefetch(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
 {
     __builtin_prefetch(set_of(table, hash, packet), 1);
+}
+
+/* Of two packets alike in all that `signature` holds. */
+static bool is_copy(uint32_t stamp, uint32_t now, const struct weir_packet *packet)
+{
+    uint32_t us = age_us(stamp >> 8, now);
+    uint8_t ttl = (uint8_t)stamp;
+    if (us < ECHO_NEAR_US)
+        return true;
+    return us <= ECHO_WINDOW_US && (packet->ip_id || packet->ttl < ttl);
 }
 
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
@@ -109,14 +131,11 @@ bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_p
     uint32_t now = (uint32_t)units & 0xffffff, round = (uint32_t)(units >> 24);
     if (set->round != round)
         begin_round(set, round, now);
-    for (unsigned ways = alike(set, (uint32_t)of | 1); ways; ways &= ways - 1) {
-        uint32_t stamp = set->stamp[__builtin_ctz(ways)];
-        uint8_t ttl = (uint8_t)stamp;
-        if (age_us(stamp >> 8, now) < ECHO_WINDOW_US && (packet->ttl == ttl || packet->ttl + 1 == ttl))
+    for (unsigned ways = alike(set, (uint32_t)of | 1); ways; ways &= ways - 1)
+        if (is_copy(set->stamp[__builtin_ctz(ways)], now, packet))
             return true;
-    }
     uint32_t way = set->next;
-    if (set->signature[way] && age_us(set->stamp[way] >> 8, now) <= ECHO_WINDOW_US)
+    if (set->signature[way] && age_us(set->stamp[way] >> 8, now) <= ECHO_NEAR_US)
         table->stats.detail_refused++;
     set->signature[way] = (uint32_t)of | 1;
     set->stamp[way] = now << 8 | packet->ttl;

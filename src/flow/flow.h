@@ -87,7 +87,7 @@ struct serve { /* the request that is open, or was last */
 
 struct weir_flow {
     struct weir_addr addr[2];
-    uint32_t domain;
+    uint32_t domain;          /* of the first packet; others may have joined (domain.c) */
     uint16_t port[2];
     uint8_t transport, state, proto, outcome;
     uint32_t flags;
@@ -98,7 +98,7 @@ struct weir_flow {
     uint64_t payload[2];
     uint32_t payload_us[2];   /* low bits of the stamp of the last payload; [SERVER]: of the SYN-ACK before any */
     uint32_t nxt[2], ack[2];  /* by sender: highest end of sequence, highest acknowledgement */
-    uint32_t tsval[2];
+    uint32_t tsval[2];        /* of UDP: the domain of this side where it is not `domain`, once FLOW_TSVAL says so */
     union {
         struct {
             uint32_t value[2], us[2];
@@ -311,7 +311,11 @@ void timer_stop(struct weir_flow *flow);
 void flow_timer(struct weir_flow *flow, int64_t now_us);
 void flow_last_words(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
 
-/* echo.c: true when this packet was captured within the last millisecond. */
+/* domain.c: does a packet with the flow's endpoints, but in other tags, belong to its conversation? It joins it then. */
+bool domain_follows(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+void domain_joined(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+
+/* echo.c: true when this packet was captured before. */
 void echo_prefetch(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet);
 

@@ -18,7 +18,7 @@
 
 #include "flow/table.h"
 
-enum { BUCKET_WAYS = 12, BUCKET_LOAD = 7, BUCKETS_FIRST = 1024, FLOWS_MIN = 64, PORT_DNS = 53, TELLING_BYTES = 4096 };
+enum { BUCKET_WAYS = 12, BUCKET_LOAD = 7, BUCKETS_FIRST = 1024, FLOWS_MIN = 64, PORT_DNS = 53, TELLING_BYTES = 4096, ECHO_SETS_MAX = 4096 };
 
 struct bucket {
     uint8_t tags[BUCKET_WAYS]; /* 0: empty */
@@ -58,12 +58,12 @@ static uint64_t hash_endpoint(uint64_t secret, const struct weir_addr *addr, uin
 }
 
 /* Of both endpoints, whichever sent: each is hashed alone and their sum again. */
-static uint64_t hash_endpoints(uint64_t secret, const struct endpoints *of, uint32_t domain)
+static uint64_t hash_endpoints(uint64_t secret, const struct endpoints *of)
 {
     bool dns = of->src_port == PORT_DNS || of->dst_port == PORT_DNS;
     uint64_t sum = hash_endpoint(secret, of->src, dns ? 0 : of->src_port) +
                    hash_endpoint(secret, of->dst, dns ? 0 : of->dst_port);
-    uint64_t rest = (uint64_t)domain << 8 | (dns ? 0 : of->transport);
+    uint64_t rest = dns ? 0 : of->transport;
     return fold(sum ^ rest * UINT64_C(0x9e3779b97f4a7c15), secret ^ UINT64_C(0x1d8e4e27c47d124f)) ^ sum;
 }
 
@@ -79,15 +79,15 @@ static uint64_t place(uint64_t hash, const struct endpoints *of)
 uint64_t weir_flow_hash(const struct weir_flow_table *table, const struct weir_packet *packet)
 {
     struct endpoints of = endpoints_of(packet);
-    return hash_endpoints(table->config.hash_secret, &of, packet->domain);
+    return hash_endpoints(table->config.hash_secret, &of);
 }
 
 static uint8_t tag_of(uint64_t where) { return (uint8_t)(where >> 56) | 1; }
 static size_t home_of(const struct weir_flow_table *table, uint64_t where) { return where & table->bucket_mask; }
 
-static bool same(const struct weir_flow *flow, const struct endpoints *of, uint32_t domain, enum weir_side *ret_side)
+static bool same(const struct weir_flow *flow, const struct endpoints *of, enum weir_side *ret_side)
 {
-    if (flow->transport != of->transport || flow->domain != domain)
+    if (flow->transport != of->transport)
         return false;
     if (flow->port[0] == of->src_port && flow->port[1] == of->dst_port && !weir_addr_compare(&flow->addr[0], of->src) &&
         !weir_addr_compare(&flow->addr[1], of->dst)) {
@@ -102,23 +102,40 @@ static bool same(const struct weir_flow *flow, const struct endpoints *of, uint3
     return false;
 }
 
-static struct weir_flow *find(const struct weir_flow_table *table, uint64_t where, const struct endpoints *of,
-                              uint32_t domain, enum weir_side *ret_side)
+/* What one look into the table finds. */
+struct found {
+    struct weir_flow *flow;  /* the packet's: the same endpoints, and the same tags or surely the same conversation */
+    struct weir_flow *other; /* else one of the same endpoints in other tags: another's, or the packet is a copy of its */
+    enum weir_side side, other_side; /* the sender */
+};
+
+static struct found find(const struct weir_flow_table *table, uint64_t where, const struct endpoints *of,
+                         const struct weir_packet *packet)
 {
+    struct found found = {.flow = NULL};
     uint8_t tag = tag_of(where);
     for (size_t at = home_of(table, where), n = 0; n <= table->bucket_mask; at = (at + 1) & table->bucket_mask, n++) {
         const struct bucket *bucket = &table->buckets[at];
         for (unsigned i = 0; i < BUCKET_WAYS; i++) {
+            enum weir_side side;
             if (bucket->tags[i] != tag)
                 continue;
             struct weir_flow *flow = slab_at(&table->flows, bucket->handles[i]);
-            if (same(flow, of, domain, ret_side))
-                return flow;
+            if (!same(flow, of, &side))
+                continue;
+            if (flow->domain == packet->domain)
+                return (struct found){.flow = flow, .side = side};
+            found.other = flow;
+            found.other_side = side;
+            if (!found.flow && domain_follows(flow, packet, side)) {
+                found.flow = flow;
+                found.side = side;
+            }
         }
         if (!bucket->passed)
             break;
     }
-    return NULL;
+    return found;
 }
 
 static void insert(struct weir_flow_table *table, uint64_t where, uint32_t handle)
@@ -139,7 +156,7 @@ static void insert(struct weir_flow_table *table, uint64_t where, uint32_t handl
 static uint64_t place_of(const struct weir_flow *flow)
 {
     struct endpoints of = {&flow->addr[0], &flow->addr[1], flow->port[0], flow->port[1], flow->transport};
-    return place(hash_endpoints(flow->table->config.hash_secret, &of, flow->domain), &of);
+    return place(hash_endpoints(flow->table->config.hash_secret, &of), &of);
 }
 
 static void grow(struct weir_flow_table *table)
@@ -370,8 +387,9 @@ static enum weir_track icmp_packet(struct weir_flow_table *table, uint64_t hash,
                                    struct weir_flow **ret_flow, enum weir_side *ret_side)
 {
     struct endpoints of = endpoints_of(packet);
-    enum weir_side quoted;
-    struct weir_flow *flow = find(table, place(hash, &of), &of, packet->domain, &quoted);
+    struct found found = find(table, place(hash, &of), &of, packet);
+    struct weir_flow *flow = found.flow;
+    enum weir_side quoted = found.side;
     if (!flow)
         return WEIR_TRACK_NO_FLOW;
     *ret_flow = flow;
@@ -387,6 +405,20 @@ static enum weir_track icmp_packet(struct weir_flow_table *table, uint64_t hash,
     return WEIR_TRACK_OK;
 }
 
+/* The first of two copies may have had other tags. */
+static void duplicate(struct weir_flow_table *table, const struct found *found, const struct weir_packet *packet)
+{
+    struct weir_flow *flow = found->flow ? found->flow : found->other;
+    enum weir_side side = found->flow ? found->side : found->other_side;
+    table->stats.duplicates++;
+    if (!flow)
+        return;
+    if (flow_report(flow))
+        flow_report(flow)->duplicates++;
+    flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY, .ts_us = packet->ts_us, .now_us = packet->now_us,
+        .anomaly = {WEIR_ANOMALY_DUPLICATE, side, packet->payload_len, 1}});
+}
+
 enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet,
                                 struct weir_flow **ret_flow, enum weir_side *ret_side)
 {
@@ -396,19 +428,11 @@ enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, co
         return WEIR_TRACK_NO_FLOW;
     struct endpoints of = endpoints_of(packet);
     uint64_t where = place(hash, &of);
-    enum weir_side side = WEIR_CLIENT;
-    struct weir_flow *flow = find(table, where, &of, packet->domain, &side);
-
+    struct found found = find(table, where, &of, packet);
+    struct weir_flow *flow = found.flow;
+    enum weir_side side = found.side;
     if (echo_seen(table, hash, packet)) {
-        table->stats.duplicates++;
-        if (flow) {
-            if (flow_report(flow))
-                flow_report(flow)->duplicates++;
-            flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY,
-                                                 .ts_us = packet->ts_us,
-                                                 .now_us = packet->now_us,
-                                                 .anomaly = {WEIR_ANOMALY_DUPLICATE, side, packet->payload_len, 1}});
-        }
+        duplicate(table, &found, packet);
         return WEIR_TRACK_DUPLICATE;
     }
     if (flow && flow->transport == WEIR_TRANSPORT_TCP && tcp_is_reuse(flow, packet, side)) {
@@ -425,6 +449,8 @@ enum weir_track weir_flow_track(struct weir_flow_table *table, uint64_t hash, co
         count_packet(flow, packet, side);
         flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_NEW, .ts_us = packet->ts_us, .now_us = packet->now_us});
     } else {
+        if (flow->domain != packet->domain)
+            domain_joined(flow, packet, side);
         count_packet(flow, packet, side);
     }
     if (flow->transport == WEIR_TRANSPORT_TCP)
@@ -482,8 +508,8 @@ static int table_size(struct weir_flow_table *table)
     if (n_buckets * BUCKET_WAYS < n_flows + n_flows / 8)
         n_buckets *= 2;
     size_t n_echoes = power_of_two_below(bytes / 512 / sizeof(struct bucket) + 1);
-    if (n_echoes > 2048)
-        n_echoes = 2048;
+    if (n_echoes > ECHO_SETS_MAX)
+        n_echoes = ECHO_SETS_MAX;
     table->n_buckets_max = n_buckets;
     table->bucket_mask = (n_buckets < BUCKETS_FIRST ? n_buckets : BUCKETS_FIRST) - 1;
     table->echo_mask = n_echoes - 1;

@@ -1,4 +1,4 @@
-/* Sequence anomalies, duplicates and round-trip times, by hand-worked numbers (METHODS 1.2, 1.3). */
+/* Sequence anomalies and round-trip times, by hand-worked numbers. */
 #include "rig.h"
 
 #define SYN WEIR_TCP_SYN
@@ -192,104 +192,6 @@ static void test_out_of_window_moves_nothing(void **state)
     rig_close(rig);
 }
 
-static void test_duplicates(void **state)
-{
-    struct rig *rig = rig_new();
-    struct talk talk = established(rig, 5000, false);
-    struct weir_packet data = talk_packet(&talk, SV, ACK, 1000);
-    rig_send(rig, &data);
-    rig_wait(rig, 900);
-    data.ttl--;
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_DUPLICATE);
-    assert_int_equal(rig_anomalies(rig, WEIR_ANOMALY_DUPLICATE, SV), 1);
-    data.ttl -= 2; /* not the same packet a hop later */
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_wait(rig, 300 * MS);
-    data.ttl += 3;
-    rig_send(rig, &data); /* late: sent again */
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    data.ip_id++;
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_close(rig);
-    assert_int_equal(rig_record(rig)->duplicates, 1);
-    assert_int_equal(rig_record(rig)->lost_beyond[SV], 3);
-}
-
-/* The cache's stamps begin anew every 2^26 us: the same packet then is none; a copy across the turn is one. */
-static void test_duplicates_when_stamps_begin_anew(void **state)
-{
-    const int64_t round_us = INT64_C(1) << 26;
-    struct rig *rig = rig_new();
-    struct talk talk = established(rig, 5000, false);
-    struct weir_packet data = talk_packet(&talk, SV, ACK, 1000);
-    rig_send(rig, &data);
-    rig_wait(rig, round_us);
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_wait(rig, round_us - rig->us % round_us - 300);
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_wait(rig, 600);
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_DUPLICATE);
-    rig_wait(rig, round_us / 2);
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_wait(rig, round_us - 300); /* its stamp is just above the clock's: 67 s old, not young */
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_wait(rig, round_us - rig->us % round_us + 100);
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_wait(rig, round_us - 300); /* from one end of the round to the other */
-    rig_send(rig, &data);
-    assert_int_equal(rig->track, WEIR_TRACK_OK);
-    rig_close(rig);
-}
-
-static void test_mirrored_burst(void **state)
-{
-    struct rig *rig = rig_new();
-    struct talk talk = established(rig, 5000, false);
-    struct weir_packet burst[40];
-    for (unsigned i = 0; i < 40; i++) {
-        burst[i] = talk_packet(&talk, SV, ACK, 1000);
-        talk.seq[SV] += 1000;
-        rig_send(rig, &burst[i]);
-        rig_wait(rig, 10);
-    }
-    for (unsigned i = 0; i < 40; i++) {
-        rig_send(rig, &burst[i]);
-        assert_int_equal(rig->track, WEIR_TRACK_DUPLICATE);
-    }
-    rig_close(rig);
-    assert_int_equal(rig_record(rig)->lost_beyond[SV], 0);
-    assert_int_equal(rig_record(rig)->payload[SV], 40000);
-}
-
-static void test_udp_without_checksums_is_no_duplicate(void **state)
-{
-    struct rig *rig = rig_new();
-    struct talk talk = talk_udp(1, 9999);
-    uint8_t bytes[1200] = {0};
-    for (unsigned i = 0; i < 5; i++) {
-        struct weir_packet packet = talk_packet(&talk, C, 0, sizeof bytes);
-        packet.ip_id = 0;
-        packet.checksum = 0x1234;
-        bytes[1199] = (uint8_t)i;
-        packet.payload = bytes;
-        packet.payload_captured = sizeof bytes;
-        rig_send(rig, &packet);
-        assert_int_equal(rig->track, WEIR_TRACK_OK);
-        rig_send(rig, &packet);
-        assert_int_equal(rig->track, WEIR_TRACK_DUPLICATE);
-    }
-    rig_close(rig);
-}
-
 /* ---- round trips ---- */
 
 static void test_handshake_rtt(void **state)
@@ -424,10 +326,6 @@ int main(void)
         cmocka_unit_test(test_spurious_keepalive_zero_window),
         cmocka_unit_test(test_super_packets_count_as_segments),
         cmocka_unit_test(test_out_of_window_moves_nothing),
-        cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_duplicates_when_stamps_begin_anew),
-        cmocka_unit_test(test_mirrored_burst),
-        cmocka_unit_test(test_udp_without_checksums_is_no_duplicate),
         cmocka_unit_test(test_handshake_rtt),
         cmocka_unit_test(test_handshake_rtt_karn),
         cmocka_unit_test(test_rtt_by_numbers),

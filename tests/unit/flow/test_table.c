@@ -121,7 +121,8 @@ static void test_keys(void **state)
     struct talk talk = talk_tcp(1);
     struct weir_packet packet = talk_packet(&talk, C, SYN, 0);
     rig_send(rig, &packet);
-    packet.domain = 7; /* another VLAN: another flow */
+    packet.domain = 7; /* another VLAN and another opening: another flow */
+    packet.tcp.seq ^= UINT32_C(0x50000000);
     rig_send(rig, &packet);
     packet.domain = 0;
     packet.transport = WEIR_TRANSPORT_UDP;
