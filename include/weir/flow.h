@@ -58,7 +58,11 @@ bool weir_flow_midstream(const struct weir_flow *flow); /* no handshake was seen
 bool weir_flow_one_way(const struct weir_flow *flow);
 struct weir_named *weir_flow_named(struct weir_flow *flow);
 void **weir_flow_naming(struct weir_flow *flow); /* classify's own state while it names; NULL after */
-const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow); /* of the client's first Initial, or NULL */
+/* Of a QUIC handshake: the id that the client's Initials are opened with; NULL before and after it. While the server has not
+ * answered it is the first Initial's, then that of the one which was answered. */
+const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow);
+/* The server has said something; in QUIC more than Retry or version negotiation. */
+bool weir_flow_answered(const struct weir_flow *flow);
 
 /* ---- events ---- */
 

@@ -25,6 +25,7 @@ struct weir_classifier {
     uint8_t scratch[HELLO_BYTES_MAX];
 };
 
+enum { RIVALS_MAX = 3 };
 /* Where weir_flow_naming() points, from the first payload that did not settle the name to the verdict. */
 struct naming {
     struct hello_stream stream;
@@ -32,6 +33,12 @@ struct naming {
     uint8_t n_client;   /* payload packets of the client so far */
     bool begun;         /* the stream begins like a hello: nDPI waits */
     bool own_over;      /* weir's own parsers have nothing more to say */
+    bool settled;       /* named; kept for its rivals until the server answers */
+    /* QUIC: the opening that is read, and the names that earlier ones gave, until the server answers one of them. */
+    bool has_dcid;
+    uint8_t n_rivals;
+    struct weir_cid dcid;
+    struct { struct weir_cid dcid; struct weir_named named; } rivals[RIVALS_MAX];
 };
 
 /* ---- assign.c: what a name means ---- */

@@ -9,7 +9,9 @@
  * are kept in case the real first one follows.
  *
  * A UDP flow that named itself stays open until its server has answered once: an Initial to an address where nobody
- * lives proves nothing about that address, so no fact is made of it before. */
+ * lives proves nothing about that address, so no fact is made of it before. Of several Initials with ids of their own
+ * (a decoy for filters, another attempt, one behind version negotiation) the server's answer chooses: each opening's name
+ * is kept until then. A Retry or version negotiation is no answer. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,13 +123,82 @@ static bool is_tunnel_port(const struct weir_flow *flow)
 static void settle(struct weir_classifier *classifier, struct weir_flow *flow, bool tunnel)
 {
     struct weir_named *named = weir_flow_named(flow);
+    struct naming *naming = *weir_flow_naming(flow);
+    bool answered = weir_flow_transport(flow) == WEIR_TRANSPORT_TCP || weir_flow_answered(flow);
+    if (naming && naming->n_rivals && !answered) {
+        hello_stream_deinit(&naming->stream);
+        naming->settled = true;
+        return;
+    }
     free_naming(classifier, flow);
     classifier->stats.dot_flows += weir_flow_port(flow, WEIR_SERVER) == 853;
     classifier->stats.tunnel_flows += tunnel || is_tunnel_port(flow);
-    bool answered = weir_flow_transport(flow) == WEIR_TRANSPORT_TCP || weir_flow_payload(flow, WEIR_SERVER) > 0;
-    named->done = answered || !has_own_name(named);
+    named->done = answered || !(has_own_name(named) || named->app == WEIR_APP_QUIC);
     if (named->done && has_own_name(named))
         assign_fact(classifier, flow);
+}
+
+/* ---- openings of QUIC ---- */
+
+static bool cid_same(const struct weir_cid *a, const struct weir_cid *b)
+{
+    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* The server answered: of several openings that one's name counts. */
+static void choose_rival(struct weir_classifier *classifier, struct weir_flow *flow, struct naming *naming)
+{
+    const struct weir_cid *dcid = weir_flow_first_dcid(flow);
+    bool done = naming->settled;
+    for (unsigned i = 0; dcid && i < naming->n_rivals; i++) {
+        if (!cid_same(dcid, &naming->rivals[i].dcid))
+            continue;
+        *weir_flow_named(flow) = naming->rivals[i].named;
+        done = true;
+    }
+    naming->n_rivals = 0;
+    if (done)
+        settle(classifier, flow, false);
+}
+
+/* A client's Initial before the server's answer: its id. */
+static bool reads_opening(const struct weir_flow *flow, const struct weir_packet *packet, struct weir_cid *ret_dcid)
+{
+    struct weir_quic_header header;
+    if ((packet->payload[0] & 0xc0) != 0xc0 || !weir_flow_first_dcid(flow) || weir_flow_answered(flow) ||
+        weir_quic_header(packet->payload, packet->payload_captured, packet->payload_len, &header) == WEIR_WIRE_NOT ||
+        header.type != WEIR_QUIC_INITIAL)
+        return false;
+    *ret_dcid = header.dcid;
+    return true;
+}
+
+/* Puts the name that the opening at hand gave aside and begins with another. False: it was put aside before. */
+static bool turn_to(struct weir_classifier *classifier, struct weir_flow *flow, struct naming *naming,
+                    const struct weir_cid *dcid, int64_t now_us)
+{
+    struct weir_named *named = weir_flow_named(flow);
+    if (!naming->has_dcid)
+        naming->dcid = has_own_name(named) ? *weir_flow_first_dcid(flow) : *dcid;
+    naming->has_dcid = true;
+    if (cid_same(&naming->dcid, dcid))
+        return !naming->settled;
+    for (unsigned i = 0; i < naming->n_rivals; i++)
+        if (cid_same(&naming->rivals[i].dcid, dcid))
+            return false;
+    if (naming->n_rivals == RIVALS_MAX)
+        return false;
+    naming->rivals[naming->n_rivals].dcid = naming->dcid;
+    naming->rivals[naming->n_rivals++].named = *named;
+    hello_stream_deinit(&naming->stream);
+    naming->dcid = *dcid;
+    naming->begun = naming->own_over = naming->settled = false;
+    naming->n_client = 0;
+    const struct weir_naming_stats stats = classifier->stats; /* the flow is counted already */
+    *named = (struct weir_named){.app = WEIR_APP_QUIC};
+    assign_memory(classifier, flow, now_us);
+    classifier->stats = stats;
+    return true;
 }
 
 /* ---- weir's own parsers ---- */
@@ -236,15 +307,21 @@ static enum step read_udp(struct weir_classifier *classifier, struct weir_flow *
 {
     struct naming *naming = *weir_flow_naming(flow);
     bool long_header = (packet->payload[0] & 0xc0) == 0xc0;
-    if (naming ? naming->own_over : !long_header)
+    struct weir_cid dcid;
+    bool opening = reads_opening(flow, packet, &dcid);
+    if (!opening && (naming ? naming->own_over : !long_header))
         return STEP_DPI;
     naming = need_naming(classifier, flow);
     if (!naming)
         return STEP_DPI;
+    if (opening && !turn_to(classifier, flow, naming, &dcid, packet->now_us))
+        return STEP_WAIT;
+    if (naming->own_over)
+        return STEP_DPI;
     struct hello hello;
     enum weir_wire wire =
-        hello_read_quic(packet->payload, packet->payload_captured, packet->payload_len, weir_flow_first_dcid(flow),
-                        &naming->stream, &classifier->initial, &hello);
+        hello_read_quic(packet->payload, packet->payload_captured, packet->payload_len,
+                        opening ? &dcid : weir_flow_first_dcid(flow), &naming->stream, &classifier->initial, &hello);
     naming->n_client++;
     if (wire == WEIR_WIRE_NOT && !naming->begun) { /* of QUIC, a version of which no hello can be read: another may follow */
         naming->own_over = weir_flow_named(flow)->app != WEIR_APP_QUIC || naming->n_client >= GATHER_PACKETS_MAX;
@@ -307,21 +384,44 @@ void weir_classify_begin(struct weir_classifier *classifier, struct weir_flow *f
         assign_memory(classifier, flow, now_us);
 }
 
+/* A UDP flow's packet that needs no more reading. */
+static bool classify_udp(struct weir_classifier *classifier, struct weir_flow *flow, const struct weir_packet *packet,
+                         enum weir_side side)
+{
+    struct weir_named *named = weir_flow_named(flow);
+    struct naming *naming = *weir_flow_naming(flow);
+    struct weir_cid dcid;
+    bool answered = weir_flow_answered(flow);
+    if (side == WEIR_SERVER && !answered)
+        return true;
+    if (side == WEIR_SERVER && naming && naming->n_rivals) {
+        choose_rival(classifier, flow, naming);
+        return named->done;
+    }
+    if (naming || !has_own_name(named))
+        return false;
+    if (side == WEIR_CLIENT) /* named; another opening may follow */
+        return !reads_opening(flow, packet, &dcid) || cid_same(&dcid, weir_flow_first_dcid(flow));
+    named->done = true;
+    assign_fact(classifier, flow);
+    return true;
+}
+
 void weir_classify_packet(struct weir_classifier *classifier, struct weir_flow *flow,
                           const struct weir_packet *packet, enum weir_side side)
 {
     struct weir_named *named = weir_flow_named(flow);
     if (named->done || packet->payload_captured == 0)
         return;
-    bool settled = has_own_name(named) && !*weir_flow_naming(flow);
-    if (settled) { /* UDP: waits for the server */
-        named->done = side == WEIR_SERVER;
-        if (named->done)
-            assign_fact(classifier, flow);
+    if (packet->transport == WEIR_TRANSPORT_UDP && classify_udp(classifier, flow, packet, side))
         return;
-    }
-    if (read_own(classifier, flow, packet, side) == STEP_DPI)
+    if (read_own(classifier, flow, packet, side) != STEP_DPI)
+        return;
+    bool asked = named->app == WEIR_APP_QUIC && named->ndpi && !*weir_flow_naming(flow);
+    if (!asked) /* else nDPI has had its say, and an answer is awaited */
         ask_dpi(classifier, flow, packet);
+    else if (weir_flow_answered(flow))
+        settle(classifier, flow, false);
 }
 
 void weir_classify_end(struct weir_classifier *classifier, struct weir_flow *flow)

@@ -3,20 +3,20 @@
  * Two packets of the same endpoints are one when sequence number, acknowledgement, window, flags, time stamp, length,
  * checksum and (of UDP) the ends of the payload are equal, and a sender cannot have sent both:
  *
- *      IPv4 identification not 0   equal ones are enough, as a sender takes a new one when it sends again. A router
- *                                  queues its copy, so it may come ECHO_WINDOW_US later; some hops may lie between.
- *      identification 0, or IPv6   a copy that was routed has a lower TTL; with an equal one only a millisecond is
- *                                  allowed, since the sender may well have sent the same bytes again
+ *      within a millisecond     a switch copied it: nobody sends again so soon
+ *      within ECHO_WINDOW_US    a router queued it: a copy that was routed has a lower TTL, by one hop or more. The
+ *                               sender's own TTL says that it sent again, and perhaps kept the IPv4 identification
+ *                               (RFC 1122, 3.2.1.5, allows that, and some SYNs show it).
  *
- * The window is shorter than the least time after which TCP sends again without being asked to (200 ms), for senders
- * that keep the identification then (RFC 1122, 3.2.1.5). Stamps of two interfaces may disagree: a copy may also be
- * younger than what it is a copy of. A router that clamps the MSS rewrites the checksum of a SYN, which is left out there.
+ * The window is shorter than the least time after which TCP sends again without being asked to (200 ms). Stamps of two
+ * interfaces may disagree, so that the copy comes first: the identification tells, where there is one, that packets of
+ * different TTL are one. A router that clamps the MSS rewrites the checksum of a SYN, which is left out there.
  * Tags and tunnel ids are no part of the comparison: a routed copy has other ones.
  *
  * One cache of the last packets serves the whole table, seven in a set of one cache line, which take turns: at most
  * 28,672 packets, which is the whole window at 400,000 packets a second and less of it above. One that is pushed out
  * within a millisecond is counted.
- * Blind spots: copies behind address translation, and copies cut differently by segmentation offload.
+ * Blind spots: late copies over a bridge, whose TTL is the same; copies behind address translation, and copies cut differently by segmentation offload.
  */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -120,7 +120,7 @@ static bool is_copy(uint32_t stamp, uint32_t now, const struct weir_packet *pack
     uint8_t ttl = (uint8_t)stamp;
     if (us < ECHO_NEAR_US)
         return true;
-    return us <= ECHO_WINDOW_US && (packet->ip_id || packet->ttl < ttl);
+    return us <= ECHO_WINDOW_US && (packet->ttl < ttl || (packet->ip_id && packet->ttl != ttl));
 }
 
 bool echo_seen(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)

@@ -13,7 +13,13 @@ void **weir_flow_naming(struct weir_flow *flow) { return &flow->naming; }
 const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow)
 {
     const struct shake *shake = flow->proto == PROTO_QUIC ? flow_shake(flow) : NULL;
-    return shake ? &shake->dcid : NULL;
+    return shake ? &shake->openings[0].dcid : NULL;
+}
+
+bool weir_flow_answered(const struct weir_flow *flow)
+{
+    const struct shake *shake = flow->proto == PROTO_QUIC ? flow_shake(flow) : NULL;
+    return flow->packets[WEIR_SERVER] && (!shake || shake->flags & SHAKE_ANSWERED);
 }
 
 /* ---- cold parts ---- */
@@ -130,8 +136,9 @@ void flow_connect(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum we
     if (flow_is(flow, FLOW_MID | done))
         return;
     flow->flags |= outcome == WEIR_OUTCOME_USEFUL ? FLOW_USEFUL : FLOW_DECIDED;
+    const struct shake *shake = flow->proto == PROTO_QUIC ? flow_shake(flow) : NULL;
     flow_attempt(flow, ts_us, now_us, flow->proto == PROTO_QUIC ? WEIR_LAYER_QUIC : WEIR_LAYER_CONNECT, outcome,
-                 flow->first_ts_us);
+                 shake && shake->start_us ? shake->start_us : flow->first_ts_us);
 }
 
 enum weir_flow_end flow_end_reason(const struct weir_flow *flow, enum weir_flow_end otherwise)

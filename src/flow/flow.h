@@ -177,8 +177,16 @@ enum shake_flag { /* TLS */
     SHAKE_RETRY = 1u << 21, SHAKE_NEGOTIATION = 1u << 22, /* the last word of the server, no new Initial since */
     SHAKE_NEW_DCID = 1u << 23,    /* the next client Initial brings the id that the keys come from */
 };
+enum { QUIC_RIVALS = 3 };
+struct opening {             /* of a QUIC connection: an Initial that the server may answer */
+    int64_t start_us;        /* its stamp */
+    uint32_t scid;           /* hash of the client's own id, by which the server answers */
+    uint8_t flights;         /* how often it was sent */
+    struct weir_cid dcid;    /* makes the keys */
+};
+
 struct shake {
-    int64_t start_us;        /* stamp of ClientHello or first Initial */
+    int64_t start_us;        /* stamp of ClientHello; QUIC: of the Initial that opens the connection */
     int64_t server_us;       /* QUIC: stamp of the server's first Handshake packet */
     uint32_t flags;
     uint32_t whole_ms;       /* engine's clock when the ClientHello was whole; QUIC: of Retry or negotiation */
@@ -189,8 +197,11 @@ struct shake {
     uint16_t ticket_len;
     uint8_t n_tickets, n_small, n_client_records;
     uint8_t initials, retries; /* QUIC: flights of client Initials, Retry packets */
-    struct walk walk[2];
-    struct weir_cid dcid;
+    uint8_t n_openings;
+    union {
+        struct walk walk[2];   /* TLS */
+        struct opening openings[1 + QUIC_RIVALS]; /* QUIC: the first, or the one that was answered, and others before an answer */
+    };
 };
 
 enum { DNS_OPEN_MAX = 6 };
@@ -342,6 +353,8 @@ bool tls_closed(struct weir_flow *flow, const struct weir_packet *packet, enum w
 enum quic_opening { QUIC_NOT, QUIC_OPENING, QUIC_MIDSTREAM, QUIC_GOOGLE };
 enum quic_opening quic_opens(const struct weir_packet *packet);
 void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+/* A client's Initial in a flow that began with something else. */
+bool quic_begins_anew(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 int64_t quic_timer(struct weir_flow *flow, int64_t now_us); /* when to ask again; INT64_MAX: no need */
 
 /* request.c: application bytes of one packet, those not seen before. */

@@ -1,11 +1,15 @@
-/* QUIC seen from outside (METHODS 4): the stages of its handshake by long headers.
+/* QUIC seen from outside: the stages of its handshake by long headers.
  *
  *      client Initial -> server Initial/Handshake -> client Handshake -> 1-RTT both ways
  *          |---- server ----|          |----- client -----|                 (round trips)
  *
- * Only one thing is decrypted: a server Initial that no Handshake packet accompanies, as it may hold the
- * CONNECTION_CLOSE of a refusal. Its keys come from the destination id of the client's first Initial; after a Retry
- * or version negotiation, of the next. An answer is told from an acknowledgement by its size alone: 80 bytes or more,
+ * Only two things are decrypted. A server Initial that no Handshake packet accompanies may hold the CONNECTION_CLOSE of a
+ * refusal. Its keys come from the destination id of the client's first Initial; after a Retry or version negotiation, of
+ * the next. And where a client opened with several ids before it was answered (a decoy against filters, an attempt given
+ * up), the one whose keys open the server's first Initial is the connection: its name, its clock and its round trip
+ * count. Where none can be opened (cut, or a version of its own), the client's id in that Initial's header tells.
+ * A flow that began with something else (a packet of an older connection, noise, 0-RTT that overtook its Initial) begins
+ * anew with a client's Initial. An answer is told from an acknowledgement by its size alone: 80 bytes or more,
  * and two datagrams below 700 bytes in the first round trips of 1-RTT are taken for tickets and settings.
  * Google's QUIC (Q0xx) has no long headers: such a flow is taken as one whose handshake cannot be seen.
  * Blind spots: loss, the end of a connection, requests in 0-RTT.
@@ -108,19 +112,74 @@ static void blind(struct weir_flow *flow, struct shake *shake, const struct data
 
 static bool has(const struct datagram *datagram, enum weir_quic_type type) { return datagram->types >> type & 1; }
 
+static uint32_t cid_hash(const struct weir_cid *cid)
+{
+    uint32_t hash = 0x811c9dc5u ^ cid->length;
+    for (unsigned i = 0; i < cid->length; i++)
+        hash = (hash ^ cid->bytes[i]) * 0x01000193u;
+    return hash;
+}
+
+static bool cid_same(const struct weir_cid *a, const struct weir_cid *b)
+{
+    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* The opening that an Initial belongs to; a new one where there is none. The newest is overwritten when there is no room. */
+static struct opening *opening_of(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
+                                  const struct weir_quic_header *initial)
+{
+    for (unsigned i = 0; i < shake->n_openings; i++)
+        if (cid_same(&shake->openings[i].dcid, &initial->dcid))
+            return &shake->openings[i];
+    if (shake->n_openings > QUIC_RIVALS)
+        flow->table->stats.detail_refused++;
+    else
+        shake->n_openings++;
+    struct opening *opening = &shake->openings[shake->n_openings - 1];
+    *opening = (struct opening){.start_us = packet->ts_us, .scid = cid_hash(&initial->scid), .dcid = initial->dcid};
+    return opening;
+}
+
+/* Which of several openings the server's first Initial answers: it comes to the front. */
+static void choose_opening(struct shake *shake, const struct weir_packet *packet, const struct datagram *datagram)
+{
+    static _Thread_local struct weir_quic_initial scratch;
+    const struct weir_quic_header *header = &datagram->initial;
+    const uint8_t *bytes = packet->payload + datagram->initial_at;
+    unsigned chosen = shake->n_openings, by_id = shake->n_openings;
+    for (unsigned i = 0; i < shake->n_openings && chosen == shake->n_openings; i++) {
+        if (by_id == shake->n_openings && shake->openings[i].scid == cid_hash(&header->dcid))
+            by_id = i;
+        if (weir_quic_open_initial(bytes, packet->payload_captured - datagram->initial_at, header, &shake->openings[i].dcid,
+                                   true, &scratch) == WEIR_WIRE_OK)
+            chosen = i;
+    }
+    if (chosen == shake->n_openings)
+        chosen = by_id < shake->n_openings ? by_id : 0;
+    shake->openings[0] = shake->openings[chosen];
+    shake->n_openings = 1;
+    shake->start_us = shake->openings[0].start_us;
+}
+
 static void client_initial(struct weir_flow *flow, struct shake *shake, const struct weir_packet *packet,
                            const struct datagram *datagram)
 {
     uint32_t ms = now_ms(packet->now_us);
-    if (shake->initials == 0 || ms - shake->initial_ms >= FLIGHT_GAP_MS) {
+    bool again = shake->flags & SHAKE_NEW_DCID;
+    if (again)
+        shake->n_openings = 0;
+    if (!(shake->flags & (SHAKE_SERVER_INITIAL | SHAKE_SERVER_HANDSHAKE))) {
+        struct opening *opening = opening_of(flow, shake, packet, &datagram->initial);
+        if (opening->flights == 0 || ms - shake->initial_ms >= FLIGHT_GAP_MS)
+            opening->flights += opening->flights < UINT8_MAX;
+        shake->start_us = shake->openings[0].start_us;
+    }
+    if (shake->initials == 0 || again || ms - shake->initial_ms >= FLIGHT_GAP_MS) {
         if (shake->initials < UINT8_MAX)
             shake->initials++;
         shake->initial_ms = ms;
     }
-    if (shake->initials == 1 && shake->start_us == 0)
-        shake->start_us = packet->ts_us;
-    if (shake->flags & SHAKE_NEW_DCID || shake->dcid.length == 0)
-        shake->dcid = datagram->initial.dcid;
     shake->flags &= ~(uint32_t)(SHAKE_NEW_DCID | SHAKE_RETRY | SHAKE_NEGOTIATION);
     if (flow_is(flow, FLOW_WAITING)) {
         uint32_t age = ms - flow->waiting.born_ms;
@@ -169,7 +228,7 @@ static bool server_closes(const struct shake *shake, const struct weir_packet *p
         return false;
     initial.closed = false;
     weir_quic_open_initial(packet->payload + datagram->initial_at, packet->payload_captured - datagram->initial_at,
-                           header, &shake->dcid, true, &initial);
+                           header, &shake->openings[0].dcid, true, &initial);
     return initial.closed;
 }
 
@@ -196,7 +255,9 @@ static void server_stages(struct weir_flow *flow, struct shake *shake, const str
     shake->flags &= ~(uint32_t)(SHAKE_RETRY | SHAKE_NEGOTIATION);
     if (has(datagram, WEIR_QUIC_INITIAL) && !(shake->flags & SHAKE_SERVER_INITIAL)) {
         shake->flags |= SHAKE_SERVER_INITIAL;
-        if (shake->initials == 1 && shake->start_us)
+        if (shake->n_openings > 1)
+            choose_opening(shake, packet, datagram);
+        if (shake->openings[0].flights == 1 && shake->start_us)
             flow_rtt_sample(flow, packet, WEIR_SERVER, span_us(flow->table, shake->start_us, packet->ts_us), true);
     }
     if (server_closes(shake, packet, datagram))
@@ -236,15 +297,39 @@ static void server_datagram(struct weir_flow *flow, struct shake *shake, const s
     flow_shake_free(flow);
 }
 
+bool quic_begins_anew(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
+{
+    bool open = flow->proto == PROTO_UDP || flow_is(flow, FLOW_MID);
+    return open && side == WEIR_CLIENT && packet->payload_len >= INITIAL_MIN && packet->payload_captured &&
+           (packet->payload[0] & 0xc0) == 0xc0 && quic_opens(packet) == QUIC_OPENING;
+}
+
+/* From the Initial that opens a connection on, a flow is that connection. */
+static void begin(struct weir_flow *flow, const struct weir_packet *packet)
+{
+    flow->named.app = WEIR_APP_QUIC;
+    flow->named.done = false;
+    request_end(flow, packet->ts_us, packet->now_us);
+    flow->serve = (struct serve){0};
+    flow->flags &= ~(uint32_t)(FLOW_MID | FLOW_GQUIC | FLOW_ASKED);
+    flow->opening_rtt_us[0] = flow->opening_rtt_us[1] = RTT_NONE;
+    if (flow_is(flow, FLOW_WAITING))
+        flow->waiting.born_ms = now_ms(packet->now_us);
+    if (!flow_shake(flow))
+        flow_shake_make(flow);
+}
+
 void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
     if (flow->packets[0] + flow->packets[1] == 1) {
-        flow->named.app = WEIR_APP_QUIC;
         enum quic_opening opening = quic_opens(packet);
+        flow->named.app = WEIR_APP_QUIC;
         if (side == WEIR_CLIENT && opening == QUIC_OPENING)
             flow_shake_make(flow);
         else
             flow->flags |= FLOW_MID | (opening == QUIC_GOOGLE ? (uint32_t)FLOW_GQUIC : 0);
+    } else if (quic_begins_anew(flow, packet, side)) {
+        begin(flow, packet);
     }
     struct shake *shake = flow_shake(flow);
     if (shake) {

@@ -365,8 +365,11 @@ static void udp_packet(struct weir_flow *flow, const struct weir_packet *packet,
         dns_payload(flow, packet, side);
         return;
     }
-    if (flow->proto == PROTO_UDP && flow->packets[0] + flow->packets[1] == 1 && quic_opens(packet))
+    bool first = flow->packets[0] + flow->packets[1] == 1;
+    if (flow->proto == PROTO_UDP && (first ? quic_opens(packet) != QUIC_NOT : quic_begins_anew(flow, packet, side))) {
         flow->proto = PROTO_QUIC;
+        flow->flags |= first ? 0 : (uint32_t)FLOW_MID;
+    }
     if (flow->proto == PROTO_QUIC)
         quic_packet(flow, packet, side);
     if (packet->payload_len)

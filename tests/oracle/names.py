@@ -155,7 +155,12 @@ def quic(flow, record, named):
         return next((p for p, row in rows if flow.side(p) == side and kind in quic_types(row)), None)
     start, short, s_initial, s_shake, c_shake = (first(0, "initial"), first(0, "short"), first(1, "initial"),
                                                  first(1, "handshake"), first(0, "handshake"))
+    again = [p.frame for p, row in rows if flow.side(p) == 1 and (not s_initial or p.frame < s_initial.frame) and
+             ("retry" in quic_types(row) or "0x00000000" in listed(row["quic.version"]))]
+    if again:  # the exchange that was answered: behind the last Retry or version negotiation
+        start = next((p for p, row in rows if flow.side(p) == 0 and p.frame > again[-1] and "initial" in quic_types(row)), start)
     flights = [p for p, row in rows if flow.side(p) == 0 and "initial" in quic_types(row) and
+               start.frame < p.frame and
                (not s_initial or p.frame < s_initial.frame) and p.ts_us - start.ts_us >= 100_000]
     span = lambda a, b: max(0, b.ts_us - a.ts_us) if a and b else None
     server_us = None if flights else span(start, s_initial)

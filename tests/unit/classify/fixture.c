@@ -8,6 +8,7 @@ uint16_t weir_flow_port(const struct weir_flow *flow, enum weir_side side) { ret
 uint8_t weir_flow_transport(const struct weir_flow *flow) { return flow->transport; }
 int64_t weir_flow_first_ts_us(const struct weir_flow *flow) { return NOW_US; }
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side) { return flow->payload[side]; }
+bool weir_flow_answered(const struct weir_flow *flow) { return flow->payload[WEIR_SERVER] > 0 && !flow->unanswered; }
 bool weir_flow_midstream(const struct weir_flow *flow) { return flow->midstream; }
 struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named; }
 void **weir_flow_naming(struct weir_flow *flow) { return &flow->naming; }

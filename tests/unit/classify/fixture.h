@@ -27,6 +27,7 @@ struct weir_flow {
     uint64_t payload[2];
     bool midstream;
     bool has_dcid;
+    bool unanswered; /* the server's bytes were a Retry or version negotiation */
     struct weir_cid dcid;
     struct weir_named named;
     void *naming;

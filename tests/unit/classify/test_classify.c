@@ -424,6 +424,52 @@ static void test_quic(void **state)
     assert_int_equal(stats_of(bench).dpi_flows, 0);
 }
 
+/* An opening of its own: id, name, and both datagrams fed. */
+static void open_quic(struct weir_classifier *classifier, struct weir_flow *flow, char id, const char *sni)
+{
+    uint8_t hello[2048];
+    const struct hello_spec spec = {.sni = sni, .key_share_len = 32, .tls13 = true};
+    size_t length = hello_build(&spec, hello, sizeof hello);
+    struct quic_frames frames = {.length = 0};
+    quic_add_crypto(&frames, hello, 0, length);
+    struct weir_cid dcid = quic_cid((const char[]){id, id, id, id, id, id, id, id}, 8);
+    struct quic_initial_spec initial = {.version = QUIC_V1, .dcid = dcid, .scid = quic_cid("\x09", 1), .first_dcid = dcid,
+                                        .packet_number_len = 2, .pad_to = 1200};
+    uint8_t datagram[1500];
+    length = quic_build_initial(&initial, frames.bytes, frames.length, datagram, sizeof datagram);
+    if (!flow->has_dcid)
+        flow->dcid = dcid;
+    flow->has_dcid = true;
+    feed(classifier, flow, WEIR_CLIENT, 0, datagram, length);
+}
+
+/* Of several openings that one names the flow which the server answers, first or last; the flow stage says which. */
+static void test_quic_decoys(void **state)
+{
+    static const char *const names[] = {"www.bravo.com", "api.alpha.com", "decoy.example"};
+    struct bench *bench = *state;
+    for (unsigned answered = 0; answered < 3; answered++) {
+        struct weir_flow flow = begin(bench, WEIR_TRANSPORT_UDP, "198.51.100.77", 443);
+        flow.named.app = WEIR_APP_QUIC;
+        for (unsigned i = 0; i < 6; i++)
+            open_quic(bench->classifier, &flow, (char)('a' + i % 3), names[i % 3]);
+        assert_false(flow.named.done);
+        flow.unanswered = true;
+        feed(bench->classifier, &flow, WEIR_SERVER, 0, "\xf0 a retry, say", 14);
+        assert_false(flow.named.done);
+        flow.unanswered = false;
+        memset(flow.dcid.bytes, 'a' + (int)answered, 8);
+        feed(bench->classifier, &flow, WEIR_SERVER, 0, "\xc0 an answer", 11);
+        assert_true(flow.named.done);
+        assert_null(flow.naming);
+        assert_int_equal(flow.named.by, WEIR_NAMED_SNI);
+        assert_int_equal(flow.named.host_hash, weir_host_hash(names[answered], strlen(names[answered])));
+    }
+    struct weir_naming_stats stats;
+    weir_classify_stats(bench->classifier, &stats);
+    assert_int_equal(stats.naming_now, 0);
+}
+
 static void test_quic_unanswered(void **state)
 {
     struct bench *bench = *state;
@@ -592,7 +638,7 @@ int main(void)
         TEST(test_address_memory), TEST(test_prefix), TEST(test_dns_flows), TEST(test_sni_in_one_segment),
         TEST(test_sni_split), TEST(test_sni_bytewise), TEST(test_two_records), TEST(test_sni_in_part),
         TEST(test_hello_without_sni), TEST(test_group_server), TEST(test_ech), TEST(test_http),
-        TEST(test_http_to_an_address), TEST(test_quic), TEST(test_quic_unanswered), TEST(test_noise_ends),
+        TEST(test_http_to_an_address), TEST(test_quic), TEST(test_quic_decoys), TEST(test_quic_unanswered), TEST(test_noise_ends),
         TEST(test_hello_that_never_ends), TEST(test_damage), TEST(test_naming_bound), TEST(test_self_report),
         TEST(test_names_survive),
     };

@@ -141,7 +141,8 @@ static void test_late_copies(void **state)
 {
     static const struct { uint16_t id; int hops; int64_t late_us; bool copy; } cases[] = {
         {7, 1, 0, true}, {7, 1, 5 * MS, true}, {7, 1, 40 * MS, true}, {7, 3, 40 * MS, true},
-        {7, 0, 20 * MS, true},   /* an access point seen on both sides: no router between */
+        {7, 0, 20 * MS, false},  /* sent again by one that keeps its identification */
+        {7, -1, 20 * MS, true}, {0, -1, 20 * MS, false}, /* the copy first: only an identification tells */
         {7, 1, 200 * MS, false}, /* as late as a sender that sends again */
         {0, 1, 40 * MS, true}, {0, 2, 900, true}, {0, 0, 900, true},
         {0, 0, 5 * MS, false},   /* nothing tells this from bytes sent again */

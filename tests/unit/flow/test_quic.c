@@ -202,6 +202,69 @@ static void test_negotiation(void **state)
     }
 }
 
+/* The exchange that was answered is measured: behind a Retry or negotiation, and of several openings the one whose keys
+ * open the answer, whichever came first. */
+static void test_clock_begins_anew(void **state)
+{
+    for (unsigned how = 0; how < 4; how++) {
+        struct rig *rig = rig_new();
+        struct talk talk = talk_udp(1, 443);
+        struct weir_cid to = id('c'), from = id('x');
+        const uint32_t versions[] = {QUIC_V1};
+        client_initial(rig, &talk, how == 3 ? 'f' : 'x');
+        rig_wait(rig, 30 * MS);
+        if (how == 0)
+            send_retry(rig, &talk);
+        if (how == 1)
+            rig_udp(rig, &talk, SV, datagram,
+                    (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram, sizeof datagram));
+        client_initial(rig, &talk, how == 3 ? 'x' : 'f');
+        rig_wait(rig, 20 * MS);
+        server_flight(rig, &talk);
+        assert_memory_equal(weir_flow_first_dcid(rig->flow)->bytes, "ffffffff", 8);
+        assert_true(weir_flow_answered(rig->flow));
+        client_finish(rig, &talk);
+        int64_t wanted_us = (how == 3 ? 50 : 20) * MS;
+        rig_wait(rig, 20 * MS);
+        short_packet(rig, &talk, SV, 1200);
+        rig_close(rig);
+        const struct weir_event *useful = rig_last(rig, WEIR_EVENT_ATTEMPT);
+        assert_int_equal(rig_record(rig)->handshake_rtt_us[SV], wanted_us);
+        assert_int_equal(rig_record(rig)->tls_handshake_us, wanted_us);
+        assert_non_null(useful);
+    }
+}
+
+/* What comes before the first Initial: an older connection's packet, noise, 0-RTT that overtook it. */
+static void test_stray_before(void **state)
+{
+    for (unsigned what = 0; what < 3; what++) {
+        struct rig *rig = rig_new();
+        struct talk talk = talk_udp(1, 443);
+        struct weir_cid to = id('f'), from = id('c');
+        static const uint8_t noise[24] = {0xc3, 7, 7};
+        if (what == 0)
+            short_packet(rig, &talk, C, 40);
+        else if (what == 1)
+            rig_udp(rig, &talk, C, noise, sizeof noise);
+        else
+            rig_udp(rig, &talk, C, datagram, (uint32_t)quic_build_opaque(QUIC_V1, WEIR_QUIC_ZERO_RTT, &to, &from, 900, datagram,
+                                                                        sizeof datagram));
+        rig_wait(rig, 50 * MS);
+        client_initial(rig, &talk, 'f');
+        assert_false(weir_flow_midstream(rig->flow));
+        rig_wait(rig, 20 * MS);
+        server_flight(rig, &talk);
+        client_finish(rig, &talk);
+        rig_wait(rig, 20 * MS);
+        short_packet(rig, &talk, SV, 1200);
+        assert_int_equal(rig_attempts(rig, WEIR_LAYER_QUIC, WEIR_OUTCOME_USEFUL), 1);
+        rig_close(rig);
+        assert_int_equal(rig_record(rig)->handshake_rtt_us[SV], 20 * MS);
+        assert_int_equal(rig_record(rig)->named.app, WEIR_APP_QUIC);
+    }
+}
+
 static void test_icmp(void **state)
 {
     struct rig *rig = rig_new();
@@ -277,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_useful),  cmocka_unit_test(test_hung_after_handshake),
         cmocka_unit_test(test_timeout), cmocka_unit_test(test_close),
         cmocka_unit_test(test_retry),   cmocka_unit_test(test_negotiation),
+        cmocka_unit_test(test_clock_begins_anew), cmocka_unit_test(test_stray_before),
         cmocka_unit_test(test_icmp),    cmocka_unit_test(test_midstream),
         cmocka_unit_test(test_google),  cmocka_unit_test(test_headers_not_captured),
     };
