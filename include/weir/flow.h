@@ -54,6 +54,8 @@ int64_t weir_flow_first_ts_us(const struct weir_flow *flow);
 enum weir_outcome weir_flow_outcome(const struct weir_flow *flow);
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side);
 bool weir_flow_midstream(const struct weir_flow *flow); /* no handshake was seen */
+/* For how long the server had been silent when it reset this idle connection; -1: it did not. */
+int64_t weir_flow_reset_pause_us(const struct weir_flow *flow);
 /* Only one side was seen, and the other surely spoke (not: a SYN without answer). */
 bool weir_flow_one_way(const struct weir_flow *flow);
 struct weir_named *weir_flow_named(struct weir_flow *flow);
@@ -72,6 +74,7 @@ enum weir_event_kind {
     WEIR_EVENT_RTT,        /* one round-trip sample of one side */
     WEIR_EVENT_ANOMALY,    /* a TCP segment that is not plain new data */
     WEIR_EVENT_RESET,      /* a RST was seen (first of the flow) */
+    WEIR_EVENT_PAUSE,      /* TCP: the server had said nothing for a second or more when it was asked and answered, or reset the connection */
     WEIR_EVENT_HANDSHAKE,  /* the TLS or QUIC handshake is done */
     WEIR_EVENT_REQUEST,    /* the client asked (METHODS 5) */
     WEIR_EVENT_FIRST_BYTE, /* the server began to answer */
@@ -101,7 +104,7 @@ enum weir_reset_kind {   /* of a RST, by when it came */
     WEIR_RESET_HANDSHAKE, /* between ClientHello and first server application data */
     WEIR_RESET_MID,       /* server RST, request open or server payload younger than 1 s, no FIN */
     WEIR_RESET_TEARDOWN,  /* client RST after data, or any RST after FIN */
-    WEIR_RESET_IDLE,      /* nothing open, idle for 1 s or more */
+    WEIR_RESET_IDLE,      /* nothing open, idle for 1 s or more; or the first question after so long a pause that the connection was lost */
     WEIR_RESET_N
 };
 
@@ -114,6 +117,7 @@ struct weir_event {
         struct { enum weir_side side; int64_t us; bool handshake; } rtt; /* side: whose part of the path */
         struct { enum weir_anomaly what; enum weir_side sender; uint32_t bytes, segments; } anomaly;
         struct { enum weir_side by; enum weir_reset_kind what; bool injected; } reset;
+        struct { int64_t us; bool reset; } pause;
         struct { int64_t us; } handshake;       /* TLS: ClientHello to first server application data; QUIC: Initial to 1-RTT */
         struct { uint32_t bytes; } request;
         struct { int64_t ttfb_us; } first_byte;

@@ -59,6 +59,7 @@ enum weir_evidence_kind {
     WEIR_EVIDENCE_PROGRESS, /* a request was open in this tick */
     WEIR_EVIDENCE_DNS,      /* a transaction is over; server is the resolver */
     WEIR_EVIDENCE_END,      /* a flow with server payload ended */
+    WEIR_EVIDENCE_PAUSE,    /* of media: an idle connection served again, or was reset by the server */
 };
 
 struct weir_evidence {
@@ -81,7 +82,8 @@ struct weir_evidence {
         struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; bool cut; } chunk; /* as in struct weir_event */
         struct { uint64_t bytes; int64_t open_us, waiting_us; bool waiting; } progress;
         struct { int64_t latency_us; uint16_t qtype; uint8_t queries; } dns;               /* latency -1: no answer */
-        struct { uint8_t end; bool rst_mid; } end;                                         /* enum weir_flow_end */
+        struct { int64_t reset_pause_us; uint8_t end; bool rst_mid; } end; /* enum weir_flow_end; as of weir_flow_reset_pause_us() */
+        struct { int64_t us; bool reset; } pause;
     };
 };
 
@@ -164,6 +166,7 @@ struct weir_trials_stats {
     uint64_t neutral;         /* said nothing, race losers among them */
     uint64_t race_losers;     /* Happy Eyeballs, QUIC against TCP */
     uint64_t fell_back;       /* QUIC failures with TCP useful */
+    uint64_t resets_premature;/* idle connections that servers reset although such pauses are survived here */
     uint64_t trials_refused;  /* more trials in a slot than the bound */
     uint64_t held_refused;    /* failures decided at once because too many were held */
     uint64_t names_evicted;   /* resolved names forgotten early */
@@ -179,6 +182,9 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
 void weir_trials_tick(struct weir_trials *trials, int64_t now_us);
 /* The end of the capture: decides what is held, closes the slot. */
 void weir_trials_finish(struct weir_trials *trials, int64_t now_us);
+/* Whether a reset after this pause came sooner than connections of the service usually last at that place. */
+bool weir_trials_is_premature(const struct weir_trials *trials, weir_service_id service, uint8_t role, const struct weir_addr *server,
+                              int64_t pause_us);
 void weir_trials_read_stats(const struct weir_trials *trials, struct weir_trials_stats *ret_stats);
 
 /* ---- coordinator side: sessions (METHODS 5) ---- */

@@ -47,6 +47,7 @@ struct weir_flow_record {
     uint8_t end;                    /* enum weir_flow_end */
     bool has_reset;
     struct { uint8_t by, kind; bool injected; } reset;
+    int64_t reset_pause_us;         /* not published: the coordinator may make a failure of it */
     uint32_t syn, syn_ack;          /* how many were seen */
     int64_t handshake_rtt_us[2];    /* by side: server = SYN-ACK - SYN */
     uint8_t handshake_rtt_reason[2];

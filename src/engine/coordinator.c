@@ -181,6 +181,8 @@ static void publish_flow(struct weir_coordinator *c, const struct weir_flow_reco
         record.named.role = match.role;
         record.named.by = WEIR_NAMED_ADDRESS;
     }
+    if (weir_trials_is_premature(c->trials, record.named.service, record.named.role, &record.addr[WEIR_SERVER], record.reset_pause_us))
+        record.outcome = WEIR_OUTCOME_RST_MID;
     publish(c, WEIR_RECORD_FLOW, record.last_ts_us, &record);
 }
 

@@ -1,14 +1,16 @@
 /* How connections end: FINs, and RSTs by when they came (METHODS 1.1).
  *
  * Half of all healthy connections hold a RST, nearly all from a client that has what it wanted. Only a server's RST
- * into an open request, or on the heels of its own data, is a failure. One that the server did not send (another TTL,
+ * into an open request, or on the heels of its own data, is a failure at once; of one into a pause the length of the pause is
+ * told, for measure to compare with those that are survived here. A question into a connection that had rested for half a
+ * minute or more and is reset at once found it closed long ago: that is a RST into a pause, too. One that the server did not send (another TTL,
  * an IP identification off its trend, several that disagree about the sequence number) is marked, still a failure.
  */
 #include <stdlib.h>
 
 #include "flow/flow.h"
 
-enum { FRESH_US = 1000000, BURST_US = 10000, TTL_SLACK = 2, ID_STEPS = 3, ID_SLACK = 1024, LINGER_US = 2000000 };
+enum { FRESH_US = 1000000, STALE_US = 30000000, BURST_US = 10000, TTL_SLACK = 2, ID_STEPS = 3, ID_SLACK = 1024, LINGER_US = 2000000 };
 
 static bool injected(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
@@ -20,10 +22,18 @@ static bool injected(const struct weir_flow *flow, const struct weir_packet *pac
     return step > ID_SLACK || step < -ID_SLACK;
 }
 
+/* The pause before the question that is open, where nothing of the answer came and the connection may have been lost meanwhile. */
+static bool asked_too_late(const struct weir_flow *flow)
+{
+    const struct serve *serve = flow_serve(flow);
+    return request_waiting(flow) && flow->payload[WEIR_SERVER] && flow->transport == WEIR_TRANSPORT_TCP &&
+           low_span(flow->payload_us[WEIR_SERVER], serve->asked_us) >= STALE_US;
+}
+
 static bool server_was_speaking(const struct weir_flow *flow, const struct weir_packet *packet)
 {
     if (request_waiting(flow))
-        return true;
+        return !asked_too_late(flow);
     return flow->payload[WEIR_SERVER] && low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) < FRESH_US;
 }
 
@@ -47,6 +57,8 @@ static enum weir_reset_kind kind_of(struct weir_flow *flow, const struct weir_pa
         return idle(flow, packet) ? WEIR_RESET_IDLE : WEIR_RESET_HANDSHAKE;
     if (server_was_speaking(flow, packet))
         return WEIR_RESET_MID;
+    if (asked_too_late(flow))
+        return WEIR_RESET_IDLE;
     return idle(flow, packet) ? WEIR_RESET_IDLE : WEIR_RESET_HANDSHAKE;
 }
 
@@ -65,6 +77,23 @@ static void reset_report(struct weir_flow *flow, const struct weir_packet *packe
     flow->reset = (uint8_t)(side << 4 | kind);
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_RESET, .ts_us = packet->ts_us, .now_us = packet->now_us,
         .reset = {side, kind, foreign}});
+}
+
+/* The place of the other side's sample is free once the connection is over. */
+static void pause_ended(struct weir_flow *flow, const struct weir_packet *packet)
+{
+    int64_t until_us = asked_too_late(flow) ? flow_serve(flow)->asked_us : packet->ts_us;
+    bool used = flow->payload[WEIR_SERVER] && flow_is(flow, FLOW_USEFUL | FLOW_MID); /* one opened ahead may have limits of its own */
+    uint32_t us = used ? low_span(flow->payload_us[WEIR_SERVER], until_us) : 0;
+    flow->pending.us[WEIR_CLIENT] = us;
+    if (us >= PAUSE_LEAST_US)
+        flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_PAUSE, .ts_us = packet->ts_us, .now_us = packet->now_us, .pause = {us, true}});
+}
+
+int64_t weir_flow_reset_pause_us(const struct weir_flow *flow)
+{
+    bool told = flow_is(flow, FLOW_RST) && flow->reset == (WEIR_SERVER << 4 | WEIR_RESET_IDLE);
+    return told && flow->pending.us[WEIR_CLIENT] >= PAUSE_LEAST_US ? (int64_t)flow->pending.us[WEIR_CLIENT] : -1;
 }
 
 /* After the first RST only this: one that disagrees with it within 10 ms shows that somebody else sent them. A closed
@@ -97,6 +126,8 @@ void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum w
                          serve ? serve->asked_us : flow->first_ts_us);
     }
     close_flow(flow, packet);
+    if (side == WEIR_SERVER && (flow->reset & 15) == WEIR_RESET_IDLE)
+        pause_ended(flow, packet);
     flow->pending.value[side] = packet->tcp.seq;
     flow->pending.us[side] = (uint32_t)packet->ts_us;
 }

@@ -25,6 +25,8 @@
 
 enum { TABLE_WHEEL_SLOTS = 512, DNS_STREAM_BYTES = 4096 + 16 };
 
+#define PAUSE_LEAST_US INT64_C(1000000) /* a shorter silence of a connection is none */
+
 enum flow_state {
     STATE_SYN_SENT,    /* SYN seen, unanswered */
     STATE_SYN_ACKED,   /* SYN-ACK seen, not yet acknowledged */
@@ -168,6 +170,7 @@ enum shake_flag { /* TLS */
     SHAKE_REJECT = 1u << 8,       /* the client answered with what can only be an alert */
     SHAKE_TIMED = 1u << 9,        /* handshake_us is valid */
     SHAKE_SETTLED = 1u << 10,     /* no more session tickets are expected */
+    SHAKE_SKIPPED = 1u << 13,     /* a hole in what the client sent took records with it */
     SHAKE_BLIND = 1u << 12,       /* a record header of the server lay behind the snap length */
     SHAKE_GUESSED = 1u << 11,     /* TLS by the port only: no byte was captured */
     /* QUIC */

@@ -148,6 +148,7 @@ void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, stru
         ret_record->reset.kind = flow->reset & 15;
         ret_record->reset.injected = flow_is(flow, FLOW_INJECTED);
     }
+    ret_record->reset_pause_us = weir_flow_reset_pause_us(flow);
     report_rtt(flow, ret_record);
     report_counters(flow, ret_record);
     report_handshake(flow, ret_record);

@@ -2,7 +2,7 @@
  * (METHODS 1.1). Nothing is reassembled: a segment is judged by its numbers when it passes. */
 #include "flow/flow.h"
 
-enum { SYN_TIMEOUT_US = 3000000, REUSE_IDLE_MS = 1000 };
+enum { SYN_TIMEOUT_US = 3000000, REUSE_IDLE_MS = 1000, ASIDE_MAX = 100 };
 
 uint32_t flow_opening_rtt_us(const struct weir_flow *flow)
 {
@@ -169,8 +169,28 @@ static void choose_proto(struct weir_flow *flow, const struct weir_packet *packe
     }
 }
 
+/* The server had been silent until it was asked, and answers: the connection has survived a pause. */
+static void pause_survived(struct weir_flow *flow, const struct weir_packet *packet)
+{
+    bool spoke = flow->payload[WEIR_SERVER] > packet->payload_len && flow->payload[WEIR_CLIENT];
+    int32_t us = (int32_t)(flow->payload_us[WEIR_CLIENT] - flow->payload_us[WEIR_SERVER]);
+    if (!spoke || us < PAUSE_LEAST_US || flow_is(flow, FLOW_DNS))
+        return;
+    flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_PAUSE, .ts_us = packet->ts_us, .now_us = packet->now_us, .pause = {us, false}});
+}
+
+/* What a server says of its own accord to a connection that rests (GOAWAY, an alert, a PING or its answer) does not end the rest. */
+static bool is_aside(const struct weir_flow *flow, const struct weir_packet *packet)
+{
+    return packet->payload_len <= ASIDE_MAX && !request_waiting(flow) &&
+           low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) >= PAUSE_LEAST_US;
+}
+
 static void payload(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t fresh)
 {
+    if (side == WEIR_SERVER && fresh > ASIDE_MAX)
+        pause_survived(flow, packet);
+    bool aside = side == WEIR_SERVER && is_aside(flow, packet);
     if (flow_is(flow, FLOW_DNS))
         dns_payload(flow, packet, side);
     if (flow->proto == PROTO_NONE && side == WEIR_CLIENT)
@@ -179,7 +199,8 @@ static void payload(struct weir_flow *flow, const struct weir_packet *packet, en
         tls_payload(flow, packet, side, fresh);
     else if (flow->proto == PROTO_PLAIN || flow_is(flow, FLOW_MID))
         plain_payload(flow, packet, side, fresh);
-    flow->payload_us[side] = (uint32_t)packet->ts_us;
+    if (!aside)
+        flow->payload_us[side] = (uint32_t)packet->ts_us;
     if (side == WEIR_SERVER)
         flow->flags &= ~(uint32_t)FLOW_UNSEEN;
 }

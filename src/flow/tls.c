@@ -28,7 +28,9 @@ enum {
     SMALL_MAX = 3,
     LATE_TICKET_US = 50000,
     LOST_DATA_MIN = 200,
+    FINISHED_BYTES_MAX = 90,
     IDLE_US = 1000000,
+    GIVEN_UP_MS = 3000,
     REJECT_MIN_US = 10000,
     REJECT_UNKNOWN_US = 200000,
 };
@@ -255,6 +257,8 @@ static void walk_segment(struct view *view, struct walk *walk, enum weir_side si
         if (offset >= (int32_t)packet->payload_len)
             return;
         if (offset < 0 || n == RECORDS_MAX) {
+            if (offset < 0 && side == WEIR_CLIENT)
+                view->shake->flags |= SHAKE_SKIPPED;
             lose(view, walk, false);
             find_again(walk, packet);
             if (walk->state != WALK_ON || n == RECORDS_MAX)
@@ -331,6 +335,9 @@ static void client_after(struct view *view)
         shake->whole_ms = now_ms(view->packet->now_us);
         timer_by(view->flow, view->packet->now_us + 5000000);
     }
+    if ((shake->flags & SHAKE_SKIPPED) && (shake->flags & SHAKE_FINISHED) && !(shake->flags & SHAKE_CLIENT_22) &&
+        (int32_t)(view->flow->nxt[WEIR_CLIENT] - shake->hello_end) > FINISHED_BYTES_MAX)
+        shake->flags |= SHAKE_CLIENT_DATA; /* whichever record was the Finished: the client said more than that */
     if (shake->n_tickets && (shake->flags & SHAKE_CLIENT_DATA))
         shake->flags |= SHAKE_SETTLED; /* the tickets came before the question */
 }
@@ -362,10 +369,19 @@ enum tls_says tls_packet(struct weir_flow *flow, const struct weir_packet *packe
 
 /* ---- ends ---- */
 
-static bool silent(const struct weir_flow *flow, const struct weir_packet *packet)
+/* Shaken hands and asked nothing for a second: opened ahead and never used. The server tires of it, and may say so before it goes. */
+static bool is_spare(const struct shake *shake, const struct weir_packet *packet)
 {
-    return low_span(flow->payload_us[WEIR_CLIENT], packet->ts_us) >= IDLE_US &&
-           low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) >= IDLE_US;
+    return (shake->flags & SHAKE_FINISHED) && !(shake->flags & SHAKE_CLIENT_DATA) &&
+           low_span(shake->reject_us, packet->ts_us) >= IDLE_US;
+}
+
+/* Whoever leaves in the middle of a handshake made up his mind, as a browser does that has a better connection by then; but not
+ * where the server never said a word and two of his own time-outs have passed. */
+static bool given_up(const struct weir_flow *flow, const struct shake *shake, const struct weir_packet *packet)
+{
+    return (shake->flags & SHAKE_HELLO_WHOLE) && !(shake->flags & SHAKE_SERVER_HELLO) && flow->payload[WEIR_SERVER] == 0 &&
+           !flow_is(flow, FLOW_UNSEEN) && now_ms(packet->now_us) - shake->whole_ms >= GIVEN_UP_MS;
 }
 
 static bool is_reject(const struct weir_flow *flow, const struct shake *shake, const struct weir_packet *packet)
@@ -387,11 +403,10 @@ bool tls_closed(struct weir_flow *flow, const struct weir_packet *packet, enum w
         flow_connect(flow, packet->ts_us, packet->now_us, WEIR_OUTCOME_SUSPECT_REJECT);
         return true;
     }
-    if (by == WEIR_CLIENT || flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_RST))
+    if (by == WEIR_CLIENT && given_up(flow, shake, packet))
+        flow_connect(flow, packet->ts_us, packet->now_us, WEIR_OUTCOME_TLS_NORESPONSE);
+    if (by == WEIR_CLIENT || flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_RST) || is_spare(shake, packet))
         return false;
-    bool spare = (shake->flags & SHAKE_FINISHED) && !(shake->flags & SHAKE_CLIENT_DATA);
-    if (spare && silent(flow, packet))
-        return false; /* opened ahead and never used: the server tires of it */
     flow_connect(flow, packet->ts_us, packet->now_us, WEIR_OUTCOME_TLS_CUT);
     return true;
 }

@@ -25,6 +25,9 @@ static int detail_compare(const struct weir_evidence *a, const struct weir_evide
         ORDER(a->progress.bytes, b->progress.bytes);
         ORDER(a->progress.open_us, b->progress.open_us);
         break;
+    case WEIR_EVIDENCE_PAUSE:
+        ORDER(a->pause.us, b->pause.us);
+        break;
     case WEIR_EVIDENCE_DNS:
         ORDER(a->dns.qtype, b->dns.qtype);
         ORDER(a->dns.latency_us, b->dns.latency_us);

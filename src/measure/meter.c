@@ -267,6 +267,17 @@ static void count_direction(struct weir_meter *meter, struct weir_flow *flow)
     traffic->tcp_ended_one_way += weir_flow_one_way(flow);
 }
 
+static void on_pause(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
+{
+    struct weir_evidence *evidence = flow_is_media(flow) ? evidence_add(meter, WEIR_EVIDENCE_PAUSE, event) : NULL;
+    if (!evidence)
+        return;
+    evidence_of_flow(evidence, flow);
+    evidence->first_us = event->ts_us;
+    evidence->pause.us = event->pause.us;
+    evidence->pause.reset = event->pause.reset;
+}
+
 static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
 {
     count_direction(meter, flow);
@@ -289,6 +300,7 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
     evidence_of_flow(evidence, flow);
     evidence->outcome = (uint8_t)weir_flow_outcome(flow);
     evidence->end.end = (uint8_t)event->end.end;
+    evidence->end.reset_pause_us = weir_flow_reset_pause_us(flow);
     evidence->end.rst_mid = evidence->outcome == WEIR_OUTCOME_RST_MID;
 }
 
@@ -362,6 +374,9 @@ void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow, const st
         break;
     case WEIR_EVENT_PROGRESS:
         on_progress(meter, flow, event);
+        break;
+    case WEIR_EVENT_PAUSE:
+        on_pause(meter, flow, event);
         break;
     case WEIR_EVENT_END:
         on_end(meter, flow, event);

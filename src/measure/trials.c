@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "measure/known_names.h"
+#include "measure/lifetimes.h"
 #include "measure/overdue.h"
 #include "measure/race.h"
 #include "measure/slot.h"
@@ -44,6 +45,7 @@ struct weir_trials {
     size_t n_held, held_max;
     struct weir_overdue overdue;
     struct weir_race_memory races;
+    struct weir_lifetimes lifetimes;
     struct weir_known_names names, vain; /* that resolved; that were asked once and not answered */
     struct lone_names { int64_t us; unsigned n; } lone_names[WEIR_SERVICES_MAX];
     struct reject rejects[WEIR_SERVICES_MAX];
@@ -66,6 +68,7 @@ int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_co
     if (!trials->held || weir_slot_table_init(&trials->slot, or_default(config->trials_max, TRIALS_MAX)) < 0 ||
         weir_overdue_init(&trials->overdue, OVERDUE_MAX) < 0 ||
         weir_race_init(&trials->races, or_default(config->useful_max, USEFUL_MAX)) < 0 ||
+        weir_lifetimes_init(&trials->lifetimes, or_default(config->useful_max, USEFUL_MAX) / 4) < 0 ||
         weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0 ||
         weir_known_names_init(&trials->vain, or_default(config->names_max, NAMES_MAX) / 4) < 0) {
         weir_trials_free(trials);
@@ -83,6 +86,7 @@ void weir_trials_free(struct weir_trials *trials)
     weir_slot_table_deinit(&trials->slot);
     weir_overdue_deinit(&trials->overdue);
     weir_race_deinit(&trials->races);
+    weir_lifetimes_deinit(&trials->lifetimes);
     weir_known_names_deinit(&trials->names);
     weir_known_names_deinit(&trials->vain);
     free(trials);
@@ -304,6 +308,29 @@ static void take_attempt(struct weir_trials *trials, const struct weir_evidence 
         count(trials, evidence, evidence->now_us, false);
 }
 
+bool weir_trials_is_premature(const struct weir_trials *trials, weir_service_id service, uint8_t role, const struct weir_addr *server,
+                              int64_t pause_us)
+{
+    return weir_lifetimes_outlived(&trials->lifetimes, service, role, server, pause_us);
+}
+
+/* A connection that rested: was its rest survived, or cut short? */
+static void take_pause(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    if (!evidence->pause.reset) {
+        weir_lifetimes_survived(&trials->lifetimes, evidence->service, evidence->role, &evidence->server, evidence->pause.us, evidence->now_us);
+        return;
+    }
+    if (!weir_trials_is_premature(trials, evidence->service, evidence->role, &evidence->server, evidence->pause.us))
+        return;
+    struct weir_evidence attempt = *evidence;
+    attempt.kind = WEIR_EVIDENCE_ATTEMPT;
+    attempt.layer = WEIR_LAYER_SERVE;
+    attempt.outcome = WEIR_OUTCOME_RST_MID;
+    trials->stats.resets_premature++;
+    take_attempt(trials, &attempt);
+}
+
 static void take_end(struct weir_trials *trials, const struct weir_evidence *evidence)
 {
     bool finished = evidence->end.end != WEIR_END_OPEN && evidence->transport == WEIR_TRANSPORT_TCP;
@@ -313,7 +340,8 @@ static void take_end(struct weir_trials *trials, const struct weir_evidence *evi
         .client = evidence->client,
         .prefix = weir_addr_prefix(&evidence->server),
         .service = evidence->service,
-        .rst_mid = evidence->end.rst_mid,
+        .rst_mid = evidence->end.rst_mid || weir_trials_is_premature(trials, evidence->service, evidence->role, &evidence->server,
+                                                                     evidence->end.reset_pause_us),
         .ts_us = evidence->now_us,
     };
     trials->config.on_connection_end(trials->config.context, &end);
@@ -335,6 +363,9 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
         break;
     case WEIR_EVIDENCE_END:
         take_end(trials, evidence);
+        break;
+    case WEIR_EVIDENCE_PAUSE:
+        take_pause(trials, evidence);
         break;
     case WEIR_EVIDENCE_CHUNK:
     case WEIR_EVIDENCE_PROGRESS:

@@ -245,6 +245,86 @@ static void test_reset_kinds(void **state)
     reset_case(C, 3 * S, true, false, WEIR_RESET_TEARDOWN);
 }
 
+static const struct weir_event *last_pause(const struct rig *rig, bool reset)
+{
+    const struct weir_event *event = rig_last(rig, WEIR_EVENT_PAUSE);
+    assert_non_null(event);
+    assert_int_equal(event->pause.reset, reset);
+    return event;
+}
+
+/* Segments with rests between them, then a reset; what the server says of its own accord meanwhile ends no rest. */
+static void test_pauses(void **state)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = plain(1);
+    rig_handshake(rig, &talk, 10 * MS);
+    for (int i = 0; i < 3; i++) {
+        rig_tcp(rig, &talk, C, ACK, 400);
+        rig_wait(rig, 10 * MS);
+        rig_tcp(rig, &talk, SV, ACK, 1400);
+        rig_wait(rig, i == 2 ? 6 * S : i * 4 * S);
+    }
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PAUSE), 1);
+    assert_int_equal(last_pause(rig, false)->pause.us, 4 * S);
+    rig_tcp(rig, &talk, SV, ACK, 39);
+    rig_tcp(rig, &talk, SV, ACK, 24);
+    rig_wait(rig, 500 * MS);
+    rig_tcp(rig, &talk, SV, RST | ACK, 0);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PAUSE), 2);
+    assert_int_equal(last_pause(rig, true)->pause.us, 6500 * MS);
+    assert_int_equal(rig_last(rig, WEIR_EVENT_RESET)->reset.what, WEIR_RESET_IDLE);
+    rig_close(rig);
+    assert_int_equal(rig_record(rig)->reset_pause_us, 6500 * MS);
+    assert_int_equal(rig_fails(rig), 0);
+}
+
+/* What a server is long in answering is no rest of the connection, nor is what it says unasked. */
+static void test_no_pauses(void **state)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = plain(1);
+    rig_handshake(rig, &talk, 10 * MS);
+    rig_tcp(rig, &talk, C, ACK, 400);
+    rig_wait(rig, 9 * S);
+    rig_tcp(rig, &talk, SV, ACK, 1400);
+    rig_wait(rig, 9 * S);
+    rig_tcp(rig, &talk, SV, ACK, 1400);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PAUSE), 0);
+    rig_tcp(rig, &talk, SV, FIN, 0);
+    rig_wait(rig, 9 * S);
+    rig_tcp(rig, &talk, SV, RST, 0);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PAUSE), 0);
+    rig_close(rig);
+    assert_int_equal(rig_record(rig)->reset_pause_us, -1);
+}
+
+/* The first question after a long rest meets a connection that is gone. After a short one it is a failure. */
+static void asked_after(int64_t rest_us, enum weir_reset_kind kind)
+{
+    struct rig *rig = rig_new();
+    struct talk talk = plain(1);
+    rig_handshake(rig, &talk, 10 * MS);
+    rig_tcp(rig, &talk, C, ACK, 400);
+    rig_wait(rig, 10 * MS);
+    rig_tcp(rig, &talk, SV, ACK, 1400);
+    rig_wait(rig, rest_us);
+    rig_tcp(rig, &talk, C, ACK, 400);
+    rig_wait(rig, 20 * MS);
+    rig_tcp(rig, &talk, SV, RST, 0);
+    assert_int_equal(rig_last(rig, WEIR_EVENT_RESET)->reset.what, kind);
+    assert_int_equal(rig_fails(rig), kind == WEIR_RESET_MID);
+    if (kind == WEIR_RESET_IDLE)
+        assert_int_equal(last_pause(rig, true)->pause.us, rest_us);
+    rig_close(rig);
+}
+
+static void test_asked_too_late(void **state)
+{
+    asked_after(5 * S, WEIR_RESET_MID);
+    asked_after(240 * S, WEIR_RESET_IDLE);
+}
+
 static void test_injected(void **state)
 {
     static const struct { int ttl; uint16_t id; bool injected; } cases[] = {
@@ -465,6 +545,9 @@ int main(void)
         cmocka_unit_test(test_icmp_then_syn_ack),
         cmocka_unit_test(test_preconnect_is_neutral),
         cmocka_unit_test(test_reset_kinds),
+        cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_no_pauses),
+        cmocka_unit_test(test_asked_too_late),
         cmocka_unit_test(test_injected),
         cmocka_unit_test(test_resets_that_disagree),
         cmocka_unit_test(test_port_reuse),

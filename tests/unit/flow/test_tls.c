@@ -289,6 +289,96 @@ static void test_spare_connection_closed_by_the_server(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_NEUTRAL);
 }
 
+/* It says good-bye before it goes: GOAWAY, close_notify. */
+static void test_spare_connection_with_good_bye(void **state)
+{
+    for (int64_t rest_us = 500 * MS; rest_us < 20 * S; rest_us *= 20) {
+        struct rig *rig = rig_new(WEIR_ROLE_OTHER);
+        struct talk talk = talk_tcp(1);
+        hello(rig, &talk);
+        server_flight_13(rig, &talk);
+        finished_13(rig, &talk, 0);
+        rig_wait(rig, rest_us);
+        add(&out, 23, 0, 0, 34);
+        say(rig, &talk, SV, &out);
+        add(&out, 23, 0, 0, 19);
+        say(rig, &talk, SV, &out);
+        rig_tcp(rig, &talk, SV, FIN, 0);
+        rig_close(rig);
+        assert_int_equal(rig_attempts(rig, WEIR_LAYER_CONNECT, WEIR_OUTCOME_TLS_CUT), rest_us < S);
+    }
+}
+
+/* A client leaves a server that has said nothing, sooner or later. */
+static void given_up_case(uint8_t flags, int64_t after_us, bool fails)
+{
+    struct rig *rig = rig_new(WEIR_ROLE_OTHER);
+    struct talk talk = talk_tcp(1);
+    hello(rig, &talk);
+    rig_wait(rig, after_us);
+    rig_tcp(rig, &talk, C, flags, 0);
+    rig_close(rig);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_CONNECT, WEIR_OUTCOME_TLS_NORESPONSE), fails);
+    assert_int_equal(rig_fails(rig), fails);
+}
+
+static void test_given_up(void **state)
+{
+    given_up_case(RST, 500 * MS, false);
+    given_up_case(FIN, 500 * MS, false);
+    given_up_case(RST, 3500 * MS, true);
+    given_up_case(FIN, 3500 * MS, true);
+}
+
+/* A browser's second socket: reset as soon as the first speaks HTTP/2, in any part of its handshake. */
+static void test_client_changes_its_mind(void **state)
+{
+    for (int part = 0; part < 3; part++) {
+        struct rig *rig = rig_new(WEIR_ROLE_CONTROL);
+        struct talk talk = talk_tcp(1);
+        hello(rig, &talk);
+        if (part > 0)
+            server_flight_13(rig, &talk);
+        if (part > 1)
+            finished_13(rig, &talk, 0);
+        rig_tcp(rig, &talk, C, RST, 0);
+        rig_tcp(rig, &talk, SV, FIN, 0);
+        rig_close(rig);
+        assert_int_equal(rig_fails(rig), 0);
+        assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_NEUTRAL);
+    }
+}
+
+/* The segment with the Finished is lost before it comes here: what was taken for the Finished was the question. */
+static void test_finished_comes_late(void **state)
+{
+    struct rig *rig = rig_new(WEIR_ROLE_OTHER);
+    struct talk talk = talk_tcp(1);
+    hello(rig, &talk);
+    server_flight_13(rig, &talk);
+    struct records finished = {.n = 0};
+    add(&finished, 20, 1, 0, 1);
+    add(&finished, 23, 0, 0, 69);
+    struct weir_packet late = talk_packet(&talk, C, ACK, finished.n);
+    late.payload = finished.bytes;
+    late.payload_captured = finished.n;
+    talk.seq[C] += finished.n;
+    add(&out, 23, 0, 0, 133);
+    say(rig, &talk, C, &out);
+    rig_wait(rig, 50 * MS);
+    late.ts_us = late.now_us = rig->us;
+    rig_send(rig, &late);
+    rig_wait(rig, 20 * MS);
+    for (int i = 0; i < 3; i++) {
+        add(&out, 23, 0, 0, i < 2 ? 298 : 631);
+        say(rig, &talk, SV, &out);
+    }
+    rig_tcp(rig, &talk, SV, FIN, 0);
+    rig_close(rig);
+    assert_int_equal(rig_fails(rig), 0);
+    assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_USEFUL);
+}
+
 static void reject_case(uint8_t type, uint16_t length, int64_t then_us, bool rejects)
 {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
@@ -418,6 +508,10 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_cut_after_question),
         cmocka_unit_test(test_spare_connection_closed_by_the_server),
+        cmocka_unit_test(test_spare_connection_with_good_bye),
+        cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_client_changes_its_mind),
+        cmocka_unit_test(test_finished_comes_late),
         cmocka_unit_test(test_suspect_reject),
         cmocka_unit_test(test_split_anywhere),
         cmocka_unit_test(test_snaplen),

@@ -10,6 +10,7 @@ bool weir_flow_midstream(const struct weir_flow *flow) { return flow->midstream;
 bool weir_flow_one_way(const struct weir_flow *flow) { return flow->one_way; }
 struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named; }
 
+int64_t weir_flow_reset_pause_us(const struct weir_flow *flow) { return flow->reset_pause_us ? flow->reset_pause_us : -1; }
 enum weir_outcome weir_flow_outcome(const struct weir_flow *flow) { return flow->outcome; }
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record)
 {

@@ -19,6 +19,7 @@ struct weir_flow {
     uint8_t transport;
     int64_t first_us;
     uint64_t payload[2];
+    int64_t reset_pause_us; /* 0: none */
     bool midstream, one_way;
     uint8_t outcome;
     struct weir_named named;
