@@ -83,6 +83,9 @@ struct weir_live_options {
 int weir_source_open_live(struct weir_source **ret_sources, unsigned n_sources, const struct weir_live_options *live_options,
                           const struct weir_source_options *options, struct weir_fault *fault);
 
+/* Lists the packet sockets of an interface's source, for who confines the process. Returns how many; files have none. */
+size_t weir_source_sockets(const struct weir_source *source, int *ret_descriptors, size_t room);
+
 /* From now on `prepare` is called once for each batch, by the worker that filled it and before any sees it; `room` has
  * `bytes` bytes that live as long as the batch. Before the first weir_source_next(). */
 typedef void (*weir_preparation)(void *context, const struct weir_batch *batch, void *room);

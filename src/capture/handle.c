@@ -196,8 +196,12 @@ int weir_handle_open(struct weir_handle *handle, const struct weir_handle_option
     handle->pcap = pcap_create(handle->interface, error);
     if (!handle->pcap)
         return weir_fault_set(fault, -EIO, "%s: %s", handle->interface, error);
-    int r = activate(handle, options, fault);
-    return r == 0 && options->filter && options->filter[0] ? set_filter(handle, options->filter, fault) : r;
+    int r = activate(handle, options, fault), on = 1;
+    if (r == 0 && options->filter && options->filter[0])
+        r = set_filter(handle, options->filter, fault);
+    if (r == 0 && setsockopt(pcap_fileno(handle->pcap), SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof on) < 0)
+        weir_log(WEIR_LOG_DEBUG, "%s: its filter cannot be locked: %s", handle->interface, strerror(errno));
+    return r;
 }
 
 int weir_handle_join(struct weir_handle *handle, uint16_t group, struct weir_fault *fault)

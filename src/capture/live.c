@@ -29,8 +29,10 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -406,7 +408,19 @@ static void lane_resume(void *state)
         lane->handles[i].dropped_kernel = lane->handles[i].dropped_interface = 0;
 }
 
-static const struct weir_producer live_producer = {.resume = lane_resume, .fill = lane_fill, .stats = lane_stats, .free = lane_free, .ends_itself = true};
+/* Lane 0 lists those of the lane that writes, too. */
+static size_t lane_sockets(const void *state, int *ret_descriptors, size_t room)
+{
+    const struct lane *lane = state, *writer = lane->index == 0 ? lane->group->writer : NULL;
+    size_t n = 0;
+    for (unsigned i = 0; i < lane->n_handles && n < room; i++)
+        ret_descriptors[n++] = pcap_fileno(lane->handles[i].pcap);
+    for (unsigned i = 0; writer && i < writer->n_handles && n < room; i++)
+        ret_descriptors[n++] = pcap_fileno(writer->handles[i].pcap);
+    return n;
+}
+
+static const struct weir_producer live_producer = {.sockets = lane_sockets, .resume = lane_resume, .fill = lane_fill, .stats = lane_stats, .free = lane_free, .ends_itself = true};
 
 /* ---- opening ---- */
 
@@ -466,6 +480,13 @@ static int open_lane(struct lane **ret_lane, const struct opening *opening, unsi
     return error;
 }
 
+/* What people do on the network is nobody else's business. */
+static FILE *open_private(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
 static int open_written(const struct opening *opening, struct lane *lane)
 {
     struct group *group = opening->group;
@@ -479,7 +500,10 @@ static int open_written(const struct opening *opening, struct lane *lane)
     if (!(written->path = strdup(path)))
         return -ENOMEM;
     written->nano = lane->handles[0].nano;
-    written->dumper = pcap_dump_open(lane->handles[0].pcap, path);
+    FILE *file = strcmp(path, "-") == 0 ? stdout : open_private(path);
+    if (!file)
+        return weir_fault_set(opening->fault, -errno, "--write %s: %s", path, strerror(errno));
+    written->dumper = pcap_dump_fopen(lane->handles[0].pcap, file);
     return written->dumper ? 0 : weir_fault_set(opening->fault, -EIO, "cannot write %s", pcap_geterr(lane->handles[0].pcap));
 }
 

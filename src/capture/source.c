@@ -239,6 +239,11 @@ bool weir_source_leads(struct weir_source *source, unsigned worker_index)
     return leads;
 }
 
+size_t weir_source_sockets(const struct weir_source *source, int *ret_descriptors, size_t room)
+{
+    return source->producer->sockets ? source->producer->sockets(source->state, ret_descriptors, room) : 0;
+}
+
 void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats)
 {
     pthread_mutex_lock(&source->lock);

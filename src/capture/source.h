@@ -30,6 +30,8 @@ struct weir_producer {
     uint64_t (*bytes_read)(const void *state);
     void (*free)(void *state);
     void (*resume)(void *state); /* goes on after an END that a stop made; NULL: cannot */
+    /* Descriptors of packet sockets, to be listed before anything else runs; NULL: none. Returns how many were listed. */
+    size_t (*sockets)(const void *state, int *ret_descriptors, size_t room);
     bool ends_itself; /* after a stop, filling goes on until it says END (soon) */
 };
 

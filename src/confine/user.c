@@ -6,6 +6,7 @@
  */
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,15 +26,26 @@ static int find_user(const char *name, struct passwd **ret_user, struct weir_fau
     return weir_fault_set(fault, -ENOENT, "user %s: there is no such user; --user names one, adduser --system makes one", name ? name : "weir");
 }
 
-/* A directory that is there already keeps its owner, unless that is root and it is empty of rights for anybody else to lose. */
+/* A directory that is there already keeps its owner. A new one is given away by its handle, so that nothing can take its place
+ * meanwhile. */
 static int give_state(const char *path, const struct passwd *user, struct weir_fault *fault)
 {
-    bool made = mkdir(path, 0750) == 0;
+    bool made = mkdir(path, 0700) == 0;
     if (!made && errno != EEXIST)
         return weir_fault_set(fault, -errno, "%s: cannot make the state directory: %s", path, strerror(errno));
-    if (made && chown(path, user->pw_uid, user->pw_gid) < 0)
-        return weir_fault_set(fault, -errno, "%s: cannot give the state directory to %s: %s", path, user->pw_name, strerror(errno));
-    return 0;
+    if (!made)
+        return 0;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), error = 0;
+    struct stat stat;
+    if (fd < 0 || fstat(fd, &stat) < 0)
+        error = -errno;
+    else if (stat.st_uid != geteuid())
+        error = -EPERM; /* another one: somebody moved ours */
+    else if (fchmod(fd, 0750) < 0 || fchown(fd, user->pw_uid, user->pw_gid) < 0)
+        error = -errno;
+    if (fd >= 0)
+        close(fd);
+    return error ? weir_fault_set(fault, error, "%s: cannot give the state directory to %s: %s", path, user->pw_name, strerror(-error)) : 0;
 }
 
 static int become(const struct passwd *user, struct weir_fault *fault)
@@ -56,11 +68,24 @@ static int drop_capabilities(struct weir_fault *fault)
     return 0;
 }
 
+/* A person's own command, as root: what it may write is what Landlock leaves, whoever owns it. */
+static int drop_but(const struct weir_confinement *how, struct weir_fault *fault)
+{
+    bool writes = how->state || how->writable[0];
+    if (geteuid() != 0 || !writes)
+        return drop_capabilities(fault);
+    capng_clear(CAPNG_SELECT_ALL);
+    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    return capng_apply(CAPNG_SELECT_CAPS) < 0 ? weir_fault_set(fault, -EPERM, "cannot drop capabilities: %s", strerror(errno)) : 0;
+}
+
 int weir_confine_user(const struct weir_confinement *how, struct weir_fault *fault)
 {
     struct passwd *user = NULL;
     int error = 0;
-    if (geteuid() == 0 && (error = find_user(how->user, &user, fault)) == 0) {
+    if (how->keep_user)
+        error = drop_but(how, fault);
+    else if (geteuid() == 0 && (error = find_user(how->user, &user, fault)) == 0) {
         if (how->state)
             error = give_state(how->state, user, fault);
         if (!error)

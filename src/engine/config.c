@@ -166,7 +166,7 @@ static int read_asn_db(struct weir_config *config, const char *text, struct weir
         return error;
     weir_asn_free(config->asn);
     config->asn = asn;
-    return 0;
+    return text_copy(&config->asn_path, text);
 }
 
 static int read_maintenance(struct weir_config *config, const char *text, struct weir_fault *fault)
@@ -350,6 +350,8 @@ void weir_config_init(struct weir_config *config)
 void weir_config_deinit(struct weir_config *config)
 {
     free((char *)config->site);
+    free((char *)config->asn_path);
+    free((char *)config->path);
     free((char *)config->redis);
     free((char *)config->redis_password);
     free((char *)config->redis_password_file);
@@ -533,6 +535,8 @@ int weir_config_parse(struct weir_config *config, enum weir_config_command comma
     find_config_file(argc, argv, options, letters, &path);
     int error = path ? weir_config_load(config, path, fault) : 0;
     int letter;
+    if (path && !error)
+        error = text_copy(&config->path, path);
     while (!error && (letter = getopt_long(argc, argv, letters, options, NULL)) != -1) {
         int i = 0;
         while (i < N_ROWS && letter != (rows[i].letter ? rows[i].letter : 256 + i))

@@ -31,6 +31,8 @@ struct weir_config {
     struct weir_detect_region regions[WEIR_LOCAL_MAX];
     size_t n_regions;
     struct weir_asn *asn;         /* database of autonomous systems; NULL: none */
+    const char *asn_path;         /* its file */
+    const char *path;             /* of the configuration file that was read; NULL: none */
     struct weir_maintenance maintenance[WEIR_LOCAL_MAX];
     size_t n_maintenance;
     const char *filter;

@@ -14,6 +14,7 @@
 
 #include "publish/redis_client.h"
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/prompt.h"
 #include "ui/status.h"
 #include "view/source.h"
@@ -247,7 +248,9 @@ static int show(struct alerts *alerts, struct weir_fault *fault)
 {
     struct weir_view_source *source = NULL;
     alerts->view = calloc(1, sizeof *alerts->view);
-    int error = alerts->view ? weir_prompt_open(&alerts->prompt, &source, fault) : -ENOMEM;
+    int error = alerts->view ? weir_confine_reader(&alerts->prompt, false, fault) : -ENOMEM;
+    if (!error)
+        error = weir_prompt_open(&alerts->prompt, &source, fault);
     if (!error)
         error = weir_view_load(source, weir_prompt_now_us(), 0, alerts->view, fault);
     if (!error && alerts->acknowledge)

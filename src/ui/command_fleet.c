@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "fleet/fleet.h"
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/prompt.h"
 
 static const char usage[] =
@@ -73,7 +74,9 @@ static int fleet_of(const struct weir_prompt *prompt, struct weir_fault *fault)
     struct talk talk = {.json = prompt->json};
     if (!url)
         return weir_fault_set(fault, -EINVAL, "weir fleet needs Redis: name it by --redis URL");
-    int error = weir_fleet_new(&fleet, url, prompt->config.redis_password_file, fault);
+    int error = weir_confine_reader(prompt, false, fault);
+    if (!error)
+        error = weir_fleet_new(&fleet, url, prompt->config.redis_password_file, fault);
     if (error)
         return error;
     const struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};

@@ -18,10 +18,10 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "confine/confine.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/notify.h"
 
 static const char usage[] =
@@ -263,10 +263,14 @@ static void look_up(void *context, struct weir_source *source)
 /* ---- the command ---- */
 
 /* The directory that is kept writable; without --state the usual one, if that is there. */
-static int drop_privileges(const struct weir_config *config, struct weir_fault *fault)
+static int drop_privileges(const struct session *session, struct weir_fault *fault)
 {
+    const struct weir_config *config = &session->config;
     const char *state = weir_state_path(config->state, 0);
-    const struct weir_confinement how = {.user = config->user, .state = state};
+    struct weir_confinement how = {.user = config->user, .state = state};
+    weir_confinement_of_config(&how, config);
+    for (unsigned i = 0; i < config->workers; i++)
+        how.n_captures += weir_source_sockets(session->lanes[i], how.captures + how.n_captures, WEIR_CONFINE_CAPTURES_MAX - how.n_captures);
     int error = weir_confine(&how, fault);
     if (!error && config->state && access(state, W_OK | X_OK) < 0) {
         error = -errno;
@@ -357,7 +361,7 @@ static int live(struct session *session, struct weir_fault *fault)
     if (!error)
         error = open_sockets(session, fault);
     if (!error)
-        error = drop_privileges(&session->config, fault);
+        error = drop_privileges(session, fault);
     if (!error)
         error = load_key(session->key, &session->config, true, fault);
     if (!error)

@@ -13,6 +13,7 @@
 #include "engine/config.h"
 #include "engine/pipeline.h"
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/progress.h"
 
 static const char usage[] =
@@ -66,6 +67,14 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
     return error;
 }
 
+/* A capture is a stranger's bytes. All files are open; no thread runs yet. */
+static int confine(const struct weir_config *config, struct weir_fault *fault)
+{
+    struct weir_confinement how = {.keep_user = true, .state = config->state};
+    weir_confinement_of_config(&how, config);
+    return weir_confine(&how, fault);
+}
+
 static int replay(struct weir_config *config, char **paths, int n_paths, struct weir_service_set *set, struct weir_fault *fault)
 {
     /* What a replay shows is plain unless asked otherwise; what goes to Redis is pseudonymous unless asked otherwise. */
@@ -81,6 +90,8 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers, .knows_linktype = weir_decode_knows_link};
     if (!error)
         error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how, fault);
+    if (!error)
+        error = confine(config, fault);
     if (!error)
         error = add_sinks(&publisher, config, &shown, &sent, fault);
     if (!error) {

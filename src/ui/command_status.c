@@ -10,6 +10,7 @@
 #include <weir/service.h>
 
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/prompt.h"
 #include "ui/status.h"
 
@@ -262,7 +263,9 @@ static int run(int argc, char **argv)
     if (operand < 0)
         code = weir_prompt_fail(&fault, operand);
     else if (operand != WEIR_CONFIG_HELP) {
-        int result = fleet ? weir_status_of_fleet(&prompt, argv[operand], &fault) : status_of_site(&prompt, argv[operand], &fault);
+        int result = weir_confine_reader(&prompt, false, &fault);
+        if (!result)
+            result = fleet ? weir_status_of_fleet(&prompt, argv[operand], &fault) : status_of_site(&prompt, argv[operand], &fault);
         code = result < 0 ? weir_prompt_fail(&fault, result) : result;
     }
     weir_prompt_deinit(&prompt);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/prompt.h"
 #include "ui/status.h"
 #include "ui/top.h"
@@ -66,7 +67,9 @@ static int top(const struct weir_prompt *prompt, struct weir_fault *fault)
 {
     struct top_run run = {.shown = calloc(1, sizeof *run.shown), .spare = calloc(1, sizeof *run.spare)};
     const char *why = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) ? NULL : "it is none";
-    int error = run.shown && run.spare ? weir_prompt_open(prompt, &run.source, fault) : -ENOMEM;
+    int error = run.shown && run.spare ? weir_confine_reader(prompt, true, fault) : -ENOMEM;
+    if (!error)
+        error = weir_prompt_open(prompt, &run.source, fault);
     if (!error)
         error = weir_view_load(run.source, weir_prompt_now_us(), WEIR_VIEW_POINTS_MAX, run.shown, fault);
     struct weir_top_screen *screen = error || why ? NULL : weir_top_screen_new(weir_prompt_colour(prompt), &why);

@@ -48,7 +48,7 @@ void weir_notify_open(void)
 
 void weir_notify(const char *state)
 {
-    if (notify_socket >= 0 && send(notify_socket, state, strlen(state), MSG_NOSIGNAL) < 0)
+    if (notify_socket >= 0 && write(notify_socket, state, strlen(state)) < 0)
         weir_log(WEIR_LOG_DEBUG, "the service manager does not listen: %s", strerror(errno));
 }
 

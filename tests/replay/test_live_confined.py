@@ -89,6 +89,7 @@ def test_root_becomes_nobody_with_nothing(namespace, place):
     finally:
         code, out, errors = stop(process)
     assert code == 0, errors
+    assert (place / "seen.pcap").stat().st_mode & 0o777 == 0o600
     assert json.loads(out.splitlines()[-1])["packets"] >= 4, "it captured all the while"
 
 
@@ -131,3 +132,37 @@ def test_capabilities_of_another_user_go_too(namespace, place):
     assert code == 0, errors
 
 
+
+
+def test_what_it_may_not_read_is_not_read(namespace, place):
+    """A link to another's file where the configuration was: the reload must not see it. And a replay reads only what it was given."""
+    secret = place / "elsewhere" / "secret.yaml"
+    secret.parent.mkdir()
+    secret.write_text("site: leaked\n")
+    own = place / "own"
+    own.mkdir()
+    (own / "weir.yaml").write_text("site: mine\n")
+    process = start("--user", "nobody", "--config", own / "weir.yaml")
+    try:
+        (own / "weir.yaml").unlink()
+        (own / "weir.yaml").symlink_to(secret)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+    finally:
+        _, out, errors = stop(process)
+    if "sanitize" not in WEIR:
+        assert "going on with what was read before" in errors and "leaked" not in out
+
+
+def test_a_replay_gives_up_its_rights(place, tmp_path):
+    """Through a pipe, so that it still runs when looked at."""
+    process = subprocess.Popen([WEIR, "replay", "--json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    data = (pathlib.Path(__file__).parents[2] / "pcaps" / "healthy.pcap").read_bytes()
+    try:
+        process.stdin.write(data[:300000])
+        process.stdin.flush()
+        time.sleep(1)
+        assert_powerless(process)
+    finally:
+        out, errors = process.communicate(data[300000:], timeout=30)
+    assert process.returncode == 0 and json.loads(out.splitlines()[-1])["type"] == "capture", errors

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -23,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +44,8 @@
 #define SANITIZED 0
 #endif
 
+enum { CAPTURE = 9 };
+
 static void run_program(void) { execl("/bin/true", "true", NULL); }
 static void make_process(void) { if (fork() == 0) _exit(0); }
 static void trace(void) { ptrace(PTRACE_TRACEME, 0, NULL, NULL); }
@@ -59,6 +63,25 @@ static void set_clock(void) { clock_settime(CLOCK_REALTIME, &(struct timespec){0
 static void watch_keys(void) { syscall(SYS_keyctl, 0); }
 static void read_process(void) { syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0); }
 static void new_code(void) { mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+static void written_then_code(void) { mprotect(&(char){0}, 1, PROT_READ | PROT_EXEC); }
+static void type_into_terminal(void) { ioctl(0, TIOCSTI, "x"); }
+static void set_terminal(void) { ioctl(0, TCSETS, NULL); }
+static void raise_own_limit(void) { syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &(struct rlimit){0}, NULL); }
+static void limit_another(void) { syscall(SYS_prlimit64, 1, RLIMIT_NOFILE, NULL, NULL); }
+static void signal_another(void) { fcntl(0, F_SETOWN, 1); }
+static void ask_routes(void) { close(socket(AF_NETLINK, SOCK_RAW, 0)); }
+static void connect_out(void) { connect(-1, NULL, 0); }
+static void serve(void) { listen(-1, 1); }
+static void say_to_anybody(void) { sendto(-1, "", 0, 0, NULL, 0); }
+/* On the descriptor that stands for a packet socket. */
+static void forge_frame(void) { write(CAPTURE, "x", 1); }
+static void forge_frames(void) { writev(CAPTURE, &(struct iovec){(char[]){"x"}, 1}, 1); }
+static void send_frame(void) { sendto(CAPTURE, "x", 1, 0, NULL, 0); }
+static void send_message(void) { sendmsg(CAPTURE, &(struct msghdr){0}, 0); }
+static void change_filter(void) { setsockopt(CAPTURE, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int)); }
+static void rename_socket(void) { dup(CAPTURE); }
+static void rename_socket_to(void) { dup2(CAPTURE, CAPTURE + 20); }
+static void copy_socket(void) { fcntl(CAPTURE, F_DUPFD_CLOEXEC, CAPTURE + 20); }
 static void data_as_code(void)
 {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -67,17 +90,29 @@ static void data_as_code(void)
 static void be_dumpable(void) { prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 static void raise_limit(void) { syscall(SYS_setpriority, PRIO_PROCESS, 0, -20); }
 
+static const struct weir_confinement watcher = {.captures = {CAPTURE}, .n_captures = 1},
+                                     connecting_watcher = {.captures = {CAPTURE}, .n_captures = 1, .connects = true},
+                                     reader = {.keep_user = true, .connects = true}, screen = {.keep_user = true, .full_screen = true};
+
 static const struct forbidden {
     const char *name;
     void (*call)(void);
     bool sanitizers_need_it;
 } forbidden[] = {
+    {"ioctl TIOCSTI", type_into_terminal, true}, {"setting a limit", raise_own_limit, true}, {"another's limits", limit_another, true},
+    {"fcntl F_SETOWN", signal_another, true}, {"mprotect to code", written_then_code, true}, {"listen", serve, true},
     {"execve", run_program}, {"fork", make_process, true}, {"ptrace", trace, true}, {"packet socket", packet_socket, true},
     {"setuid", become_root}, {"mount", mount_something}, {"kill", kill_init, true}, {"chmod", change_mode}, {"chown", give_file_away},
     {"symlink", link_file}, {"bpf", load_bpf}, {"unshare", leave_namespace}, {"chroot", change_root}, {"clock_settime", set_clock},
     {"keyctl", watch_keys}, {"process_vm_readv", read_process, true}, {"mmap of writable code", new_code, true},
     {"mprotect to writable code", data_as_code, true}, {"prctl dumpable", be_dumpable, true}, {"setpriority", raise_limit},
 };
+
+static void late_library(void)
+{
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    assert(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0) == MAP_FAILED && errno == EACCES);
+}
 
 static void *add_one(void *number)
 {
@@ -139,15 +174,15 @@ static const struct allowed {
 } allowed[] = {{"threads", threads}, {"name look-ups", look_up}, {"files", replace_file}, {"events", wait_for_events},
                {"memory", memory}, {"clone3 and io_uring are refused, not deadly", new_processes_fall_back}};
 
-/* How a child ends that confines itself and then does this. */
-static int status_after(void (*deed)(void))
+/* How a child ends that confines itself so and then does this. */
+static int status_after(const struct weir_confinement *how, void (*deed)(void))
 {
     pid_t child = fork();
     if (child == 0) {
         struct weir_fault fault = {0};
         struct rlimit no_core = {0};
         setrlimit(RLIMIT_CORE, &no_core);
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || weir_confine_calls(&fault) < 0)
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || weir_confine_calls(how, &fault) < 0)
             _exit(99);
         deed();
         _exit(0);
@@ -162,16 +197,59 @@ static void test_forbidden_calls_kill(void **state)
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
         if (SANITIZED && forbidden[i].sanitizers_need_it)
             continue;
-        int status = status_after(forbidden[i].call);
+        int status = status_after(&watcher, forbidden[i].call);
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
             fail_msg("%s did not kill: status %#x", forbidden[i].name, (unsigned)status);
     }
 }
 
+static void dies_of(const struct weir_confinement *how, void (*call)(void), const char *name)
+{
+    int status = SANITIZED ? SIGSYS : status_after(how, call);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+        fail_msg("%s did not kill: status %#x", name, (unsigned)status);
+}
+
+static void test_a_packet_socket_only_receives(void **state)
+{
+    static const struct forbidden on_a_capture[] = {
+        {"write", forge_frame}, {"writev", forge_frames}, {"sendto", send_frame}, {"sendmsg", send_message}, {"setsockopt", change_filter},
+        {"dup", rename_socket}, {"dup2", rename_socket_to}, {"fcntl F_DUPFD", copy_socket},
+    };
+    for (size_t i = 0; i < sizeof on_a_capture / sizeof on_a_capture[0]; i++) {
+        dies_of(&watcher, on_a_capture[i].call, on_a_capture[i].name);
+        dies_of(&connecting_watcher, on_a_capture[i].call, on_a_capture[i].name);
+    }
+}
+
+static void test_who_has_no_address_connects_nowhere(void **state)
+{
+    dies_of(&watcher, connect_out, "connect");
+    dies_of(&watcher, say_to_anybody, "sendto");
+    if (!SANITIZED) {
+        assert_int_equal(status_after(&reader, connect_out), 0);
+        assert_int_equal(status_after(&connecting_watcher, say_to_anybody), 0);
+    }
+    assert_int_equal(status_after(&reader, ask_routes), 0); /* answered with an error, not deadly */
+}
+
+static void test_only_a_screen_sets_the_terminal(void **state)
+{
+    dies_of(&reader, set_terminal, "TCSETS");
+    assert_int_equal(status_after(&screen, set_terminal), 0);
+    dies_of(&screen, type_into_terminal, "TIOCSTI");
+}
+
+static void test_new_code_is_refused(void **state)
+{
+    if (!SANITIZED)
+        assert_int_equal(status_after(&reader, late_library), 0);
+}
+
 static void test_allowed_deeds_are_done(void **state)
 {
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
-        int status = status_after(allowed[i].deed);
+        int status = status_after(&reader, allowed[i].deed);
         if (status != 0)
             fail_msg("%s: status %#x", allowed[i].name, (unsigned)status);
     }
@@ -179,6 +257,9 @@ static void test_allowed_deeds_are_done(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forbidden_calls_kill), cmocka_unit_test(test_allowed_deeds_are_done)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forbidden_calls_kill), cmocka_unit_test(test_a_packet_socket_only_receives),
+        cmocka_unit_test(test_who_has_no_address_connects_nowhere), cmocka_unit_test(test_only_a_screen_sets_the_terminal),
+        cmocka_unit_test(test_new_code_is_refused), cmocka_unit_test(test_allowed_deeds_are_done)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

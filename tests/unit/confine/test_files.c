@@ -29,14 +29,15 @@ static int deeds(const char *inside, const char *outside)
     char from[128], to[128];
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return 1;
-    int answer = weir_confine_files(inside, &fault);
+    const struct weir_confinement how = {.state = inside};
+    int answer = weir_confine_files(&how, &fault);
     if (answer != 0)
         return answer > 0 ? 77 : 2;
     if (try_open(inside, "new", O_CREAT | O_WRONLY) != 0)
         return 3;
     if (try_open(outside, "new", O_CREAT | O_WRONLY) != -EACCES)
         return 4;
-    if (try_open(outside, "old", O_WRONLY) != -EACCES || try_open(outside, "old", O_RDONLY) != 0)
+    if (try_open(outside, "old", O_WRONLY) != -EACCES || try_open(outside, "old", O_RDONLY) != -EACCES)
         return 5;
     snprintf(from, sizeof from, "%s/new", inside);
     snprintf(to, sizeof to, "%s/old", inside);
