@@ -244,6 +244,12 @@ size_t message_quic_handshake(uint8_t *bytes, uint32_t salt, size_t length)
     return quic_build_opaque(QUIC_V1, WEIR_QUIC_HANDSHAKE, &server, &client, length, bytes, DATAGRAM_MAX);
 }
 
+size_t message_quic_server_handshake(uint8_t *bytes, uint32_t salt, size_t length)
+{
+    struct weir_cid client = connection_id(salt, false), server = connection_id(salt, true);
+    return quic_build_opaque(QUIC_V1, WEIR_QUIC_HANDSHAKE, &client, &server, length, bytes, DATAGRAM_MAX);
+}
+
 void message_quic_short(uint8_t *bytes, uint32_t salt, bool from_server)
 {
     struct weir_cid to = connection_id(salt, !from_server);

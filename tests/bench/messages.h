@@ -27,6 +27,8 @@ size_t message_quic_client(uint8_t *bytes, const char *host, uint32_t salt, bool
 size_t message_quic_server(uint8_t *bytes, uint32_t salt);
 /* The client's Handshake packet of about `length` bytes. */
 size_t message_quic_handshake(uint8_t *bytes, uint32_t salt, size_t length);
+/* One of the server's. */
+size_t message_quic_server_handshake(uint8_t *bytes, uint32_t salt, size_t length);
 /* A one-RTT packet's first byte and connection id, written over the start of `bytes`. */
 void message_quic_short(uint8_t *bytes, uint32_t salt, bool from_server);
 
