@@ -223,6 +223,13 @@ static int read_key_file(struct weir_config *config, const char *text, struct we
     return text_copy(&config->key_file, text);
 }
 
+static int read_html(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text)
+        return weir_fault_set(fault, -EINVAL, "--html: name the file to write");
+    return text_copy(&config->html, text);
+}
+
 static int read_state(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     return text_copy(&config->state, text);
@@ -310,6 +317,7 @@ static const struct option_row rows[] = {
     {"no-promiscuous", 0, NULL, false, true, read_no_promiscuous, "only packets from and to this machine", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"json", 0, NULL, false, true, read_json, "records as NDJSON on stdout, nothing else there"},
     {"records", 0, "TYPES", false, false, read_records, "flow,window,service,session,incident,capture (default: all but flow)"},
+    {"html", 0, "FILE", false, true, read_html, "write the report as one page for a browser too", WEIR_CONFIG_REPLAY},
     {"redis", 0, "URL", false, false, read_redis, "publish to redis://[user:password@]host[:port][/db], unix:///path or redis+sentinel://host[,host]/master"},
     {"redis-password-file", 0, "FILE", false, false, read_redis_password_file, "Redis' password is its first line (else the URL's, else WEIR_REDIS_PASSWORD's)"},
     {"redis-queue", 0, "MIB", false, false, read_redis_queue, "windows that wait while Redis is away, 1 to 4096 MiB; the oldest are dropped (default: 16)"},
@@ -359,6 +367,7 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->filter);
     free((char *)config->signatures);
     free((char *)config->key_file);
+    free((char *)config->html);
     free((char *)config->state);
     free((char *)config->user);
     for (unsigned i = 0; i < config->n_interfaces; i++)

@@ -41,6 +41,7 @@ struct weir_config {
     enum weir_clients_mode clients;
     bool clients_set;
     const char *key_file;         /* of client pseudonyms */
+    const char *html;             /* replay: the report's file; NULL */
     const char *state;            /* directory of what outlasts a run; NULL: none (live: /var/lib/weir where it is writable) */
     const char *user;             /* live, started as root: whom to become; NULL: weir, else nobody */
     size_t memory_bytes;

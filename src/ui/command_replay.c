@@ -12,6 +12,7 @@
 #include "base/printable.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
+#include "page/sink.h"
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/progress.h"
@@ -58,6 +59,12 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
         if (error)
             return error;
         weir_publisher_add(publisher, &weir_sink_snapshot, state);
+    }
+    if (config->html) {
+        error = weir_sink_report_new(&state, shown, config->html, fault);
+        if (error)
+            return error;
+        weir_publisher_add(publisher, &weir_sink_report, state);
     }
     bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
     error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
