@@ -105,7 +105,7 @@ static void tell_incident(struct weir_page *page, const struct weir_page_inciden
     if (incident->service[0])
         APPEND(page->answer_more, "Cause: %s", incident->cause_words);
     if (incident->service[0] && incident->probability > 0)
-        APPEND(page->answer_more, " (%.0f %% sure). ", incident->probability * 100);
+        APPEND(page->answer_more, " (%s sure). ", weir_page_sure(span, incident->probability));
     else if (incident->service[0])
         APPEND(page->answer_more, " (confidence: %s). ", incident->confidence);
     size_t n = list_well(page, incident->service, well, sizeof well);

@@ -174,6 +174,7 @@ const char *weir_page_clock(char text[64], int64_t us, bool with_date, bool with
 const char *weir_page_utc(char text[64], int64_t us);
 const char *weir_page_delay(char text[32], double us);  /* "4.2 ms"; "-" for NAN */
 const char *weir_page_share_text(char text[32], double share); /* "1.2 %" */
+const char *weir_page_sure(char text[32], double probability); /* never certain */
 const char *weir_page_rate(char text[32], double bps);
 enum weir_state weir_page_state(const char *name);
 int weir_page_badness(enum weir_state state); /* 0 unknown, 1 healthy, ... 6 down */

@@ -113,13 +113,14 @@ static void put_when(struct weir_html *html, const char *name, int64_t us, const
 
 static void put_times(struct weir_html *html, const struct weir_page_incident *incident)
 {
+    char sure[32];
     weir_html_raw(html, "<dl class=times>");
     put_when(html, "Began", incident->onset_us, "-");
     put_when(html, "Told", incident->raised_us, "-");
     put_when(html, "Recovered", incident->recovered_us ? incident->recovered_us : incident->cleared_us, "not yet");
     weir_html_add(html, "<div><dt>%s</dt><dd>%s</dd></div>", incident->is_open ? "Lasts" : "Lasted", incident->lasted);
     if (incident->probability > 0)
-        weir_html_add(html, "<div><dt>Sure of the cause</dt><dd>%.0f %%</dd></div>", incident->probability * 100);
+        weir_html_add(html, "<div><dt>Sure of the cause</dt><dd>%s</dd></div>", weir_page_sure(sure, incident->probability));
     else
         weir_html_add(html, "<div><dt>Confidence</dt><dd>%s</dd></div>", incident->confidence);
     weir_html_raw(html, "</dl>\n");
@@ -183,6 +184,7 @@ static void put_names(struct weir_html *html, const char *head, const char *item
 
 static void put_rulings(struct weir_html *html, const struct weir_page_incident *incident)
 {
+    char sure[32];
     if (!incident->n_rulings && !incident->n_alternatives)
         return;
     weir_html_raw(html, "<section class=wide><h4>What it is, and what it is not</h4><table class=rulings><tbody>");
@@ -190,7 +192,7 @@ static void put_rulings(struct weir_html *html, const struct weir_page_incident 
     put_capital(html, incident->cause_words);
     weir_html_raw(html, "</th><td><b>the cause told</b></td><td>");
     if (incident->probability > 0)
-        weir_html_add(html, "%.0f %% sure.", incident->probability * 100);
+        weir_html_add(html, "%s sure.", weir_page_sure(sure, incident->probability));
     else
         weir_html_add(html, "Confidence: %s.", incident->confidence);
     weir_html_raw(html, "</td></tr>");

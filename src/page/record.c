@@ -113,13 +113,19 @@ static void read_controls(struct weir_page_incident *incident, struct json_objec
     }
 }
 
-static void read_alternatives(struct weir_page_incident *incident, struct json_object *list)
+/* {cause: its probability}, the likeliest first. */
+static void read_alternatives(struct weir_page_incident *incident, struct json_object *by_cause)
 {
-    for (size_t i = 0; i < length_of(list) && incident->n_alternatives < WEIR_PAGE_LIST_MAX; i++) {
-        struct json_object *one = json_object_array_get_idx(list, i);
+    if (!json_object_is_type(by_cause, json_type_object))
+        return;
+    struct json_object_iter at;
+    json_object_object_foreachC(by_cause, at)
+    {
+        if (incident->n_alternatives == WEIR_PAGE_LIST_MAX)
+            return;
         struct weir_page_counted *into = &incident->alternatives[incident->n_alternatives++];
-        *into = (struct weir_page_counted){.total = number_of(one, "probability")};
-        snprintf(into->text, sizeof into->text, "%.100s", weir_view_cause_words(text_of(one, "cause")));
+        *into = (struct weir_page_counted){.total = json_object_get_double(at.val)};
+        snprintf(into->text, sizeof into->text, "%.100s", weir_view_cause_words(at.key));
     }
 }
 
@@ -149,11 +155,7 @@ static void rule(struct weir_page_incident *incident, const char *what, const ch
 
 static bool is_alternative(struct json_object *record, const char *cause)
 {
-    struct json_object *list = member(record, "alternatives");
-    for (size_t i = 0; i < length_of(list); i++)
-        if (strcmp(text_of(json_object_array_get_idx(list, i), "cause"), cause) == 0)
-            return true;
-    return strstr(text_of(record, "cause"), cause) != NULL; /* "service_or_uplink" rules out neither */
+    return member(member(record, "alternatives"), cause) != NULL;
 }
 
 static void rule_uplink(struct weir_page_incident *incident, struct json_object *record)

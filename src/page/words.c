@@ -51,6 +51,12 @@ const char *weir_page_rate(char text[32], double bps)
     return weir_view_amount(text, bps, "bit/s");
 }
 
+const char *weir_page_sure(char text[32], double probability)
+{
+    snprintf(text, 32, probability >= 0.995 ? "over 99 %%" : "%.0f %%", probability * 100);
+    return text;
+}
+
 enum weir_state weir_page_state(const char *name)
 {
     for (int state = WEIR_STATE_UNKNOWN; state <= WEIR_STATE_RECOVERING; state++)
