@@ -58,7 +58,7 @@ struct weir_sink {
 };
 
 /* Makers: *ret_state goes with the sink of that name. */
-extern const struct weir_sink weir_sink_ndjson, weir_sink_redis, weir_sink_snapshot, weir_sink_terminal;
+extern const struct weir_sink weir_sink_history, weir_sink_ndjson, weir_sink_redis, weir_sink_snapshot, weir_sink_terminal;
 /* `types`: bit mask of 1 << enum weir_record_type. Writes to `stream` (stdio's FILE). */
 int weir_sink_ndjson_new(void **ret_state, const struct weir_publish_context *context, unsigned types, void *stream);
 /* Publishes by a thread of its own: a record is encoded and queued, and nothing waits for Redis. A replay's sink connects
@@ -82,6 +82,10 @@ int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *con
 #define WEIR_STATUS_FILE "status.json"
 int weir_sink_snapshot_new(void **ret_state, const struct weir_publish_context *context, const char *directory, bool replay,
                            struct weir_fault *fault);
+/* Keeps DIR/history.db: hours of each service and the events of incidents, for 13 months, by a thread of its own. A replay's hours take the
+ * place of those of an earlier replay, and its end waits until all is written; an interface's are added to those of an earlier run. */
+int weir_sink_history_new(void **ret_state, const struct weir_publish_context *context, const char *directory, bool replay,
+                          struct weir_fault *fault);
 /* The table per service and the incidents in words, for a person, when the capture is over. */
 int weir_sink_terminal_new(void **ret_state, const struct weir_publish_context *context, void *stream, bool colour, unsigned columns);
 

@@ -55,6 +55,7 @@ static const int allowed[] = {
     SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(flock),
     SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(rename), SCMP_SYS(renameat),
     SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(umask),
+    SCMP_SYS(fchmod), SCMP_SYS(fchown), /* SQLite gives the files beside its own the same mode */
     SCMP_SYS(pipe), SCMP_SYS(pipe2),
     /* waiting */
     SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),

@@ -6,6 +6,8 @@
 
 #include <weir/sink.h>
 
+#include "history/history.h"
+
 #define WEIR_PAIRS_MAX 160
 struct weir_fields {
     size_t n;                        /* pairs */
@@ -28,3 +30,5 @@ void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_con
 void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window);
 void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_incident *incident);
 void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_capture_record *capture);
+/* An hour of a service; `run_us`: when the run began that saw it. */
+void weir_fields_hour(struct weir_fields *fields, int64_t run_us, const struct weir_history_hour *hour);

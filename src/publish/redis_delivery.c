@@ -28,7 +28,8 @@
 enum { TICK_MS = 200, SPOOL_AGAIN_MS = 1000, DOUBT_MS = 30000, START_MS = 10000, PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 5000, SYNC_MAX = 64, SYNC_EVERY_MS = 10 };
 enum { SPOOL_BYTES_MAX = 16 << 20 };
 
-static const unsigned flying_max[WEIR_LANE_N] = {[WEIR_LANE_INCIDENT] = 1, [WEIR_LANE_WINDOW] = 64, [WEIR_LANE_PROBE] = 1, [WEIR_LANE_SITES] = 1};
+static const unsigned flying_max[WEIR_LANE_N] = {[WEIR_LANE_INCIDENT] = 1, [WEIR_LANE_WINDOW] = 64, [WEIR_LANE_PROBE] = 1, [WEIR_LANE_OPEN] = 1,
+                                                [WEIR_LANE_SITES] = 1};
 
 struct lane_state {
     unsigned flying, failures;

@@ -24,11 +24,12 @@ struct weir_queue {
     struct lane lanes[WEIR_LANE_N];
 };
 
-/* Of the probe and of the list of sites only the newest matters. */
+/* Of the probe, of what is open and of the list of sites only the newest matters. */
 static const struct { size_t max_n, max_bytes; } bounds[WEIR_LANE_N] = {
     [WEIR_LANE_INCIDENT] = {10000, (size_t)32 << 20},
     [WEIR_LANE_WINDOW] = {SIZE_MAX, 0},
     [WEIR_LANE_PROBE] = {1, SIZE_MAX},
+    [WEIR_LANE_OPEN] = {1, SIZE_MAX},
     [WEIR_LANE_SITES] = {1, SIZE_MAX},
 };
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum weir_lane { WEIR_LANE_INCIDENT, WEIR_LANE_WINDOW, WEIR_LANE_PROBE, WEIR_LANE_SITES, WEIR_LANE_N };
+enum weir_lane { WEIR_LANE_INCIDENT, WEIR_LANE_WINDOW, WEIR_LANE_PROBE, WEIR_LANE_OPEN, WEIR_LANE_SITES, WEIR_LANE_N };
 
 enum weir_item_state { WEIR_ITEM_WAITING, WEIR_ITEM_FLYING, WEIR_ITEM_ANSWERED };
 struct weir_item {

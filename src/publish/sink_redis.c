@@ -4,6 +4,8 @@
  *   window    MULTI HSET service EXPIRE EXEC,  XADD metrics (id: the window's end),  EXPIRE metrics, TS.ADD where Redis knows it
  *   incident  XADD incidents (id: its time),  EXPIRE, PUBLISH weir:alerts if it is new, XADD of a live site's to its fleet inbox
  *   capture   MULTI HSET probe EXPIRE EXEC;   ZADD weir:sites, cut to SITES_MAX, EXPIRE
+ *   open      MULTI DEL open HSET EXPIRE EXEC: what stands, whole, at each event and with each capture record
+ *   hour      XADD hours (id: when it was written),  EXPIRE hours,  SADD services EXPIRE
  *
  * Hash and time to live are one transaction: a hash that never expires would go on saying what was true when a probe died.
  */
@@ -18,13 +20,17 @@
 #include <weir/measure.h>
 
 #include "base/log.h"
+#include "history/hours.h"
 #include "publish/fields.h"
+#include "publish/json.h"
 #include "publish/redis_delivery.h"
 #include "publish/redis_message.h"
+#include "publish/redis_open.h"
 #include "publish/sink_redis.h"
 
 enum { INBOXES = 16, INBOX_MAXLEN = 20000, SITES_MAX = 100000, DAY_S = 86400 };
 /* Streams are kept for their readers, also when the site is gone. */
+enum { HOURS_MAXLEN = 2300, HOURS_TTL_S = 100 * DAY_S }; /* 90 days, and what was put right */
 enum { METRICS_TTL_S = 8 * DAY_S, INCIDENTS_TTL_S = 90 * DAY_S, SITES_TTL_S = 30 * DAY_S, INBOX_TTL_S = 7 * DAY_S };
 
 struct redis_sink {
@@ -36,6 +42,11 @@ struct redis_sink {
     bool seen[WEIR_SERVICES_MAX];      /* services that have a hash */
     int64_t last_incident_ms;
     unsigned incident_seq;
+    struct weir_open open;
+    struct weir_hours *hours;
+    int64_t begin_us, now_us;          /* of this run: its first window; its newest */
+    int hour_error;                    /* of putting hours */
+    struct weir_fault *hour_fault;
     char inbox[40];
     struct weir_fields fields;
     struct weir_message message;
@@ -131,6 +142,11 @@ static int put_window(struct redis_sink *sink, const struct weir_record *record,
     const char *service = weir_service_get(sink->context->set, record->window->service)->id;
     char id[32];
     sink->seen[record->window->service] = true;
+    if (!sink->begin_us)
+        sink->begin_us = record->window->start_us;
+    int error = weir_hours_window(sink->hours, record->window);
+    if (error)
+        return error;
     weir_fields_clear(&sink->fields);
     weir_fields_time(&sink->fields, "ts", record->ts_us);
     weir_fields_window(&sink->fields, sink->context, record->window);
@@ -144,7 +160,61 @@ static int put_window(struct redis_sink *sink, const struct weir_record *record,
     return put(sink, WEIR_LANE_WINDOW, fault);
 }
 
+/* ---- hours ---- */
+
+/* One service's hour, over or put right. A reader takes the newest entry of each hour and run, and sums the runs'. */
+static void put_hour(void *context, weir_service_id id, const struct weir_history_hour *hour)
+{
+    struct redis_sink *sink = context;
+    const char *service = weir_service_get(sink->context->set, id)->id;
+    char entry[40];
+    if (sink->hour_error)
+        return;
+    weir_fields_clear(&sink->fields);
+    weir_fields_time(&sink->fields, "ts", sink->now_us);
+    weir_fields_hour(&sink->fields, sink->begin_us, hour);
+    /* Two hours of a service may be written at once, the older first. */
+    snprintf(entry, sizeof entry, "%" PRId64 "-%d", sink->now_us / 1000, hour->start_us + WEIR_HOUR_US > sink->now_us);
+    weir_message_clear(&sink->message);
+    begin_xadd(sink, WEIR_COMMAND_ENTRY, site_key(sink, "hours:", service), HOURS_MAXLEN, entry);
+    add_fields(sink);
+    add_plain(sink, "EXPIRE", sink->key, HOURS_TTL_S);
+    weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, "SADD");
+    weir_message_arg(&sink->message, site_key(sink, "services", ""));
+    weir_message_arg(&sink->message, service);
+    add_plain(sink, "EXPIRE", sink->key, HOURS_TTL_S);
+    sink->hour_error = put(sink, WEIR_LANE_WINDOW, sink->hour_fault);
+}
+
+static int put_hours(struct redis_sink *sink, struct weir_fault *fault)
+{
+    sink->hour_error = 0;
+    sink->hour_fault = fault;
+    weir_hours_changed(sink->hours, sink->now_us, sink->over, put_hour, sink);
+    return sink->hour_error;
+}
+
 /* ---- incidents ---- */
+
+/* All that stands, in the place of what stood: a reader need not fold the stream, and nothing of a run that died stays. */
+static int put_open(struct redis_sink *sink, struct weir_fault *fault)
+{
+    const char *key = site_key(sink, "open", "");
+    weir_message_clear(&sink->message);
+    add_plain(sink, "MULTI", NULL, 0);
+    weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, "DEL");
+    weir_message_arg(&sink->message, key);
+    for (size_t i = 0; i < sink->open.n; i++) {
+        weir_message_command(&sink->message, WEIR_COMMAND_PLAIN, "HSET");
+        weir_message_arg(&sink->message, key);
+        weir_message_arg(&sink->message, sink->open.incidents[i].id);
+        weir_message_arg(&sink->message, sink->open.incidents[i].json);
+    }
+    if (sink->open.n)
+        add_plain(sink, "EXPIRE", key, sink->options.ttl_s);
+    add_plain(sink, "EXEC", NULL, 0);
+    return put(sink, WEIR_LANE_OPEN, fault);
+}
 
 static void add_inbox(struct redis_sink *sink)
 {
@@ -187,7 +257,10 @@ static int put_incident(struct redis_sink *sink, const struct weir_record *recor
     }
     if (!sink->options.replay)
         add_inbox(sink);
-    return put(sink, WEIR_LANE_INCIDENT, fault);
+    int error = put(sink, WEIR_LANE_INCIDENT, fault);
+    weir_open_take(&sink->open, record->incident, json, length);
+    weir_hours_incident(sink->hours, record->incident, weir_json_recovered_us(json));
+    return error ? error : put_open(sink, fault);
 }
 
 /* ---- the probe ---- */
@@ -235,6 +308,8 @@ static int put_capture(struct redis_sink *sink, const struct weir_record *record
     weir_message_clear(&sink->message);
     delivery_fields(sink);
     int error = put(sink, WEIR_LANE_PROBE, fault);
+    if (!error)
+        error = put_open(sink, fault);
     return error ? error : put_sites(sink, record, fault);
 }
 
@@ -243,6 +318,8 @@ static int put_capture(struct redis_sink *sink, const struct weir_record *record
 static int redis_record(void *state, const struct weir_record *record, struct weir_fault *fault)
 {
     struct redis_sink *sink = state;
+    if (record->type == WEIR_RECORD_WINDOW && record->ts_us > sink->now_us)
+        sink->now_us = record->ts_us;
     switch (record->type) {
     case WEIR_RECORD_WINDOW: return put_window(sink, record, fault);
     case WEIR_RECORD_INCIDENT: return put_incident(sink, record, fault);
@@ -256,7 +333,10 @@ static int redis_flush(void *state, struct weir_fault *fault)
 {
     struct redis_sink *sink = state;
     struct weir_fault why = {0};
-    int error = sink->over ? weir_delivery_finish(sink->delivery, &why) : 0;
+    int error = put_hours(sink, fault);
+    if (error)
+        return error;
+    error = sink->over ? weir_delivery_finish(sink->delivery, &why) : 0;
     if (error && sink->options.replay)
         return weir_fault_set(fault, error, "%s", why.text);
     if (error)
@@ -271,6 +351,8 @@ static void redis_free(void *state)
         return;
     weir_delivery_free(sink->delivery);
     weir_message_deinit(&sink->message);
+    weir_open_deinit(&sink->open);
+    weir_hours_free(sink->hours);
     weir_json_free(sink->json);
     free(sink);
 }
@@ -295,13 +377,14 @@ int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *con
     sink->options = *options;
     sink->last_incident_ms = -1;
     sink->json = weir_json_new(context);
+    sink->hours = weir_hours_new();
     snprintf(sink->inbox, sizeof sink->inbox, "weir:fleet:inbox:{%u}", (unsigned)(XXH3_64bits(context->site, strlen(context->site)) % INBOXES));
     struct weir_redis_url url;
     const struct weir_delivery_options delivery = {
         .url = &url, .password_file = options->password_file, .spool_path = options->spool, .site_key = site_key(sink, "probe", ""),
         .window_bytes = options->queue_bytes ? options->queue_bytes : (size_t)16 << 20, .wait = options->replay,
         .patience_ms = (options->patience_s ? options->patience_s : 30) * 1000};
-    int error = sink->json ? place(&url, options, fault) : -ENOMEM;
+    int error = sink->json && sink->hours ? place(&url, options, fault) : -ENOMEM;
     if (!error)
         error = weir_delivery_new(&sink->delivery, &delivery, fault);
     if (error) {

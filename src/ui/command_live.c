@@ -110,6 +110,18 @@ static int add_redis(struct weir_publisher *publisher, const struct weir_config 
     return error;
 }
 
+/* Watching goes on where history cannot be kept. */
+static void add_history(struct weir_publisher *publisher, const struct weir_publish_context *context, const char *directory)
+{
+    struct weir_fault fault = {0};
+    void *state = NULL;
+    int error = weir_sink_history_new(&state, context, directory, false, &fault);
+    if (error)
+        weir_log(WEIR_LOG_ERROR, "%s; history is not kept", fault.text[0] ? fault.text : strerror(-error));
+    else
+        weir_publisher_add(publisher, &weir_sink_history, state);
+}
+
 static int add_snapshot(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context,
                         struct weir_fault *fault)
 {
@@ -118,6 +130,8 @@ static int add_snapshot(struct weir_publisher *publisher, const struct weir_conf
     int error = directory ? weir_sink_snapshot_new(&state, context, directory, false, fault) : 0;
     if (!error && directory)
         weir_publisher_add(publisher, &weir_sink_snapshot, state);
+    if (!error && directory)
+        add_history(publisher, context, directory);
     return error;
 }
 

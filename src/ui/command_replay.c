@@ -59,6 +59,10 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
         if (error)
             return error;
         weir_publisher_add(publisher, &weir_sink_snapshot, state);
+        error = weir_sink_history_new(&state, sent, config->state, true, fault);
+        if (error)
+            return error;
+        weir_publisher_add(publisher, &weir_sink_history, state);
     }
     if (config->html) {
         error = weir_sink_report_new(&state, shown, config->html, fault);
