@@ -170,7 +170,7 @@ void weir_fields_hour(struct weir_fields *fields, int64_t run_us, const struct w
     weir_fields_time(fields, "run_ts", run_us);
     const struct { const char *name; int64_t value; } counts[] = {
         {"judged_s", hour->judged_s}, {"healthy_s", hour->healthy_s}, {"degraded_s", hour->degraded_s}, {"partial_s", hour->partial_s},
-        {"down_s", hour->down_s}, {"trials_ok", hour->trials_ok}, {"trials_fail", hour->trials_fail}};
+        {"down_s", hour->down_s}, {"trials_ok", hour->trials_ok}, {"trials_failed", hour->trials_fail}};
     const struct { const char *name; double value; } medians[] = {
         {"goodput_bps", hour->goodput_bps}, {"ttfb_us", hour->ttfb_us}, {"rtt_server_us", hour->rtt_server_us}, {"rtt_client_us", hour->rtt_client_us}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "history/history.h"
 #include "ui/command.h"
@@ -221,6 +222,8 @@ static void print_csv_spans(const struct asked *asked, const struct weir_history
         size_t n = spans_of(asked, &history->services[i], spans);
         for (size_t s = 0; s < n; s++) {
             const struct weir_history_span *span = &spans[s];
+            if (asked->step == WEIR_HISTORY_HOUR && !span->judged_s)
+                continue;
             printf("%s,", history->services[i].name);
             csv_time(span->start_us);
             putchar(',');

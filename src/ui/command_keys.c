@@ -21,6 +21,9 @@ static const struct {
     {"weir:{SITE}:service:SERVICE", "HASH", "as probe", "the newest window of a service, and its state"},
     {"weir:{SITE}:metrics:SERVICE", "STREAM", "option redis-windows; 8 days", "all windows; id: the window's end in ms"},
     {"weir:{SITE}:incidents", "STREAM", "10,000 events; 90 days", "incident events; id: their time in ms"},
+    {"weir:{SITE}:open", "HASH", "as probe", "incidents that stand (32 at the most): id -> the record"},
+    {"weir:{SITE}:services", "SET", "100 days", "services that have hours"},
+    {"weir:{SITE}:hours:SERVICE", "STREAM", "2,300 entries; 100 days", "one entry an hour, and a newer one where it was put right; id: when it was written, in ms"},
     {"weir:{SITE}:acknowledged", "SET", "30 days", "ids of incidents that weir alerts --ack silenced"},
     {"weir:{SITE}:series:SERVICE:FIELD", "time series", "8 days", "where Redis has RedisTimeSeries: the few lines that people draw"},
     {"weir:sites", "ZSET", "100,000 sites; 30 days", "sites, by when they were last heard"},
@@ -49,6 +52,12 @@ static const struct row meanings[] = {
     {"services", "services that have a hash, separated by spaces"}, {"first_ts", "first packet of this run"}, {"last_ts", "newest packet"},
     {"packets", "seen"}, {"bytes", "on the wire"}, {"dropped_kernel", "packets that the kernel had no room for"}, {"dropped_interface", "and the interface"},
     {"flows", "made"}, {"duplicates", "packets seen twice, left out"}, {"clock_steps", "time stamps that stepped back"}, {"time_clamped", "and that were held"},
+    {"run_ts", "begin of the run that saw it: of each hour and run the newest entry counts, and runs add up"},
+    {"judged_s", "seconds in which the service could be judged: the sum of the next four"}, {"healthy_s", "of these, healthy"},
+    {"trials_failed", "failed trials of all layers"}, {"degraded_s", "worse quality, with connections that work"}, {"partial_s", "partly down"}, {"down_s", "down"}, {"goodput_bps", "median of the windows' medians"},
+    {"ttfb_us", "median of the windows' medians: time from media request to first byte"}, {"rtt_server_us", "the same: between here and the servers"},
+    {"rtt_client_us", "the same: between here and the clients"}, {"loss_server", "lost bytes between servers and here over TCP payload"},
+    {"loss_client", "the same, between here and clients"},
     {"scope", "local, regional, global"}, {"region", "that holds all bad sites and no good one; empty: none does"}, {"revision", "of the incident: 1, 2, 3... without a gap"},
     {"sites_bad", "sites whose trials say bad"}, {"sites_good", "and good"}, {"sites_unknown", "and neither"}, {"sites", "bad ones, 32 at the most, separated by spaces"},
     {"regions", "of the clients that are hit"},
@@ -108,6 +117,7 @@ static void print_site_fields(void)
     static struct weir_window_record window;
     static struct weir_incident incident;
     static struct weir_capture_record capture;
+    static const struct weir_history_hour hour;
     weir_fields_clear(&fields);
     weir_fields_time(&fields, "ts", 0);
     weir_fields_window(&fields, NULL, &window);
@@ -117,6 +127,10 @@ static void print_site_fields(void)
     weir_fields_incident(&fields, NULL, &incident);
     weir_fields_text(&fields, "json", "");
     print_fields("incidents", &fields, false);
+    weir_fields_clear(&fields);
+    weir_fields_time(&fields, "ts", 0);
+    weir_fields_hour(&fields, 0, &hour);
+    print_fields("hours:SERVICE", &fields, false);
     weir_fields_clear(&fields);
     weir_fields_text(&fields, "version", "");
     weir_fields_text(&fields, "mode", "");

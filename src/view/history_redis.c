@@ -59,7 +59,7 @@ static struct part read_part(const redisReply *fields)
     part.hour = (struct weir_history_hour){
         .start_us = start_us - start_us % WEIR_HOUR_US, .healthy_s = seconds_of(fields, "healthy_s"), .degraded_s = seconds_of(fields, "degraded_s"),
         .partial_s = seconds_of(fields, "partial_s"), .down_s = seconds_of(fields, "down_s"),
-        .trials_ok = count_of(fields, "trials_ok"), .trials_fail = count_of(fields, "trials_fail"),
+        .trials_ok = count_of(fields, "trials_ok"), .trials_fail = count_of(fields, "trials_failed"),
         .goodput_bps = weir_view_number(weir_view_reply_get(fields, "goodput_bps")), .ttfb_us = weir_view_number(weir_view_reply_get(fields, "ttfb_us")),
         .rtt_server_us = weir_view_number(weir_view_reply_get(fields, "rtt_server_us")),
         .rtt_client_us = weir_view_number(weir_view_reply_get(fields, "rtt_client_us")),

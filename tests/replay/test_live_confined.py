@@ -91,6 +91,7 @@ def test_root_becomes_nobody_with_nothing(namespace, place):
     assert code == 0, errors
     assert (place / "seen.pcap").stat().st_mode & 0o777 == 0o600
     assert json.loads(out.splitlines()[-1])["packets"] >= 4, "it captured all the while"
+    assert (place / "state" / "history.db").stat().st_uid == who.pw_uid and "history" not in errors
 
 
 def test_key_of_pseudonyms_outlasts_a_run(namespace, place):

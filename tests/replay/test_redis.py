@@ -144,7 +144,7 @@ def test_probe_tells_of_delivery(redis):
 
 def test_least_permissions(redis):
     """What the README lists suffices; without the inbox and the alerts, incidents arrive all the same."""
-    commands = "+hset +expire +xadd +xrange +xrevrange +publish +zadd +zremrangebyrank +multi +exec +ping"
+    commands = "+hset +del +sadd +expire +xadd +xrange +xrevrange +publish +zadd +zremrangebyrank +multi +exec +ping"
     redis.cli("ACL", "SETUSER", "probe", "on", ">secret", "resetkeys", "~weir:*", "resetchannels", "&weir:*", *commands.split())
     weir("replay", "--redis", f"redis://probe:secret@127.0.0.1:{redis.port}", PCAPS / "outage.pcap")
     assert not weir.stderr.strip() and len(entries(redis, "incidents")) == 3  # raised, updated, cleared
