@@ -213,8 +213,9 @@ static void note_site_fault(struct weir_hours *hours, const struct weir_incident
         memmove(hours->site_faults[at], hours->site_faults[--hours->n_site_faults], sizeof incident->id);
 }
 
-void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident, int64_t recovered_us)
+void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident)
 {
+    int64_t recovered_us = incident->recovered_us;
     enum { ANY = (1 << CODE_N) - 1, JUDGED = ANY & ~(1 << CODE_NONE) & ~(1 << CODE_UNKNOWN),
            WELL = 1 << CODE_NONE | 1 << CODE_UNKNOWN | 1 << CODE_HEALTHY, ILL = JUDGED & ~(1 << CODE_HEALTHY) };
     int64_t end_us = recovered_us ? recovered_us : incident->ts_us;
@@ -228,7 +229,7 @@ void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *i
     struct book *book = incident->service < WEIR_SERVICES_MAX ? hours->books[incident->service] : NULL;
     if (!book || incident->service == WEIR_SERVICE_NONE)
         return;
-    if (code_of(incident->state) > CODE_HEALTHY)
+    if (incident->event == WEIR_INCIDENT_RAISED && code_of(incident->state) > CODE_HEALTHY)
         rewrite(book, incident->onset_us, end_us, WELL, code_of(incident->state));
     if (recovered_us)
         rewrite(book, recovered_us, incident->ts_us, ILL, CODE_HEALTHY);

@@ -15,10 +15,8 @@ void weir_hours_free(struct weir_hours *hours);
 
 /* Books one window. Windows of a service come in order of time. 0 or -ENOMEM. */
 int weir_hours_window(struct weir_hours *hours, const struct weir_window_record *window);
-/* An incident's event: what was booked since its onset, or since its recovery, is put right.
- * `recovered_us`: 0 while it is not known. */
-void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident,
-                         int64_t recovered_us);
+/* An incident's event: what was booked since its onset, or since its recovery, is put right. */
+void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident);
 
 /* Visits each hour that changed since the last visit, and is over by `now_us` (or all, `also_open`). */
 typedef void (*weir_hours_visit)(void *context, weir_service_id service,

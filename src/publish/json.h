@@ -34,8 +34,6 @@ static inline void json_put_value(struct json_object *object, const char *key, i
 {
     json_put(object, key, value == WEIR_NULL ? NULL : json_object_new_int64(value));
 }
-/* When an incident's service was well again, of its record's text; 0: it is not known. */
-int64_t weir_json_recovered_us(const char *record);
 /* Epoch seconds with 6 decimals; null for WEIR_NULL. */
 struct json_object *json_time(int64_t us);
 /* A share, 4 decimals; null when it is not a number. */

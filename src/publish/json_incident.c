@@ -158,13 +158,3 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
         json_put(object, "maintenance", json_object_new_boolean(true));
     json_put_text(object, "text", incident->text);
 }
-
-int64_t weir_json_recovered_us(const char *record)
-{
-    struct json_object *object = json_tokener_parse(record), *value;
-    double seconds = 0;
-    if (object && json_object_object_get_ex(object, "recovered_ts", &value) && value)
-        seconds = json_object_get_double(value);
-    json_object_put(object);
-    return seconds > 0 && seconds < 9e9 ? llround(seconds * 1e6) : 0;
-}

@@ -257,14 +257,14 @@ static void put_event(struct history_sink *sink, const struct weir_record *recor
     job->is_event = true;
     struct weir_history_incident *into = &job->incident;
     *into = (struct weir_history_incident){
-        .onset_us = incident->onset_us, .raised_us = incident->raised_us, .recovered_us = weir_json_recovered_us(json), .cleared_us = incident->cleared_us,
+        .onset_us = incident->onset_us, .raised_us = incident->raised_us, .recovered_us = incident->recovered_us, .cleared_us = incident->cleared_us,
         .told_us = record->ts_us, .maintenance = incident->maintenance, .text = strdup(incident->text), .json = strdup(json)};
     snprintf(into->id, sizeof into->id, "%s", incident->id);
     snprintf(into->service, sizeof into->service, "%s", service ? service->id : "");
     snprintf(into->state, sizeof into->state, "%s", weir_state_name(incident->state));
     snprintf(into->cause, sizeof into->cause, "%s", weir_cause_name(incident->cause));
     snprintf(into->event, sizeof into->event, "%s", weir_incident_event_name(incident->event));
-    weir_hours_incident(sink->hours, incident, into->recovered_us);
+    weir_hours_incident(sink->hours, incident);
     if (into->text && into->json)
         put_job(sink, job);
     else

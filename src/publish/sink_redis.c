@@ -22,7 +22,6 @@
 #include "base/log.h"
 #include "history/hours.h"
 #include "publish/fields.h"
-#include "publish/json.h"
 #include "publish/redis_delivery.h"
 #include "publish/redis_message.h"
 #include "publish/redis_open.h"
@@ -259,7 +258,7 @@ static int put_incident(struct redis_sink *sink, const struct weir_record *recor
         add_inbox(sink);
     int error = put(sink, WEIR_LANE_INCIDENT, fault);
     weir_open_take(&sink->open, record->incident, json, length);
-    weir_hours_incident(sink->hours, record->incident, weir_json_recovered_us(json));
+    weir_hours_incident(sink->hours, record->incident);
     return error ? error : put_open(sink, fault);
 }
 

@@ -72,8 +72,9 @@ static void event(struct weir_hours *hours, enum weir_incident_event kind, enum 
 {
     struct weir_incident incident = {.id = "netflix-1", .event = (uint8_t)kind, .state = (uint8_t)state, .cause = (uint8_t)cause,
                                      .service = cause == WEIR_CAUSE_UPLINK ? WEIR_SERVICE_NONE : NETFLIX,
-                                     .onset_us = BEGIN + onset_s * 1000000, .ts_us = BEGIN + ts_s * 1000000};
-    weir_hours_incident(hours, &incident, recovered_s ? BEGIN + recovered_s * 1000000 : 0);
+                                     .onset_us = BEGIN + onset_s * 1000000, .ts_us = BEGIN + ts_s * 1000000,
+                                     .recovered_us = recovered_s ? BEGIN + recovered_s * 1000000 : 0};
+    weir_hours_incident(hours, &incident);
 }
 
 static void test_windows_and_medians(void **state)
