@@ -57,6 +57,8 @@ struct weir_source_stats {
     uint64_t bytes_read, bytes_total; /* of the files as they lie on disk; total 0: unknown */
     int64_t first_ts_us, last_ts_us;  /* smallest and largest stamp; 0 while packets == 0 */
     int64_t clock_offset_us;    /* now - ts since the last step; 0 normally */
+    uint32_t links_down;        /* interfaces that are not up, have no carrier or are gone */
+    char link_down[16];         /* the first of these */
 };
 
 /* Opens the files (several are one capture in time order; "-" is stdin, at most once). Every file is

@@ -121,6 +121,15 @@ struct weir_detect_demand {
     int64_t stalled_since_us;             /* the earliest moment from which a picture stands still; 0: none does */
 };
 
+/* What keeps the capture from seeing, besides lost packets and one direction, which come with the window. */
+enum weir_blindness { WEIR_BLIND_NOT, WEIR_BLIND_LINK_DOWN, WEIR_BLIND_SILENT, WEIR_BLIND_UNDECODED, WEIR_BLINDNESS_N };
+struct weir_detect_sight {
+    enum weir_blindness blindness;
+    int64_t since_us;
+    double share;                         /* UNDECODED: of the packets */
+    char where[16];                       /* LINK_DOWN: the interface */
+};
+
 struct weir_detect_stats {
     uint64_t trials, trials_frozen, trials_unscored; /* seen; in frozen slots; kept back by a guard */
     uint64_t evicted_clients, evicted_prefixes, evicted_destinations, evicted_resolvers; /* bounds of memory that were hit */
@@ -156,6 +165,8 @@ void weir_detector_connection_end(struct weir_detector *detector, const struct w
 void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand);
 /* Since the tick before: whether any server's packet came; bit: clients sent to that service. */
 void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard, const uint64_t asking[WEIR_SERVICES_MAX / 64]);
+/* Each tick, before the step: while blind nothing is judged, every service is UNKNOWN, and an incident says why. */
+void weir_detector_sight(struct weir_detector *detector, const struct weir_detect_sight *sight);
 void weir_detector_step(struct weir_detector *detector, int64_t now_us);
 /* The capture is over: incidents that are open stay so, and are reported once more as `updated`. */
 void weir_detector_finish(struct weir_detector *detector, int64_t now_us);

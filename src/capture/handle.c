@@ -13,8 +13,10 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -116,6 +118,17 @@ void weir_handle_read_drops(struct weir_handle *handle)
     handle->dropped_interface += (uint32_t)(now.ps_ifdrop - handle->seen_ifdrop);
     handle->seen_drop = now.ps_drop;
     handle->seen_ifdrop = now.ps_ifdrop;
+}
+
+bool weir_handle_is_up(const struct weir_handle *handle)
+{
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%.15s", handle->interface);
+    if (handle->away)
+        return false;
+    if (ioctl(pcap_fileno(handle->pcap), SIOCGIFFLAGS, &request) < 0)
+        return errno != ENODEV || strcmp(handle->interface, "any") == 0; /* "any" is no interface, and never down */
+    return (request.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
 }
 
 /* ---- opening ---- */

@@ -53,6 +53,8 @@ int weir_handle_join(struct weir_handle *handle, uint16_t group, struct weir_fau
 int weir_handle_take(struct weir_handle *handle, struct weir_fault *fault);
 /* Adds what was dropped since the last call. */
 void weir_handle_read_drops(struct weir_handle *handle);
+/* Is the interface there, up, and is there a carrier? */
+bool weir_handle_is_up(const struct weir_handle *handle);
 void weir_handle_close(struct weir_handle *handle);
 
 int64_t weir_clock_us(int clock); /* clockid_t: CLOCK_REALTIME, CLOCK_MONOTONIC */

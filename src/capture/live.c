@@ -255,8 +255,11 @@ static void read_drops(struct lane *lane, int64_t monotonic_us)
         return;
     lane->stats_read_us = monotonic_us;
     lane->stats.dropped_kernel = lane->stats.dropped_interface = 0;
+    lane->stats.links_down = 0;
     for (unsigned i = 0; i < lane->n_handles; i++) {
         weir_handle_read_drops(&lane->handles[i]);
+        if (lane->index == 0 && !lane->handles[i].immediate && !weir_handle_is_up(&lane->handles[i]) && lane->stats.links_down++ == 0)
+            snprintf(lane->stats.link_down, sizeof lane->stats.link_down, "%.15s", lane->handles[i].interface);
         lane->stats.dropped_kernel += lane->handles[i].dropped_kernel;
         if (lane->index == 0 && !lane->handles[i].immediate) /* the interface's own, the same for every lane */
             lane->stats.dropped_interface += lane->handles[i].dropped_interface;

@@ -143,7 +143,8 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     detector->one_way_share = window->one_way_share;
     detector->dns_blind = window->dns_blind;
     bool sound =
-        window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share;
+        window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share &&
+        !detector->sight.blindness;
     if (!sound)
         weir_detector_freeze(detector, window->start_us);
     sound = sound && !is_frozen(detector, window->start_us);
@@ -154,6 +155,13 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     for (size_t i = 0; sound && i < window->n_services; i++)
         if (window->services[i].service < detector->n_services)
             take_continuous(detector, &window->services[i], window->start_us);
+}
+
+void weir_detector_sight(struct weir_detector *detector, const struct weir_detect_sight *sight)
+{
+    detector->sight = *sight;
+    if (sight->blindness)
+        weir_detector_freeze(detector, detector->open_start_us);
 }
 
 /* ---- one trial ---- */
@@ -556,6 +564,8 @@ void weir_detector_finish(struct weir_detector *detector, int64_t now_us)
 enum weir_state weir_detector_state(const struct weir_detector *detector, weir_service_id id)
 {
     if (id < WEIR_SERVICE_FIRST || id >= detector->n_services)
+        return WEIR_STATE_UNKNOWN;
+    if (detector->sight.blindness || detector->capture_case.open)
         return WEIR_STATE_UNKNOWN;
     const struct weir_service_state *service = &detector->services[id];
     if (service->incident.open && service->silence && service->silence->alarm)

@@ -423,15 +423,16 @@ static void clear_the_gone(struct weir_detector *detector)
 static void judge_capture(struct weir_detector *detector)
 {
     struct weir_case *incident = &detector->capture_case;
-    if (!incident->open && detector->frozen_run >= CAPTURE_RUN) {
-        int64_t onset_us = detector->open_start_us - detector->frozen_run * WEIR_SLOT_US;
+    bool blind = detector->sight.blindness != WEIR_BLIND_NOT;
+    if (!incident->open && (blind || detector->frozen_run >= CAPTURE_RUN)) {
+        int64_t onset_us = blind ? detector->sight.since_us : detector->open_start_us - detector->frozen_run * WEIR_SLOT_US;
         struct weir_verdict verdict = {.record = {.onset_us = onset_us,
                                                   .state = WEIR_STATE_DEGRADED,
                                                   .cause = WEIR_CAUSE_CAPTURE,
                                                   .confidence = WEIR_CONFIDENCE_HIGH,
                                                   .trials = {.high = 1}}};
         weir_case_apply(detector, incident, &verdict, detector->now_us);
-    } else if (incident->open && detector->sound_run >= CAPTURE_RUN)
+    } else if (incident->open && !blind && detector->sound_run >= CAPTURE_RUN)
         weir_case_clear(detector, incident, NULL);
 }
 

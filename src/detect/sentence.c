@@ -218,15 +218,34 @@ static void say_downlink(struct text *text, const struct weir_detector *detector
             100 * downlink->bps / downlink->p99_bps);
 }
 
+static void say_blindness(struct text *text, const struct weir_detector *detector)
+{
+    const struct weir_detect_sight *sight = &detector->sight;
+    say(text, " No service is judged meanwhile: ");
+    switch (sight->blindness) {
+    case WEIR_BLIND_LINK_DOWN:
+        say(text, "interface %s is down, or has no carrier.", sight->where);
+        return;
+    case WEIR_BLIND_SILENT:
+        say(text, "no packet has come at all since ");
+        say_clock(text, sight->since_us);
+        say(text, " UTC.");
+        return;
+    case WEIR_BLIND_UNDECODED:
+        say(text, "%.0f %% of the packets cannot be decoded.", sight->share * 100);
+        return;
+    default:
+        say(text, "%.1f %% of packets were lost before weir, %.0f %% of flows show one direction only.", detector->drop_share * 100,
+            detector->one_way_share * 100);
+    }
+}
+
 static void say_reason(struct text *text, const struct weir_detector *detector, const struct weir_case *incident)
 {
     const struct weir_incident *record = &incident->record;
     switch (record->cause) {
     case WEIR_CAUSE_CAPTURE:
-        say(text,
-            " No judgement is made meanwhile: %.1f %% of packets were lost before weir, %.0f %% of flows show one "
-            "direction only.",
-            detector->drop_share * 100, detector->one_way_share * 100);
+        say_blindness(text, detector);
         return;
     case WEIR_CAUSE_UPLINK:
         say(text, " Several services fail at once");

@@ -43,6 +43,7 @@ struct weir_detector {
     unsigned frozen_run, sound_run; /* windows in a row */
     double drop_share, one_way_share;
     bool dns_blind;
+    struct weir_detect_sight sight;
 
     int64_t silence_minute, silence_open; /* the last that was over, the one that is open */
     unsigned silence_slots;               /* of the open one, judged */

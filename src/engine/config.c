@@ -14,6 +14,7 @@
 
 #include <weir/capture.h>
 
+#include "base/nearest.h"
 #include "base/printable.h"
 #include "engine/asn.h"
 #include "engine/config.h"
@@ -69,6 +70,7 @@ static int read_records(struct weir_config *config, const char *text, struct wei
     if (!mask)
         return weir_fault_set(fault, -EINVAL, "--records: name at least one type");
     config->records = mask;
+    config->records_set = true;
     return 0;
 }
 
@@ -524,8 +526,14 @@ static int find_config_file(int argc, char **argv, const struct option *options,
 
 static int bad_option(int argc, char **argv, int letter, struct weir_fault *fault)
 {
-    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
-    return weir_fault_set(fault, -EINVAL, letter == ':' ? "%s: needs a value; see --help" : "%s: no such option; see --help", word);
+    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "", *names[N_ROWS];
+    if (letter == ':')
+        return weir_fault_set(fault, -EINVAL, "%s: needs a value; see --help", word);
+    for (int i = 0; i < N_ROWS; i++)
+        names[i] = rows[i].name;
+    const char *near = strncmp(word, "--", 2) == 0 ? weir_nearest(word + 2, names, N_ROWS) : NULL;
+    return near ? weir_fault_set(fault, -EINVAL, "%s: no such option; did you mean --%s? See --help", word, near)
+                : weir_fault_set(fault, -EINVAL, "%s: no such option; see --help", word);
 }
 
 int weir_config_parse(struct weir_config *config, enum weir_config_command command, int argc, char **argv, const char *usage,
@@ -561,5 +569,7 @@ int weir_config_parse(struct weir_config *config, enum weir_config_command comma
         if (rows[i].read == read_redis)
             weir_redis_url_hide(optarg); /* ps shows the command line */
     }
+    if (!error && config->records_set && !config->json && command != WEIR_CONFIG_CHECK)
+        error = weir_fault_set(fault, -EINVAL, "--records chooses among the records of --json, which is not given");
     return error ? error : optind;
 }

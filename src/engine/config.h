@@ -21,6 +21,7 @@ struct weir_config {
     const char *site;             /* NULL: host name, or replay:<file> */
     bool json;
     unsigned records;             /* bit mask of 1 << enum weir_record_type */
+    bool records_set;
     const char *redis;            /* URL or NULL */
     const char *redis_password, *redis_password_file; /* instead of the URL's; NULL */
     size_t redis_queue_bytes;

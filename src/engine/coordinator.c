@@ -19,6 +19,7 @@
 #include "engine/counters.h"
 #include "engine/maintenance.h"
 #include "engine/detect_input.h"
+#include "engine/sight.h"
 #include "engine/state_file.h"
 
 enum { AHEAD = 8 };          /* pieces of evidence whose places in tables are prefetched */
@@ -57,6 +58,7 @@ struct weir_coordinator {
     int64_t now_us;
     struct weir_source *live;          /* or NULL */
     struct { uint64_t packets, dropped; } before; /* the open window began */
+    struct weir_sight sight;
     bool state_read;
     bool state_failed;                 /* and said so */
     unsigned state_due, names_due;     /* windows until the state, and what DNS told, is written */
@@ -398,6 +400,15 @@ static void advance_sessions(struct weir_coordinator *c)
         take_sums(c);
 }
 
+static void look_around(struct weir_coordinator *c, bool window_end)
+{
+    struct weir_source_stats stats;
+    if (c->live)
+        read_source(c, c->live, &stats);
+    weir_sight_look(&c->sight, c->now_us, window_end, c->live ? &stats : NULL, c->counters.decode);
+    weir_detector_sight(c->detector, &c->sight.now);
+}
+
 static void decide(struct weir_coordinator *c)
 {
     bool window_end = c->blocks[0].window_end;
@@ -406,9 +417,12 @@ static void decide(struct weir_coordinator *c)
     weir_trials_tick(c->trials, c->now_us);
     weir_detect_input_demand(c->detector, c->sessions, c->n_services);
     tell_traffic(c);
+    look_around(c, window_end);
     weir_detector_step(c->detector, c->now_us);
     if (window_end)
         end_window(c);
+    if (c->incident_said && !window_end && c->live)
+        publish_capture(c, c->live, c->now_us, true); /* who reads of it sees that the probe lives */
     if ((window_end || c->incident_said) && !c->error) /* whoever reads hears of an incident at once */
         c->error = weir_publisher_flush(c->options->publisher, &c->fault);
     c->incident_said = false;

@@ -23,6 +23,7 @@
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/notify.h"
+#include "ui/service_names.h"
 
 static const char usage[] =
     "Usage: weir live [OPTIONS] -i IFACE\n\n"
@@ -225,6 +226,9 @@ static int read_configuration(struct weir_config *config, struct weir_service_se
     if (!config->n_interfaces)
         return weir_fault_set(fault, -EINVAL, "name the interface to watch: weir live -i IFACE; see weir live --help");
     int error = weir_service_set_load(ret_set, weir_signatures_path(config->signatures, path), fault);
+    for (size_t i = 0; !error && i < config->n_maintenance; i++)
+        if (strcmp(config->maintenance[i].service, "all") != 0)
+            error = weir_service_must_be(*ret_set, config->maintenance[i].service, "maintenance", fault);
     return error ? error : name_site(config);
 }
 

@@ -9,6 +9,7 @@
 #include <weir/capture.h>
 #include <weir/decode.h>
 
+#include "base/log.h"
 #include "base/printable.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
@@ -16,6 +17,7 @@
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/progress.h"
+#include "ui/service_names.h"
 
 static const char usage[] =
     "Usage: weir replay [OPTIONS] CAPTURE...\n\n"
@@ -114,6 +116,10 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
             .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
         error = weir_engine_run(source, &options, fault);
         weir_progress_done(&progress);
+        struct weir_source_stats stats;
+        weir_source_stats(source, &stats);
+        if (!error && config->filter && !stats.packets && stats.filtered)
+            weir_log(WEIR_LOG_WARNING, "--filter \"%s\" matches none of the %llu packets", config->filter, (unsigned long long)stats.filtered);
     }
     weir_publisher_deinit(&publisher);
     weir_source_free(source);
@@ -135,6 +141,9 @@ static int run(int argc, char **argv)
     struct weir_service_set *set = NULL;
     char path[PATH_MAX];
     int error = operand < 0 ? operand : weir_service_set_load(&set, weir_signatures_path(config.signatures, path), &fault);
+    for (size_t i = 0; !error && i < config.n_maintenance; i++)
+        if (strcmp(config.maintenance[i].service, "all") != 0)
+            error = weir_service_must_be(set, config.maintenance[i].service, "maintenance", &fault);
     if (!error)
         error = name_site(&config, argv[operand]);
     if (error < 0)

@@ -8,6 +8,7 @@
 #include <weir/service.h>
 
 #include "ui/command.h"
+#include "ui/service_names.h"
 
 static const char usage[] = "Usage: weir services [--signatures DIR] [NAME]\n\n"
                             "Without NAME lists the known services; with it, the roles and host names of one.";
@@ -67,7 +68,8 @@ static int print(const char *directory, const char *name)
     else if (id >= WEIR_SERVICE_FIRST)
         show(weir_service_get(set, id));
     else {
-        fprintf(stderr, "weir: no service '%s'; `weir services` lists them\n", name);
+        weir_service_must_be(set, name, "", &fault);
+        fprintf(stderr, "weir: %s\n", fault.text);
         code = WEIR_EXIT_USAGE;
     }
     weir_service_set_unref(set);

@@ -11,6 +11,7 @@
 
 #include "ui/command.h"
 #include "ui/confined.h"
+#include "ui/service_names.h"
 #include "ui/prompt.h"
 #include "ui/status.h"
 
@@ -23,54 +24,19 @@ enum { RECENT_US = 300000000 };
 
 /* ---- names ---- */
 
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[64], n = strlen(b);
-    if (n >= sizeof row / sizeof row[0])
-        return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]), insert = row[j - 1] + 1, drop = row[j] + 1;
-            diagonal = row[j];
-            row[j] = change < insert ? change : insert;
-            row[j] = row[j] < drop ? row[j] : drop;
-        }
-    }
-    return row[n];
-}
-
-static bool is_near(const char *name, const char *wanted)
-{
-    return distance(wanted, name) <= 2 || (strlen(wanted) >= 3 && (strstr(name, wanted) || strstr(wanted, name)));
-}
-
 /* 0 where the service is known to the site or to the signatures; else a fault with the nearest names. */
 static int check_service(const struct weir_view *view, const char *wanted, struct weir_fault *fault)
 {
-    char path[PATH_MAX], near[200] = "";
+    char path[PATH_MAX];
     struct weir_fault ignored = {0};
     struct weir_service_set *set = NULL;
     if (weir_view_find(view, wanted))
         return 0;
     if (weir_service_set_load(&set, weir_signatures_path(NULL, path), &ignored) < 0)
         set = NULL;
-    bool known = set && weir_service_find(set, wanted) != WEIR_SERVICE_NONE;
-    for (size_t id = WEIR_SERVICE_FIRST; set && !known && id < weir_service_set_count(set); id++) {
-        const char *name = weir_service_get(set, (weir_service_id)id)->id;
-        size_t used = strlen(near);
-        if (is_near(name, wanted))
-            snprintf(near + used, sizeof near - used, "%s%s", used ? ", " : "", name);
-    }
+    int error = weir_service_must_be(set, wanted, "", fault);
     weir_service_set_unref(set);
-    if (known)
-        return 0;
-    if (near[0])
-        return weir_fault_set(fault, -ENOENT, "no service '%s'; did you mean %s?", wanted, near);
-    return weir_fault_set(fault, -ENOENT, "no service '%s'; `weir services` lists them", wanted);
+    return error;
 }
 
 /* ---- text ---- */
