@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/ask.h>
 #include <weir/outcome.h>
 #include <weir/packet.h>
 #include <weir/service.h>
@@ -119,12 +120,21 @@ struct weir_event {
         struct { enum weir_side by; enum weir_reset_kind what; bool injected; } reset;
         struct { int64_t us; bool reset; } pause;
         struct { int64_t us; } handshake;       /* TLS: ClientHello to first server application data; QUIC: Initial to 1-RTT */
-        struct { uint32_t bytes; } request;
+        struct { uint32_t request_bytes; } request; /* so far: a request may be more than one packet */
         struct { int64_t ttfb_us; } first_byte;
-        struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; bool cut; } chunk; /* request_us: when asked; transfer: first to
-                  * last byte; ttfb -1: more of an answer that had been silent for 5 s and was reported; cut: by the server's RST */
+        /* Stamped with its last byte. request_us: when asked; transfer: first to last byte; ttfb -1: more of an answer
+         * that had been silent for 5 s and was reported; rest: how long nothing came behind the last byte until the next
+         * request, or until the silence was noticed; request_bytes: 0 where several asked at once; known: requests of this
+         * size were answered with data before; cut: by the server's RST. */
+        struct {
+            uint64_t bytes;
+            int64_t request_us, ttfb_us, transfer_us, rest_us;
+            uint32_t request_bytes;
+            bool known, cut;
+        } chunk;
         struct { uint64_t bytes; int64_t open_us; bool waiting; int64_t waiting_us; } progress;
-                 /* bytes since the last tick; open_us: since the request; waiting: no byte of the answer yet, for waiting_us */
+                 /* bytes since the last tick; open_us: since the request; waiting: no byte of the answer yet, for waiting_us,
+                  * and requests of this size were answered before */
         struct { int64_t start_us, duration_us; } stall;
         struct {
             const struct weir_addr *client, *resolver;
@@ -152,6 +162,7 @@ struct weir_flow_config {
     /* when a media request counts as unanswered, by service id, in us (learned: max(5 s, 3 x p99 TTFB)); the array
      * lives as long as the table and may change between ticks */
     const int64_t *request_timeout_us;
+    const struct weir_ask_page *asks; /* likewise: which sizes of requests a service has answered; NULL: none known */
     weir_flow_observer observer;
     void *context;
 };

@@ -79,7 +79,8 @@ struct weir_evidence {
     int64_t flow_first_us;   /* first packet of the flow; DNS: first query */
     uint64_t host_hash;      /* of the name (DNS: of the query's name, lower case); 0: none */
     union {
-        struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us; bool cut; } chunk; /* as in struct weir_event */
+        struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us, rest_us; uint32_t request_bytes; bool known, cut; } chunk;
+                                                                                           /* as in struct weir_event */
         struct { uint64_t bytes; int64_t open_us, waiting_us; bool waiting; } progress;
         struct { int64_t latency_us; uint16_t qtype; uint8_t queries; } dns;               /* latency -1: no answer */
         struct { int64_t reset_pause_us; uint8_t end; bool rst_mid; } end; /* enum weir_flow_end; as of weir_flow_reset_pause_us() */
@@ -231,6 +232,8 @@ void weir_sessions_finish(struct weir_sessions *sessions, int64_t now_us);
 /* By service id, n_services of them: max(5 s, 3 x learned p99 of TTFB), for weir_flow_config.request_timeout_us.
  * Changes in weir_sessions_tick() only, at window ends. */
 const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *sessions);
+/* WEIR_SERVICES_MAX pages, for weir_flow_config.asks; they change at the same time. */
+const struct weir_ask_page *weir_sessions_asks(const struct weir_sessions *sessions);
 struct weir_demand weir_sessions_demand(const struct weir_sessions *sessions, weir_service_id service);
 /* What sessions of the service added up since the last call of this. */
 struct weir_session_sums {

@@ -46,6 +46,7 @@ struct weir_coordinator {
     struct weir_address_fact *bulletin_facts;
     size_t n_bulletin_facts;
     int64_t bulletin_timeouts[WEIR_SERVICES_MAX];
+    struct weir_ask_page bulletin_asks[WEIR_SERVICES_MAX];
 
     struct weir_gather *gather;
     struct weir_sessions *sessions;
@@ -365,6 +366,12 @@ static void write_names(struct weir_coordinator *c)
     c->names_due = STATE_WINDOWS;
 }
 
+static void post_requests(struct weir_coordinator *c)
+{
+    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
+    memcpy(c->bulletin_asks, weir_sessions_asks(c->sessions), c->n_services * sizeof c->bulletin_asks[0]);
+}
+
 /* What this window taught goes to the workers at the end of the next one. */
 static void issue_bulletin(struct weir_coordinator *c)
 {
@@ -373,7 +380,7 @@ static void issue_bulletin(struct weir_coordinator *c)
     c->n_bulletin_facts = c->n_facts;
     c->facts = spare;
     c->n_facts = 0;
-    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
+    post_requests(c);
 }
 
 static void begin_tick(struct weir_coordinator *c)
@@ -461,7 +468,7 @@ enum weir_meeting_part weir_coordinator_work(void *context, const struct weir_bl
 
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c)
 {
-    return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts};
+    return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts, c->bulletin_asks};
 }
 
 const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *c)
@@ -579,7 +586,7 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
         weir_coordinator_free(c);
         return error;
     }
-    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
+    post_requests(c);
     *ret_coordinator = c;
     return 0;
 }

@@ -15,6 +15,7 @@ struct weir_bulletin {
     const struct weir_address_fact *facts;
     size_t n_facts;
     const int64_t *request_timeout_us; /* by service id */
+    const struct weir_ask_page *asks;  /* likewise */
 };
 
 struct weir_coordinator; /* opaque */

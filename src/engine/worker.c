@@ -39,6 +39,7 @@ struct weir_worker {
     struct delivery deliveries[WEIR_BLOCKS_MAX];
     unsigned n_deliveries, delivery; /* as many as the meter has blocks; the next one */
     int64_t request_timeout_us[WEIR_SERVICES_MAX];
+    struct weir_ask_page asks[WEIR_SERVICES_MAX];
     struct run {
         size_t n;
         const struct weir_packet *packet[RUN];
@@ -78,6 +79,13 @@ static void take_facts(struct weir_worker *worker, struct delivery *delivery, st
     block->n_facts = n;
 }
 
+static void take_requests(struct weir_worker *worker, const struct weir_bulletin *bulletin)
+{
+    size_t n = weir_service_set_count(worker->options->set);
+    memcpy(worker->request_timeout_us, bulletin->request_timeout_us, n * sizeof worker->request_timeout_us[0]);
+    memcpy(worker->asks, bulletin->asks, n * sizeof worker->asks[0]);
+}
+
 static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end)
 {
     struct delivery *delivery = &worker->deliveries[worker->delivery];
@@ -87,8 +95,7 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
     if (window_end) {
         struct weir_bulletin bulletin = weir_coordinator_bulletin(worker->coordinator);
         weir_classify_learn(worker->classifier, bulletin.facts, bulletin.n_facts, tick_us);
-        memcpy(worker->request_timeout_us, bulletin.request_timeout_us,
-               weir_service_set_count(worker->options->set) * sizeof worker->request_timeout_us[0]);
+        take_requests(worker, &bulletin);
     }
     weir_meter_take(worker->meter, &block, tick_us, window_end);
     take_facts(worker, delivery, &block);
@@ -307,12 +314,12 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
         return -ENOMEM;
     *worker = (struct weir_worker){.index = index, .options = options, .source = source, .coordinator = coordinator, .meeting = meeting,
                                     .n_deliveries = engine_blocks(options)};
-    memcpy(worker->request_timeout_us, weir_coordinator_bulletin(coordinator).request_timeout_us,
-           weir_service_set_count(options->set) * sizeof worker->request_timeout_us[0]);
+    const struct weir_bulletin bulletin = weir_coordinator_bulletin(coordinator);
+    take_requests(worker, &bulletin);
     const struct weir_flow_config flow = {
         .memory_bytes = options->memory_bytes / options->n_workers, .local = options->local, .n_local = options->n_local,
         .reports = options->want_flows,
-        .request_timeout_us = worker->request_timeout_us, .observer = on_event, .context = worker};
+        .request_timeout_us = worker->request_timeout_us, .asks = worker->asks, .observer = on_event, .context = worker};
     const struct weir_meter_config meter = {
         .set = options->set, .flow_records = options->want_flows, .n_blocks = worker->n_deliveries, .pending_max = engine_bound(options, BOUND_PENDING),
         .records_max = engine_bound(options, BOUND_RECORDS), .evidence_max = engine_bound(options, BOUND_EVIDENCE)};

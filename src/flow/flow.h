@@ -77,7 +77,10 @@ enum serve_state {
 enum { REQUEST_BYTES_MAX = 4095 };
 struct serve { /* the request that is open, or was last */
     int64_t asked_us, last_byte_us;
-    uint64_t chunk_bytes;
+    uint64_t chunk_bytes : 36; /* 64 GiB */
+    uint64_t size : 7;      /* of the request: weir_ask_size() of its largest packet; 0: several asked at once */
+    uint64_t next_size : 7; /* of what the client said while the answer was arriving, at next_us; 0: nothing */
+    uint64_t known : 7, known_before : 7; /* the last two sizes that this flow's server answered with data */
     uint32_t first_byte_after_us; /* behind asked_us */
     uint32_t asked_ms;
     uint32_t tick_bytes;
@@ -116,6 +119,7 @@ struct weir_flow {
     uint32_t shake, detail;   /* handles */
     uint8_t ttl[2];
     uint8_t syn, syn_ack;
+    uint32_t next_us;         /* low bits of the stamp: see serve.next_size */
 
     int64_t first_ts_us;
     uint16_t mss[2];
@@ -364,7 +368,7 @@ int64_t quic_timer(struct weir_flow *flow, int64_t now_us); /* when to ask again
 void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes);
 void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes);
 void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
-bool request_waiting(const struct weir_flow *flow);
+bool request_waiting(const struct weir_flow *flow); /* asked, by all that is known, and not a byte of the answer yet */
 int64_t request_timer(struct weir_flow *flow, int64_t now_us);
 void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
 

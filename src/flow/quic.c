@@ -18,7 +18,7 @@
 
 enum {
     PORT_QUIC = 443, INITIAL_MIN = 1200, SHORT_MIN = 21, PACKETS_MAX = 8, FLIGHT_GAP_MS = 100, TIMEOUT_MS = 3000,
-    ANSWER_MIN = 80, DEBRIS_MAX = 700, DEBRIS_COUNT = 2, DEBRIS_SLACK_US = 50000,
+    ANSWER_MIN = 80, ACK_MAX = 250, ACK_STEP = 24, DEBRIS_MAX = 700, DEBRIS_COUNT = 2, DEBRIS_SLACK_US = 50000,
 };
 
 /* Public flags with the version bit, an 8-byte connection id, then "Q0" and two digits. */
@@ -99,6 +99,15 @@ static bool probes_size(struct weir_flow *flow, const struct weir_packet *packet
         return false;
     flow->mss[WEIR_CLIENT] = (uint16_t)packet->payload_len;
     return largest >= INITIAL_MIN;
+}
+
+/* Where datagrams are lost, acknowledgements list ranges and grow, by a few bytes each; a request stands out from what the
+ * client said before. `tsval` has no other use in UDP: the size of the client's last datagram. */
+static bool acknowledges(struct weir_flow *flow, uint32_t bytes)
+{
+    uint32_t before = flow->tsval[WEIR_CLIENT];
+    flow->tsval[WEIR_CLIENT] = bytes;
+    return bytes < ACK_MAX && bytes <= before + ACK_STEP;
 }
 
 /* Behind the snap length may have been what a stage begins with: later sightings of it time nothing. */
@@ -216,7 +225,7 @@ static void client_datagram(struct weir_flow *flow, struct shake *shake, const s
         handshake_timed(flow, shake, packet);
     if ((shake->flags & (SHAKE_CLIENT_HANDSHAKE | SHAKE_CLIENT_SHORT)) && !flow->packets[WEIR_SERVER])
         flow->flags |= FLOW_ACKS_UNSEEN;
-    if (!probes_size(flow, packet) && datagram.short_bytes)
+    if (!probes_size(flow, packet) && datagram.short_bytes && !acknowledges(flow, datagram.short_bytes))
         request_client(flow, packet, datagram.short_bytes);
 }
 
@@ -342,10 +351,12 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
     if (packet->payload_captured &&
         (packet->payload[0] & 0x80 || (flow_is(flow, FLOW_GQUIC) && packet->payload[0] & 1)))
         return; /* of a handshake */
-    if (side == WEIR_CLIENT && !probes_size(flow, packet))
-        request_client(flow, packet, packet->payload_len);
-    else if (side == WEIR_SERVER && packet->payload_len >= ANSWER_MIN)
+    if (side == WEIR_CLIENT) {
+        if (!probes_size(flow, packet) && !acknowledges(flow, packet->payload_len))
+            request_client(flow, packet, packet->payload_len);
+    } else if (packet->payload_len >= ANSWER_MIN) {
         request_server(flow, packet, packet->payload_len);
+    }
 }
 
 int64_t quic_timer(struct weir_flow *flow, int64_t now_us)

@@ -1,18 +1,47 @@
-/* Requests and their answers, by who speaks (METHODS 5).
+/* Requests and their answers, by who speaks.
  *
  *      client  |request                       |request
  *      server          |first ..... last|     ^
  *              |-ttfb--|---transfer-----|     chunk ends (or after 5 s of silence, or a FIN)
  *
- * A request is a client payload of 300 bytes or more with none open. While the client is still sending much, the
- * clock of its request starts over: an upload is not waiting. A silent spell is a stall when it lies inside a
- * transfer (10 kB before it, 500 bytes after it, one second long, the client's window was open, and it acknowledged
- * nothing that we had not seen), or when it was an unanswered request. Multiplexed requests merge into one chunk.
+ * Encryption hides what a client's bytes are, and their size does not tell: over HTTP/2 a browser's request is 66 to 69
+ * bytes and its control frames 31 to 70. So whatever the client says after the handshake may open a chunk, and how it is
+ * answered shows what it was:
+ *
+ *   thin      below 60 bytes (of QUIC 100) and never yet answered with data: a control frame, most likely. It is
+ *             remembered where nothing is open, and was a request when data comes within two seconds. What little comes
+ *             instead acknowledges it (and is told as an answer of so many bytes, so that the size is known for that).
+ *   known     a size that this flow, or by its page this service, has answered with data before. Only such a request
+ *             waits: it may time out and counts as demand.
+ *   burst     packets within 20 ms are one request. While it waits, what else the client says changes nothing, unless
+ *             only the later one can be the request.
+ *   while an answer arrives   a request is remembered and judged by the next bytes: no answer to it can come within a few
+ *             milliseconds. Where bytes arrive without a pause after that, the answer goes on, whatever was asked (HTTP/2
+ *             and QUIC: the two are one chunk). After a pause, or with nothing more, a new chunk began with the request.
+ *
+ * A server that says a little after long silences, unasked, pushes (WebSockets): on its flow nothing waits. While the
+ * client is still sending much, the clock of its request starts over: an upload is not waiting.
+ *
+ * A silent spell is a stall when it lies inside a transfer (10 kB before it, 500 bytes after it, one second long, the
+ * client's window was open, and it acknowledged nothing that we had not seen), or when it was an unanswered request.
+ *
+ * Blind spots: a request of a size that was never answered here hangs unseen. The first of two multiplexed requests
+ * answers for both.
  */
 #include "flow/flow.h"
 
 enum {
-    REQUEST_MIN = 300,
+    THIN_TCP = 60,
+    THIN_UDP = 100,
+    DATAGRAM_MIN = 45, /* below it a QUIC datagram acknowledges, and nothing else */
+    PUSHED = 127,      /* in serve.known: the server speaks unasked */
+    BURST_US = 20000,
+    THIN_ANSWER_US = 2000000,
+    LITTLE_MAX = 100,
+    PAUSE_UNKNOWN_US = 100,
+    PAUSE_MAX_US = 5000,
+    NEXT_AGE_US = 50000,
+    DATA_MIN = 500,
     UPLOAD_PACKET_MIN = 1000,
     UPLOAD_MIN = 4000,
     CHUNK_SILENT_MS = 5000,
@@ -23,11 +52,75 @@ enum {
     TIMEOUT_DEFAULT_US = 5000000,
 };
 
+/* ---- what sizes tell ---- */
+
+static unsigned transport_of(const struct weir_flow *flow) { return flow->transport == WEIR_TRANSPORT_UDP; }
+
+/* When a request of that size counts as unanswered, in tenths of a second; 0: the service never answered one. */
+static uint16_t page_timeout_ds(const struct weir_flow *flow, unsigned size)
+{
+    const struct weir_ask_page *pages = flow->table->config.asks;
+    if (!pages || size == 0)
+        return 0;
+    return pages[flow->named.service].timeout_ds[transport_of(flow)][size];
+}
+
+static bool is_near(unsigned known, unsigned size)
+{
+    return known == size || (size >= WEIR_ASK_NEAR && known && (known + 1 == size || known == size + 1));
+}
+
+static bool is_known(const struct weir_flow *flow, unsigned size)
+{
+    const struct serve *serve = &flow->serve;
+    if (size == 0 || serve->known == PUSHED)
+        return false;
+    return is_near(serve->known, size) || is_near(serve->known_before, size) || page_timeout_ds(flow, size);
+}
+
+/* Too small to be taken for a request at sight. */
+static bool is_thin(const struct weir_flow *flow, unsigned size)
+{
+    unsigned least = weir_ask_size(transport_of(flow) ? THIN_UDP : THIN_TCP);
+    return size < least && !is_known(flow, size);
+}
+
+static void learn(struct weir_flow *flow, struct serve *serve)
+{
+    if (serve->known == PUSHED)
+        return;
+    if (serve->resumed && serve->chunk_bytes < STALL_BEFORE_MIN) {
+        serve->known = PUSHED;
+        return;
+    }
+    if (serve->resumed || serve->chunk_bytes < DATA_MIN || serve->size == 0 || is_thin(flow, serve->size) ||
+        serve->size == serve->known)
+        return;
+    serve->known_before = serve->known;
+    serve->known = serve->size;
+}
+
+/* A byte that comes sooner behind a request is no answer to it. The handshake's round trip is an upper bound of later
+ * ones, often by far: a quarter of it, and little at most. */
+static uint32_t pause_us(const struct weir_flow *flow)
+{
+    uint32_t rtt_us = flow->opening_rtt_us[WEIR_SERVER];
+    if (rtt_us == RTT_NONE)
+        return PAUSE_UNKNOWN_US;
+    return rtt_us / 4 < PAUSE_MAX_US ? rtt_us / 4 : PAUSE_MAX_US;
+}
+
 bool request_waiting(const struct weir_flow *flow)
 {
     const struct serve *serve = flow_serve(flow);
-    return serve && serve->state == SERVE_WAITING;
+    if (!serve)
+        return false;
+    if (serve->state == SERVE_ANSWERING)
+        return serve->next_size != 0;
+    return serve->state == SERVE_WAITING;
 }
+
+/* ---- telling ---- */
 
 static void emit(struct weir_flow *flow, struct weir_event event, int64_t ts_us, int64_t now_us)
 {
@@ -75,23 +168,28 @@ static void stall(struct weir_flow *flow, struct serve *serve, int64_t start_us,
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_STALL, .stall = {start_us, us}}, ts_us, now_us);
 }
 
+/* Told with the stamp of its last byte, whenever that is noticed. */
 static void chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
 {
     int64_t transfer_us = span_us(flow->table, first_byte_us(serve), serve->last_byte_us);
-    int64_t ttfb_us = serve->resumed ? -1 : (int64_t)serve->first_byte_after_us;
     struct report *report = flow_report(flow);
     if (report && serve->chunk_bytes >= GOODPUT_MIN && transfer_us > 0)
         keep(flow, &report->goodput, serve->chunk_bytes * 8000 / (uint64_t)transfer_us);
-    bool cut = flow_is(flow, FLOW_RST) && (flow->reset & 15) == WEIR_RESET_MID;
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_CHUNK,
-        .chunk = {serve->chunk_bytes, serve->asked_us, ttfb_us, transfer_us, cut}}, ts_us, now_us);
+    struct weir_event event = {
+        .kind = WEIR_EVENT_CHUNK,
+        .chunk = {.bytes = serve->chunk_bytes,
+                  .request_us = serve->asked_us,
+                  .ttfb_us = serve->resumed ? -1 : (int64_t)serve->first_byte_after_us,
+                  .transfer_us = transfer_us,
+                  .rest_us = ts_us > serve->last_byte_us ? ts_us - serve->last_byte_us : 0,
+                  .request_bytes = serve->size ? serve->request_bytes : 0,
+                  .known = is_known(flow, serve->size),
+                  .cut = flow_is(flow, FLOW_RST) && (flow->reset & 15) == WEIR_RESET_MID}};
+    learn(flow, serve);
+    emit(flow, event, serve->last_byte_us, now_us);
 }
 
-static void ask(struct serve *serve, const struct weir_packet *packet)
-{
-    serve->asked_us = packet->ts_us;
-    serve->asked_ms = now_ms(packet->now_us);
-}
+/* ---- the client speaks ---- */
 
 static uint16_t at_most(uint32_t bytes)
 {
@@ -107,31 +205,128 @@ static void watch(struct weir_flow *flow, int64_t now_us)
     timer_by(flow, now_us + (is_watched(flow) ? 1 : CHUNK_SILENT_MS * INT64_C(1000)));
 }
 
-void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
+static void tell_request(struct weir_flow *flow, const struct serve *serve, int64_t now_us)
 {
-    struct serve *serve = flow_serve(flow);
-    if (serve && serve->state == SERVE_WAITING) {
-        serve->request_bytes = at_most(serve->request_bytes + bytes);
-        if (bytes >= UPLOAD_PACKET_MIN && serve->request_bytes >= UPLOAD_MIN && !serve->timed_out)
-            ask(serve, packet);
-        return;
-    }
-    if (bytes < REQUEST_MIN || flow_is(flow, FLOW_DNS))
-        return;
-    serve = &flow->serve;
-    if (serve->state == SERVE_ANSWERING)
-        chunk_done(flow, serve, packet->ts_us, packet->now_us);
-    ask(serve, packet);
-    flow->flags |= FLOW_ASKED;
-    serve->state = SERVE_WAITING;
-    serve->timed_out = serve->resumed = false;
-    serve->request_bytes = at_most(bytes);
-    serve->chunk_bytes = 0;
     if (flow_report(flow))
         flow_report(flow)->requests++;
-    watch(flow, packet->now_us);
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_REQUEST, .request = {bytes}}, packet->ts_us, packet->now_us);
+    emit(flow, (struct weir_event){.kind = WEIR_EVENT_REQUEST, .request = {serve->request_bytes}}, serve->asked_us, now_us);
 }
+
+static void open_chunk(struct weir_flow *flow, struct serve *serve, int64_t asked_us, uint32_t asked_ms, unsigned size)
+{
+    serve->asked_us = asked_us;
+    serve->asked_ms = asked_ms;
+    serve->size = size & 127;
+    serve->next_size = 0;
+    serve->state = SERVE_WAITING;
+    serve->timed_out = serve->resumed = false;
+    serve->chunk_bytes = 0;
+    flow->flags |= FLOW_ASKED;
+}
+
+static void open_at(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+{
+    unsigned size = weir_ask_size(bytes);
+    open_chunk(flow, serve, packet->ts_us, now_ms(packet->now_us), size);
+    serve->request_bytes = at_most(bytes);
+    watch(flow, packet->now_us);
+    tell_request(flow, serve, packet->now_us);
+}
+
+static bool in_burst(const struct weir_flow *flow, const struct weir_packet *packet)
+{
+    return low_span(flow->payload_us[WEIR_CLIENT], packet->ts_us) <= BURST_US;
+}
+
+static void widen(struct serve *serve, uint32_t bytes)
+{
+    unsigned size = weir_ask_size(bytes);
+    serve->request_bytes = at_most(serve->request_bytes + bytes);
+    if (size > serve->size)
+        serve->size = size & 127;
+}
+
+/* More from the client, and not a byte of an answer yet. */
+static void said_waiting(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+{
+    unsigned size = weir_ask_size(bytes);
+    bool firm = is_known(flow, serve->size) || serve->timed_out;
+    if (bytes >= UPLOAD_PACKET_MIN) {
+        widen(serve, bytes);
+        if (serve->request_bytes >= UPLOAD_MIN && !serve->timed_out) {
+            serve->asked_us = packet->ts_us;
+            serve->asked_ms = now_ms(packet->now_us);
+        }
+    } else if (in_burst(flow, packet)) {
+        widen(serve, bytes);
+    } else if (!firm && size != serve->size && !is_thin(flow, size)) { /* the same size again: sent again, over QUIC */
+        open_at(flow, serve, packet, bytes);
+    }
+}
+
+/* More from the client while an answer arrives. */
+static void said_answering(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+{
+    unsigned size = weir_ask_size(bytes);
+    if (serve->next_size) {
+        if (in_burst(flow, packet) && size > serve->next_size)
+            serve->next_size = size & 127;
+        return;
+    }
+    if (is_thin(flow, size))
+        return;
+    serve->next_size = size & 127;
+    flow->next_us = (uint32_t)packet->ts_us;
+    watch(flow, packet->now_us);
+}
+
+/* Nothing is open: was it a request? The next bytes will tell. */
+static void said_thin(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+{
+    flow->flags |= FLOW_ASKED;
+    serve->state = SERVE_SILENT;
+    serve->next_size = weir_ask_size(bytes) & 127;
+    flow->next_us = (uint32_t)packet->ts_us;
+}
+
+void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
+{
+    struct serve *serve = &flow->serve;
+    if (bytes == 0 || flow_is(flow, FLOW_DNS) || (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN))
+        return;
+    if (serve->state == SERVE_WAITING)
+        said_waiting(flow, serve, packet, bytes);
+    else if (serve->state == SERVE_ANSWERING)
+        said_answering(flow, serve, packet, bytes);
+    else if (is_thin(flow, weir_ask_size(bytes)))
+        said_thin(flow, serve, packet, bytes);
+    else
+        open_at(flow, serve, packet, bytes);
+}
+
+/* What was said while the answer arrived began a chunk of its own. */
+static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
+{
+    enum { AGE_MAX_US = 10000000 };
+    uint32_t age_us = low_span(flow->next_us, ts_us);
+    int64_t asked_us = serve->last_byte_us + (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us);
+    unsigned size = serve->next_size;
+    chunk_done(flow, serve, asked_us, now_us);
+    open_chunk(flow, serve, asked_us, now_ms(now_us) - (age_us < AGE_MAX_US ? age_us : (uint32_t)AGE_MAX_US) / 1000, size);
+    serve->request_bytes = at_most(weir_ask_bytes(size));
+    tell_request(flow, serve, now_us);
+}
+
+/* No byte has come since that shows what it was. */
+static void settle_next(struct weir_flow *flow, struct serve *serve, int64_t now_us)
+{
+    if ((int32_t)(flow->next_us - (uint32_t)serve->last_byte_us) >= 0)
+        turn_to_next(flow, serve, now_us, now_us);
+    else
+        serve->next_size = 0; /* the last bytes of what was asked before, or all of a short answer */
+}
+
+/* ---- the server speaks ---- */
 
 static void first_byte(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet)
 {
@@ -159,14 +354,54 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct
         return;
     serve->state = SERVE_ANSWERING;
     serve->resumed = true;
+    serve->size = 0;
     serve->chunk_bytes = serve->tick_bytes = 0;
     first_byte_at(serve, packet->ts_us);
+}
+
+/* The client has said something since: do these bytes answer it, or what was asked before? */
+static void judge_next(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet)
+{
+    uint32_t pause = pause_us(flow);
+    if (low_span(flow->next_us, packet->ts_us) < pause)
+        return;
+    if (packet->ts_us - serve->last_byte_us >= pause)
+        turn_to_next(flow, serve, packet->ts_us, packet->now_us);
+    else
+        serve->next_size = 0;
+}
+
+/* Bytes behind something thin: data within two seconds make it a request. */
+static void judge_thin(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+{
+    uint32_t age_us = low_span(flow->next_us, packet->ts_us);
+    unsigned size = serve->next_size;
+    serve->next_size = 0;
+    if (bytes >= DATA_MIN && age_us < THIN_ANSWER_US) {
+        open_chunk(flow, serve, packet->ts_us - age_us, now_ms(packet->now_us) - age_us / 1000, size);
+        serve->request_bytes = at_most(weir_ask_bytes(size));
+        tell_request(flow, serve, packet->now_us);
+    } else if (bytes < LITTLE_MAX) {
+        emit(flow,
+             (struct weir_event){.kind = WEIR_EVENT_CHUNK,
+                                 .chunk = {.bytes = bytes,
+                                           .request_us = packet->ts_us - age_us,
+                                           .ttfb_us = age_us,
+                                           .request_bytes = weir_ask_bytes(size)}},
+             packet->ts_us, packet->now_us);
+    }
 }
 
 void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
 {
     struct serve *serve = flow_serve(flow);
-    if (!serve || bytes == 0 || serve->state == SERVE_IDLE || (serve->state == SERVE_SILENT && bytes < STALL_AFTER_MIN))
+    if (!serve || bytes == 0 || serve->state == SERVE_IDLE)
+        return;
+    if (serve->state == SERVE_ANSWERING && serve->next_size)
+        judge_next(flow, serve, packet);
+    if (serve->state == SERVE_SILENT && serve->next_size)
+        judge_thin(flow, serve, packet, bytes);
+    if (serve->state == SERVE_SILENT && bytes < STALL_AFTER_MIN)
         return;
     if (serve->state == SERVE_WAITING)
         first_byte(flow, serve, packet);
@@ -180,6 +415,8 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
     serve->byte_ms = (uint16_t)now_ms(packet->now_us);
     watch(flow, packet->now_us);
 }
+
+/* ---- ends and ticks ---- */
 
 static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
 {
@@ -199,9 +436,11 @@ void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us) { finish
 static uint32_t timeout_ms(const struct weir_flow *flow)
 {
     const int64_t *learned = flow->table->config.request_timeout_us;
-    int64_t us = learned ? learned[flow->named.service] : 0;
+    int64_t us = learned ? learned[flow->named.service] : 0, own_us = page_timeout_ds(flow, flow->serve.size) * INT64_C(100000);
     if (us <= 0)
         us = TIMEOUT_DEFAULT_US;
+    if (us < own_us)
+        us = own_us;
     return us / 1000 < UINT32_MAX ? (uint32_t)(us / 1000) : UINT32_MAX;
 }
 
@@ -216,6 +455,33 @@ static void check_timeout(struct weir_flow *flow, struct serve *serve, uint32_t 
     flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, serve->asked_us);
 }
 
+static void tell_progress(struct weir_flow *flow, const struct serve *serve, int64_t open_us, bool waiting, int64_t now_us)
+{
+    if (!waiting && !serve->tick_bytes)
+        return;
+    emit(flow,
+         (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
+                             .progress = {.bytes = serve->tick_bytes,
+                                          .open_us = open_us,
+                                          .waiting = waiting,
+                                          .waiting_us = waiting ? open_us : 0}},
+         now_us, now_us);
+}
+
+/* While an answer arrives: when to ask again. */
+static int64_t answering_timer(struct weir_flow *flow, struct serve *serve, bool quiet, int64_t now_us)
+{
+    uint32_t silent_ms = (uint16_t)(now_ms(now_us) - serve->byte_ms);
+    if (silent_ms >= CHUNK_SILENT_MS) {
+        chunk_done(flow, serve, now_us, now_us);
+        serve->state = SERVE_SILENT;
+        return INT64_MAX;
+    }
+    /* The next byte of media brings the timer forward again. */
+    return is_watched(flow) && (!quiet || serve->next_size) ? now_us + WEIR_TICK_US
+                                                            : now_us + (int64_t)(CHUNK_SILENT_MS - silent_ms) * 1000;
+}
+
 int64_t request_timer(struct weir_flow *flow, int64_t now_us)
 {
     struct serve *serve = flow_serve(flow);
@@ -223,27 +489,18 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us)
         return INT64_MAX;
     if (serve->state == SERVE_WAITING && flow_is(flow, FLOW_FIN << WEIR_CLIENT))
         return INT64_MAX; /* given up: nobody waits for it, though a dead server may leave the flow open for minutes */
-    uint32_t ms = now_ms(now_us), open_ms = ms - serve->asked_ms, silent_ms = (uint16_t)(ms - serve->byte_ms);
+    if (serve->state == SERVE_ANSWERING && serve->next_size && low_span(flow->next_us, now_us) >= NEXT_AGE_US)
+        settle_next(flow, serve, now_us);
+    uint32_t open_ms = now_ms(now_us) - serve->asked_ms;
     bool waiting = serve->state == SERVE_WAITING, media = flow_is_media(flow);
-    if (waiting && media)
+    bool known = waiting && media && is_known(flow, serve->size);
+    if (known)
         check_timeout(flow, serve, open_ms, now_us);
-    if (media && (waiting || serve->tick_bytes))
-        emit(flow,
-             (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
-                                 .progress = {.bytes = serve->tick_bytes,
-                                              .open_us = (int64_t)open_ms * 1000,
-                                              .waiting = waiting,
-                                              .waiting_us = waiting ? (int64_t)open_ms * 1000 : 0}},
-             now_us, now_us);
+    if (media)
+        tell_progress(flow, serve, (int64_t)open_ms * 1000, known, now_us);
     bool quiet = serve->tick_bytes == 0;
     serve->tick_bytes = 0;
     if (waiting)
         return is_watched(flow) ? now_us + WEIR_TICK_US : INT64_MAX;
-    if (silent_ms >= CHUNK_SILENT_MS) {
-        chunk_done(flow, serve, now_us, now_us);
-        serve->state = SERVE_SILENT;
-        return INT64_MAX;
-    }
-    /* The next byte of media brings the timer forward again. */
-    return is_watched(flow) && !quiet ? now_us + WEIR_TICK_US : now_us + (int64_t)(CHUNK_SILENT_MS - silent_ms) * 1000;
+    return answering_timer(flow, serve, quiet, now_us);
 }

@@ -199,6 +199,9 @@ static void on_chunk(struct weir_meter *meter, struct weir_flow *flow, const str
     evidence->chunk.request_us = event->chunk.request_us;
     evidence->chunk.ttfb_us = event->chunk.ttfb_us;
     evidence->chunk.transfer_us = event->chunk.transfer_us;
+    evidence->chunk.rest_us = event->chunk.rest_us;
+    evidence->chunk.request_bytes = event->chunk.request_bytes;
+    evidence->chunk.known = event->chunk.known;
     evidence->chunk.cut = event->chunk.cut;
 }
 

@@ -143,8 +143,7 @@ static bool chunk_serves(const struct weir_session *session, const struct weir_e
     if (evidence->chunk.bytes < VETO_BYTES)
         return false;
     double mean_bytes = (double)session->media_bytes / (double)session->chunks;
-    int64_t rest_us = evidence->ts_us - evidence->chunk.request_us - on_us;
-    return quick || (rest_us >= on_us && (double)evidence->chunk.bytes * 10 >= mean_bytes);
+    return quick || (evidence->chunk.rest_us >= on_us && (double)evidence->chunk.bytes * 10 >= mean_bytes);
 }
 
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence)

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/asks.h"
 #include "measure/learned.h"
 #include "measure/mix.h"
 #include "measure/session.h"
 
-enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096 };
+enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, CONTROL_BYTES = 100 };
 #define IDLE_US INT64_C(60000000)
 #define IDLE_FULL_US INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
@@ -33,6 +34,7 @@ struct weir_sessions {
     uint32_t serial;
     struct service *services;
     int64_t *timeouts_us;
+    struct weir_asks asks;
     struct weir_small_answers small;
     struct weir_sessions_stats stats;
 };
@@ -54,7 +56,7 @@ int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_ses
     all->services = calloc(all->n_services, sizeof *all->services);
     all->timeouts_us = calloc(WEIR_SERVICES_MAX, sizeof *all->timeouts_us);
     int error = weir_small_answers_init(&all->small, config->hosts_max ? config->hosts_max : HOSTS_MAX);
-    if (error < 0 || !all->sessions || !all->index || !all->services || !all->timeouts_us) {
+    if (weir_asks_init(&all->asks, all->n_services) < 0 || error < 0 || !all->sessions || !all->index || !all->services || !all->timeouts_us) {
         weir_sessions_free(all);
         return -ENOMEM;
     }
@@ -68,6 +70,7 @@ void weir_sessions_free(struct weir_sessions *all)
 {
     if (!all)
         return;
+    weir_asks_deinit(&all->asks);
     weir_small_answers_deinit(&all->small);
     free(all->sessions);
     free(all->index);
@@ -176,6 +179,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
     session->media_bytes += evidence->chunk.bytes;
     if (evidence->chunk.cut)
         return; /* one request, one outcome: it has failed already */
+    weir_asks_chunk(&all->asks, evidence);
     if (evidence->chunk.ttfb_us >= 0)
         weir_learned_add(&service->ttfb_us, (uint64_t)evidence->chunk.ttfb_us);
     bool rules = has_demand(kind_of(all, evidence->service));
@@ -187,8 +191,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
-    if (evidence->chunk.ttfb_us < 0)
-        return; /* the rest of an answer, after a silence */
+    if (evidence->chunk.ttfb_us < 0 || !(evidence->chunk.known || weir_asks_knows(&all->asks, evidence)))
+        return; /* the rest of an answer, after a silence; or what was asked may be no request for media */
     session->small_answers++;
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
     if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes,
@@ -210,12 +214,22 @@ static void take_progress(struct weir_sessions *all, struct weir_session *sessio
     emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->ts_us - evidence->progress.open_us, evidence->now_us);
 }
 
+/* A control frame and its acknowledgement, most likely. */
+static bool is_control(const struct weir_evidence *chunk)
+{
+    return !chunk->chunk.known && chunk->chunk.bytes < CONTROL_BYTES && chunk->chunk.ttfb_us >= 0;
+}
+
 void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence)
 {
     bool chunk = evidence->kind == WEIR_EVIDENCE_CHUNK;
     if ((!chunk && evidence->kind != WEIR_EVIDENCE_PROGRESS) || !evidence->media ||
         evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services)
         return;
+    if (chunk && is_control(evidence)) {
+        weir_asks_chunk(&all->asks, evidence);
+        return;
+    }
     struct weir_session *session = session_need(all, evidence);
     if (!session)
         return;
@@ -284,6 +298,7 @@ static void learn_timeouts(struct weir_sessions *all)
         all->timeouts_us[id] = learned_us < WEIR_REQUEST_TIMEOUT_MIN_US ? WEIR_REQUEST_TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US
             ? TIMEOUT_MAX_US : learned_us;
     }
+    weir_asks_publish(&all->asks, all->timeouts_us);
 }
 
 void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
@@ -331,6 +346,8 @@ const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *all)
 {
     return all->timeouts_us;
 }
+
+const struct weir_ask_page *weir_sessions_asks(const struct weir_sessions *all) { return all->asks.pages; }
 
 struct weir_demand weir_sessions_demand(const struct weir_sessions *all, weir_service_id service)
 {

@@ -32,7 +32,7 @@ void rig_open(struct rig *rig, size_t memory_bytes)
     memset(rig, 0, sizeof *rig);
     rig->us = rig->ticked_us = RIG_START_US;
     struct weir_flow_config config = {
-        .memory_bytes = memory_bytes, .reports = true, .request_timeout_us = rig->timeouts, .observer = note, .context = rig};
+        .memory_bytes = memory_bytes, .reports = true, .request_timeout_us = rig->timeouts, .asks = rig->asks, .observer = note, .context = rig};
     assert_int_equal(weir_flow_table_new(&rig->table, &config), 0);
 }
 
@@ -68,6 +68,12 @@ void rig_wait(struct rig *rig, int64_t us)
         rig->ticked_us += WEIR_TICK_US;
         weir_flow_tick(rig->table, rig->ticked_us);
     }
+}
+
+void rig_knows(struct rig *rig, uint32_t request_bytes)
+{
+    for (unsigned transport = 0; transport < 2; transport++)
+        rig->asks[WEIR_SERVICE_NONE].timeout_ds[transport][weir_ask_size(request_bytes)] = 50;
 }
 
 static struct talk talk_new(unsigned n, uint8_t transport, uint16_t server_port)

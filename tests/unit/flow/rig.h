@@ -32,6 +32,7 @@ struct rig {
     struct weir_flow_record records[RIG_RECORDS];
     size_t n_records;
     int64_t timeouts[WEIR_SERVICES_MAX];
+    struct weir_ask_page asks[WEIR_SERVICES_MAX];
     enum weir_role role;              /* given to every new flow */
     enum weir_track track;            /* answer of the last packet */
     struct weir_flow *flow;           /* of the last packet */
@@ -54,6 +55,8 @@ void rig_open(struct rig *rig, size_t memory_bytes);
 void rig_close(struct rig *rig);       /* drains first */
 void rig_drain(struct rig *rig);
 void rig_wait(struct rig *rig, int64_t us); /* ticks each second on the way */
+/* The service has answered requests of that size before, in less than five seconds. */
+void rig_knows(struct rig *rig, uint32_t request_bytes);
 
 struct talk talk_tcp(unsigned n);      /* client 192.168.1.10:40000+n to 198.18.0.1:443, ISNs 1000 and 5000 */
 struct talk talk_udp(unsigned n, uint16_t server_port);

@@ -103,6 +103,7 @@ static void test_hung_after_handshake(void **state)
 {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
+    rig_knows(rig, 509);
     client_initial(rig, &talk, 'f');
     server_flight(rig, &talk);
     client_finish(rig, &talk);

@@ -34,25 +34,28 @@ static void test_chunks(void **state)
 {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
-    rig_tcp(rig, &talk, C, ACK, 299); /* too small to be a request */
-    assert_int_equal(rig_count(rig, WEIR_EVENT_REQUEST), 0);
-    rig_tcp(rig, &talk, C, ACK, 300);
+    rig_tcp(rig, &talk, C, ACK, 67);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_REQUEST), 1);
     rig_wait(rig, 40 * MS);
     answer(rig, &talk, 201, 1 * MS); /* 201,000 bytes in 200 ms */
     assert_int_equal(rig_last(rig, WEIR_EVENT_FIRST_BYTE)->first_byte.ttfb_us, 40000);
     assert_int_equal(rig_count(rig, WEIR_EVENT_CHUNK), 0);
     rig_tcp(rig, &talk, C, ACK, 600);
+    int64_t last_byte_us = rig->us;
+    rig_wait(rig, 60 * MS);
+    answer(rig, &talk, 1, 0);
     const struct weir_event *chunk = rig_last(rig, WEIR_EVENT_CHUNK);
     assert_int_equal(chunk->chunk.bytes, 201000);
     assert_int_equal(chunk->chunk.ttfb_us, 40000);
     assert_int_equal(chunk->chunk.transfer_us, 200000);
-    rig_wait(rig, 60 * MS);
-    answer(rig, &talk, 1, 0);
+    assert_int_equal(chunk->chunk.request_bytes, 67);
+    assert_int_equal(chunk->ts_us, last_byte_us);
     rig_wait(rig, 4 * S);
     assert_int_equal(rig_count(rig, WEIR_EVENT_CHUNK), 1);
     rig_wait(rig, 3 * S);
     assert_int_equal(rig_count(rig, WEIR_EVENT_CHUNK), 2); /* fell silent */
     assert_int_equal(rig_last(rig, WEIR_EVENT_CHUNK)->chunk.bytes, 1000);
+    assert_int_equal(rig_last(rig, WEIR_EVENT_CHUNK)->ts_us, last_byte_us + 60 * MS);
     rig_close(rig);
     assert_int_equal(rig_count(rig, WEIR_EVENT_CHUNK), 2);
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL), 2);
@@ -68,6 +71,7 @@ static void timeout_case(enum weir_role role, int64_t learned_us, bool megabyte,
     struct rig *rig = rig_new(role);
     rig->timeouts[WEIR_SERVICE_NONE] = learned_us;
     struct talk talk = established(rig);
+    rig_knows(rig, 400);
     if (megabyte) {
         rig_tcp(rig, &talk, C, ACK, 400);
         answer(rig, &talk, 1000, 1 * MS);
@@ -119,6 +123,7 @@ static void test_upload_is_not_waiting(void **state)
 {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
+    rig_knows(rig, 1460);
     for (unsigned i = 0; i < 100; i++) {
         rig_tcp(rig, &talk, C, ACK, 1460);
         rig_wait(rig, 100 * MS);
@@ -207,6 +212,7 @@ static void test_progress(void **state)
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_wait(rig, 980 * MS); /* on a tick now */
+    rig_knows(rig, 400);
     rig_tcp(rig, &talk, C, ACK, 400);
     rig_wait(rig, 2 * S);
     assert_int_equal(rig_count(rig, WEIR_EVENT_PROGRESS), 2);

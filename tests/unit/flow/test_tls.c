@@ -128,6 +128,7 @@ static void test_tickets_are_no_answer(void **state)
 {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
+    rig_knows(rig, 6 + 58 + 505);
     hello(rig, &talk);
     server_flight_13(rig, &talk);
     finished_13(rig, &talk, 500);

@@ -110,9 +110,17 @@ struct weir_evidence fake_chunk(weir_service_id service, const char *client, con
     evidence.kind = WEIR_EVIDENCE_CHUNK;
     evidence.chunk.bytes = bytes;
     evidence.chunk.ttfb_us = ttfb_us;
+    evidence.chunk.known = true;
     evidence.chunk.transfer_us = transfer_us;
     evidence.chunk.request_us = evidence.first_us = now_us - transfer_us - (ttfb_us > 0 ? ttfb_us : 0);
     return evidence;
+}
+
+void fake_asked(struct weir_evidence *chunk, int64_t asked_us)
+{
+    int64_t wait_us = chunk->chunk.ttfb_us > 0 ? chunk->chunk.ttfb_us : 0;
+    chunk->chunk.rest_us = chunk->ts_us - asked_us - wait_us - chunk->chunk.transfer_us;
+    chunk->chunk.request_us = asked_us;
 }
 
 struct weir_evidence fake_progress(weir_service_id service, const char *client, const char *server, int64_t now_us,

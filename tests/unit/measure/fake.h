@@ -41,6 +41,8 @@ struct weir_evidence fake_attempt(weir_service_id service, const char *client, c
 struct weir_evidence fake_chunk(weir_service_id service, const char *client, const char *server, int64_t now_us,
     uint64_t bytes,
                                 int64_t ttfb_us, int64_t transfer_us);
+/* It was asked for earlier than that: what is left of the time it rested. */
+void fake_asked(struct weir_evidence *chunk, int64_t asked_us);
 struct weir_evidence fake_progress(weir_service_id service, const char *client, const char *server, int64_t now_us,
     uint64_t bytes,
                                    int64_t waiting_us);

@@ -251,7 +251,7 @@ static void test_slower_than_before_but_enough(void **state)
     int64_t now_us = play(sessions, FILM, T0, 40, 5);
     for (int i = 0; i < 40; i++) {
         struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us + 2 * S, 200000, S / 20, S / 2);
-        segment.chunk.request_us = now_us;
+        fake_asked(&segment, now_us);
         now_us = trickle(sessions, FILM, now_us, 1, 200000);
         now_us = silence(sessions, now_us, 1);
         weir_sessions_take(sessions, &segment); /* complete when the next one is asked for */
@@ -266,7 +266,7 @@ static void test_short_segments_slower_than_before_but_enough(void **state)
     int64_t now_us = play(sessions, FILM, T0, 40, 5);
     for (int i = 0; i < 60; i++) {
         struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us + S, 120000, S / 20, S / 4);
-        segment.chunk.request_us = now_us;
+        fake_asked(&segment, now_us);
         now_us = trickle(sessions, FILM, now_us, 1, 120000);
         weir_sessions_take(sessions, &segment);
     }
@@ -293,7 +293,7 @@ static void test_resting_sound_hides_nothing(void **state)
     int64_t now_us = play(sessions, FILM, T0, 6, 5);
     for (int i = 0; i < 10; i++) {
         struct weir_evidence sound = fake_chunk(FILM, CLIENT, SERVER, now_us + 8 * S, 40000, S / 20, 2 * S);
-        sound.chunk.request_us = now_us;
+        fake_asked(&sound, now_us);
         sound.client_port = 40001;
         now_us = trickle(sessions, FILM, now_us, 8, 76923);
         weir_sessions_take(sessions, &sound);
