@@ -17,7 +17,7 @@
     X(TLS_NORESPONSE, "tls_noresponse", 1, "ClientHellos unanswered") \
     X(RST_MID, "rst_mid", 1, "connections reset in mid-transfer") \
     X(REQUEST_TIMEOUT, "request_timeout", 1, "requests unanswered") \
-    X(QUIC_TIMEOUT, "quic_timeout", 1, "QUIC Initials unanswered") \
+    X(QUIC_TIMEOUT, "quic_timeout", 1, "QUIC packets unanswered") \
     X(QUIC_CLOSE, "quic_close", 1, "QUIC handshakes closed by the server") \
     X(DNS_TIMEOUT, "dns_timeout", 1, "DNS queries unanswered") \
     X(DNS_SERVFAIL, "dns_servfail", 1, "DNS answers SERVFAIL") \

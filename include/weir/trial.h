@@ -27,7 +27,8 @@ struct weir_trial {
     int64_t first_us;            /* when the earliest failing attempt began */
     uint32_t attempts_ok, attempts_fail;
     uint32_t attempts_overdue;   /* of attempts_fail: requests that may still be answered, which takes the failure back */
-    bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s */
+    bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s, or served within 30 s of a death */
+    bool quic_died;              /* layer QUIC: a connection that had served died in use, not only one that was not opened */
     bool media;                  /* the server's role was media */
     uint8_t role;                /* enum weir_role of the host: part of the key */
     bool local_policy;           /* a filter here answered for the failing name: it says nothing of the service */

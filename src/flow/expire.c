@@ -75,6 +75,7 @@ void flow_timer(struct weir_flow *flow, int64_t now_us)
     due = sooner(due, syn_timer(flow, now_us));
     due = sooner(due, hello_timer(flow, now_us));
     due = sooner(due, quic_timer(flow, now_us));
+    due = sooner(due, quic_death_timer(flow, now_us));
     due = sooner(due, request_timer(flow, now_us));
     int64_t idle = due_us(now_us, flow->last_ms, idle_limit_ms(flow));
     if (idle <= now_us) {

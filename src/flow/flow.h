@@ -44,6 +44,7 @@ enum flow_flag {
     FLOW_PENDING = 1u << 6,      /* an RTT sample of this sender is out */
     FLOW_PENDING_BARE = 1u << 8, /* ... armed by a segment without payload */
     FLOW_TSVAL = 1u << 10,       /* tsval[side] is valid */
+    FLOW_DEAD = 1u << 10,        /* QUIC: the client is heard, the server no more */
     FLOW_MID = 1u << 12,         /* no handshake was seen */
     FLOW_RST = 1u << 13,
     FLOW_WAITING = 1u << 14,     /* nobody answered yet: in the list of flows that are shed first */
@@ -109,6 +110,8 @@ struct weir_flow {
             uint32_t value[2], us[2];
         } pending; /* TSval or acknowledgement awaited; after a RST its seq and stamp */
         struct { uint32_t prev, next, born_ms, icmp_ms; } waiting; /* while FLOW_WAITING */
+        struct { uint32_t since_ms, last_ms, longest_ms; uint16_t said; bool forgotten; } unheard; /* QUIC: what the client sent
+                                    * since it asked and heard nothing, the first and the last of it, the longest wait between two */
     };
 
     union {
@@ -362,6 +365,11 @@ enum quic_opening quic_opens(const struct weir_packet *packet);
 void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 /* A client's Initial in a flow that began with something else. */
 bool quic_begins_anew(const struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
+/* quic_death.c: a datagram of the server, one of the client; what time decides. */
+void quic_heard(struct weir_flow *flow);
+void quic_said(struct weir_flow *flow, const struct weir_packet *packet);
+bool quic_is_dead(const struct weir_flow *flow);
+int64_t quic_death_timer(struct weir_flow *flow, int64_t now_us);
 int64_t quic_timer(struct weir_flow *flow, int64_t now_us); /* when to ask again; INT64_MAX: no need */
 
 /* request.c: application bytes of one packet, those not seen before. */

@@ -340,6 +340,12 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
     } else if (quic_begins_anew(flow, packet, side)) {
         begin(flow, packet);
     }
+    if (side == WEIR_SERVER)
+        quic_heard(flow);
+    else
+        quic_said(flow, packet);
+    if (quic_is_dead(flow))
+        return; /* what the client asks now, it asks in vain */
     struct shake *shake = flow_shake(flow);
     if (shake) {
         if (side == WEIR_CLIENT)

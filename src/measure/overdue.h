@@ -26,10 +26,11 @@ static inline bool weir_overdue_may_be_answered(const struct weir_evidence *evid
     return evidence->layer == WEIR_LAYER_SERVE && evidence->outcome == WEIR_OUTCOME_REQUEST_TIMEOUT && !evidence->by_session &&
            evidence->now_us - evidence->first_us < WEIR_OVERDUE_US;
 }
-/* An answer to a request that some service would have timed out. */
+/* An answer to a request that some service would have timed out, or word that nobody waits for it any more (neutral). */
 static inline bool weir_overdue_is_answer(const struct weir_evidence *evidence)
 {
-    return evidence->layer == WEIR_LAYER_SERVE && evidence->outcome == WEIR_OUTCOME_USEFUL && !evidence->by_session &&
+    return evidence->layer == WEIR_LAYER_SERVE && !evidence->by_session &&
+           (evidence->outcome == WEIR_OUTCOME_USEFUL || evidence->outcome == WEIR_OUTCOME_NEUTRAL) &&
            evidence->now_us - evidence->first_us >= WEIR_REQUEST_TIMEOUT_MIN_US;
 }
 /* The failure counts in trials[place], until it is taken back. */

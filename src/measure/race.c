@@ -6,7 +6,9 @@
  * clients ask for one name, a failure of one of them over IPv6 may hide behind another's success over IPv4.
  *
  * QUIC that stays silent while TCP is useful is not a lost race but a fall-back: a healthy server answers an Initial
- * within a round trip, and a client that has its answer by TCP sends no second Initial.
+ * within a round trip, and a client that has its answer by TCP sends no second Initial. Useful is a new connection, or a
+ * request served after QUIC had failed over one that was open before: browsers keep both for minutes. A QUIC connection that
+ * dies in use has no rival to lose to: only what was served after it counts.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ struct weir_race_entry {
     uint64_t key;                /* of client and name, or of a name alone; 0: free */
     int64_t touched_us;
     int64_t tcp_failed_us;
+    int64_t served_us;           /* stamp of the last request served over TCP */
     struct win wins[WINS];       /* newest first */
 };
 
@@ -122,6 +125,21 @@ void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence 
     win_add(entry, evidence);
 }
 
+void weir_race_served(struct weir_race_memory *memory, const struct weir_evidence *evidence)
+{
+    if (evidence->transport != WEIR_TRANSPORT_TCP || evidence->outcome != WEIR_OUTCOME_USEFUL)
+        return;
+    struct weir_race_entry *entry = need(memory, key_of(evidence));
+    entry->touched_us = evidence->now_us;
+    if (evidence->first_us > entry->served_us)
+        entry->served_us = evidence->first_us;
+}
+
+bool weir_race_died(const struct weir_evidence *evidence)
+{
+    return evidence->layer == WEIR_LAYER_QUIC && evidence->first_us > evidence->flow_first_us;
+}
+
 static bool lost_to(const struct weir_evidence *loser, const struct win *win)
 {
     bool other = win->transport != loser->transport || weir_addr_compare(&win->server, &loser->server) != 0;
@@ -131,8 +149,18 @@ static bool lost_to(const struct weir_evidence *loser, const struct win *win)
 
 static bool fell_back_to(const struct weir_evidence *quic, const struct win *win)
 {
-    return win->transport == WEIR_TRANSPORT_TCP && win->useful_us >= quic->ts_us - WEIR_FALLBACK_US &&
-           win->useful_us <= quic->ts_us + WEIR_FALLBACK_US;
+    if (win->transport != WEIR_TRANSPORT_TCP)
+        return false;
+    if (weir_race_died(quic))
+        return win->useful_us >= quic->first_us && win->useful_us <= quic->first_us + WEIR_FALLBACK_LATE_US;
+    return win->useful_us >= quic->ts_us - WEIR_FALLBACK_US && win->useful_us <= quic->ts_us + WEIR_FALLBACK_US;
+}
+
+/* Asked over TCP after QUIC had failed, and served. */
+static bool served_instead(const struct weir_evidence *quic, const struct weir_race_entry *entry)
+{
+    int64_t patience_us = weir_race_died(quic) ? WEIR_FALLBACK_LATE_US : WEIR_FALLBACK_US;
+    return entry->served_us >= quic->first_us && entry->served_us <= quic->first_us + patience_us;
 }
 
 static bool lost_to_family(const struct weir_race_memory *memory, const struct weir_evidence *loser)
@@ -150,16 +178,16 @@ static bool lost_to_family(const struct weir_race_memory *memory, const struct w
 enum weir_race weir_race_judge(const struct weir_race_memory *memory, const struct weir_evidence *evidence)
 {
     const struct weir_race_entry *entry = find(memory, key_of(evidence));
-    if (lost_to_family(memory, evidence))
+    if (!weir_race_died(evidence) && lost_to_family(memory, evidence))
         return WEIR_RACE_LOST;
     if (!entry)
         return WEIR_RACE_NONE;
     bool quic = evidence->layer == WEIR_LAYER_QUIC;
-    enum weir_race verdict = WEIR_RACE_NONE;
+    enum weir_race verdict = quic && served_instead(evidence, entry) ? WEIR_RACE_FELL_BACK : WEIR_RACE_NONE;
     for (int i = 0; i < WINS && entry->wins[i].useful_us; i++) {
         if (quic && fell_back_to(evidence, &entry->wins[i]))
             verdict = WEIR_RACE_FELL_BACK;
-        else if (lost_to(evidence, &entry->wins[i]))
+        else if (!weir_race_died(evidence) && lost_to(evidence, &entry->wins[i]))
             return WEIR_RACE_LOST;
     }
     if (verdict == WEIR_RACE_NONE && quic && entry->tcp_failed_us >= evidence->first_us && entry->tcp_failed_us)

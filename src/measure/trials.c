@@ -28,6 +28,7 @@ enum { LONE_NAMES_MAX = 3 };             /* names that never resolved, each aske
 struct held {
     struct weir_evidence evidence;
     int64_t release_us;
+    bool counted; /* and only waited for as a fall-back may come late */
 };
 
 struct reject { /* of a service: the last client that refused its certificate */
@@ -163,6 +164,7 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
         trial->first_us = evidence->first_us;
     trial->fail = true;
     trial->quic_fell_back |= fell_back;
+    trial->quic_died |= weir_race_died(evidence);
     trial->attempts_fail++;
     if (weir_overdue_may_be_answered(evidence))
         weir_overdue_add(&trials->overdue, evidence, trials->slot.trials, (uint32_t)(trial - trials->slot.trials));
@@ -203,17 +205,32 @@ static void hold_or_count(struct weir_trials *trials, const struct weir_evidence
         trials->stats.held_refused++;
     if (settle(trials, evidence, evidence->now_us, left_us <= 0 || full))
         return;
-    trials->held[trials->n_held++] = (struct held){*evidence, evidence->now_us + left_us};
+    trials->held[trials->n_held++] = (struct held){*evidence, evidence->now_us + left_us, false};
+}
+
+/* True when nothing more is to come of it. A connection that died counts when its time is up, as any other; where the fall-back
+ * comes later than that, it counts once more, in the slot in which the fall-back shows. */
+static bool release_one(struct weir_trials *trials, struct held *held, int64_t now_us, bool all)
+{
+    enum weir_race race = weir_race_judge(&trials->races, &held->evidence);
+    bool due = all || now_us >= held->release_us;
+    if (held->counted && race != WEIR_RACE_FELL_BACK)
+        return due;
+    if (!settle(trials, &held->evidence, now_us, due))
+        return false;
+    if (all || race != WEIR_RACE_NONE || !weir_race_died(&held->evidence))
+        return true;
+    held->counted = true;
+    held->release_us = held->evidence.first_us + WEIR_FALLBACK_LATE_US;
+    return false;
 }
 
 static void release(struct weir_trials *trials, int64_t now_us, bool all)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < trials->n_held; i++) {
-        const struct held *held = &trials->held[i];
-        if (!settle(trials, &held->evidence, now_us, all || now_us >= held->release_us))
-            trials->held[kept++] = *held;
-    }
+    for (size_t i = 0; i < trials->n_held; i++)
+        if (!release_one(trials, &trials->held[i], now_us, all))
+            trials->held[kept++] = trials->held[i];
     trials->n_held = kept;
 }
 
@@ -288,6 +305,8 @@ static void take_dns(struct weir_trials *trials, const struct weir_evidence *evi
 static void take_attempt(struct weir_trials *trials, const struct weir_evidence *evidence)
 {
     bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL;
+    if (evidence->layer == WEIR_LAYER_SERVE && !evidence->by_session)
+        weir_race_served(&trials->races, evidence);
     bool connection = evidence->layer == WEIR_LAYER_CONNECT || evidence->layer == WEIR_LAYER_QUIC;
     bool says_nothing = (!useful && !weir_outcome_failed(evidence->outcome)) ||
                         (evidence->layer == WEIR_LAYER_SERVE && !serve_counts(trials, evidence)) ||
