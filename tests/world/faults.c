@@ -64,7 +64,7 @@ static bool is_demand(const struct packet *packet)
         && !(packet->kind == P_TCP && packet->flags & FIN);
 }
 
-enum verdict fault_packet(struct world *world, const struct packet *packet, int64_t at_us, bool beyond_server)
+enum verdict fault_packet(struct world *world, const struct packet *packet, bool beyond_server)
 {
     const struct flow *flow = packet->flow;
     bool first = packet->kind == P_TCP ? packet->flags & SYN : packet->kind == P_RAW;
@@ -77,7 +77,7 @@ enum verdict fault_packet(struct world *world, const struct packet *packet, int6
     for (unsigned i = 0; i < world->n_faults; i++) {
         struct fault *fault = &world->faults[i];
         enum fault_act act = fault->row->act;
-        if (act > ICMP || !active(fault, at_us) || !touches(world, fault, flow))
+        if (act > ICMP || !active(fault, world->now_us) || !touches(world, fault, flow))
             continue;
         if (act == DROP_UP && beyond_server)
             continue;

@@ -6,8 +6,6 @@
 
 #include "world.h"
 
-enum { BEYOND = 1 };
-
 struct packet *packet_new(struct world *world, struct flow *flow, struct conn *conn, int from)
 {
     struct packet *packet = world->free_packets;
@@ -21,16 +19,8 @@ struct packet *packet_new(struct world *world, struct flow *flow, struct conn *c
 
 static void packet_done(struct world *world, struct packet *packet)
 {
-    if (--packet->refs)
-        return;
     packet->next = world->free_packets;
     world->free_packets = packet;
-}
-
-static void passes(struct world *world, void *object, uint64_t unused)
-{
-    frames_packet(world, object);
-    packet_done(world, object);
 }
 
 static void arrives(struct world *world, void *object, uint64_t unused)
@@ -65,8 +55,9 @@ static const struct spell *spell_at(const struct client *client, int64_t at_us)
 }
 
 /* The client's own link; -1: lost. */
-static int64_t near_link(struct world *world, struct client *client, int from, int64_t at_us, const struct packet *packet)
+static int64_t near_link(struct world *world, struct client *client, int from, const struct packet *packet)
 {
+    int64_t at_us = world->now_us;
     if (at_us >= client->gone_us)
         return -1;
     const struct spell *spell = spell_at(client, at_us);
@@ -117,8 +108,19 @@ static int64_t in_order(struct flow *flow, int leg, int64_t at_us)
     return at_us;
 }
 
+static void passes_down(struct world *world, void *object, uint64_t unused)
+{
+    struct packet *packet = object;
+    frames_packet(world, packet);
+    int64_t come_us = near_link(world, packet->flow->client, SERVER, packet);
+    if (come_us >= 0)
+        world_at(world, in_order(packet->flow, 2 + SERVER, come_us), arrives, packet, 0);
+    else
+        packet_done(world, packet);
+}
+
 /* The network's own word instead of the server's: a reset, or ICMP unreachable. */
-static void answer_for(struct world *world, const struct packet *packet, int64_t at_us, enum verdict verdict)
+static void answer_for(struct world *world, const struct packet *packet, enum verdict verdict)
 {
     struct packet *answer = packet_new(world, packet->flow, packet->conn, SERVER);
     if (verdict == RESET && packet->kind == P_TCP) {
@@ -154,62 +156,36 @@ static void answer_for(struct world *world, const struct packet *packet, int64_t
         for (int i = 0; i < 4; i++)
             quoted[head + 4 + (size_t)i] = (uint8_t)(packet->kind == P_TCP ? packet->seq >> 8 * (3 - i) : 0);
     }
-    int64_t pass_us = in_order(packet->flow, SERVER, at_us + world->uplink_delay_us + packet->flow->place->delay_us + 500);
-    int64_t come_us = near_link(world, packet->flow->client, SERVER, pass_us, answer);
-    answer->refs = 1;
-    if (pass_us <= world->end_us)
-        world_at(world, pass_us, passes, answer, 0);
-    if (come_us >= 0 && come_us <= world->end_us) {
-        answer->refs++;
-        world_at(world, in_order(packet->flow, 2 + SERVER, come_us), arrives, answer, 0);
-    }
+    int64_t pass_us = world->now_us + world->uplink_delay_us + packet->flow->place->delay_us + 500;
+    world_at(world, in_order(packet->flow, SERVER, pass_us), passes_down, answer, 0);
 }
 
-static void send_up(struct world *world, struct packet *packet)
+static void passes_up(struct world *world, void *object, uint64_t unused)
 {
-    struct flow *flow = packet->flow;
-    int64_t pass_us = near_link(world, flow->client, CLIENT, world->now_us, packet);
-    if (pass_us < 0)
-        return;
-    pass_us = in_order(flow, CLIENT, pass_us);
-    packet->refs++;
-    world_at(world, pass_us, passes, packet, 0);
-    enum verdict verdict = fault_packet(world, packet, pass_us, false);
+    struct packet *packet = object;
+    frames_packet(world, packet);
+    enum verdict verdict = fault_packet(world, packet, false);
     if (verdict == RESET || verdict == UNREACHABLE)
-        answer_for(world, packet, pass_us, verdict);
-    int64_t come_us = verdict == PASS ? far_link(world, packet, pass_us) : -1;
-    if (come_us >= 0 && come_us <= world->end_us) {
-        packet->refs++;
-        world_at(world, in_order(flow, 2 + packet->from, come_us > pass_us ? come_us : pass_us + 1), arrives, packet, 0);
-    }
-}
-
-static void send_down(struct world *world, struct packet *packet)
-{
-    struct flow *flow = packet->flow;
-    if (fault_packet(world, packet, world->now_us, true) != PASS)
-        return;
-    int64_t pass_us = far_link(world, packet, world->now_us);
-    if (pass_us < 0)
-        return;
-    pass_us = in_order(flow, SERVER, pass_us);
-    packet->refs++;
-    world_at(world, pass_us, passes, packet, 0);
-    int64_t come_us = near_link(world, flow->client, SERVER, pass_us, packet);
-    if (come_us >= 0 && come_us <= world->end_us) {
-        packet->refs++;
-        world_at(world, in_order(flow, 2 + packet->from, come_us > pass_us ? come_us : pass_us + 1), arrives, packet, 0);
-    }
+        answer_for(world, packet, verdict);
+    int64_t come_us = verdict == PASS ? far_link(world, packet, world->now_us) : -1;
+    if (come_us >= 0)
+        world_at(world, in_order(packet->flow, 2 + CLIENT, come_us), arrives, packet, 0);
+    else
+        packet_done(world, packet);
 }
 
 void path_send(struct world *world, struct packet *packet)
 {
-    packet->refs = 1;
+    struct flow *flow = packet->flow;
+    int64_t pass_us = -1;
     if (packet->from == CLIENT)
-        send_up(world, packet);
+        pass_us = near_link(world, flow->client, CLIENT, packet);
+    else if (fault_packet(world, packet, true) == PASS)
+        pass_us = far_link(world, packet, world->now_us);
+    if (pass_us >= 0)
+        world_at(world, in_order(flow, packet->from, pass_us), packet->from == CLIENT ? passes_up : passes_down, packet, 0);
     else
-        send_down(world, packet);
-    packet_done(world, packet);
+        packet_done(world, packet);
 }
 
 struct ip place_address(const struct place *place, bool six, unsigned number)

@@ -186,7 +186,7 @@ struct packet {
     struct packet *next;
     struct flow *flow;
     struct conn *conn;       /* NULL: a lookup */
-    uint8_t kind, from, flags, refs, n_sacks;
+    uint8_t kind, from, flags, n_sacks;
     uint32_t seq, ack, length;
     uint32_t tsval, tsecr;
     uint64_t offset, ack_offset; /* in the stream */
@@ -430,7 +430,7 @@ void web_start(struct world *world, struct client *client);
 /* faults.c */
 enum verdict { PASS, LOST, RESET, UNREACHABLE };
 void faults_draw(struct world *world, bool small);
-enum verdict fault_packet(struct world *world, const struct packet *packet, int64_t at_us, bool beyond_server);
+enum verdict fault_packet(struct world *world, const struct packet *packet, bool beyond_server);
 /* The newest fault of that kind that holds for this connection now; NULL: none. */
 struct fault *fault_of(struct world *world, const struct conn *conn, enum fault_act act);
 struct fault *fault_names(struct world *world, const struct client *client, const struct host *host);
