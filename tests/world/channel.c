@@ -228,7 +228,7 @@ void channel_answered(struct world *world, struct channel *channel, struct reque
         channel->queue[at] = channel->queue[at + 1];
     if (channel->n_queue)
         world_at(world, world->now_us + channel->timeout_us, watch, channel, ++channel->watch);
-    if (!request->hollow)
-        faults_well(world, channel->client, channel->host, channel->conn && channel->conn->quic ? H3 : H2);
+    if (!request->hollow && channel->conn)
+        faults_well(world, channel->client, channel->host, &channel->conn->flow);
     channel->answered(world, channel->owner, request, !request->hollow);
 }

@@ -39,9 +39,14 @@ static bool touches(const struct world *world, const struct fault *fault, const 
     return fault->row->scope != ON_NAMES && subject(fault, flow->host);
 }
 
+static uint32_t slot_of(const struct world *world)
+{
+    return 1 + (uint32_t)((world->epoch_us + world->now_us) / (SLOT_S * SECOND));
+}
+
 void fault_saw(struct world *world, struct fault *fault, struct client *client, int service)
 {
-    uint32_t slot = 1 + (uint32_t)((world->epoch_us + world->now_us) / (SLOT_S * SECOND));
+    uint32_t slot = slot_of(world);
     if (!fault->first_seen_us)
         fault->first_seen_us = world->now_us;
     fault->last_seen_us = world->now_us;
@@ -54,6 +59,7 @@ void fault_saw(struct world *world, struct fault *fault, struct client *client, 
         fault->n_clients++;
     }
     fault->n_trials++;
+    fault->n_mixed += client->well_slot[fault->index] == slot;
     fault->n_trials_other += fault->other_service >= 0 && service == fault->other_service;
 }
 
@@ -62,6 +68,17 @@ static bool is_demand(const struct packet *packet)
 {
     return packet->from == CLIENT && (packet->flags & SYN || packet->stream || packet->kind == P_RAW)
         && !(packet->kind == P_TCP && packet->flags & FIN);
+}
+
+static uint32_t address_bit(const struct flow *flow)
+{
+    return 1u << (flow->ip[SERVER].bytes[flow->ip[0].six ? 15 : 3] & 31);
+}
+
+/* A client that looks names up in secret, at an address that nobody was served from: whose failure that is nobody can see. */
+static bool nameless(const struct flow *flow)
+{
+    return flow->client->doh && flow->host && !(flow->host->served_by & address_bit(flow));
 }
 
 enum verdict fault_packet(struct world *world, const struct packet *packet, bool beyond_server)
@@ -81,7 +98,7 @@ enum verdict fault_packet(struct world *world, const struct packet *packet, bool
             continue;
         if (act == DROP_UP && beyond_server)
             continue;
-        if (is_demand(packet)) {
+        if (is_demand(packet) && !nameless(flow)) {
             fault_saw(world, fault, flow->client, flow->host ? flow->host->service : -1);
             fault->places |= UINT64_C(1) << (flow->place->id & 63);
         }
@@ -129,15 +146,21 @@ int64_t fault_delay_us(struct world *world, int64_t at_us)
 }
 
 /* Something was answered: with the fault, for its subject; else a witness that other things work. */
-void faults_well(struct world *world, struct client *client, const struct host *host, enum transport transport)
+void faults_well(struct world *world, struct client *client, struct host *host, const struct flow *flow)
 {
+    if (host)
+        host->served_by |= address_bit(flow);
     for (unsigned i = 0; i < world->n_faults; i++) {
         struct fault *fault = &world->faults[i];
-        bool mine = fault->row->scope == ON_QUIC ? transport == H3 : subject(fault, host);
+        bool mine = fault->row->scope == ON_QUIC ? flow && flow->udp : subject(fault, host);
         if (world->now_us < fault->from_us) {
             fault->n_before += mine;
         } else if (world->now_us < fault->to_us) {
             fault->n_well += mine;
+            if (mine && client->well_slot[i] != slot_of(world)) {
+                client->well_slot[i] = slot_of(world);
+                fault->n_mixed += client->seen_slot[i] == slot_of(world);
+            }
             fault->n_controls += !mine && !(host && host->service == fault->service);
             fault->n_well_elsewhere += !mine && host && host->service == fault->service && host->role == MEDIA;
         }

@@ -82,7 +82,7 @@ static void finish(struct world *world, struct lookup *lookup, bool good, unsign
     if (good) {
         double kept_s = lookup->client->names_until[lookup->host->id] < 0 ? 60 : ttl_s;
         lookup->client->names_until[lookup->host->id] = world->now_us + (int64_t)(kept_s * SECOND);
-        faults_well(world, lookup->client, NULL, H1);
+        faults_well(world, lookup->client, NULL, NULL);
     }
     lookup->fn(world, lookup->owner, good);
 }

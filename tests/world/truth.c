@@ -1,7 +1,7 @@
 /* What should be said of a world, as JSON.
  *
  * `want` has what the packets show beyond doubt, `allow` what may be said besides. Beyond doubt: at least the row's number
- * of failing trials (a client, ten seconds), or of such slots in which a viewer of the subject saw the picture stand
+ * of failing trials (a client, ten seconds, nothing of the subject useful meanwhile), or of such slots in which a viewer of the subject saw the picture stand
  * still; over 20 s and more; of a service that had answered six times before; and not outnumbered by what went well. A
  * cause is asked for only where the packets can tell it: a path only if the service was useful elsewhere meanwhile, a
  * shared CDN only if both services failed there, a service only if something else worked. */
@@ -59,7 +59,8 @@ static bool visible(const struct fault *fault)
     if (!row->states)
         return false;
     unsigned needed = row->trials_needed + (fault->part == CONTROL ? 2 : 0);
-    bool enough = fault->n_trials >= needed && fault->last_seen_us - fault->first_seen_us >= 20 * SECOND;
+    unsigned clean = fault->n_trials - (fault->share >= 1 && !row->by_viewers && row->act != RESET_MID ? fault->n_mixed : 0);
+    bool enough = clean >= needed && fault->last_seen_us - fault->first_seen_us >= 20 * SECOND;
     bool known = fault->n_before >= BEFORE || told_by_site(fault);
     bool drowned = !row->by_viewers && !row->flaps && fault->share >= 1 && row->scope != ON_SITE && row->scope != ON_QUIC
         && fault->n_well > 2 * fault->n_trials && row->act != RESET_MID;
@@ -114,9 +115,9 @@ static void put_faults(const struct world *world, FILE *out)
         if (fault->client)
             fprintf(out, ", \"client\": %u", fault->client->index);
         fprintf(out, ", \"part\": %d, \"from\": %.3f, \"to\": %.3f, \"share\": %.2f, \"strength\": %.4g, \"trials\": %u,"
-                " \"clients\": %u, \"well\": %u, \"elsewhere\": %u, \"controls\": %u, \"before\": %u, \"places\": %u}",
+                " \"clients\": %u, \"mixed\": %u, \"well\": %u, \"elsewhere\": %u, \"controls\": %u, \"before\": %u, \"places\": %u}",
                 fault->part, (double)fault->from_us / SECOND, (double)fault->to_us / SECOND, fault->share, fault->strength,
-                fault->n_trials, fault->n_clients, fault->n_well, fault->n_well_elsewhere, fault->n_controls, fault->n_before,
+                fault->n_trials, fault->n_clients, fault->n_mixed, fault->n_well, fault->n_well_elsewhere, fault->n_controls, fault->n_before,
                 (unsigned)__builtin_popcountll(fault->places));
     }
     fputs("],\n", out);

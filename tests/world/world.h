@@ -141,6 +141,7 @@ struct host {
     struct place *place;
     unsigned address, n_addresses;
     unsigned ttl_s;
+    uint32_t served_by;      /* addresses of it that have answered, a bit each: what is known without a lookup */
 };
 
 struct client {
@@ -160,6 +161,7 @@ struct client {
     uint16_t next_port;
     uint32_t clock;
     uint32_t seen_slot[FAULTS_MAX];  /* newest slot in which each fault showed to it */
+    uint32_t well_slot[FAULTS_MAX];  /* and in which its subject was useful to it all the same */
     bool seen_by[FAULTS_MAX];
 };
 
@@ -313,7 +315,7 @@ struct fault {
     double share, strength;
     int64_t from_us, to_us, period_us; /* period: flaps */
     int64_t first_seen_us, last_seen_us;
-    unsigned n_trials, n_clients, n_trials_other; /* _other: of other_service */
+    unsigned n_trials, n_mixed, n_clients, n_trials_other; /* _other: of other_service */
     unsigned n_well, n_well_elsewhere, n_controls, n_before; /* good answers: of the subject, its service elsewhere, all else */
     uint64_t places, services;   /* that failed by it, a bit each */
 };
@@ -437,7 +439,7 @@ struct fault *fault_names(struct world *world, const struct client *client, cons
 int64_t fault_delay_us(struct world *world, int64_t at_us);
 void fault_saw(struct world *world, struct fault *fault, struct client *client, int service);
 void faults_bind(struct world *world);
-void faults_well(struct world *world, struct client *client, const struct host *host, enum transport transport);
+void faults_well(struct world *world, struct client *client, struct host *host, const struct flow *flow);
 void faults_stalled(struct world *world, const struct player *player);
 void truth_write(struct world *world, FILE *out);
 
