@@ -87,6 +87,8 @@ enum verdict fault_packet(struct world *world, const struct packet *packet, bool
     bool first = packet->kind == P_TCP ? packet->flags & SYN : packet->kind == P_RAW;
     if (packet->conn && packet->conn->silent && first)
         return LOST;
+    if (flow->host && flow->host == world->stranger[0] && flow->luck < 0.8)
+        return LOST;
     if (flow->ip[0].six && world->dead_six)
         return LOST;
     if (world->blocked_service >= 0 && flow->host && flow->host->service == world->blocked_service)

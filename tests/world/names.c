@@ -140,6 +140,8 @@ static void answer(struct world *world, void *object, uint64_t six)
             length += put_record(bytes + length, 0xc00c, 1, 10, (const uint8_t *)"\0\0\0\0", 4);
             put16(bytes + 6, 1);
         }
+    } else if (world->no_name[lookup->host->id]) {
+        length = put_question(bytes, lookup, six, 0x8183);
     } else if (fault) {
         length = put_question(bytes, lookup, six, fault->row->act == NAMES_SERVFAIL ? 0x8182 : 0x8183);
     } else {

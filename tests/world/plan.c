@@ -39,6 +39,7 @@ static struct host *new_host(struct world *world, const char *pattern, int servi
 #pragma GCC diagnostic pop
     host->address = 10 + chance(world, 200);
     host->n_addresses = 1 + chance(world, 4);
+    host->rude = likely(world, 0.12);
     host->ttl_s = likely(world, 0.5) ? 20 + chance(world, 50) : 60 + chance(world, 240);
     if (likely(world, 0.3))
         snprintf(host->cname, sizeof host->cname, "e%u.%s", 100 + chance(world, 9000),
@@ -101,6 +102,8 @@ static void plan_services(struct world *world)
         places[i] = new_place(world, 1, 60);
     for (unsigned i = 0; i < world->n_web; i++)
         world->web[i] = new_host(world, web_hosts[i], -1, CONTROL, places[chance(world, 5)]);
+    for (unsigned i = 0; i < 2; i++)
+        world->stranger[i] = new_host(world, i ? "wpad.home.example.net" : "peer%u.example.org", -1, CONTROL, new_place(world, 20, 90));
     world->doh = new_host(world, "dns.google", -1, CONTROL, new_place(world, 1, 12));
 }
 
@@ -172,7 +175,7 @@ static void plan_player(struct world *world, struct client *client)
     if (!row)
         return;
     *player = (struct player){.row = row, .client = client, .service = (int)at, .place = chance(world, service->n_media),
-        .pause_us = NEVER, .stop_us = NEVER};
+        .pause_us = NEVER, .stop_us = NEVER, .seek_us = NEVER};
     double end_s = (double)world->end_us / SECOND;
     player->start_us = (int64_t)((likely(world, 0.8) ? uniform(world, 0, 25) : uniform(world, 0, end_s * 0.7)) * SECOND);
     if (likely(world, 0.12))
@@ -181,6 +184,8 @@ static void plan_player(struct world *world, struct client *client)
         player->pause_us = (int64_t)(uniform(world, 40, end_s) * SECOND);
         player->pause_to_us = player->pause_us + (int64_t)(uniform(world, 15, 150) * SECOND);
     }
+    if (row->medium == 'v' && likely(world, 0.12))
+        player->seek_us = (int64_t)(uniform(world, 30, end_s) * SECOND);
     service->n_players++;
     world->n_players++;
 }
@@ -232,6 +237,8 @@ static void plan_noise(struct world *world, bool dual)
 {
     world->dead_six = dual && likely(world, 0.08);
     world->blocked_service = -1;
+    world->no_name = world_new(world->n_hosts * sizeof *world->no_name);
+    world->no_name[world->stranger[1]->id] = true;
     world->blocked_name = world_new(world->n_hosts * sizeof *world->blocked_name);
     if (likely(world, 0.15))
         for (unsigned i = 0; i < world->n_services; i++)

@@ -36,6 +36,25 @@ static void stalls(struct world *world, struct player *player)
         faults_stalled(world, player);
 }
 
+/* The viewer jumps: what is loaded is thrown away, what is on its way cut off. */
+static void seek(struct world *world, struct player *player)
+{
+    player->seek_us = likely(world, 0.5) ? world->now_us + (int64_t)(waiting(world, 20) * SECOND) : NEVER;
+    player->playing = player->begun = false;
+    player->start_us = world->now_us;
+    for (unsigned i = 0; i < player->n_tracks; i++) {
+        struct track *track = &player->tracks[i];
+        track->loaded_s = player->played_s;
+        if (track->asking && player->row->transport != H2) {
+            track->asking = false;
+            channel_drop(world, track->channel, player->row->browser);
+            world_at(world, world->now_us + 30 * MS, step, track, 0);
+        } else if (!track->asking) {
+            world_at(world, world->now_us + 30 * MS, step, track, 0);
+        }
+    }
+}
+
 static void tick(struct world *world, void *object, uint64_t unused)
 {
     struct player *player = object;
@@ -57,6 +76,8 @@ static void tick(struct world *world, void *object, uint64_t unused)
     }
     double passed_s = (double)(world->now_us - player->seen_us) / SECOND;
     player->seen_us = world->now_us;
+    if (world->now_us >= player->seek_us)
+        seek(world, player);
     player->paused = world->now_us >= player->pause_us && world->now_us < player->pause_to_us;
     if (player->playing && !player->paused)
         player->played_s += passed_s;

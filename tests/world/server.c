@@ -95,6 +95,17 @@ static void server_hello(struct world *world, struct conn *conn)
     end_pump(world, conn, SERVER);
 }
 
+/* An HTTP/2 client that asks now and then whether the connection still lives. */
+static void ping(struct world *world, void *object, uint64_t unused)
+{
+    struct conn *conn = object;
+    if (conn->state != C_OPEN || conn->client_closed || !conn->channel)
+        return;
+    end_queue(world, conn, CLIENT, M_PING, NULL, 39, NULL);
+    end_pump(world, conn, CLIENT);
+    world_at(world, world->now_us + 45 * SECOND, ping, conn, 0);
+}
+
 static void client_finished(struct world *world, struct conn *conn)
 {
     static const uint8_t head[] = {0x14, 3, 3, 0, 1, 1, 0x17, 3, 3, 0, 53};
@@ -106,6 +117,8 @@ static void client_finished(struct world *world, struct conn *conn)
         end_queue(world, conn, CLIENT, M_CONTROL, NULL, 92, NULL);
     conn->state = C_OPEN;
     end_pump(world, conn, CLIENT);
+    if (conn->channel && conn->channel->transport == H2 && conn->salt % 5 == 0)
+        world_at(world, world->now_us + 20 * SECOND, ping, conn, 0);
     if (conn->channel)
         channel_ready(world, conn->channel, conn);
 }
@@ -131,6 +144,10 @@ static void rested(struct world *world, void *object, uint64_t timer)
         conn->state = C_CLOSED;
         if (conn->channel)
             channel_lost(world, conn->channel, conn, true);
+        return;
+    }
+    if (conn->flow.host->rude) {
+        server_reset(world, conn);
         return;
     }
     end_queue(world, conn, SERVER, M_FIN, NULL, 1, NULL);
@@ -213,6 +230,12 @@ static void at_server(struct world *world, struct conn *conn, struct message *me
     case M_HELLO: server_hello(world, conn); break;
     case M_FINISHED: server_tickets(world, conn); break;
     case M_REQUEST: server_asked(world, conn, message->request); break;
+    case M_PING:
+        if (!conn->end[SERVER].fin && !fault_of(world, conn, HANG)) {
+            end_queue(world, conn, SERVER, M_CONTROL, NULL, 39, NULL);
+            end_pump(world, conn, SERVER);
+        }
+        break;
     case M_FIN:
         if (!conn->end[SERVER].fin) {
             end_queue(world, conn, SERVER, M_FIN, NULL, 1, NULL);

@@ -112,15 +112,16 @@ const struct service_row service_rows[] = {
 const unsigned n_service_rows = COUNT(service_rows);
 
 const struct web_row web_rows[] = {
-    /* name        every s    conns requests answer        request    keeps holds      resets share */
-    {"page",       {12, 60},  4, 3,  600, 60000,  380, 620,  0.7, {0, 0},   true,  0.6},
-    {"app",        {15, 60},  1, 2,  300, 20000,  300, 700,  0.6, {0, 0},   false, 0.6},
-    {"poll",       {40, 90},  1, 3,  120, 600,    200, 500,  0.9, {20, 50}, false, 0.3},
-    {"beacons",    {10, 40},  1, 1,  150, 400,    500, 1400, 0.1, {0, 0},   false, 0.5},
-    {"ahead",      {30, 90},  1, 0,  0, 0,        0, 0,      0,   {0, 0},   false, 0.3},
-    {"backup",     {60, 200}, 1, 6,  120, 300,    90000, 300000, 0.5, {0, 0}, false, 0.08},
-    {"download",   {60, 300}, 1, 1,  500000, 4000000, 380, 500, 0.5, {0, 0}, false, 0.15},
-    {"doh",        {6, 20},   1, 2,  300, 480,    120, 150,  0.9, {0, 0},   false, 0},
+    /* name        every s    conns requests answer        request    keeps holds  strangers resets share */
+    {"page",       {12, 60},  4, 3,  600, 60000,  380, 620,  0.7, {0, 0},   false, true,  0.6},
+    {"app",        {15, 60},  1, 2,  300, 20000,  300, 700,  0.6, {0, 0},   false, false, 0.6},
+    {"poll",       {40, 90},  1, 3,  120, 600,    200, 500,  0.9, {20, 50}, false, false, 0.3},
+    {"beacons",    {10, 40},  1, 1,  150, 400,    500, 1400, 0.1, {0, 0},   false, false, 0.5},
+    {"ahead",      {30, 90},  1, 0,  0, 0,        0, 0,      0,   {0, 0},   false, false, 0.3},
+    {"backup",     {60, 200}, 1, 6,  120, 300,    90000, 300000, 0.5, {0, 0}, false, false, 0.08},
+    {"download",   {60, 300}, 1, 1,  500000, 4000000, 380, 500, 0.5, {0, 0}, false, false, 0.15},
+    {"doh",        {6, 20},   1, 2,  300, 480,    120, 150,  0.9, {0, 0},   false, false, 0},
+    {"peers",      {8, 60},   3, 1,  300, 40000,  200, 400,  0.3, {0, 0},   true,  false, 0.06},
 };
 const unsigned n_web_rows = COUNT(web_rows);
 

@@ -61,7 +61,7 @@ static void surf(struct world *world, void *object, uint64_t unused)
     for (unsigned i = 0; i < row->connections; i++) {
         struct burst *burst = world_new(sizeof *burst);
         *burst = (struct burst){.surfer = surfer, .left = row->requests};
-        struct host *host = dns ? world->doh : world->web[chance(world, world->n_web)];
+        struct host *host = dns ? world->doh : row->strangers ? world->stranger[chance(world, 2)] : world->web[chance(world, world->n_web)];
         burst->channel = channel_new(world, client, host, row->requests ? H2 : H1, NULL, burst, burst_answered);
         burst->channel->resets = row->resets;
         if (row->hold_s.high > 0)

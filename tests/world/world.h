@@ -104,6 +104,7 @@ struct web_row {
     unsigned answer_low, answer_high, request_low, request_high;
     double keeps;            /* share of bursts that keep the connection */
     struct range_s hold_s;   /* the server holds its answer: long polls */
+    bool strangers;          /* asks addresses that mostly do not answer, or names that do not exist */
     bool resets;             /* closes by RST */
     double share;            /* of clients that do it */
 };
@@ -141,6 +142,7 @@ struct host {
     struct place *place;
     unsigned address, n_addresses;
     unsigned ttl_s;
+    bool rude;               /* closes idle connections by RST */
     uint32_t served_by;      /* addresses of it that have answered, a bit each: what is known without a lookup */
 };
 
@@ -202,7 +204,7 @@ enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
 /* ---- streams and connections (transport.c) ---- */
 
-enum message_tag { M_HELLO, M_SERVER_FLIGHT, M_FINISHED, M_TICKETS, M_CONTROL, M_REQUEST, M_RESPONSE, M_ALERT, M_FIN };
+enum message_tag { M_HELLO, M_SERVER_FLIGHT, M_FINISHED, M_TICKETS, M_CONTROL, M_PING, M_REQUEST, M_RESPONSE, M_ALERT, M_FIN };
 
 struct message {
     struct message *next;
@@ -293,7 +295,7 @@ struct player {
     struct client *client;
     int service;
     double segment_s, cap_s, played_s, rate_bps, best_bps;
-    int64_t seen_us, start_us, stop_us, pause_us, pause_to_us, away_until_us;
+    int64_t seen_us, start_us, stop_us, pause_us, pause_to_us, seek_us;
     bool playing, begun, paused, over;
     unsigned level, place, n_tracks;
     struct track tracks[2];
@@ -348,7 +350,7 @@ struct world {
     unsigned n_hosts;
     struct host **web;
     unsigned n_web;
-    struct host *doh;
+    struct host *doh, *stranger[2]; /* peers that are gone; a name that never was */
     struct place *places[96];
     unsigned n_places;
     struct place *resolver_place;
@@ -362,6 +364,7 @@ struct world {
     struct fault faults[FAULTS_MAX];
     unsigned n_faults;
     int blocked_service;       /* from the start; -1 */
+    bool *no_name;             /* by host: it never existed */
     bool *blocked_name;        /* by host: the resolver says 0.0.0.0 */
     double rate_scale;         /* of all renditions: large sites watch smaller pictures, or a capture would be huge */
     double chance_bad;         /* share of connections that never come to be */
