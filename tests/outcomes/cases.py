@@ -620,8 +620,9 @@ def quic_and_tcp_blocked(lab):
     time.sleep(2)
 
 
-@case("over QUIC, a first request that nobody answers", flows=netflix("useful", "quic"),
-      trials={"netflix": {"dns_ok": 1, "quic_ok": 1}}, where=[[{"transport": "quic"}, {"request_timeouts": 0}]])
+@case("over QUIC, nothing comes from the server any more: the connection dies, and its request with it",
+      flows=netflix("quic_timeout", "quic"), trials={"netflix": {"dns_ok": 1, "quic_timeout": 1}},
+      where=[[{"transport": "quic"}, {"request_timeouts": 0}]])
 def quic_request_hangs(lab):
     lab.gtls_server()
     yield
