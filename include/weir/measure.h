@@ -29,6 +29,7 @@
 #include <weir/trial.h>
 
 struct weir_address_fact; /* classify.h */
+struct weir_histogram;    /* base/histogram.h */
 struct weir_naming_stats; /* classify.h */
 
 /* ---- signals and fields (the one place that says what windows publish) ---- */
@@ -240,6 +241,9 @@ struct weir_session_sums {
     bool demand;               /* anybody had an open media request: else the others mean nothing */
     uint64_t starved_us;       /* summed over clients */
     uint64_t throughput_drops; /* chunks slower than half of their session's own median */
+    uint32_t viewers, viewers_stalled; /* most at a time */
+    uint64_t watched_us, still_us;     /* of viewers whose buffer is known: how long they watched, and with a still picture */
+    const struct weir_histogram *startup_us, *bitrate_bps; /* of viewers; NULL: none. The sessions', until they tick again */
 };
 void weir_sessions_take_sums(struct weir_sessions *sessions, weir_service_id service,
                              struct weir_session_sums *ret_sums);

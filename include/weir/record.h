@@ -94,26 +94,37 @@ struct weir_service_record {
     struct weir_value values[WEIR_FIELDS_MAX];
 };
 
-/* How sure it is that playback stood still: a long unserved demand is a stall only once the buffer is gone. */
+/* How sure it is that the picture stood still. */
 enum weir_stall_confidence { WEIR_STALL_NONE, WEIR_STALL_POSSIBLE, WEIR_STALL_LIKELY };
 const char *weir_stall_confidence_name(enum weir_stall_confidence confidence); /* "none" "possible" "likely" */
 
+#define WEIR_SESSION_STALLS_MAX 16
 struct weir_session_record {
     int64_t start_us, end_us;  /* first packet of the first media flow; last activity */
     struct weir_addr client;
     weir_service_id service;
-    int64_t startup_us;        /* until the second chunk was complete; WEIR_NULL: there was none, or the start was not seen */
-    uint8_t startup_reason;    /* enum weir_reason */
+    uint8_t kind;              /* enum weir_service_kind */
+    int64_t startup_us;        /* until the second answer was complete; WEIR_NULL: there was none */
+    uint8_t startup_reason;    /* enum weir_reason; NO_HANDSHAKE with a value: from the first request, its start was not seen */
     uint64_t media_bytes;      /* payload down of complete answers */
-    uint64_t chunks, small_answers;
-    int64_t bitrate_bps;       /* proxy: bytes over time; WEIR_NULL unless 60 s or longer and receiving less than half of it */
+    uint64_t chunks;           /* complete answers of the picture, or of the only track */
+    uint64_t sound_chunks;     /* of a sound track of its own */
+    uint64_t small_answers;
+    int64_t bitrate_bps;       /* of the picture, while it played; WEIR_NULL unless its rhythm is known, or it lasted a minute and
+                                * received less than half of it */
     uint8_t bitrate_reason;
     int64_t goodput_p50_bps;   /* of its last 64 chunks of 100 kB and more that were not starved; WEIR_NULL */
-    int64_t starved_us;
+    int64_t segment_us;        /* playing time that an answer carries; WEIR_NULL: its rhythm is not known */
+    int64_t buffer_us;         /* playing time in the buffer at its end; WEIR_NULL likewise */
+    uint32_t n_stalls;         /* all of them; the first WEIR_SESSION_STALLS_MAX are listed */
+    struct { int64_t start_us, duration_us; } stalls[WEIR_SESSION_STALLS_MAX];
+    int64_t stalled_us;        /* WEIR_NULL: its rhythm is not known */
+    uint32_t quality_changes;
+    int64_t starved_us;        /* served far below its need or not at all, whether the picture stood still or not */
     uint32_t starved_spells;
     int64_t longest_starved_us;
     uint32_t hollow;           /* hollow answers beyond the second in a row */
-    uint8_t confidence;        /* enum weir_stall_confidence of a stall */
+    uint8_t confidence;        /* enum weir_stall_confidence of the stalls */
 };
 
 #define WEIR_DRIFT_LISTED_MAX 16      /* unmatched hosts of media CDNs that are listed */

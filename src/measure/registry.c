@@ -116,8 +116,8 @@ void weir_accumulator_trial(struct weir_accumulator *accumulator, const struct w
 
 void weir_accumulator_sums(struct weir_accumulator *accumulator, const struct weir_session_sums *sums)
 {
-    if (!sums->demand)
-        return;
+    if (!sums->demand && !accumulator->touched)
+        return; /* viewers alone make no window: nothing was seen in it */
     accumulator->touched = true;
     for (size_t i = 0; i < N_SIGNALS; i++)
         if (signals[i]->on_sums)

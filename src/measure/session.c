@@ -1,27 +1,36 @@
-/* Players buffer, so silence is no stall: a healthy video pauses its downloads for up to two minutes. What tells is
- * demand that is not served: requests open all the time, and bytes that come far slower than this session used to get.
+/* A session joins what is known of one viewer: which answers are picture and which are sound (tracks.c), how much time each
+ * carries and how much is needed (cadence.c), what is in the buffer and when it was empty (playout.c), and whether
+ * what comes is enough (need.c).
+ *
+ * Players buffer, so silence is no stall: a healthy video pauses its downloads for up to two minutes. What tells is
+ * demand that is not served: requests open all the time, and bytes that come far slower than the session needs.
  *
  *     demand      a tick in which a request waits for its first byte, or bytes arrive
- *     slow        15 ticks with demand in all but two of them at most, their rate below half of the session's own
- *                 median chunk, and no chunk in the meantime that shows the client being served: of 30 kB or more and
- *                 at half the median or faster, or done so soon that its flow then rested for as long as it took. Short
- *                 segments with pauses between them have a low average and are served well. A chunk below a tenth of
- *                 the mean size shows nothing by resting: sound rests while the picture that it waits for is too slow
+ *     slow        ten seconds of demand with less than half of its need
  *     starving    slow, or every open request unanswered for longer than the service ever takes
+ *     starved     the same for ten seconds: a shorter wait is what buffers are for. Live streams have little of that
  *
- * Chunks that came while slow don't enter the median, else a throttled session would soon find itself normal.
- * Blind spot: a player that lowers its quality in time is not starved, only worse.
+ * A request that waits while the picture's later ones were answered waits for nothing: players ask for one segment after the
+ * other, so that it was asked for again elsewhere, or is not needed any more.
+ *
+ * An answer that took longer than it plays, or came slower than half of the need, and is less than half as large as the smallest one that came in time was given
+ * up by the player: quality has steps, and nobody's lowest is below half of the lowest that was seen. It carries no time.
+ *
+ * Answers wait six seconds before the buffer is worked out: one that was complete without a request after it is known
+ * only when nothing came behind it for five.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "measure/session.h"
 
-enum { LARGE_BYTES = 100000, VETO_BYTES = 30000, RATES_MIN = 5, CADENCE_MIN = 5 };
+enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6, LEVEL_TIMES = 2 };
+#define SETTLE_US INT64_C(6000000)
+#define STEADY_US INT64_C(20000000)        /* before, nobody's need is known */
 #define BITRATE_SPAN_US INT64_C(60000000)
-#define POSSIBLE_US INT64_C(40000000)      /* starved for longer: playback may stand still */
-#define BUFFER_VOD_US INT64_C(120000000)   /* no buffer lasts longer */
-#define BUFFER_LIVE_US INT64_C(6000000)
+#define WAIT_MIN_US INT64_C(1000000)
+#define CADENCE_LIVE_US INT64_C(4000000)
 
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence)
 {
@@ -30,6 +39,7 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
         .service = evidence->service,
         .midstream = evidence->midstream,
         .start_us = evidence->flow_first_us,
+        .begun_us = evidence->flow_first_us,
         .active_us = evidence->ts_us,
         .active_now_us = evidence->now_us,
         .useful_slot = INT64_MIN,
@@ -37,19 +47,46 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
+void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us)
+{
+    weir_cadence_spoil(&session->cadence);
+    weir_playout_wanted(&session->playout, since_us, until_us, session->cadence.value_us);
+}
+
+int64_t weir_session_need_bps(const struct weir_session *session)
+{
+    if (session->answers < ANSWERS_MIN || session->active_us - session->first_request_us < STEADY_US)
+        return 0;
+    return session->cadence.need_bps;
+}
+
+bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us)
+{
+    int64_t need_bps = weir_session_need_bps(session);
+    return (double)bytes * 16e6 >= (double)need_bps * (double)(us > 0 ? us : 1);
+}
+
 void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us)
 {
-    bool demand = evidence->progress.waiting || evidence->progress.bytes > 0;
-    if (!demand)
+    bool waiting = evidence->progress.waiting;
+    if (!waiting && evidence->progress.bytes == 0)
         return;
+    int64_t asked_us = evidence->ts_us - evidence->progress.open_us;
+    if (waiting && asked_us < session->picture_request_us)
+        return; /* asked for again elsewhere, or given up */
     struct weir_tick_demand *tick = &session->tick;
     if (tick->open++ == 0)
         tick->sample = evidence;
     tick->bytes += evidence->progress.bytes;
-    if (evidence->progress.waiting && evidence->progress.waiting_us >= timeout_us)
+    if (waiting && evidence->progress.waiting_us >= timeout_us)
         tick->unanswered++;
-    if (evidence->progress.waiting && evidence->progress.waiting_us > tick->longest_wait_us)
+    if (waiting && evidence->progress.waiting_us > tick->longest_wait_us)
         tick->longest_wait_us = evidence->progress.waiting_us;
+    bool late = waiting ? evidence->progress.waiting_us >= WAIT_MIN_US
+        : evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
+          !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
+    if (late)
+        weir_session_wanted(session, asked_us, evidence->ts_us);
 }
 
 /* A rate in 16 bits, as a float of 11 bits behind the leading one: exact to 0.05 %, and in the same order as the rates. */
@@ -92,35 +129,14 @@ int64_t weir_session_median_kbps(const struct weir_session *session)
     return session->n_rates < RATES_MIN ? -1 : median_kbps(session);
 }
 
-int64_t weir_session_cadence_us(const struct weir_session *session)
-{
-    if (session->n_cadence < CADENCE_MIN)
-        return -1;
-    return (int64_t)median(session->cadence_ms, session->n_cadence, WEIR_SESSION_CADENCE) * 1000;
-}
-
+/* Bytes of the picture over the time that they carry; else over a minute and more of steady playing. */
 int64_t weir_session_bitrate_bps(const struct weir_session *session)
 {
-    int64_t span_us = session->active_us - session->first_request_us;
-    bool steady = session->chunks > 1 && span_us >= BITRATE_SPAN_US && session->on_us < span_us / 2;
+    int64_t span_us = session->active_us - session->first_request_us, value_us = session->cadence.value_us;
+    if (value_us > 0 && session->chunks)
+        return (int64_t)((double)session->picture_bytes * 8e6 / ((double)value_us * session->chunks));
+    bool steady = session->answers > 1 && span_us >= BITRATE_SPAN_US && session->on_us < span_us / 2;
     return steady ? (int64_t)((double)session->media_bytes * 8e6 / (double)span_us) : WEIR_NULL;
-}
-
-static void note_request(struct weir_session *session, int64_t request_us)
-{
-    int64_t gap_us = request_us - session->last_request_us;
-    if (session->last_request_us && gap_us > 0 && gap_us < BITRATE_SPAN_US)
-        session->cadence_ms[session->n_cadence++ % WEIR_SESSION_CADENCE] = (uint16_t)(gap_us / 1000);
-    if (request_us > session->last_request_us)
-        session->last_request_us = request_us;
-}
-
-static void run_end(struct weir_session *session)
-{
-    session->run_ticks = 0;
-    session->quiet_ticks = 0;
-    session->run_open = 0;
-    session->slow = false;
 }
 
 static int64_t rate_kbps(uint64_t bytes, int64_t us)
@@ -129,21 +145,70 @@ static int64_t rate_kbps(uint64_t bytes, int64_t us)
     return rate > UINT32_MAX ? UINT32_MAX : (int64_t)rate;
 }
 
-/* True when it was served at half of the session's own median rate or faster, or that is not known. */
-static bool chunk_is_quick(const struct weir_session *session, const struct weir_evidence *evidence)
+/* A step of quality is a third and more; two answers in a row make one. */
+static void climb(struct weir_ladder *ladder, uint32_t bytes)
 {
-    int64_t median_kbps = weir_session_median_kbps(session);
-    return median_kbps < 0 || rate_kbps(evidence->chunk.bytes, evidence->chunk.transfer_us) * 2 >= median_kbps;
+    if (ladder->bytes == 0)
+        ladder->bytes = bytes;
+    bool same = (uint64_t)bytes * 4 < (uint64_t)ladder->bytes * 5 && (uint64_t)bytes * 5 > (uint64_t)ladder->bytes * 4;
+    bool next = ladder->n_next && (uint64_t)bytes * 4 < (uint64_t)ladder->next_bytes * 5 &&
+        (uint64_t)bytes * 5 > (uint64_t)ladder->next_bytes * 4;
+    if (same) {
+        ladder->n_next = 0;
+        ladder->bytes = (uint32_t)((int64_t)ladder->bytes + ((int64_t)bytes - ladder->bytes) / 4);
+        return;
+    }
+    uint32_t apart = bytes > ladder->bytes ? bytes - ladder->bytes : ladder->bytes - bytes;
+    uint32_t least = bytes < ladder->bytes ? bytes : ladder->bytes;
+    if (apart < least / 3)
+        return;
+    ladder->n_next = next ? (uint8_t)(ladder->n_next + 1) : 1;
+    ladder->next_bytes = bytes;
+    if (ladder->n_next < LEVEL_TIMES)
+        return;
+    ladder->bytes = bytes;
+    ladder->n_next = 0;
+    ladder->changes++;
 }
 
-/* True when it shows that the client was served (see above). */
-static bool chunk_serves(const struct weir_session *session, const struct weir_evidence *evidence, int64_t on_us,
-    bool quick)
+static void take_sound(struct weir_session *session, uint32_t found, uint64_t bytes)
 {
-    if (evidence->chunk.bytes < VETO_BYTES)
-        return false;
-    double mean_bytes = (double)session->media_bytes / (double)session->chunks;
-    return quick || (evidence->chunk.rest_us >= on_us && (double)evidence->chunk.bytes * 10 >= mean_bytes);
+    weir_cadence_add_sound(&session->cadence, bytes);
+    if (found == 0)
+        return;
+    weir_cadence_forget(&session->cadence);
+    weir_playout_take_back(&session->playout, found);
+    session->chunks -= found < session->chunks ? found : session->chunks;
+    uint64_t sound_bytes = (uint64_t)found * bytes;
+    session->picture_bytes -= sound_bytes < session->picture_bytes ? sound_bytes : session->picture_bytes;
+    session->least_bytes = 0;
+}
+
+/* The player gave it up: see above. */
+static bool is_given_up(const struct weir_session *session, uint64_t bytes, int64_t took_us)
+{
+    int64_t value_us = session->cadence.value_us;
+    bool late = took_us >= value_us || !weir_session_is_enough(session, bytes, took_us);
+    return value_us > 0 && late && bytes * 2 < session->least_bytes;
+}
+
+static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us)
+{
+    int64_t value_us = session->cadence.value_us, took_us = done_us - request_us;
+    if (is_given_up(session, bytes, took_us)) {
+        weir_session_wanted(session, request_us, done_us);
+        return;
+    }
+    uint32_t size = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    if ((value_us == 0 || took_us < value_us) && (session->least_bytes == 0 || size < session->least_bytes))
+        session->least_bytes = size;
+    if (request_us > session->picture_request_us)
+        session->picture_request_us = request_us;
+    session->chunks++;
+    session->picture_bytes += size;
+    climb(&session->ladder, size);
+    weir_cadence_add(&session->cadence, request_us, done_us, bytes);
+    weir_playout_answer(&session->playout, request_us, done_us, session->cadence.value_us);
 }
 
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence)
@@ -151,51 +216,24 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     uint64_t bytes = evidence->chunk.bytes;
     int64_t transfer_us = evidence->chunk.transfer_us > 0 ? evidence->chunk.transfer_us : 0;
     int64_t wait_us = evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0;
-    bool quick = chunk_is_quick(session, evidence);
-    note_request(session, evidence->chunk.request_us);
-    if (session->chunks == 0)
-        session->first_request_us = evidence->chunk.request_us;
-    if (++session->chunks == 2)
-        session->second_chunk_us = evidence->chunk.request_us + wait_us + transfer_us;
+    int64_t request_us = evidence->chunk.request_us, done_us = request_us + wait_us + transfer_us;
+    int64_t median_kbps = weir_session_median_kbps(session);
+    bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
+    if (session->answers == 0)
+        session->first_request_us = request_us;
+    if (++session->answers == 2)
+        session->second_chunk_us = done_us;
     session->on_us += wait_us + transfer_us;
-    if (chunk_serves(session, evidence, wait_us + transfer_us, quick))
-        run_end(session);
+    uint32_t found;
+    if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND)
+        take_sound(session, found, bytes);
+    else
+        take_picture(session, bytes, request_us, done_us);
     if (bytes < LARGE_BYTES)
         return false;
     if (!session->slow && transfer_us > 0)
         session->rates[session->n_rates++ % WEIR_SESSION_RATES] = pack((uint32_t)rate_kbps(bytes, transfer_us));
     return !quick;
-}
-
-static void run_add(struct weir_session *session, bool open)
-{
-    session->run_open = session->run_open << 1 | open;
-    session->run_bytes[session->run_ticks++ % WEIR_SESSION_RUN] =
-        session->tick.bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)session->tick.bytes;
-}
-
-/* A run begins with demand, and ends when there was none for three ticks. */
-static void run_tick(struct weir_session *session)
-{
-    bool open = session->tick.open > 0;
-    session->quiet_ticks = open ? 0 : (uint8_t)(session->quiet_ticks + 1);
-    if (session->quiet_ticks >= WEIR_SESSION_QUIET)
-        run_end(session);
-    else if (open || session->run_ticks)
-        run_add(session, open);
-}
-
-static bool is_slow(const struct weir_session *session)
-{
-    int n_open = __builtin_popcount(session->run_open & ((1u << WEIR_SESSION_RUN) - 1));
-    if (session->run_ticks < WEIR_SESSION_RUN || n_open + WEIR_SESSION_QUIET <= WEIR_SESSION_RUN)
-        return false;
-    uint64_t bytes = 0;
-    for (int i = 0; i < WEIR_SESSION_RUN; i++)
-        bytes += session->run_bytes[i];
-    int64_t rate = rate_kbps(bytes, INT64_C(1000000) * WEIR_SESSION_RUN);
-    int64_t median_kbps = weir_session_median_kbps(session), bitrate_bps = weir_session_bitrate_bps(session);
-    return bytes > 0 && ((median_kbps > 0 && rate * 2 < median_kbps) || (bitrate_bps > 0 && rate * 2000 < bitrate_bps));
 }
 
 static bool is_unanswered(const struct weir_session *session, enum weir_service_kind kind)
@@ -205,78 +243,112 @@ static bool is_unanswered(const struct weir_session *session, enum weir_service_
         return false;
     if (tick->unanswered == tick->open)
         return true;
-    int64_t cadence_us = weir_session_cadence_us(session);
-    int64_t live_us = cadence_us * 3 > 4000000 ? cadence_us * 3 : 4000000;
+    int64_t cadence_us = session->cadence.value_us;
+    int64_t live_us = cadence_us * 3 > CADENCE_LIVE_US ? cadence_us * 3 : CADENCE_LIVE_US;
     return kind == WEIR_KIND_LIVE && cadence_us > 0 && tick->bytes == 0 && tick->longest_wait_us >= live_us;
+}
+
+/* One more tick of a spell, which began before it was noticed. */
+static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us)
+{
+    int64_t before_us = session->tick.longest_wait_us;
+    if (before_us < WEIR_NEED_TICKS * WEIR_TICK_US && session->slow)
+        before_us = WEIR_NEED_TICKS * WEIR_TICK_US;
+    int64_t since_us = was ? session->starved_end_us : now_us - before_us;
+    if (since_us < session->starved_end_us)
+        since_us = session->starved_end_us;
+    if (!was) {
+        session->spells++;
+        session->spell_us = 0;
+    }
+    session->starved_end_us = now_us;
+    session->starved_us += now_us - since_us;
+    session->spell_us += now_us - since_us;
+    if (session->spell_us > session->longest_us)
+        session->longest_us = session->spell_us;
+    return now_us - since_us;
 }
 
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind, int64_t now_us)
 {
-    run_tick(session);
-    session->slow = is_slow(session);
-    bool unanswered = is_unanswered(session, kind);
-    bool was = session->starving;
+    weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);
+    int64_t value_us = session->cadence.value_us;
+    weir_playout_settle(&session->playout, now_us - SETTLE_US, value_us);
+    session->still_us = weir_playout_still_since_us(&session->playout, now_us, value_us);
+    int64_t need_bps = weir_session_need_bps(session);
+    bool was = session->starved, unanswered = is_unanswered(session, kind);
+    session->slow = weir_need_is_slow(&session->need, need_bps);
     session->starving = session->slow || unanswered;
-    int64_t added_us = 0;
-    if (session->starving) {
-        int64_t before_us = session->slow ? INT64_C(1000000) * WEIR_SESSION_RUN : session->tick.longest_wait_us;
-        int64_t since_us = was ? session->starved_end_us : now_us - before_us;
-        if (since_us < session->starved_end_us)
-            since_us = session->starved_end_us;
-        added_us = now_us - since_us;
-        if (!was) {
-            session->spells++;
-            session->spell_us = 0;
-        }
-        session->starved_end_us = now_us;
-        session->starved_us += added_us;
-        session->spell_us += added_us;
-        if (session->spell_us > session->longest_us)
-            session->longest_us = session->spell_us;
-    }
-    return added_us;
+    session->starved = session->slow ||
+        (unanswered && (kind == WEIR_KIND_LIVE || session->tick.longest_wait_us >= WEIR_NEED_TICKS * WEIR_TICK_US));
+    return session->starved ? spell_tick(session, was, now_us) : 0;
 }
 
-static enum weir_stall_confidence stall_confidence(const struct weir_session *session, enum weir_service_kind kind)
+int64_t weir_session_startup_us(const struct weir_session *session)
 {
-    int64_t buffer_us = kind == WEIR_KIND_LIVE ? BUFFER_LIVE_US : BUFFER_VOD_US;
-    if (session->longest_us >= buffer_us)
-        return WEIR_STALL_LIKELY;
-    return session->longest_us >= POSSIBLE_US ? WEIR_STALL_POSSIBLE : WEIR_STALL_NONE;
+    int64_t from_us = session->midstream ? session->first_request_us : session->begun_us;
+    if (session->answers < 2)
+        return WEIR_NULL;
+    return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
+}
+
+static enum weir_stall_confidence confidence_of(const struct weir_session *session)
+{
+    if (session->playout.n_stalls == 0)
+        return WEIR_STALL_NONE;
+    bool sure = session->cadence.good >= LISTED_GOOD_MIN && session->playout.n_asks >= RATES_MIN;
+    return sure ? WEIR_STALL_LIKELY : WEIR_STALL_POSSIBLE;
 }
 
 static void report_startup(const struct weir_session *session, struct weir_session_record *record)
 {
-    int64_t startup_us = session->second_chunk_us - session->start_us;
-    record->startup_us = WEIR_NULL;
+    record->startup_us = weir_session_startup_us(session);
     if (session->midstream)
         record->startup_reason = WEIR_REASON_NO_HANDSHAKE;
-    else if (session->chunks < 2)
+    else if (record->startup_us == WEIR_NULL)
         record->startup_reason = WEIR_REASON_NO_SAMPLE;
-    else
-        record->startup_us = startup_us > 0 ? startup_us : 0;
 }
 
-void weir_session_report(const struct weir_session *session, enum weir_service_kind kind,
+static void report_stalls(const struct weir_session *session, struct weir_session_record *record)
+{
+    static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX, "all that are kept are told");
+    record->n_stalls = session->playout.n_stalls;
+    record->stalled_us = session->playout.known ? session->playout.stalled_us : WEIR_NULL;
+    uint32_t listed = record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls : WEIR_SESSION_STALLS_MAX;
+    for (uint32_t i = 0; i < listed; i++) {
+        record->stalls[i].start_us = session->playout.stalls[i].start_us;
+        record->stalls[i].duration_us = session->playout.stalls[i].duration_us;
+    }
+}
+
+void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
     struct weir_session_record *ret_record)
 {
-    int64_t bitrate_bps = weir_session_bitrate_bps(session);
+    int64_t value_us = session->cadence.value_us, bitrate_bps = weir_session_bitrate_bps(session);
+    weir_playout_finish(&session->playout, value_us);
+    int64_t buffer_us = weir_playout_buffer_us(&session->playout, session->playout.at_us, value_us);
     *ret_record = (struct weir_session_record){
         .start_us = session->start_us,
         .end_us = session->active_us > session->start_us ? session->active_us : session->start_us,
         .client = session->client,
         .service = session->service,
+        .kind = (uint8_t)kind,
         .media_bytes = session->media_bytes,
         .chunks = session->chunks,
+        .sound_chunks = session->answers - session->chunks,
         .small_answers = session->small_answers,
         .bitrate_bps = bitrate_bps,
         .bitrate_reason = bitrate_bps == WEIR_NULL ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_NONE,
         .goodput_p50_bps = session->n_rates ? median_kbps(session) * 1000 : WEIR_NULL,
+        .segment_us = value_us > 0 ? value_us : WEIR_NULL,
+        .buffer_us = buffer_us >= 0 ? buffer_us : WEIR_NULL,
+        .quality_changes = session->ladder.changes,
         .starved_us = session->starved_us,
         .starved_spells = session->spells,
         .longest_starved_us = session->longest_us,
         .hollow = session->hollow_answers,
-        .confidence = (uint8_t)stall_confidence(session, kind),
+        .confidence = (uint8_t)confidence_of(session),
     };
     report_startup(session, ret_record);
+    report_stalls(session, ret_record);
 }

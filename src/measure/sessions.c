@@ -1,6 +1,9 @@
-/* All sessions, and what services are like (METHODS 5). A session begins with a client's first media answer or request
+/* All sessions, and what services are like. A session begins with a client's first media answer or request
  * and ends 60 s after the last one, 240 s where a film had filled its buffer. Services' medians of chunk sizes and
  * their 99th percentile of waiting are learned from all clients.
+ *
+ * A viewer waits from his click on, and the page, the catalogue and the licence come before the media: connections to other hosts of the
+ * service that were opened in the three seconds before the first media connection, one closely after the other, belong to the startup.
  *
  * Sessions give attempts to the trials: USEFUL where chunks arrive, STARVED once a slot while they come far too slowly,
  * HOLLOW for the third and later small answers in a row. "other" has no sessions: it is no service.
@@ -14,18 +17,29 @@
 #include "measure/mix.h"
 #include "measure/session.h"
 
-enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, CONTROL_BYTES = 100 };
+enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, PRELUDES = 4096, CONTROL_BYTES = 100 };
+#define PRELUDE_US INT64_C(3000000)
 #define IDLE_US INT64_C(60000000)
 #define IDLE_FULL_US INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
+#define WEIR_LATE_CONNECT_US INT64_C(1000000) /* a connection that took longer: the player waited */
+#define STILL_MIN_US INT64_C(3000000)         /* a picture that stands still for longer is starved, whatever comes */
+
+/* What its viewers had since the sums were taken, and what was taken. */
+struct viewing { struct weir_histogram startup_us, bitrate_bps; };
 
 struct service {
+    struct viewing viewing, taken;
     struct weir_learned chunk_bytes, ttfb_us;
     struct weir_session_sums sums;
     struct weir_demand demand;
 };
 
+/* Connections to a service's pages and interfaces, before its media: the viewer waits for them, too. */
+struct prelude { uint64_t key; int64_t first_us, last_us; };
+
 struct weir_sessions {
+    struct prelude *preludes;            /* PRELUDES of them; a newer one takes an older one's place */
     struct weir_sessions_config config;
     size_t n_services;
     struct weir_session *sessions; /* dense: the first n are in use */
@@ -44,6 +58,11 @@ int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_ses
     struct weir_sessions *all = calloc(1, sizeof *all);
     if (!all)
         return -ENOMEM;
+    all->preludes = calloc(PRELUDES, sizeof *all->preludes);
+    if (!all->preludes) {
+        free(all);
+        return -ENOMEM;
+    }
     all->config = *config;
     all->n_services = config->n_services > WEIR_SERVICE_FIRST ? config->n_services : WEIR_SERVICE_FIRST;
     all->max = config->sessions_max ? config->sessions_max : SESSIONS_MAX;
@@ -72,6 +91,7 @@ void weir_sessions_free(struct weir_sessions *all)
         return;
     weir_asks_deinit(&all->asks);
     weir_small_answers_deinit(&all->small);
+    free(all->preludes);
     free(all->sessions);
     free(all->index);
     free(all->services);
@@ -93,6 +113,8 @@ static bool has_demand(enum weir_service_kind kind)
 }
 
 /* ---- finding ---- */
+
+static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence);
 
 static size_t home_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service)
 {
@@ -127,9 +149,40 @@ static struct weir_session *session_need(struct weir_sessions *all, const struct
     struct weir_session *session = &all->sessions[all->n++];
     all->index[at] = (uint32_t)all->n;
     weir_session_begin(session, evidence);
+    session->begun_us = begin_of(all, evidence);
     session->serial = ++all->serial;
     all->stats.sessions++;
     return session;
+}
+
+/* ---- what comes before a session ---- */
+
+/* Where this client and service belong; the newest pair has it. */
+static struct prelude *prelude_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service,
+                                  uint64_t *ret_key)
+{
+    *ret_key = weir_mix_end(weir_mix_addr(service, client)) | 1;
+    return &all->preludes[*ret_key >> 32 & (PRELUDES - 1)];
+}
+
+/* The first of the connections to the service's other hosts that follow each other closely. */
+static void take_prelude(struct weir_sessions *all, const struct weir_evidence *evidence)
+{
+    uint64_t key;
+    struct prelude *prelude = prelude_of(all, &evidence->client, evidence->service, &key);
+    if (prelude->key != key || evidence->flow_first_us - prelude->last_us > PRELUDE_US)
+        *prelude = (struct prelude){.key = key, .first_us = evidence->flow_first_us};
+    prelude->last_us = evidence->flow_first_us;
+}
+
+static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence)
+{
+    uint64_t key;
+    const struct prelude *prelude = prelude_of(all, &evidence->client, evidence->service, &key);
+    int64_t before_us = evidence->flow_first_us - prelude->last_us;
+    bool belongs = prelude->key == key && before_us >= 0 && before_us <= PRELUDE_US &&
+        evidence->flow_first_us - prelude->first_us <= 2 * PRELUDE_US;
+    return belongs ? prelude->first_us : evidence->flow_first_us;
 }
 
 static void index_remove(struct weir_sessions *all, size_t hole)
@@ -187,7 +240,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
         weir_learned_add(&service->chunk_bytes, evidence->chunk.bytes);
         service->sums.throughput_drops += weir_session_chunk(session, evidence);
         weir_hollow_chunk(&session->hollow, &all->small, evidence);
-        if (rules && !session->slow)
+        int64_t took_us = evidence->chunk.transfer_us + (evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0);
+        if (rules && !session->slow && weir_session_is_enough(session, evidence->chunk.bytes, took_us))
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
@@ -195,6 +249,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
         return; /* the rest of an answer, after a silence; or what was asked may be no request for media */
     session->small_answers++;
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
+    if (run)
+        weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
     if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes,
         0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
         return;
@@ -207,7 +263,8 @@ static void take_progress(struct weir_sessions *all, struct weir_session *sessio
 {
     weir_session_progress(session, evidence, all->timeouts_us[evidence->service]);
     int64_t slot = evidence->now_us / WEIR_SLOT_US;
-    bool useful = evidence->progress.bytes >= WEIR_SMALL_BYTES && !session->slow;
+    bool useful = evidence->progress.bytes >= WEIR_SMALL_BYTES && !session->slow &&
+        weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
     if (!useful || session->useful_slot == slot || !has_demand(kind_of(all, evidence->service)))
         return;
     session->useful_slot = slot;
@@ -220,8 +277,28 @@ static bool is_control(const struct weir_evidence *chunk)
     return !chunk->chunk.known && chunk->chunk.bytes < CONTROL_BYTES && chunk->chunk.ttfb_us >= 0;
 }
 
+/* A player that tries to connect, or to look its host up, asks for media. One that took long did so, too. */
+static void take_attempt(struct weir_sessions *all, const struct weir_evidence *evidence)
+{
+    if (evidence->layer == WEIR_LAYER_CONNECT && evidence->role != WEIR_ROLE_MEDIA && evidence->service >= WEIR_SERVICE_FIRST &&
+        evidence->outcome == WEIR_OUTCOME_USEFUL)
+        take_prelude(all, evidence);
+    bool late = evidence->ts_us - evidence->first_us >= WEIR_LATE_CONNECT_US;
+    if (evidence->role != WEIR_ROLE_MEDIA || evidence->outcome == WEIR_OUTCOME_NEUTRAL || evidence->by_session ||
+        (evidence->outcome == WEIR_OUTCOME_USEFUL && !late) || evidence->service < WEIR_SERVICE_FIRST ||
+        evidence->service >= all->n_services)
+        return;
+    size_t at = place_of(all, &evidence->client, evidence->service);
+    if (all->index[at])
+        weir_session_wanted(&all->sessions[all->index[at] - 1], evidence->first_us, evidence->ts_us);
+}
+
 void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence)
 {
+    if (evidence->kind == WEIR_EVIDENCE_ATTEMPT || evidence->kind == WEIR_EVIDENCE_DNS) {
+        take_attempt(all, evidence);
+        return;
+    }
     bool chunk = evidence->kind == WEIR_EVIDENCE_CHUNK;
     if ((!chunk && evidence->kind != WEIR_EVIDENCE_PROGRESS) || !evidence->media ||
         evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services)
@@ -233,6 +310,9 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
     struct weir_session *session = session_need(all, evidence);
     if (!session)
         return;
+    session->media_hosts |= evidence->role == WEIR_ROLE_MEDIA;
+    if (session->media_hosts && evidence->role != WEIR_ROLE_MEDIA)
+        return; /* a page, a picture book, a player's program: large, but no media, for that comes from elsewhere */
     if (chunk || evidence->progress.waiting || evidence->progress.bytes) {
         session->active_now_us = evidence->now_us;
         if (evidence->ts_us > session->active_us)
@@ -240,6 +320,8 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
     }
     if (evidence->flow_first_us < session->start_us) {
         session->start_us = evidence->flow_first_us;
+        if (evidence->flow_first_us < session->begun_us)
+            session->begun_us = evidence->flow_first_us;
         session->midstream = evidence->midstream;
     }
     if (chunk)
@@ -250,7 +332,7 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
 
 /* ---- ticks ---- */
 
-static void end_session(struct weir_sessions *all, const struct weir_session *session)
+static void end_session(struct weir_sessions *all, struct weir_session *session)
 {
     struct weir_session_record record;
     weir_session_report(session, kind_of(all, session->service), &record);
@@ -265,6 +347,45 @@ static bool is_idle(const struct weir_sessions *all, const struct weir_session *
     bool film = kind_of(all, session->service) == WEIR_KIND_VOD;
     bool full = film && weir_session_bitrate_bps(session) != WEIR_NULL;
     return now_us - session->active_now_us >= (full ? IDLE_FULL_US : IDLE_US);
+}
+
+static void count_viewer(struct weir_sessions *all, const struct weir_session *session)
+{
+    struct service *service = &all->services[session->service];
+    struct weir_demand *demand = &service->demand;
+    demand->viewers++;
+    service->sums.watched_us += session->playout.known ? (uint64_t)WEIR_TICK_US : 0;
+    if (!session->still_us)
+        return;
+    demand->viewers_stalled++;
+    service->sums.still_us += (uint64_t)WEIR_TICK_US;
+    if (!demand->stalled_since_us || session->still_us < demand->stalled_since_us)
+        demand->stalled_since_us = session->still_us;
+}
+
+/* What is said of a viewer once: how long the picture took to begin; and once a window: what it uses. */
+static void count_viewing(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
+{
+    struct viewing *viewing = &all->services[session->service].viewing;
+    int64_t startup_us = session->told_startup ? WEIR_NULL : weir_session_startup_us(session);
+    if (startup_us != WEIR_NULL) {
+        session->told_startup = true;
+        if (!session->midstream)
+            weir_histogram_add(&viewing->startup_us, (uint64_t)startup_us);
+    }
+    if (now_us % WEIR_SLOT_US == 0 && session->cadence.need_bps > 0)
+        weir_histogram_add(&viewing->bitrate_bps, (uint64_t)session->cadence.need_bps);
+}
+
+/* What comes is far too little, or too late for the picture: once a slot. */
+static void starve(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
+{
+    int64_t slot = (now_us - 1) / WEIR_SLOT_US;
+    bool still = session->still_us && now_us - session->still_us >= STILL_MIN_US && weir_need_bytes(&session->need) > 0;
+    if ((!session->slow && !still) || !session->tick.open || session->starved_slot == slot)
+        return;
+    session->starved_slot = slot;
+    emit(all, session->tick.sample, WEIR_OUTCOME_STARVED, now_us - WEIR_NEED_TICKS * WEIR_TICK_US, now_us);
 }
 
 static void tick_session(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
@@ -282,11 +403,7 @@ static void tick_session(struct weir_sessions *all, struct weir_session *session
         service->demand.clients_slow += session->slow && tick->open > 0;
         service->sums.demand |= tick->open > 0;
         service->sums.starved_us += (uint64_t)starved_us;
-        int64_t slot = (now_us - 1) / WEIR_SLOT_US;
-        if (session->slow && tick->open && session->starved_slot != slot) {
-            session->starved_slot = slot;
-            emit(all, tick->sample, WEIR_OUTCOME_STARVED, now_us - WEIR_SESSION_RUN * INT64_C(1000000), now_us);
-        }
+        starve(all, session, now_us);
     }
     memset(&session->tick, 0, sizeof session->tick);
 }
@@ -301,15 +418,24 @@ static void learn_timeouts(struct weir_sessions *all)
     weir_asks_publish(&all->asks, all->timeouts_us);
 }
 
+static void count_most(struct service *service)
+{
+    if (service->demand.viewers > service->sums.viewers)
+        service->sums.viewers = service->demand.viewers;
+    if (service->demand.viewers_stalled > service->sums.viewers_stalled)
+        service->sums.viewers_stalled = service->demand.viewers_stalled;
+}
+
 void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
 {
     for (size_t id = 0; id < all->n_services; id++)
         all->services[id].demand = (struct weir_demand){0};
     for (size_t i = 0; i < all->n;) {
         struct weir_session *session = &all->sessions[i];
-        all->services[session->service].demand.viewers++;
         if (weir_session_is_busy(session))
             tick_session(all, session, now_us);
+        count_viewer(all, session);
+        count_viewing(all, session, now_us);
         if (!is_idle(all, session, now_us)) {
             i++;
             continue;
@@ -318,6 +444,8 @@ void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
         session_remove(all, session);
     }
     all->stats.sessions_now = all->n;
+    for (size_t id = 0; id < all->n_services; id++)
+        count_most(&all->services[id]);
     if (now_us % WEIR_SLOT_US == 0)
         learn_timeouts(all);
 }
@@ -359,8 +487,15 @@ void weir_sessions_take_sums(struct weir_sessions *all, weir_service_id service,
     *ret_sums = (struct weir_session_sums){0};
     if (service >= all->n_services)
         return;
-    *ret_sums = all->services[service].sums;
-    all->services[service].sums = (struct weir_session_sums){0};
+    struct service *one = &all->services[service];
+    *ret_sums = one->sums;
+    one->sums = (struct weir_session_sums){0};
+    if (one->viewing.startup_us.n || one->viewing.bitrate_bps.n) {
+        one->taken = one->viewing;
+        one->viewing = (struct viewing){0};
+        ret_sums->startup_us = &one->taken.startup_us;
+        ret_sums->bitrate_bps = &one->taken.bitrate_bps;
+    }
 }
 
 void weir_sessions_read_stats(const struct weir_sessions *all, struct weir_sessions_stats *ret_stats)

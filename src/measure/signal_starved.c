@@ -1,4 +1,4 @@
-/* Unserved demand, as the sessions found it (METHODS 5): null in windows in which nobody asked for media. */
+/* Unserved demand, as the sessions found it: null in windows in which nobody asked for media. */
 #include "measure/signal.h"
 
 struct starved_state {
@@ -8,6 +8,8 @@ struct starved_state {
 static void on_sums(void *state, const struct weir_session_sums *sums)
 {
     struct starved_state *starved = state;
+    if (!sums->demand)
+        return;
     starved->windows++;
     starved->starved_us += sums->starved_us;
     starved->drops += sums->throughput_drops;

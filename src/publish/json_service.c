@@ -82,6 +82,25 @@ void weir_json_service(const struct weir_publish_context *context, struct json_o
     put_values(object, service->values);
 }
 
+static void put_or_why(struct json_object *object, struct json_object **unmeasured, const char *name, int64_t value)
+{
+    json_put_value(object, name, value);
+    if (value == WEIR_NULL)
+        json_unmeasured(unmeasured, name, WEIR_REASON_NO_SAMPLE);
+}
+
+static struct json_object *stalls_of(const struct weir_session_record *session)
+{
+    struct json_object *stalls = json_object_new_array();
+    for (uint32_t i = 0; i < session->n_stalls && i < WEIR_SESSION_STALLS_MAX; i++) {
+        struct json_object *stall = json_object_new_object();
+        json_put(stall, "start_ts", json_time(session->stalls[i].start_us));
+        json_put_value(stall, "duration_us", session->stalls[i].duration_us);
+        json_object_array_add(stalls, stall);
+    }
+    return stalls;
+}
+
 void weir_json_session(const struct weir_publish_context *context, struct json_object *object, const struct weir_session_record *session)
 {
     char client[WEIR_CLIENT_TEXT_MAX];
@@ -91,19 +110,24 @@ void weir_json_session(const struct weir_publish_context *context, struct json_o
     json_put_text(object, "client", client[0] ? client : NULL);
     json_put(object, "start_ts", json_time(session->start_us));
     json_put(object, "end_ts", json_time(session->end_us));
+    json_put_text(object, "kind", session->kind == WEIR_KIND_CALL ? "unknown" : weir_kind_name(session->kind));
     json_put_value(object, "startup_us", session->startup_us);
-    if (session->startup_us == WEIR_NULL)
+    if (session->startup_reason != WEIR_REASON_NONE)
         json_unmeasured(&unmeasured, "startup_us", session->startup_reason);
     json_put_uint(object, "media_bytes", session->media_bytes);
     json_put_uint(object, "chunks", session->chunks);
-    json_put_value(object, "bitrate_proxy_bps", session->bitrate_bps);
-    if (session->bitrate_bps == WEIR_NULL)
-        json_unmeasured(&unmeasured, "bitrate_proxy_bps", session->bitrate_reason);
-    json_put_value(object, "goodput_p50_bps", session->goodput_p50_bps);
-    if (session->goodput_p50_bps == WEIR_NULL)
-        json_unmeasured(&unmeasured, "goodput_p50_bps", WEIR_REASON_NO_SAMPLE);
+    json_put_uint(object, "sound_chunks", session->sound_chunks);
+    put_or_why(object, &unmeasured, "bitrate_bps", session->bitrate_bps);
+    put_or_why(object, &unmeasured, "goodput_p50_bps", session->goodput_p50_bps);
+    put_or_why(object, &unmeasured, "segment_us", session->segment_us);
+    json_put(object, "buffer_s", session->buffer_us == WEIR_NULL ? NULL : json_time(session->buffer_us));
+    if (session->buffer_us == WEIR_NULL)
+        json_unmeasured(&unmeasured, "buffer_s", WEIR_REASON_NO_SAMPLE);
+    json_put(object, "stalls", stalls_of(session));
+    json_put_uint(object, "stall_spells", session->n_stalls);
+    put_or_why(object, &unmeasured, "stalled_us", session->stalled_us);
+    json_put_uint(object, "quality_changes", session->quality_changes);
     json_put_value(object, "starved_us", session->starved_us);
-    json_put_uint(object, "stalls", session->starved_spells);
     json_put_value(object, "longest_starved_us", session->longest_starved_us);
     json_put_uint(object, "hollow_answers", session->hollow);
     json_put_text(object, "confidence", weir_stall_confidence_name(session->confidence));
