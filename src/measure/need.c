@@ -3,7 +3,7 @@
  *     need     what the session used over time when it was served well: the bytes of its steady state over its time, pauses of
  *              the network included (cadence.c). Not what its bursts reached: 57 -> 20 Mbit/s harms no film of 2 Mbit/s
  *     asks     a request waits or bytes arrive, in seven of the last ten seconds and in the last one
- *     gets     bytes of these ten seconds; none in the last three is no slow answer, but an unanswered one, which others judge
+ *     gets     bytes of these ten seconds, over those of them in which it asked; none in the last three is no slow answer, but an unanswered one, which others judge
  *
  * A session that always runs at its link's rate never rests, so that its need is not known, and neither is that of a player
  * which fills its buffer in the first minute: both are never starved. Blind spot: a player that lowers its quality in time is
@@ -30,10 +30,11 @@ uint64_t weir_need_bytes(const struct weir_need *need)
 
 bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps)
 {
-    if (need_bps <= 0 || !(need->open & 1) || __builtin_popcount(need->open) < OPEN_MIN)
+    int open = __builtin_popcount(need->open);
+    if (need_bps <= 0 || !(need->open & 1) || open < OPEN_MIN)
         return false;
     uint64_t bytes = weir_need_bytes(need), lately = 0;
     for (int i = 1; i <= LATELY; i++)
         lately += need->bytes[(need->at + WEIR_NEED_TICKS - i) % WEIR_NEED_TICKS];
-    return lately > 0 && (double)bytes * 16 < (double)need_bps * WEIR_NEED_TICKS;
+    return lately > 0 && (double)bytes * 16 < (double)need_bps * open;
 }

@@ -192,11 +192,12 @@ static bool is_given_up(const struct weir_session *session, uint64_t bytes, int6
     return value_us > 0 && late && bytes * 2 < session->least_bytes;
 }
 
-static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us)
+static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us, int64_t rest_us)
 {
     int64_t value_us = session->cadence.value_us, took_us = done_us - request_us;
     if (is_given_up(session, bytes, took_us)) {
-        weir_session_wanted(session, request_us, done_us);
+        if (rest_us < took_us)
+            weir_session_wanted(session, request_us, done_us);
         return;
     }
     uint32_t size = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
@@ -228,7 +229,7 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND)
         take_sound(session, found, bytes);
     else
-        take_picture(session, bytes, request_us, done_us);
+        take_picture(session, bytes, request_us, done_us, evidence->chunk.rest_us);
     if (bytes < LARGE_BYTES)
         return false;
     if (!session->slow && transfer_us > 0)

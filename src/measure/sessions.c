@@ -311,8 +311,11 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
     if (!session)
         return;
     session->media_hosts |= evidence->role == WEIR_ROLE_MEDIA;
-    if (session->media_hosts && evidence->role != WEIR_ROLE_MEDIA)
+    if (session->media_hosts && evidence->role != WEIR_ROLE_MEDIA) {
+        if (chunk)
+            weir_asks_chunk(&all->asks, evidence);
         return; /* a page, a picture book, a player's program: large, but no media, for that comes from elsewhere */
+    }
     if (chunk || evidence->progress.waiting || evidence->progress.bytes) {
         session->active_now_us = evidence->now_us;
         if (evidence->ts_us > session->active_us)

@@ -137,7 +137,8 @@ static void test_rates_are_kept_closely(void **state)
     }
 }
 
-static void test_startup_is_null_without_the_start(void **state)
+/* Where the beginning of the first connection was not seen, startup is that from the first request, and says so. */
+static void test_startup_without_the_start(void **state)
 {
     struct weir_sessions *sessions = *state;
     struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, 0, S / 2);
@@ -146,19 +147,38 @@ static void test_startup_is_null_without_the_start(void **state)
     weir_sessions_take(sessions, &evidence);
     chunk(sessions, SPORT, T0 + S, 300000, S / 2);
     weir_sessions_finish(sessions, T0 + 2 * S);
-    assert_int_equal(seen.sessions[0].startup_us, WEIR_NULL);
+    assert_int_equal(seen.sessions[0].startup_us, S / 2);
     assert_int_equal(seen.sessions[0].startup_reason, WEIR_REASON_NO_HANDSHAKE);
     assert_int_equal(seen.sessions[1].startup_us, WEIR_NULL);
     assert_int_equal(seen.sessions[1].startup_reason, WEIR_REASON_NO_SAMPLE);
 }
 
-static void test_bitrate_needs_a_steady_minute(void **state)
+/* The page that was opened two seconds before the media belongs to the startup; one of a minute before does not. */
+static void test_startup_begins_with_the_page(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    for (int i = 0; i < 2; i++) {
+        struct weir_evidence page = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL,
+                                                 T0 + (i ? 0 : -60) * S, S / 10);
+        page.role = WEIR_ROLE_CONTROL;
+        page.flow_first_us = T0 + (i ? -2 : -60) * S;
+        weir_sessions_take(sessions, &page);
+    }
+    chunk(sessions, FILM, T0 + S, 300000, S / 2);
+    chunk(sessions, FILM, T0 + 2 * S, 300000, S / 2);
+    weir_sessions_finish(sessions, T0 + 3 * S);
+    assert_int_equal(seen.sessions[0].start_us, T0);
+    assert_int_equal(seen.sessions[0].startup_us, 4 * S);
+}
+
+static void test_bitrate_is_that_of_the_picture(void **state)
 {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 16, 5);
     weir_sessions_finish(sessions, now_us);
-    /* 16 MB over 75 s and the first answer's 0.55 s */
-    assert_int_equal(seen.sessions[0].bitrate_bps / 1000, 16000000 * 8 / 75550);
+    assert_int_equal(seen.sessions[0].bitrate_bps / 1000, 1600);
+    assert_int_equal(seen.sessions[0].segment_us, 5 * S);
+    assert_int_equal(seen.sessions[0].stalled_us, 0);
 }
 
 static void test_idle_ends_a_session(void **state)
@@ -189,35 +209,37 @@ static void test_pause_with_a_full_buffer_is_no_stall(void **state)
     assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_NONE);
 }
 
-/* 16 Mbit/s is its own; 1 MB/s is just half, a byte less is below. */
-static void test_starved_below_half_of_its_own_median(void **state)
+/* It needs 200 kB/s; 100 kB/s is just half, a byte less is below. */
+static void test_starved_below_half_of_its_need(void **state)
 {
     struct weir_sessions *sessions = *state;
-    int64_t now_us = play(sessions, FILM, T0, 5, 5);
-    now_us = trickle(sessions, FILM, now_us, 14, 100000);
+    int64_t now_us = play(sessions, FILM, T0, 8, 5);
+    now_us = trickle(sessions, FILM, now_us, 6, 99999);
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
-    now_us = trickle(sessions, FILM, now_us, 1, 100000); /* the 15th second */
+    now_us = trickle(sessions, FILM, now_us, 4, 99999); /* and the last segment is ten seconds ago */
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 1);
     struct weir_demand demand = weir_sessions_demand(sessions, FILM);
     assert_int_equal(demand.clients_starved, 1);
+    assert_int_equal(demand.clients_slow, 1);
     assert_int_equal(demand.open, 1);
-    now_us = trickle(sessions, FILM, now_us, 20, 100000); /* once a slot */
-    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 3);
+    size_t useful = count_of(WEIR_OUTCOME_USEFUL);
+    now_us = trickle(sessions, FILM, now_us, 30, 99999); /* once a slot; and too little is not useful */
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 4);
+    assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful);
     struct weir_session_sums sums;
     weir_sessions_take_sums(sessions, FILM, &sums);
     assert_true(sums.demand);
-    assert_int_equal(sums.starved_us, 35 * S);
+    assert_in_range(sums.starved_us, 38 * S, 44 * S);
     weir_sessions_finish(sessions, now_us);
-    assert_int_equal(seen.sessions[0].starved_us, 35 * S);
+    assert_int_equal(seen.sessions[0].starved_us, sums.starved_us);
     assert_int_equal(seen.sessions[0].starved_spells, 1);
-    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_NONE); /* below 40 s a buffer may hide it */
 }
 
-static void test_half_of_the_median_is_not_starved(void **state)
+static void test_half_of_the_need_is_not_starved(void **state)
 {
     struct weir_sessions *sessions = *state;
-    int64_t now_us = play(sessions, FILM, T0, 5, 5);
-    trickle(sessions, FILM, now_us, 30, 1000000);
+    int64_t now_us = play(sessions, FILM, T0, 8, 5);
+    trickle(sessions, FILM, now_us, 30, 100000);
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
 }
 
@@ -281,7 +303,9 @@ static void test_demand_every_other_tick_is_not_open(void **state)
     for (int i = 0; i < 40; i++) {
         now_us = trickle(sessions, FILM, now_us, 1, 25000);
         now_us = silence(sessions, now_us, 1);
-        chunk(sessions, FILM, now_us, 25000, S / 2);
+        struct weir_evidence sound = fake_chunk(FILM, CLIENT, SERVER, now_us, 25000, S / 20, S / 2);
+        fake_asked(&sound, now_us - 2 * S);
+        weir_sessions_take(sessions, &sound);
     }
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
 }
@@ -659,11 +683,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_startup_is_the_second_chunk), TEST(test_rates_are_kept_closely), TEST(test_startup_is_null_without_the_start),
-            TEST(test_bitrate_needs_a_steady_minute),
+        TEST(test_startup_is_the_second_chunk), TEST(test_rates_are_kept_closely), TEST(test_startup_without_the_start), TEST(test_startup_begins_with_the_page),
+            TEST(test_bitrate_is_that_of_the_picture),
         TEST(test_idle_ends_a_session), TEST(test_pause_with_a_full_buffer_is_no_stall),
-            TEST(test_starved_below_half_of_its_own_median),
-        TEST(test_half_of_the_median_is_not_starved), TEST(test_starved_needs_five_chunks),
+            TEST(test_starved_below_half_of_its_need),
+        TEST(test_half_of_the_need_is_not_starved), TEST(test_starved_needs_five_chunks),
             TEST(test_short_segments_are_not_starved),
         TEST(test_quiet_ticks_end_the_run), TEST(test_slower_than_before_but_enough),
         TEST(test_demand_every_other_tick_is_not_open),
