@@ -224,3 +224,16 @@ void weir_flow_table_stats(const struct weir_flow_table *table, struct weir_flow
  * Counters and distributions are empty unless the table keeps reports. See record.h. */
 struct weir_flow_record;
 void weir_flow_report(const struct weir_flow *flow, enum weir_flow_end end, struct weir_flow_record *ret_record);
+
+/* ---- DNS servers' messages over TCP ---- */
+
+/* Puts them together from segments that may cut them anywhere, hold several, repeat or overtake one another: the last 32
+ * streams, 8 KiB of each. For whoever must see all answers, not only those of its own flows. */
+struct weir_dns_answers; /* opaque */
+int weir_dns_answers_new(struct weir_dns_answers **ret_answers); /* 0 or -ENOMEM */
+void weir_dns_answers_free(struct weir_dns_answers *answers);
+/* A TCP segment with payload from port 53, its flow's hash: `visitor` gets each message that it completes, and the
+ * beginning of one that the capture cut or that is too long. */
+typedef void (*weir_dns_visitor)(void *context, const uint8_t *bytes, size_t length);
+void weir_dns_answers_segment(struct weir_dns_answers *answers, uint64_t hash, const struct weir_packet *packet,
+                              weir_dns_visitor visitor, void *context);

@@ -33,6 +33,7 @@ struct weir_worker {
     struct weir_meeting *meeting;
     struct weir_flow_table *flows;
     struct weir_classifier *classifier;
+    struct weir_dns_answers *dns_answers;
     struct weir_meter *meter;
     int64_t next_tick_us;              /* 0 until the first frame */
     uint64_t decode[WEIR_DECODE_N];
@@ -132,20 +133,27 @@ static void advance(struct weir_worker *worker, int64_t now_us)
 
 /* ---- packets ---- */
 
-/* DNS answers name the addresses that the client will turn to next. */
-static void learn_names(struct weir_worker *worker, const struct weir_packet *packet)
+struct asker { /* whose answer it is */
+    struct weir_worker *worker;
+    const struct weir_packet *packet;
+};
+
+static void learn_message(void *context, const uint8_t *bytes, size_t length)
 {
+    const struct asker *asker = context;
     struct weir_dns_message message;
-    const uint8_t *bytes = packet->payload;
-    size_t length = packet->payload_captured;
-    if (packet->transport == WEIR_TRANSPORT_TCP) { /* one message in one segment, behind its length */
-        if (length < 2 || (size_t)(bytes[0] << 8 | bytes[1]) + 2 != packet->payload_len)
-            return;
-        bytes += 2;
-        length -= 2;
-    }
     if (weir_dns_message(bytes, length, &message) == WEIR_WIRE_OK && message.response)
-        weir_classify_dns(worker->classifier, &message, &packet->dst, packet->now_us);
+        weir_classify_dns(asker->worker->classifier, &message, &asker->packet->dst, asker->packet->now_us);
+}
+
+/* DNS answers name the addresses that the client will turn to next. */
+static void learn_names(struct weir_worker *worker, const struct weir_packet *packet, uint64_t hash)
+{
+    struct asker asker = {worker, packet};
+    if (packet->transport == WEIR_TRANSPORT_TCP)
+        weir_dns_answers_segment(worker->dns_answers, hash, packet, learn_message, &asker);
+    else
+        learn_message(&asker, packet->payload, packet->payload_captured);
 }
 
 static void process(struct weir_worker *worker, const struct weir_packet *packet, uint64_t hash)
@@ -167,7 +175,7 @@ static void process_run(struct weir_worker *worker)
         weir_flow_prefetch_flow(worker->flows, run->hash[i], run->packet[i]);
     for (size_t i = 0; i < run->n; i++) {
         if (weir_is_answer(run->packet[i]))
-            learn_names(worker, run->packet[i]);
+            learn_names(worker, run->packet[i], run->hash[i]);
         if (run->mine[i])
             process(worker, run->packet[i], run->hash[i]);
     }
@@ -330,6 +338,8 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
     if (!error)
         error = weir_classifier_new(&worker->classifier, options->set, &classify);
     if (!error)
+        error = weir_dns_answers_new(&worker->dns_answers);
+    if (!error)
         error = weir_meter_new(&worker->meter, &meter);
     if (error) {
         weir_worker_free(worker);
@@ -347,6 +357,7 @@ void weir_worker_free(struct weir_worker *worker)
         return;
     weir_meter_free(worker->meter);
     weir_flow_table_free(worker->flows);
+    weir_dns_answers_free(worker->dns_answers);
     weir_classifier_free(worker->classifier);
     for (unsigned i = 0; i < worker->n_deliveries; i++)
         free(worker->deliveries[i].facts);

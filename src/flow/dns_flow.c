@@ -1,21 +1,14 @@
 /* DNS messages of one flow: found in datagrams, or in a TCP stream; counted for the flow's record.
  *
- * Over TCP each message has its length before it. Most are one segment; what a segment leaves incomplete is held
- * until the next in order, up to 4 KiB, and given up when bytes are missing. */
+ * Over TCP most messages are one segment, in order; only what is not takes a stream (dns_stream.c) until it is whole. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "flow/dns_stream.h"
 #include "flow/flow.h"
 
-enum { MESSAGES_MAX = 16, HEADER_BYTES = 12, STREAM_BYTES = 4096, HARD_MS = 5000 };
-
-struct stream {
-    uint32_t spare;    /* the slab's link while free */
-    uint32_t next_seq;
-    uint32_t held;
-    uint8_t bytes[STREAM_BYTES];
-};
-static_assert(sizeof(struct stream) <= DNS_STREAM_BYTES, "a stream fits its slab");
+enum { HEADER_BYTES = 12, HARD_MS = 5000 };
+static_assert(sizeof(struct dns_stream) <= DNS_STREAM_BYTES, "a stream fits its slab");
 
 static struct dns_flow *make(struct weir_flow *flow)
 {
@@ -94,22 +87,7 @@ static void message(struct weir_flow *flow, const struct weir_packet *packet, en
         count_query(flow, dns, &found, name, now_ms(packet->now_us));
 }
 
-/* Whole messages from the start of `bytes`; returns how many bytes they were. */
-static size_t messages(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
-                       const uint8_t *bytes, size_t n)
-{
-    size_t at = 0;
-    for (unsigned count = 0; count < MESSAGES_MAX && n - at >= 2; count++) {
-        size_t length = (size_t)bytes[at] << 8 | bytes[at + 1];
-        if (length > n - at - 2)
-            break;
-        message(flow, packet, side, bytes + at + 2, length);
-        at += 2 + length;
-    }
-    return at;
-}
-
-static struct stream *stream_of(struct weir_flow *flow, const struct dns_flow *dns, enum weir_side side)
+static struct dns_stream *stream_of(struct weir_flow *flow, const struct dns_flow *dns, enum weir_side side)
 {
     return dns->stream[side] ? slab_at(&flow->table->dns_streams, dns->stream[side]) : NULL;
 }
@@ -120,54 +98,58 @@ static void stream_drop(struct weir_flow *flow, struct dns_flow *dns, enum weir_
     dns->stream[side] = 0;
 }
 
-static void stream_keep(struct weir_flow *flow, struct dns_flow *dns, enum weir_side side, uint32_t next_seq,
-                        const uint8_t *bytes, size_t n)
+/* A segment that is whole messages and stands where one is expected, or is the first. */
+static bool whole_segment(struct weir_flow *flow, struct dns_flow *dns, const struct weir_packet *packet, enum weir_side side)
 {
-    if (n > STREAM_BYTES)
-        return;
-    dns->stream[side] = slab_take(&flow->table->dns_streams);
-    struct stream *stream = stream_of(flow, dns, side);
-    if (!stream) {
-        flow->table->stats.detail_refused++;
-        return;
+    const uint8_t *bytes = packet->payload;
+    size_t n = packet->payload_captured;
+    if (dns->begun[side] && dns->next[side] != packet->tcp.seq)
+        return false;
+    if (n != packet->payload_len || !dns_stream_is_whole(bytes, n, side == WEIR_SERVER))
+        return false;
+    for (size_t at = 0, length; at < n; at += 2 + length) {
+        length = (size_t)bytes[at] << 8 | bytes[at + 1];
+        message(flow, packet, side, bytes + at + 2, length);
     }
-    stream->next_seq = next_seq;
-    stream->held = (uint32_t)n;
-    memcpy(stream->bytes, bytes, n);
+    dns->begun[side] = true;
+    dns->next[side] = packet->tcp.seq + packet->payload_len;
+    return true;
+}
+
+static struct dns_stream *stream_need(struct weir_flow *flow, struct dns_flow *dns, const struct weir_packet *packet,
+                                      enum weir_side side)
+{
+    if (dns->stream[side])
+        return stream_of(flow, dns, side);
+    dns->stream[side] = slab_take(&flow->table->dns_streams);
+    struct dns_stream *stream = stream_of(flow, dns, side);
+    if (stream)
+        dns_stream_begin(stream, dns->begun[side] ? dns->next[side] : packet->tcp.seq, dns->begun[side], side == WEIR_SERVER);
+    else
+        flow->table->stats.detail_refused++;
+    return stream;
 }
 
 static void tcp_payload(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)
 {
     struct dns_flow *dns = make(flow);
-    const uint8_t *bytes = packet->payload;
-    size_t n = packet->payload_captured;
-    if (!dns || n == 0)
+    size_t n = packet->payload_captured, length;
+    if (!dns || n == 0 || (!dns->stream[side] && whole_segment(flow, dns, packet, side)))
         return;
-    uint32_t next_seq = packet->tcp.seq + packet->payload_len;
-    struct stream *stream = stream_of(flow, dns, side);
-    if (stream && (int32_t)(next_seq - stream->next_seq) <= 0)
-        return; /* sent again */
-    if (stream && (stream->next_seq != packet->tcp.seq || n > STREAM_BYTES - stream->held || n < packet->payload_len)) {
-        stream_drop(flow, dns, side);
+    struct dns_stream *stream = stream_need(flow, dns, packet, side);
+    if (!stream)
         return;
-    }
-    if (!stream) {
-        size_t used = messages(flow, packet, side, bytes, n);
-        if (n < packet->payload_len && used + 2 < n)
-            message(flow, packet, side, bytes + used + 2,
-                    n - used - 2); /* cut by the snap length: the question may be there */
-        else if (used < n)
-            stream_keep(flow, dns, side, next_seq, bytes + used, n - used);
+    dns_stream_put(stream, packet->tcp.seq, packet->payload, n);
+    const uint8_t *bytes;
+    while ((bytes = dns_stream_next(stream, &length)))
+        message(flow, packet, side, bytes, length);
+    if (n < packet->payload_len && (bytes = dns_stream_rest(stream, packet->tcp.seq + packet->payload_len, &length)))
+        message(flow, packet, side, bytes, length); /* cut by the snap length: the question may be there */
+    if (!dns_stream_is_empty(stream))
         return;
-    }
-    memcpy(stream->bytes + stream->held, bytes, n);
-    stream->held += (uint32_t)n;
-    stream->next_seq = next_seq;
-    size_t used = messages(flow, packet, side, stream->bytes, stream->held);
-    stream->held -= (uint32_t)used;
-    memmove(stream->bytes, stream->bytes + used, stream->held);
-    if (stream->held == 0)
-        stream_drop(flow, dns, side);
+    dns->begun[side] = stream->sure;
+    dns->next[side] = stream->base;
+    stream_drop(flow, dns, side);
 }
 
 void dns_payload(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side)

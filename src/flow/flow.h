@@ -23,7 +23,7 @@
 #include "flow/slab.h"
 #include "flow/spread.h"
 
-enum { TABLE_WHEEL_SLOTS = 512, DNS_STREAM_BYTES = 4096 + 16 };
+enum { TABLE_WHEEL_SLOTS = 512, DNS_STREAM_BYTES = 8192 + 80 };
 
 #define PAUSE_LEAST_US INT64_C(1000000) /* a shorter silence of a connection is none */
 
@@ -220,7 +220,9 @@ struct dns_flow {
     uint32_t unlisted;       /* queries that found no room in `open` */
     uint8_t last;            /* enum weir_outcome of the last answer */
     struct { uint32_t name, first_ms; uint16_t id; uint8_t sends; bool open; } open[DNS_OPEN_MAX];
-    uint32_t stream[2];      /* DNS over TCP: handles of buffers */
+    uint32_t stream[2];      /* DNS over TCP: handles of buffers, while a message is in pieces */
+    uint32_t next[2];        /* where the next message begins, once `begun` */
+    bool begun[2];
 };
 
 /* ---- the table ---- */
