@@ -64,6 +64,9 @@ void **weir_flow_naming(struct weir_flow *flow); /* classify's own state while i
 /* Of a QUIC handshake: the id that the client's Initials are opened with; NULL before and after it. While the server has not
  * answered it is the first Initial's, then that of the one which was answered. */
 const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow);
+/* During the visit of a TCP packet of a flow whose handshake was seen: the sequence number that was next of its sender. What
+ * lies left of it has been sent before, or was never meant to arrive; right of it something is still to come. */
+uint32_t weir_flow_expected(const struct weir_flow *flow);
 /* The server has said something; in QUIC more than Retry or version negotiation. */
 bool weir_flow_answered(const struct weir_flow *flow);
 

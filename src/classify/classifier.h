@@ -30,7 +30,7 @@ enum { RIVALS_MAX = 3 };
 struct naming {
     struct hello_stream stream;
     struct dpi_flow *dpi;
-    uint8_t n_client;   /* payload packets of the client so far */
+    uint16_t n_client;  /* payload packets of the client so far */
     bool begun;         /* the stream begins like a hello: nDPI waits */
     bool own_over;      /* weir's own parsers have nothing more to say */
     bool settled;       /* named; kept for its rivals until the server answers */

@@ -21,7 +21,8 @@
 #include "classify/classifier.h"
 
 enum {
-    GATHER_PACKETS_MAX = 16, /* of the client, to complete a hello */
+    GATHER_PACKETS_MAX = 16, /* datagrams of the client, to complete a hello */
+    GATHER_SEGMENTS_MAX = 2048, /* or segments, which may hold one byte each */
     ORPHANS_MAX = 4,         /* of the client, kept while the hello's first segment may still come */
 };
 
@@ -258,6 +259,17 @@ static void take_part(struct weir_classifier *classifier, struct weir_flow *flow
         assign_host(classifier, flow, hello, false, now_us);
 }
 
+/* Where in the stream a segment's payload stands, and where the stream begins: known when the handshake was seen. */
+static uint32_t stands_at(const struct weir_packet *packet)
+{
+    return packet->tcp.seq + (packet->tcp_flags & WEIR_TCP_SYN ? 1 : 0);
+}
+
+static uint32_t stream_begin(const struct weir_flow *flow, const struct weir_packet *packet)
+{
+    return weir_flow_midstream(flow) ? stands_at(packet) : weir_flow_expected(flow);
+}
+
 static enum step gather_tcp(struct weir_classifier *classifier, struct weir_flow *flow,
                             const struct weir_packet *packet)
 {
@@ -265,8 +277,8 @@ static enum step gather_tcp(struct weir_classifier *classifier, struct weir_flow
     if (!naming)
         return STEP_DPI;
     if (naming->n_client++ == 0)
-        naming->stream = hello_stream_init(packet->tcp.seq);
-    int r = hello_stream_put(&naming->stream, packet->tcp.seq, packet->payload, packet->payload_captured);
+        naming->stream = hello_stream_init(stream_begin(flow, packet), !weir_flow_midstream(flow));
+    int r = hello_stream_put(&naming->stream, stands_at(packet), packet->payload, packet->payload_captured);
     size_t prefix = hello_stream_prefix(&naming->stream);
 
     struct hello hello = {0};
@@ -275,13 +287,15 @@ static enum step gather_tcp(struct weir_classifier *classifier, struct weir_flow
         wire = hello_read_tcp(naming->stream.bytes, prefix, classifier->scratch, &hello);
     if (wire == WEIR_WIRE_OK)
         return take_hello(classifier, flow, &hello, packet->now_us);
-    if (r != 0 || naming->n_client >= GATHER_PACKETS_MAX)
+    if (r != 0 || naming->n_client >= GATHER_SEGMENTS_MAX)
         return give_up_hello(classifier, flow, naming);
     if (wire == WEIR_WIRE_SHORT) {
         naming->begun = true;
         take_part(classifier, flow, &hello, packet->now_us);
         return STEP_WAIT;
     }
+    if (prefix == 0 && naming->stream.fixed)
+        return STEP_WAIT;
     if (naming->begun || naming->n_client >= ORPHANS_MAX)
         return give_up_hello(classifier, flow, naming);
     return STEP_DPI; /* but kept */
@@ -295,6 +309,9 @@ static enum step read_tcp(struct weir_classifier *classifier, struct weir_flow *
     if (naming && naming->n_client > 0)
         return gather_tcp(classifier, flow, packet);
     struct hello hello;
+    uint32_t left = stream_begin(flow, packet) - stands_at(packet); /* of the receiver's window */
+    if (left != 0)
+        return gather_tcp(classifier, flow, packet);
     enum weir_wire wire = hello_read_tcp(packet->payload, packet->payload_captured, classifier->scratch, &hello);
     if (wire == WEIR_WIRE_OK)
         return take_hello(classifier, flow, &hello, packet->now_us);

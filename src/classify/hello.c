@@ -5,8 +5,11 @@
  *      bytes   [=====......=======...]     ranges (from, to): (0, 5) (11, 18)
  *              ^base
  *
- * Over TCP nobody says where the stream begins: the first segment seen may be the second of the hello. It makes the
- * base, and one that lies before moves it down. A hello longer than 16 KiB stays unnamed. */
+ * Over TCP the handshake says where the stream begins. Where it was not seen the first segment may be the second of the
+ * hello: it makes the base, and one that lies before moves it down. Some clients cut their hello into pieces of a byte,
+ * send the pieces backwards, or put noise left of the receiver's window and into what will be overwritten, to mislead
+ * filters: as at a receiver, the bytes that stand are those that first made the beginning longer. A hello longer than
+ * 16 KiB stays unnamed, or one in more than HELLO_RANGES_MAX pieces at once. */
 #include "classify/hello.h"
 
 #include <errno.h>
@@ -15,9 +18,9 @@
 
 enum { GROW_BYTES = 2048, COALESCED_MAX = 8, TLS_CLIENT_HELLO = 1 };
 
-struct hello_stream hello_stream_init(uint32_t base)
+struct hello_stream hello_stream_init(uint32_t base, bool fixed)
 {
-    return (struct hello_stream){.base = base};
+    return (struct hello_stream){.base = base, .fixed = fixed};
 }
 
 void hello_stream_deinit(struct hello_stream *stream)
@@ -94,10 +97,18 @@ int hello_stream_put(struct hello_stream *stream, uint32_t at, const uint8_t *by
     if (length > HELLO_BYTES_MAX)
         return HELLO_FULL;
     int32_t before = (int32_t)(stream->base - at);
-    if (before > 0) {
+    if (before > 0 && !stream->fixed) {
         int r = move_base_down(stream, (uint32_t)before);
         if (r != 0)
             return r;
+    }
+    int32_t taken = (int32_t)(stream->base + (uint32_t)hello_stream_prefix(stream) - at);
+    if (taken > 0) {
+        if ((size_t)taken >= length)
+            return 0;
+        at += (uint32_t)taken;
+        bytes += taken;
+        length -= (size_t)taken;
     }
     uint32_t from = at - stream->base;
     if (from > HELLO_BYTES_MAX - (uint32_t)length)

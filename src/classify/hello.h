@@ -15,14 +15,15 @@ struct hello_stream {
     uint8_t *bytes;     /* bytes[0] stands at `base` */
     uint32_t base;      /* sequence number or CRYPTO offset */
     uint32_t capacity;
+    bool fixed;         /* `base` is where the stream begins: what lies before it does not belong to it */
     uint8_t n_ranges;
     struct { uint32_t from, to; } ranges[HELLO_RANGES_MAX]; /* what is there, rising, apart */
 };
 
-/* An empty stream that begins at `base`. What comes before it later moves it. */
-struct hello_stream hello_stream_init(uint32_t base);
+/* An empty stream that begins at `base`. What comes before it later moves it, unless it is `fixed`. */
+struct hello_stream hello_stream_init(uint32_t base, bool fixed);
 void hello_stream_deinit(struct hello_stream *stream);
-/* Adds bytes: 0, -ENOMEM, or 1 HELLO_FULL when they lie outside the bound or leave too many holes. */
+/* Adds bytes, but none that are there in the whole beginning already (the receiver has taken those): 0, -ENOMEM, or 1 HELLO_FULL when they lie outside the bound or leave too many holes. */
 enum { HELLO_FULL = 1 };
 int hello_stream_put(struct hello_stream *stream, uint32_t at, const uint8_t *bytes, size_t length);
 /* How many bytes from the start on are whole. */

@@ -1,13 +1,20 @@
-/* Segments that are not plain new data (METHODS 1.3), by comparing each with the highest end seen.
+/* Segments that are not plain new data, by comparing each with the highest end seen.
  *
  *      seq .. seen before .. nxt        lost between us and the receiver ("beyond")
  *      [ hole ]  .. nxt                 fills a hole: lost between the sender and us ("before"), or merely
  *                                       overtaken
  *
- * The split into seen and never seen is Jaiswal's (2007). Which of the two filled a hole, the sender says itself where
- * it can: what left after the packet that showed the hole was sent again, what left before it was overtaken. Time
- * stamps tell, or the IPv4 identifications of a sender that counts them up. Where both are silent the hole's age must
- * do, against Wireshark's bound (a round trip, at least 3 ms), which takes a quick repair for a packet overtaken.
+ * The split into seen and never seen is Jaiswal's (2007). What filled a hole was sent again, or merely overtaken:
+ *
+ *      younger than half a round trip    overtaken: nobody can have asked for it yet. A sender that sends its segments
+ *                                        in another order than they are numbered (some do so with a hello) is one
+ *      older than a round trip           sent again, unless the sender's own time stamp is of before the packet that
+ *                                        showed the hole
+ *      between                           the sender says it: its time stamp, or its IPv4 identification where it
+ *                                        counts them up. A quick repair takes just one round trip, and the handshake's
+ *                                        was perhaps a slow one. Where both are silent: overtaken
+ *
+ * Round trip: the handshake's; at least 3 ms (Wireshark's bound) is "older", and where it is not known 3 ms are half.
  *
  * A bare acknowledgement has no bytes, but shows by its own number what was sent before it: a lost tail is seen so.
  * All comparisons are int32 differences, which survive the wrap of sequence numbers. Blind spots: a hole beyond those
@@ -126,14 +133,16 @@ static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *pac
 /* Did this packet leave its sender after the one that showed the hole? */
 static bool sent_again(const struct weir_flow *flow, const struct weir_packet *packet, const struct hole *hole)
 {
+    uint32_t rtt_us = flow_opening_rtt_us(flow), age_us = low_span(hole->us, packet->ts_us);
+    bool old = age_us > (rtt_us < REORDER_MIN_US ? REORDER_MIN_US : rtt_us);
+    if (age_us < (rtt_us ? rtt_us / 2 : REORDER_MIN_US))
+        return false;
     int32_t ticks = (int32_t)(packet->tcp.tsval - hole->tsval);
     if (packet->tcp.has_timestamps && packet->tcp.tsval && hole->tsval && ticks)
         return ticks > 0;
     int16_t step = (int16_t)(packet->ip_id - hole->ip_id);
-    if (packet->ip_id && hole->ip_id && step && step <= ID_STEP_MAX && step >= -ID_STEP_MAX)
-        return step > 0;
-    uint32_t bound = flow_opening_rtt_us(flow);
-    return low_span(hole->us, packet->ts_us) > (bound < REORDER_MIN_US ? REORDER_MIN_US : bound);
+    bool counted = packet->ip_id && hole->ip_id && step > 0 && step <= ID_STEP_MAX;
+    return old || counted;
 }
 
 /* Bytes below nxt: what they are, and how many of them are new to us. */

@@ -16,6 +16,8 @@ const struct weir_cid *weir_flow_first_dcid(const struct weir_flow *flow)
     return shake ? &shake->openings[0].dcid : NULL;
 }
 
+uint32_t weir_flow_expected(const struct weir_flow *flow) { return flow->table->expected_seq; }
+
 bool weir_flow_answered(const struct weir_flow *flow)
 {
     const struct shake *shake = flow->proto == PROTO_QUIC ? flow_shake(flow) : NULL;

@@ -249,6 +249,7 @@ struct weir_flow_table {
     struct echo_set *echoes;
     size_t echo_mask;
     struct dns *dns;
+    uint32_t expected_seq;             /* of the last TCP packet's sender, before it came */
     struct weir_flow_stats stats;
 };
 

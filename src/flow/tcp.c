@@ -2,7 +2,7 @@
  * (METHODS 1.1). Nothing is reassembled: a segment is judged by its numbers when it passes. */
 #include "flow/flow.h"
 
-enum { SYN_TIMEOUT_US = 3000000, REUSE_IDLE_MS = 1000, ASIDE_MAX = 100 };
+enum { SYN_TIMEOUT_US = 3000000, REUSE_IDLE_MS = 1000, PORT_TLS = 443, ASIDE_MAX = 100 };
 
 uint32_t flow_opening_rtt_us(const struct weir_flow *flow)
 {
@@ -64,6 +64,7 @@ static void client_syn(struct weir_flow *flow, const struct weir_packet *packet)
     if (packet->payload_len) {
         struct weir_packet data = *packet;
         data.tcp.seq++;
+        flow->table->expected_seq = data.tcp.seq;
         payload(flow, &data, WEIR_CLIENT, data.payload_len);
     }
     if (flow->syn < 2 || !flow_is(flow, FLOW_WAITING))
@@ -156,13 +157,37 @@ static void tls_payload(struct weir_flow *flow, const struct weir_packet *packet
         request_server(flow, packet, fresh);
 }
 
-/* The first bytes of the client say whether this is TLS. */
+/* The first bytes of the client that count: a server drops what lies left of its window, and a client may send just that
+ * before its hello, to mislead filters. */
+static struct weir_packet within_window(const struct weir_flow *flow, const struct weir_packet *packet)
+{
+    struct weir_packet rest = *packet;
+    uint32_t left = flow->table->expected_seq - packet->tcp.seq;
+    if (flow_is(flow, FLOW_MID) || left == 0 || left >= packet->payload_captured)
+        return rest;
+    rest.tcp.seq += left;
+    rest.payload += left;
+    rest.payload_len -= left;
+    rest.payload_captured -= left;
+    return rest;
+}
+
+/* The first bytes of the client say whether this is TLS. Where a hole comes before them, the port does. */
+static bool says_tls(const struct weir_flow *flow, const struct weir_packet *packet)
+{
+    if (flow_is(flow, FLOW_MID))
+        return false;
+    struct weir_packet first = within_window(flow, packet);
+    bool behind_hole = (int32_t)(first.tcp.seq - flow->table->expected_seq) > 0;
+    return tls_begins(flow, &first) || (behind_hole && flow->port[WEIR_SERVER] == PORT_TLS);
+}
+
 static void choose_proto(struct weir_flow *flow, const struct weir_packet *packet)
 {
     flow->proto = PROTO_PLAIN;
     if (flow_is(flow, FLOW_DNS)) {
         flow->named.app = WEIR_APP_DNS;
-    } else if (!flow_is(flow, FLOW_MID) && tls_begins(flow, packet)) {
+    } else if (says_tls(flow, packet)) {
         flow->proto = PROTO_TLS;
         flow->named.app = WEIR_APP_TLS;
         flow_shake_make(flow);
@@ -256,6 +281,7 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
         zero_window(flow, packet, side);
 
     bool disturbed = false;
+    flow->table->expected_seq = flow->nxt[side];
     uint32_t fresh = anomaly_segment(flow, packet, side, &disturbed);
     if (flags & WEIR_TCP_ACK)
         acknowledged(flow, packet, side);

@@ -243,7 +243,7 @@ def classify(flow, irtt_us):
     """What each packet of a TCP flow is by METHODS 1.3: frame -> (class, segments, reason in words)."""
     directions = Direction(), Direction()
     mss = segment_bytes(flow)
-    bound_us = max(3 * MS, irtt_us or 0)
+    bound_us = (irtt_us / 2 if irtt_us else 3 * MS, max(3 * MS, irtt_us or 0))
     verdicts = {}
     for packet in flow.packets:
         side = flow.side(packet)
@@ -309,14 +309,15 @@ def old(packet, way, seq, end, bound_us, mss):
     return kind, -(-n_bytes // mss), f"bytes never seen, hole shown by frame {opener.frame}"
 
 
-def sent_after(packet, opener, bound_us):
-    """By the sender's own clock, else by its count of packets, else by the hole's age."""
+def sent_after(packet, opener, bounds_us):
+    """Not before anybody can have asked; then by the sender's own clock, else by the hole's age or its count of packets."""
+    age_us = packet.ts_us - opener.ts_us
+    if age_us < bounds_us[0]:
+        return False
     if packet.tsval not in ("", "0") and opener.tsval not in ("", "0") and packet.tsval != opener.tsval:
         return signed(int(packet.tsval) - int(opener.tsval)) > 0
     step = (packet.ip_id - opener.ip_id + (1 << 15)) % (1 << 16) - (1 << 15)
-    if packet.ip_id and opener.ip_id and step and abs(step) <= 256:
-        return step > 0
-    return packet.ts_us - opener.ts_us > bound_us
+    return age_us > bounds_us[1] or bool(packet.ip_id and opener.ip_id and 0 < step <= 256)
 
 
 # ---- handshakes ----

@@ -9,6 +9,7 @@ uint8_t weir_flow_transport(const struct weir_flow *flow) { return flow->transpo
 int64_t weir_flow_first_ts_us(const struct weir_flow *flow) { return NOW_US; }
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side) { return flow->payload[side]; }
 bool weir_flow_answered(const struct weir_flow *flow) { return flow->payload[WEIR_SERVER] > 0 && !flow->unanswered; }
+uint32_t weir_flow_expected(const struct weir_flow *flow) { return flow->expected; }
 bool weir_flow_midstream(const struct weir_flow *flow) { return flow->midstream; }
 struct weir_named *weir_flow_named(struct weir_flow *flow) { return &flow->named; }
 void **weir_flow_naming(struct weir_flow *flow) { return &flow->naming; }
@@ -60,6 +61,9 @@ void feed(struct weir_classifier *classifier, struct weir_flow *flow, enum weir_
     if (flow->transport == WEIR_TRANSPORT_TCP) {
         packet.tcp.seq = seq;
         packet.tcp_flags = WEIR_TCP_ACK | WEIR_TCP_PSH;
+        if (!flow->started) /* the first segment fed is the first sent, unless the test says otherwise */
+            flow->expected = seq;
+        flow->started = true;
     }
     flow->payload[side] += length;
     weir_classify_packet(classifier, flow, &packet, side);

@@ -27,6 +27,8 @@ struct weir_flow {
     uint64_t payload[2];
     bool midstream;
     bool has_dcid;
+    uint32_t expected; /* where the client's stream begins, when `started` */
+    bool started;
     bool unanswered; /* the server's bytes were a Retry or version negotiation */
     struct weir_cid dcid;
     struct weir_named named;

@@ -224,12 +224,50 @@ static void test_sni_split(void **state)
         assert_alpha(bench, &in_order, WEIR_NAMED_SNI);
 
         struct weir_flow swapped = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
+        swapped.started = true;
+        swapped.expected = seq;
         feed(bench->classifier, &swapped, WEIR_CLIENT, seq + 1000, bytes + 1000, length - 1000);
         assert_false(swapped.named.done);
         feed(bench->classifier, &swapped, WEIR_CLIENT, seq, bytes, 1000);
         assert_alpha(bench, &swapped, WEIR_NAMED_SNI);
     }
     assert_int_equal(stats_of(bench).hellos, 4);
+}
+
+/* Cut to mislead filters: a byte a segment, forwards and backwards; noise left of the window; noise that the real bytes
+ * overtake, since a receiver keeps what made its beginning longer first. */
+static void test_sni_in_disguise(void **state)
+{
+    struct bench *bench = *state;
+    uint8_t bytes[4096], noise[600];
+    size_t length = tls_hello("www.alpha.com", false, 300, true, bytes, sizeof bytes);
+    memset(noise, 0x16, sizeof noise);
+    for (unsigned how = 0; how < 5; how++) {
+        struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
+        uint32_t seq = 5000;
+        flow.started = true;
+        flow.expected = seq;
+        if (how == 0 || how == 1) {
+            for (size_t i = 0; i < length; i++) {
+                size_t at = how ? length - 1 - i : i;
+                feed(bench->classifier, &flow, WEIR_CLIENT, seq + (uint32_t)at, bytes + at, 1);
+            }
+        } else if (how == 2) {
+            memcpy(noise + 300, bytes, 200);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq - 300, noise, 500);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq + 200, bytes + 200, length - 200);
+        } else if (how == 3) { /* the second half first, with noise before it */
+            memcpy(noise + 50, bytes + 200, 150);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq + 150, noise, 200);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq, bytes, 200);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq + 350, bytes + 350, length - 350);
+        } else { /* noise in place of what the receiver has taken */
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq, bytes, 200);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq, noise, 200);
+            feed(bench->classifier, &flow, WEIR_CLIENT, seq + 200, bytes + 200, length - 200);
+        }
+        assert_alpha(bench, &flow, WEIR_NAMED_SNI);
+    }
 }
 
 static void test_sni_bytewise(void **state)
@@ -636,7 +674,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_unanswered_syn), TEST(test_dns_kept_ttl_and_an_hour), TEST(test_dns_passed_over), TEST(test_cname),
         TEST(test_address_memory), TEST(test_prefix), TEST(test_dns_flows), TEST(test_sni_in_one_segment),
-        TEST(test_sni_split), TEST(test_sni_bytewise), TEST(test_two_records), TEST(test_sni_in_part),
+        TEST(test_sni_split), TEST(test_sni_in_disguise), TEST(test_sni_bytewise), TEST(test_two_records), TEST(test_sni_in_part),
         TEST(test_hello_without_sni), TEST(test_group_server), TEST(test_ech), TEST(test_http),
         TEST(test_http_to_an_address), TEST(test_quic), TEST(test_quic_decoys), TEST(test_quic_unanswered), TEST(test_noise_ends),
         TEST(test_hello_that_never_ends), TEST(test_damage), TEST(test_naming_bound), TEST(test_self_report),

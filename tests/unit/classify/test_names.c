@@ -119,7 +119,7 @@ static void test_hosts(void **state)
 
 static void test_stream(void **state)
 {
-    struct hello_stream stream = hello_stream_init(100);
+    struct hello_stream stream = hello_stream_init(100, false);
     assert_int_equal(hello_stream_put(&stream, 110, (const uint8_t *)"klm", 3), 0);
     assert_int_equal(hello_stream_prefix(&stream), 0);
     assert_int_equal(hello_stream_put(&stream, 100, (const uint8_t *)"abcdefgh", 8), 0);
@@ -135,7 +135,7 @@ static void test_stream(void **state)
 static void test_stream_bounds(void **state)
 {
     static const uint8_t bytes[HELLO_BYTES_MAX + 1];
-    struct hello_stream stream = hello_stream_init(0);
+    struct hello_stream stream = hello_stream_init(0, false);
     assert_int_equal(hello_stream_put(&stream, 0, bytes, HELLO_BYTES_MAX + 1), HELLO_FULL);
     assert_int_equal(hello_stream_put(&stream, HELLO_BYTES_MAX, bytes, 1), HELLO_FULL);
     assert_int_equal(hello_stream_put(&stream, HELLO_BYTES_MAX - 1, bytes, 1), 0);

@@ -98,13 +98,16 @@ static void test_holes(void **state)
         {5 * MS, false, 0, 0, WEIR_ANOMALY_REORDERED}, /* nothing but its age to go by */
         {20 * MS, false, 0, 0, WEIR_ANOMALY_REORDERED},
         {21 * MS, false, 0, 0, WEIR_ANOMALY_LOST_BEFORE},
-        {1 * MS, true, 1, -1, WEIR_ANOMALY_LOST_BEFORE}, /* the clock speaks first */
+        {200, true, 1, 1, WEIR_ANOMALY_REORDERED}, /* nobody can have asked: the sender reversed them */
+        {9 * MS, false, 0, 1, WEIR_ANOMALY_REORDERED},
+        {12 * MS, true, 1, -1, WEIR_ANOMALY_LOST_BEFORE}, /* a quick repair: the clock speaks first */
         {90 * MS, true, -1, 1, WEIR_ANOMALY_REORDERED},
-        {1 * MS, true, 0, 1, WEIR_ANOMALY_LOST_BEFORE},
-        {90 * MS, true, 0, -1, WEIR_ANOMALY_REORDERED},
-        {1 * MS, false, 0, 256, WEIR_ANOMALY_LOST_BEFORE},
-        {90 * MS, false, 0, -256, WEIR_ANOMALY_REORDERED},
-        {1 * MS, false, 0, 257, WEIR_ANOMALY_REORDERED}, /* no count: drawn at random */
+        {12 * MS, true, 0, 1, WEIR_ANOMALY_LOST_BEFORE},
+        {12 * MS, true, 0, -1, WEIR_ANOMALY_REORDERED},
+        {90 * MS, true, 0, -1, WEIR_ANOMALY_LOST_BEFORE}, /* a count is less than a round trip */
+        {12 * MS, false, 0, 256, WEIR_ANOMALY_LOST_BEFORE},
+        {90 * MS, false, 0, -256, WEIR_ANOMALY_LOST_BEFORE},
+        {12 * MS, false, 0, 257, WEIR_ANOMALY_REORDERED}, /* no count: drawn at random */
         {90 * MS, false, 0, -257, WEIR_ANOMALY_LOST_BEFORE},
     };
     for (size_t i = 0; i < sizeof fillings / sizeof *fillings; i++)
