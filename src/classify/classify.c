@@ -174,13 +174,24 @@ static bool reads_opening(const struct weir_flow *flow, const struct weir_packet
     return true;
 }
 
+static void begin_opening(struct naming *naming)
+{
+    hello_stream_deinit(&naming->stream);
+    naming->begun = naming->own_over = naming->settled = false;
+    naming->n_client = 0;
+}
+
 /* Puts the name that the opening at hand gave aside and begins with another. False: it was put aside before. */
 static bool turn_to(struct weir_classifier *classifier, struct weir_flow *flow, struct naming *naming,
                     const struct weir_cid *dcid, int64_t now_us)
 {
     struct weir_named *named = weir_flow_named(flow);
-    if (!naming->has_dcid)
-        naming->dcid = has_own_name(named) ? *weir_flow_first_dcid(flow) : *dcid;
+    if (!naming->has_dcid && !has_own_name(named)) { /* what came before was none */
+        naming->dcid = *dcid;
+        begin_opening(naming);
+    } else if (!naming->has_dcid) {
+        naming->dcid = *weir_flow_first_dcid(flow);
+    }
     naming->has_dcid = true;
     if (cid_same(&naming->dcid, dcid))
         return !naming->settled;
@@ -191,10 +202,8 @@ static bool turn_to(struct weir_classifier *classifier, struct weir_flow *flow, 
         return false;
     naming->rivals[naming->n_rivals].dcid = naming->dcid;
     naming->rivals[naming->n_rivals++].named = *named;
-    hello_stream_deinit(&naming->stream);
     naming->dcid = *dcid;
-    naming->begun = naming->own_over = naming->settled = false;
-    naming->n_client = 0;
+    begin_opening(naming);
     const struct weir_naming_stats stats = classifier->stats; /* the flow is counted already */
     *named = (struct weir_named){.app = WEIR_APP_QUIC};
     assign_memory(classifier, flow, now_us);

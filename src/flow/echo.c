@@ -103,9 +103,9 @@ static void begin_round(struct echo_set *set, uint32_t round, uint32_t now)
 static struct echo_set *set_of(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)
 {
     bool tcp = packet->transport == WEIR_TRANSPORT_TCP;
-    uint32_t number = tcp ? packet->tcp.seq + packet->tcp.ack : (uint32_t)packet->checksum << 16 ^ packet->payload_len;
+    uint32_t number = tcp ? packet->tcp.seq + packet->tcp.ack : packet->payload_len << 16 ^ packet->checksum;
     uint64_t mixed = (hash ^ two(number, packet->ip_id)) * UINT64_C(0xa0761d6478bd642f);
-    return &table->echoes[(mixed >> 32) & table->echo_mask];
+    return &table->echoes[(mixed >> 48) & table->echo_mask];
 }
 
 void echo_prefetch(const struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet)

@@ -247,7 +247,8 @@ static void walk_segment(struct view *view, struct walk *walk, enum weir_side si
 {
     const struct weir_packet *packet = view->packet;
     if (walk->state == WALK_NONE) {
-        walk->state = WALK_ON;
+        bool behind_hole = (int32_t)(packet->tcp.seq - view->flow->table->expected_seq) > 0;
+        walk->state = behind_hole && !flow_is(view->flow, FLOW_MID) ? WALK_LOST : WALK_ON;
         walk->next = packet->tcp.seq;
     }
     if (walk->state == WALK_LOST)

@@ -1,0 +1,210 @@
+"""Small inputs on which a packet monitor goes wrong: copies, tags, tunnels, cut messages, disguised hellos, missing stamps. Each input
+is made here (forge.py) and stands for its kind; the figures are known because the packets were made so."""
+import itertools
+import struct
+
+import forge
+import pytest
+
+from conftest import records, weir
+
+NETFLIX, YOUTUBE = "a.nflxvideo.net", "rr1---sn-test.googlevideo.com"
+
+
+def flows(tmp_path, frames, **options):
+    return records(forge.capture(tmp_path / "made.pcap", frames, **options), kind="flow")
+
+
+def only_flow(tmp_path, packets, **options):
+    found = flows(tmp_path, [(at, forge.frame(packet)) for at, packet in packets], **options)
+    assert len(found) == 1, [(flow["client"], flow["server"]) for flow in found]
+    return found[0]
+
+
+def assert_as_alone(flow, alone, duplicates):
+    """All that was measured is as without the copies."""
+    assert flow["duplicates"] == duplicates
+    for name in ("packets_up", "packets_down", "bytes_up", "bytes_down", "payload_up", "payload_down", "retransmissions_up",
+                 "retransmissions_down", "spurious", "reordered_up", "reordered_down", "handshake_rtt_server_us", "handshake_rtt_client_us",
+                 "tls_handshake_us", "ttfb_p50_us", "service", "host", "outcome"):
+        assert flow[name] == alone[name], name
+
+
+# ---- copies ----
+
+@pytest.mark.parametrize("name, late, hops, ids, addresses", [
+    ("router", .005, 1, True, {}), ("queue", .040, 1, True, {}), ("at once", .0, 1, True, {}), ("two routers", .012, 2, True, {}),
+    ("no identification", .020, 1, False, {}),
+    ("IPv6", .025, 1, False, {"client": "2001:db8:1::10", "server": "2001:db8:2::10"})])
+def test_copies_behind_a_router(tmp_path, name, late, hops, ids, addresses):
+    packets = forge.Https(NETFLIX, ids=ids, **addresses).packets
+    alone = only_flow(tmp_path, packets)
+    assert alone["handshake_rtt_server_us"] == 20000 and alone["service"] == "netflix" and alone["duplicates"] == 0
+    queue = [late * (1 + i % 3) / 3 for i in range(len(packets))]  # not all equally late: copies overtake packets, not each other
+    both = packets + [(at + queue[i], forge.routed(packet, hops)) for i, (at, packet) in enumerate(packets)]
+    assert_as_alone(only_flow(tmp_path, both), alone, len(packets))
+
+
+def test_sent_again_is_no_copy(tmp_path):
+    """A fast retransmission 12 ms later has a new identification, or the sender's own TTL."""
+    for ids in (True, False):
+        made = forge.Https(NETFLIX, ids=ids)
+        at, packet = [one for one in made.packets if forge.source(one[1]) == "198.51.100.10"][-3]
+        again = packet if not ids else packet[:4] + struct.pack("!H", 999) + packet[6:]
+        flow = only_flow(tmp_path, made.packets + [(at + .012, again)])
+        assert flow["duplicates"] == 0 and flow["retransmissions_down"]["beyond"] + flow["spurious"]["down"] == 1
+
+
+def test_quic_copies(tmp_path):
+    packets = forge.Quic().open(YOUTUBE).answer().packets
+    alone = only_flow(tmp_path, packets)
+    flow = only_flow(tmp_path, packets + [(at + .017, forge.routed(packet)) for at, packet in packets])
+    assert_as_alone(flow, alone, len(packets))
+    assert flow["service"] == "youtube" and flow["handshake_rtt_server_us"] == 20000
+
+
+# ---- tags ----
+
+def up(packet):
+    return forge.source(packet) == "192.168.1.10"
+
+
+@pytest.mark.parametrize("tags_up, tags_down", [((5,), (6,)), ((), (6,)), ((5,), ()), ((5, 7), (5, 8))])
+@pytest.mark.parametrize("make", [lambda: forge.Https(NETFLIX), lambda: forge.Quic().open(NETFLIX).answer()], ids=["tcp", "quic"])
+def test_tags_differ_by_direction(tmp_path, make, tags_up, tags_down):
+    packets = make().packets
+    alone = only_flow(tmp_path, packets)
+    found = flows(tmp_path, [(at, forge.frame(packet, tags_up if up(packet) else tags_down)) for at, packet in packets])
+    assert len(found) == 1
+    assert_as_alone(found[0], alone, 0)
+
+
+@pytest.mark.parametrize("late", [.0001, .008, .035])
+def test_tags_differ_by_copy(tmp_path, late):
+    packets = forge.Https(NETFLIX).packets
+    alone = only_flow(tmp_path, packets)
+    found = flows(tmp_path, [(at, forge.frame(packet, (5,))) for at, packet in packets] +
+                  [(at + late, forge.frame(forge.routed(packet), (6,))) for at, packet in packets])
+    assert len(found) == 1
+    assert_as_alone(found[0], alone, len(packets))
+
+
+def test_two_customers_with_the_same_addresses(tmp_path):
+    """Each in a VLAN of his own, with his own numbers: two flows, whatever the other does."""
+    one, other = forge.Https(NETFLIX), forge.Https(YOUTUBE, at=forge.START + .003)
+    shift = 0x41000000
+
+    def renumbered(packet):
+        seq, ack = struct.unpack_from("!II", packet, 24)
+        segment = packet[20:24] + struct.pack("!II", (seq + shift) & 0xffffffff, (ack + shift) & 0xffffffff if ack else 0) + packet[32:]
+        return packet[:20] + forge.summed("192.168.1.10", "198.51.100.10", 6, segment[:16] + b"\0\0" + segment[18:], 16)
+    found = flows(tmp_path, [(at, forge.frame(packet, (5,))) for at, packet in one.packets] +
+                  [(at, forge.frame(renumbered(packet), (6,))) for at, packet in other.packets])
+    assert sorted(flow["service"] for flow in found) == ["netflix", "youtube"]
+    assert all(flow["duplicates"] == 0 and flow["retransmissions_down"] == {"beyond": 0, "before": 0} for flow in found)
+
+
+# ---- QUIC begins anew ----
+
+def assert_answered(flow):
+    assert (flow["service"], flow["host"], flow["named_by"], flow["name_conf"]) == ("youtube", YOUTUBE, "sni", "high")
+    assert flow["handshake_rtt_server_us"] == 20000 and flow["outcome"] == "useful"
+
+
+def test_quic_retry(tmp_path):
+    quic = forge.Quic().open(YOUTUBE)
+    quic.send("down", b"\xf0" + struct.pack("!IB", 1, 8) + quic.CLIENT_ID + b"\x08" + b"w" * 8 + b"token" + bytes(16), .020)
+    quic.open(YOUTUBE, key_id=b"w" * 8, token=b"token", wait=.001).answer(key_id=b"w" * 8)
+    assert_answered(only_flow(tmp_path, quic.packets))
+
+
+@pytest.mark.parametrize("same_id", [True, False])
+def test_quic_version_negotiation(tmp_path, same_id):
+    quic, first = forge.Quic(), b"\1" * 8 if same_id else b"\2" * 8
+    quic.send("up", b"\xca\x1a\x2a\x3a\x4a\x08" + first + b"\x08" + quic.CLIENT_ID + bytes(1200))
+    quic.send("down", b"\x80\0\0\0\0\x08" + quic.CLIENT_ID + b"\x08" + first + b"\0\0\0\1", .020)
+    quic.open(YOUTUBE, wait=.001).answer()
+    assert_answered(only_flow(tmp_path, quic.packets))
+
+
+@pytest.mark.parametrize("decoys", [1, 3])
+@pytest.mark.parametrize("scid", [b"", forge.Quic.CLIENT_ID])
+def test_quic_decoy(tmp_path, decoys, scid):
+    """Before the real Initial, with or without the same source id; sent again as those who send it do."""
+    quic = forge.Quic()
+    for _ in range(decoys):
+        quic.open("www.example.com", key_id=b"\xde\xad\xbe\xef\1\2\3\4", scid=scid, wait=.0002)
+    assert_answered(only_flow(tmp_path, quic.open(YOUTUBE, wait=.001).answer().packets))
+
+
+def test_quic_decoy_behind(tmp_path):
+    quic = forge.Quic().open(YOUTUBE).open("www.example.com", key_id=b"\xde\xad\xbe\xef\1\2\3\4", wait=.001)
+    quic.answer(wait=.019)
+    assert_answered(only_flow(tmp_path, quic.packets))
+
+
+@pytest.mark.parametrize("stray", [b"\x41" + bytes(range(60)), b"\0" * 30, b"\xc3noise" + bytes(40), forge.long_header(1, b"\1" * 8, b"1" * 8, 300)],
+                         ids=["1-RTT", "zeros", "noise", "0-RTT"])
+def test_quic_stray_first_datagram(tmp_path, stray):
+    quic = forge.Quic().send("up", stray)
+    assert_answered(only_flow(tmp_path, quic.open(YOUTUBE, wait=.05).answer().packets))
+
+
+# ---- names ----
+
+def cut(stream, sizes):
+    """Pieces of a stream by sizes, the last one again and again."""
+    at, pieces = 0, []
+    for size in itertools.chain(sizes, itertools.repeat(sizes[-1])):
+        if at >= len(stream):
+            return pieces
+        pieces.append((at, stream[at:at + size]))
+        at += size
+
+
+SERVERS = ["198.51.100.%d" % n for n in range(20, 48)] + ["198.51.100.10"]
+
+
+@pytest.mark.parametrize("arrive", [
+    lambda stream: cut(stream, [len(stream)]), lambda stream: cut(stream, [1]), lambda stream: cut(stream, [2, 500]),
+    lambda stream: cut(stream, [1, 13, 700, 1]), lambda stream: cut(stream, [300])[::-1],
+    lambda stream: [piece for pair in zip(cut(stream, [200]), cut(stream, [200])) for piece in pair],
+    lambda stream: [(0, stream[:400])] + [(max(0, at - 90), stream[max(0, at - 90):at + 300]) for at in range(400, len(stream), 300)]],
+    ids=["whole", "bytes", "length apart", "odd", "backwards", "twice", "overlapping"])
+@pytest.mark.parametrize("others", [0, 3])
+def test_dns_over_tcp_cut_anywhere(tmp_path, arrive, others):
+    """`others`: answers before the one that names the server, in the same stream and perhaps the same segment."""
+    stream = b"".join(forge.dns(2 + n, f"host{n}.example.org", ["203.0.113.%d" % (n + 1)]) for n in range(others))
+    stream += forge.dns(1, NETFLIX, SERVERS[:9] + SERVERS[-1:] if others else SERVERS)
+    silent = [(forge.START + 2, forge.tcp("192.168.1.10", 41000, "198.51.100.10", 443, 1, 0, forge.SYN))]
+    packets = forge.dns_over_tcp(forge.dns(1, NETFLIX), arrive(stream)) + silent
+    for workers in (1, 2):
+        path = forge.capture(tmp_path / "made.pcap", [(at, forge.frame(packet)) for at, packet in packets])
+        found = [flow for flow in records(path, "--workers", workers, kind="flow") if flow["server"]["port"] == 443]
+        assert [(flow["service"], flow["named_by"]) for flow in found] == [("netflix", "dns")]
+
+
+HELLO = len(forge.record(22, forge.client_hello(NETFLIX)))
+
+
+@pytest.mark.parametrize("pieces", [
+    [(at, 1) for at in range(HELLO)], [(at, 1) for at in reversed(range(HELLO))], [(60, HELLO), (0, 60)], [(80, HELLO), (40, 40), (0, 40)],
+    [(0, 50), (20, 60), (10, HELLO)], [(0, 1), (1, HELLO)], [(at, 7) for at in range(0, HELLO, 7)]],
+    ids=["bytes", "bytes backwards", "two reversed", "three reversed", "overlapping", "first byte", "sevens"])
+def test_hello_in_pieces(tmp_path, pieces):
+    flow = only_flow(tmp_path, forge.Https(NETFLIX, pieces=pieces).packets)
+    assert (flow["service"], flow["named_by"], flow["outcome"]) == ("netflix", "sni", "useful")
+    assert flow["retransmissions_up"]["before"] == 0, "nothing was lost: the sender reversed its own segments"
+    assert flow["retransmissions_up"]["beyond"] == (2 if pieces[1:2] == [(20, 60)] else 0), "bytes seen twice"
+    assert flow["tls_handshake_us"] is not None
+
+
+def test_hello_behind_noise_left_of_the_window(tmp_path):
+    made = forge.Https(NETFLIX)
+    at, packet = made.packets[3]
+    hello = forge.record(22, forge.client_hello(NETFLIX))
+    parts = [forge.tcp("192.168.1.10", 40000, "198.51.100.10", 443, 1001 - 336, 5001, forge.ACK, b"\x16\3\1" + bytes(333) + hello[:40], ttl=64, ident=300),
+             forge.tcp("192.168.1.10", 40000, "198.51.100.10", 443, 1041, 5001, forge.ACK, hello[40:], ttl=64, ident=301)]
+    made.packets[3:4] = [(at, parts[0]), (at + .0001, parts[1])]
+    flow = only_flow(tmp_path, made.packets)
+    assert (flow["service"], flow["named_by"], flow["outcome"]) == ("netflix", "sni", "useful")
