@@ -1,0 +1,212 @@
+/* Whole flows are chosen, never parts: a flow that ends in the middle would look like a fault of its own.
+ *
+ *      first    flows that speak for the incident: of its service, those alive since the onset before those before it   60 %
+ *      then     lookups, which name the flows that fail and clear the resolver                                          15 %
+ *      then     controls: what else was used meanwhile, of known services first                                    what is left
+ *
+ * Within each the newest come first. A control that would take an eighth of the file is left out.
+ *
+ * A connection that fails never says its name: an address that served the service of the incident speaks for it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proof/select.h"
+
+enum kind { KIND_SPEAKS, KIND_SPOKE, KIND_LOOKUP, KIND_CONTROL, KIND_OTHER, KIND_N };
+
+struct flow {
+    size_t first, n;          /* in the list sorted by flow */
+    int64_t begin_us, end_us;
+    size_t bytes;
+    enum kind kind;
+    bool chosen;
+};
+
+static uint16_t client_port(const struct weir_proof_entry *entry)
+{
+    return entry->from_client ? entry->src_port : entry->dst_port;
+}
+
+/* All of a client's lookups have one hash: their ports tell them apart. */
+static int by_flow(const void *a, const void *b)
+{
+    const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a, *y = *(struct weir_proof_entry *const *)b;
+    if (x->flow != y->flow)
+        return x->flow < y->flow ? -1 : 1;
+    if (client_port(x) != client_port(y))
+        return client_port(x) < client_port(y) ? -1 : 1;
+    if (x->ts_us != y->ts_us)
+        return x->ts_us < y->ts_us ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a, *y = *(struct weir_proof_entry *const *)b;
+    if (x->ts_us != y->ts_us)
+        return x->ts_us < y->ts_us ? -1 : 1;
+    if (x->flow != y->flow) /* whichever worker had them */
+        return x->flow < y->flow ? -1 : 1;
+    return x < y ? -1 : x > y; /* as they came */
+}
+
+static int by_merit(const void *a, const void *b)
+{
+    const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->end_us != y->end_us)
+        return x->end_us > y->end_us ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_lookup(const struct weir_proof_entry *entry)
+{
+    return entry->src_port == 53 || entry->dst_port == 53;
+}
+
+static const struct weir_addr *server_of(const struct weir_proof_entry *entry)
+{
+    return entry->from_client ? &entry->dst : &entry->src;
+}
+
+/* Of a flow the service that it had last: names come with the first payload. */
+static weir_service_id service_of(struct weir_proof_entry *const *entries, const struct flow *flow)
+{
+    weir_service_id service = WEIR_SERVICE_NONE;
+    for (size_t i = flow->first; i < flow->first + flow->n; i++)
+        if (entries[i]->service != WEIR_SERVICE_NONE)
+            service = entries[i]->service;
+    return service;
+}
+
+static bool is_game(const struct weir_proof_entry *entry) /* or a call, or anything else that is no service's */
+{
+    return entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) && entry->dst_port != 443 && entry->src_port != 443;
+}
+
+static void judge(struct weir_proof_entry **entries, struct flow *flow, const struct weir_proof_case *about)
+{
+    weir_service_id service = service_of(entries, flow);
+    flow->begin_us = entries[flow->first]->ts_us;
+    flow->end_us = entries[flow->first + flow->n - 1]->ts_us;
+    flow->bytes = 0;
+    for (size_t i = flow->first; i < flow->first + flow->n; i++) {
+        entries[i]->service = service;
+        flow->bytes += WEIR_PROOF_OVERHEAD + entries[i]->kept;
+    }
+    bool ours = about->service == WEIR_SERVICE_NONE ? service > WEIR_SERVICE_OTHER : service == about->service;
+    if (is_lookup(entries[flow->first]))
+        flow->kind = KIND_LOOKUP;
+    else if (ours)
+        flow->kind = flow->end_us >= about->onset_us ? KIND_SPEAKS : KIND_SPOKE;
+    else if (service > WEIR_SERVICE_OTHER)
+        flow->kind = KIND_CONTROL;
+    else
+        flow->kind = is_game(entries[flow->first]) ? KIND_N : KIND_OTHER;
+}
+
+/* ---- addresses that serve the service ---- */
+
+struct addresses {
+    size_t room; /* a power of two */
+    struct { struct weir_addr addr; weir_service_id service; bool used; } *slots;
+};
+
+static size_t place_of(const struct addresses *addresses, const struct weir_addr *addr)
+{
+    uint64_t a, b;
+    memcpy(&a, addr->bytes, 8);
+    memcpy(&b, addr->bytes + 8, 8);
+    size_t at = (size_t)(((a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9)) >> 32) & (addresses->room - 1);
+    while (addresses->slots[at].used && weir_addr_compare(&addresses->slots[at].addr, addr) != 0)
+        at = (at + 1) & (addresses->room - 1);
+    return at;
+}
+
+static int learn(struct addresses *addresses, struct weir_proof_entry *const *entries, size_t n)
+{
+    addresses->room = 64;
+    while (addresses->room < 2 * n)
+        addresses->room *= 2;
+    addresses->slots = calloc(addresses->room, sizeof *addresses->slots);
+    for (size_t i = 0; addresses->slots && i < n; i++) {
+        if (entries[i]->service <= WEIR_SERVICE_OTHER || is_lookup(entries[i]) || entries[i]->transport == WEIR_TRANSPORT_ICMP)
+            continue;
+        size_t at = place_of(addresses, server_of(entries[i]));
+        addresses->slots[at].addr = *server_of(entries[i]);
+        addresses->slots[at].service = entries[i]->service;
+        addresses->slots[at].used = true;
+    }
+    return addresses->slots ? 0 : -ENOMEM;
+}
+
+static void name_by_address(const struct addresses *addresses, struct weir_proof_entry **entries, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t at = entries[i]->service == WEIR_SERVICE_NONE && !is_lookup(entries[i]) ? place_of(addresses, server_of(entries[i])) : SIZE_MAX;
+        if (at != SIZE_MAX && addresses->slots[at].used)
+            entries[i]->service = addresses->slots[at].service;
+    }
+}
+
+/* ---- choosing ---- */
+
+static size_t find_flows(struct weir_proof_entry **entries, size_t n, const struct weir_proof_case *about, struct flow *flows)
+{
+    size_t n_flows = 0;
+    for (size_t i = 0, next; i < n; i = next) {
+        for (next = i + 1; next < n && entries[next]->flow == entries[i]->flow && client_port(entries[next]) == client_port(entries[i]);)
+            next++;
+        flows[n_flows] = (struct flow){.first = i, .n = next - i};
+        judge(entries, &flows[n_flows++], about);
+    }
+    return n_flows;
+}
+
+static void choose(struct flow **order, size_t n, size_t bytes_max)
+{
+    static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60, [KIND_SPOKE] = 60, [KIND_LOOKUP] = 75, [KIND_CONTROL] = 95, [KIND_OTHER] = 100};
+    size_t used = 0;
+    for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
+        struct flow *flow = order[i];
+        bool large = flow->kind > KIND_LOOKUP && flow->bytes > bytes_max / 8;
+        if (large || used + flow->bytes > bytes_max / 100 * share[flow->kind])
+            continue;
+        used += flow->bytes;
+        flow->chosen = true;
+    }
+}
+
+static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *flows, size_t n_flows)
+{
+    size_t kept = 0;
+    for (size_t f = 0; f < n_flows; f++)
+        for (size_t i = flows[f].first; flows[f].chosen && i < flows[f].first + flows[f].n; i++)
+            entries[kept++] = entries[i];
+    qsort(entries, kept, sizeof *entries, by_time);
+    return kept;
+}
+
+long weir_proof_select(struct weir_proof_entry **entries, size_t n, const struct weir_proof_case *about)
+{
+    struct addresses addresses = {0};
+    struct flow *flows = calloc(n + 1, sizeof *flows), **order = calloc(n + 1, sizeof *order);
+    long kept = flows && order && learn(&addresses, entries, n) == 0 ? 0 : -ENOMEM;
+    if (kept == 0 && n) {
+        name_by_address(&addresses, entries, n);
+        qsort(entries, n, sizeof *entries, by_flow);
+        size_t n_flows = find_flows(entries, n, about, flows);
+        for (size_t i = 0; i < n_flows; i++)
+            order[i] = &flows[i];
+        qsort(order, n_flows, sizeof *order, by_merit);
+        choose(order, n_flows, about->bytes_max);
+        kept = (long)keep_chosen(entries, flows, n_flows);
+    }
+    free(addresses.slots);
+    free(order);
+    free(flows);
+    return kept;
+}
