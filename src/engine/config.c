@@ -237,6 +237,26 @@ static int read_state(struct weir_config *config, const char *text, struct weir_
     return text_copy(&config->state, text);
 }
 
+/* 64MiB, 0; a number alone is in MiB. */
+static int read_evidence_size(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    bool unit = !*end || strcmp(end, "MiB") == 0 || strcmp(end, "M") == 0;
+    if (errno || *text < '0' || *text > '9' || !unit || (value && value < 2) || value > 65536)
+        return weir_fault_set(fault, -EINVAL, "--evidence '%s': memory for it, from 2MiB to 65536MiB, or 0 for none", text);
+    config->evidence_bytes = (size_t)value << 20;
+    return 0;
+}
+
+static int read_evidence(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text || strlen(text) > 3500)
+        return weir_fault_set(fault, -EINVAL, "--evidence: name a directory");
+    return text_copy(&config->evidence, text);
+}
+
 static int read_user(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     if (!*text)
@@ -337,6 +357,8 @@ static const struct option_row rows[] = {
     {"clients", 0, "MODE", false, false, read_clients, "client addresses: plain, pseudonym or none (default: plain on a terminal and NDJSON of a replay, else pseudonym)"},
     {"key-file", 0, "FILE", false, false, read_key_file, "key of the pseudonyms, made where there is none"},
     {"state", 0, "DIR", false, false, read_state, "where what outlasts a run is kept, and status.json for weir status, alerts and top"},
+    {"evidence", 0, "SIZE", false, false, read_evidence_size, "memory for the last packets' headers, of which DIR/evidence/ID.pcapng is made (default: 64MiB; 0: none)", WEIR_CONFIG_LIVE},
+    {"evidence", 0, "DIR", false, true, read_evidence, "write the packets that prove an incident to DIR/ID.pcapng", WEIR_CONFIG_REPLAY},
     {"user", 0, "NAME", false, false, read_user, "whom to become once capture is open (default: weir, else nobody), if started as root", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"quiet", 'q', NULL, false, true, read_quiet, "no progress bar"},
     {"no-colour", 0, NULL, false, true, read_no_colour, "plain text, as in a pipe or with NO_COLOR set"},
@@ -353,6 +375,7 @@ void weir_config_init(struct weir_config *config)
         .redis_windows = 8640,
         .snaplen = 65535,
         .ring_bytes = (size_t)64 << 20,
+        .evidence_bytes = (size_t)64 << 20,
     };
     weir_detect_config_default(&config->detect);
 }
@@ -371,6 +394,7 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->key_file);
     free((char *)config->html);
     free((char *)config->state);
+    free((char *)config->evidence);
     free((char *)config->user);
     for (unsigned i = 0; i < config->n_interfaces; i++)
         free((char *)config->interfaces[i]);

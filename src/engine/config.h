@@ -44,6 +44,8 @@ struct weir_config {
     const char *key_file;         /* of client pseudonyms */
     const char *html;             /* replay: the report's file; NULL */
     const char *state;            /* directory of what outlasts a run; NULL: none (live: /var/lib/weir where it is writable) */
+    size_t evidence_bytes;        /* live: of memory for the last packets' headers; 0: none */
+    const char *evidence;         /* replay: directory of the files that prove incidents; NULL: none */
     const char *user;             /* live, started as root: whom to become; NULL: weir, else nobody */
     size_t memory_bytes;
     bool quiet;                   /* no progress bar */

@@ -15,6 +15,7 @@
 #include "engine/bounds.h"
 #include "engine/prepare.h"
 #include "engine/worker.h"
+#include "proof/proof.h"
 
 enum { RUN = 32 };
 
@@ -35,6 +36,7 @@ struct weir_worker {
     struct weir_classifier *classifier;
     struct weir_dns_answers *dns_answers;
     struct weir_meter *meter;
+    struct weir_proof_ring *proof;     /* or NULL */
     int64_t next_tick_us;              /* 0 until the first frame */
     uint64_t decode[WEIR_DECODE_N];
     struct delivery deliveries[WEIR_BLOCKS_MAX];
@@ -162,9 +164,12 @@ static void process(struct weir_worker *worker, const struct weir_packet *packet
     enum weir_side side;
     if (weir_flow_track(worker->flows, hash, packet, &flow, &side) != WEIR_TRACK_OK)
         return;
-    if (packet->payload_captured && !weir_flow_named(flow)->done)
+    bool naming = packet->payload_captured && !weir_flow_named(flow)->done;
+    if (naming)
         weir_classify_packet(worker->classifier, flow, packet, side);
     weir_meter_packet(worker->meter, flow, side, packet);
+    if (worker->proof)
+        weir_proof_keep(worker->proof, packet, hash, weir_flow_named(flow)->service, side == WEIR_CLIENT, naming);
 }
 
 /* One run of packets, none of which is behind the next tick. */
@@ -345,6 +350,7 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
         weir_worker_free(worker);
         return error;
     }
+    worker->proof = weir_proof_ring_of(options->proof, index);
     if (index == 0)
         weir_coordinator_set_namer(coordinator, worker->classifier);
     *ret_worker = worker;

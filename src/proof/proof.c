@@ -1,5 +1,6 @@
 /* When a file is written: at the first word of an incident, and again when its state or cause has changed, up to WRITES_MAX times:
- * what was blamed at first may turn out otherwise, and the file is to lead to what was said last.
+ * what was blamed at first may turn out otherwise, and the file is to lead to what was said last. Once more AGAIN_US after the first
+ * word, or at the end: a verdict is given when there is just enough evidence for it, and a reader should have more than just enough.
  *
  * A reader of the file needs what went before the fault as well: a service is judged only after it has worked, so the packets
  * begin AHEAD_US before the onset. All is gathered, sorted and chosen in memory of the moment, by a thread where capture goes on.
@@ -21,17 +22,19 @@
 #include "proof/select.h"
 
 enum { WAITING_MAX = 8, TOLD_MAX = 64, WRITES_MAX = 4, ENTRIES_MAX = 1 << 20 };
-static const int64_t ahead_us = INT64_C(120000000);
+static const int64_t ahead_us = INT64_C(120000000), again_us = INT64_C(20000000);
 
 struct task {
     struct weir_incident incident;
+    int64_t until_us;
     struct weir_service_set *set; /* a reference */
     char text[4096];
 };
 
 struct told {
-    char id[sizeof ((struct weir_incident *)0)->id];
-    uint8_t state, cause;
+    struct weir_incident last;
+    int64_t first_us;
+    bool again;                          /* is still to be written once more */
     unsigned writes;
 };
 
@@ -55,6 +58,8 @@ struct weir_proof {
 struct proof_sink {
     const struct weir_publish_context *context;
     struct weir_proof *proof;
+    int64_t now_us;
+    bool over;
 };
 
 /* ---- gathering ---- */
@@ -113,7 +118,7 @@ static int fill(struct weir_pcapng *file, const struct task *task, struct weir_p
 static int build(struct weir_proof *proof, const struct task *task, struct weir_pcapng *file)
 {
     struct gathered gathered = {0};
-    const struct weir_proof_case about = {.service = task->incident.service, .onset_us = task->incident.onset_us, .until_us = task->incident.ts_us,
+    const struct weir_proof_case about = {.service = task->incident.service, .onset_us = task->incident.onset_us, .until_us = task->until_us,
                                           .bytes_max = WEIR_PROOF_FILE_MAX - 8192};
     int error = 0;
     for (unsigned i = 0; !error && i < proof->n_rings; i++)
@@ -219,6 +224,7 @@ static void write_comment(struct task *task, const struct weir_publish_context *
     add_time(task, "onset", incident->onset_us);
     add_time(task, "raised", incident->raised_us);
     add_time(task, "told", incident->ts_us);
+    add_time(task, "until", task->until_us);
     add_line(task, "trials: %u of %u failed (95 %%: %.1f to %.1f %%)\n", incident->trials.fail, incident->trials.total, incident->trials.low * 100,
              incident->trials.high * 100);
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
@@ -281,39 +287,31 @@ static void put_task(struct weir_proof *proof, struct task *task)
 
 /* ---- the sink ---- */
 
-/* Is there anything new in it? */
-static bool wanted(struct weir_proof *proof, const struct weir_incident *incident)
+static struct told *find_told(struct weir_proof *proof, const struct weir_incident *incident)
 {
-    struct told *told = NULL;
-    if (incident->event == WEIR_INCIDENT_CLEARED)
-        return false;
     for (unsigned i = 0; i < TOLD_MAX && i < proof->n_told; i++)
-        if (strcmp(proof->told[i].id, incident->id) == 0)
-            told = &proof->told[i];
-    if (!told) {
-        told = &proof->told[proof->n_told++ % TOLD_MAX];
-        *told = (struct told){0};
-        memcpy(told->id, incident->id, sizeof told->id);
-    } else if ((told->state == incident->state && told->cause == incident->cause) || told->writes == WRITES_MAX) {
-        return false;
-    }
-    told->state = incident->state;
-    told->cause = incident->cause;
-    told->writes++;
-    return true;
+        if (strcmp(proof->told[i].last.id, incident->id) == 0)
+            return &proof->told[i];
+    return NULL;
 }
 
-static int proof_record(void *state, const struct weir_record *record, struct weir_fault *fault)
+static struct told *begin_told(struct weir_proof *proof, const struct weir_incident *incident)
 {
-    struct proof_sink *sink = state;
-    if (record->type != WEIR_RECORD_INCIDENT || !wanted(sink->proof, record->incident))
-        return 0;
+    struct told *told = &proof->told[proof->n_told++ % TOLD_MAX];
+    *told = (struct told){.first_us = incident->ts_us, .again = true};
+    return told;
+}
+
+static int write_one(struct proof_sink *sink, struct told *told, struct weir_fault *fault)
+{
     struct task *task = calloc(1, sizeof *task);
     if (!task)
         return 0;
-    task->incident = *record->incident;
+    task->incident = told->last;
+    task->until_us = sink->now_us;
     task->set = weir_service_set_ref(sink->context->set);
     write_comment(task, sink->context);
+    told->writes++;
     if (sink->proof->live) {
         put_task(sink->proof, task);
         return 0;
@@ -323,9 +321,43 @@ static int proof_record(void *state, const struct weir_record *record, struct we
     return error;
 }
 
+static int take_incident(struct proof_sink *sink, const struct weir_incident *incident, struct weir_fault *fault)
+{
+    struct told *told = find_told(sink->proof, incident);
+    if (incident->event == WEIR_INCIDENT_CLEARED) {
+        if (told)
+            told->again = false;
+        return 0;
+    }
+    bool news = !told || ((told->last.state != incident->state || told->last.cause != incident->cause) && told->writes < WRITES_MAX);
+    if (!told)
+        told = begin_told(sink->proof, incident);
+    told->last = *incident;
+    return news ? write_one(sink, told, fault) : 0;
+}
+
+static int proof_record(void *state, const struct weir_record *record, struct weir_fault *fault)
+{
+    struct proof_sink *sink = state;
+    if (record->type == WEIR_RECORD_CAPTURE)
+        sink->over = !record->capture->interim;
+    if (record->ts_us > sink->now_us)
+        sink->now_us = record->ts_us;
+    return record->type == WEIR_RECORD_INCIDENT ? take_incident(sink, record->incident, fault) : 0;
+}
+
 static int proof_flush(void *state, struct weir_fault *fault)
 {
-    return 0;
+    struct proof_sink *sink = state;
+    int error = 0;
+    for (unsigned i = 0; !error && i < TOLD_MAX && i < sink->proof->n_told; i++) {
+        struct told *told = &sink->proof->told[i];
+        if (!told->again || (sink->now_us - told->first_us < again_us && !sink->over))
+            continue;
+        told->again = false;
+        error = write_one(sink, told, fault);
+    }
+    return error;
 }
 
 static void proof_free(void *state)

@@ -1,6 +1,6 @@
 /* An entry becomes an IP packet that says the same to whoever measures it, and no more.
  *
- *      client and local addresses   10.0.0.1, 10.0.0.2 ... and fd00::1 ..., numbered as they appear: nothing leads back
+ *      client and local addresses   10.119.0.1, 10.119.0.2 ... and fd77::1 ..., numbered as they appear: nothing leads back
  *      server addresses             as they are, public ones; checksums are computed anew over what is there
  *      link layer, tags, tunnels    gone
  *      payload                      of known services the handshake, and the beginning of each packet; of all others what
@@ -18,7 +18,7 @@
 
 #include "proof/rewrite.h"
 
-enum { IP4 = 20, IP6 = 40, OTHER_TCP_BYTES = 11 /* up to a hello's random */, OTHER_QUIC_BYTES = 48, CLIENTS_MAX = 60000, DNS_ADDRS_MAX = 8 };
+enum { IP4 = 20, IP6 = 40, QUOTED_WIRE = 60, OTHER_TCP_BYTES = 11 /* up to a hello's random */, OTHER_QUIC_BYTES = 48, CLIENTS_MAX = 60000, CLIENT_NET = 119, DNS_ADDRS_MAX = 8 };
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -70,11 +70,12 @@ static bool hide(struct weir_proof_clients *clients, struct weir_addr *addr, boo
         return false;
     if (v4) {
         addr->bytes[12] = 10;
-        addr->bytes[13] = 0;
+        addr->bytes[13] = CLIENT_NET;
         put16(addr->bytes + 14, (uint32_t)number);
     } else {
         memset(addr->bytes, 0, sizeof addr->bytes);
         addr->bytes[0] = 0xfd;
+        addr->bytes[1] = CLIENT_NET;
         put16(addr->bytes + 14, (uint32_t)number);
     }
     return true;
@@ -262,7 +263,7 @@ static uint16_t checksum(const uint8_t *ip, const uint8_t *from, size_t n, uint3
     size_t a = 2 * address_bytes(v4);
     uint32_t sum = add_up(0, ip + (v4 ? IP4 : IP6) - a, a) + (wire >> 16) + (wire & 0xffff) + protocol;
     uint16_t folded = fold(add_up(sum, from, n));
-    return folded ? folded : 0xffff;
+    return folded || protocol != WEIR_TRANSPORT_UDP ? folded : 0xffff; /* 0 would say that there is none */
 }
 
 static size_t put_options(uint8_t *at, const struct weir_proof_entry *entry)
@@ -338,19 +339,11 @@ static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_p
     icmp[0] = packet.icmp.type;
     icmp[1] = packet.icmp.code;
     bool tcp = packet.icmp.quoted_transport == WEIR_TRANSPORT_TCP;
-    uint32_t inner = tcp ? 20 : 8;
-    size_t n = 8 + put_ip(icmp + 8, &packet.icmp.quoted_src, &packet.icmp.quoted_dst, packet.icmp.quoted_transport, 1, 0, inner);
-    memset(icmp + n, 0, inner);
-    put16(icmp + n, packet.icmp.quoted_src_port);
+    size_t n = 8 + put_ip(icmp + 8, &packet.icmp.quoted_src, &packet.icmp.quoted_dst, packet.icmp.quoted_transport, 1, 0, QUOTED_WIRE);
+    put16(icmp + n, packet.icmp.quoted_src_port); /* the first eight bytes of what was longer: no checksum can be told */
     put16(icmp + n + 2, packet.icmp.quoted_dst_port);
-    if (tcp) {
-        put32(icmp + n + 4, packet.icmp.quoted_seq);
-        icmp[n + 12] = 0x50;
-        icmp[n + 13] = WEIR_TCP_SYN;
-    } else {
-        put16(icmp + n + 4, 8);
-    }
-    n += inner;
+    put32(icmp + n + 4, tcp ? packet.icmp.quoted_seq : (uint32_t)QUOTED_WIRE << 16);
+    n += 8;
     size_t at = put_ip(frame, &src, &dst, protocol, entry->ttl, entry->ip_id, (uint32_t)n);
     put16(icmp + 2, v4 ? fold(add_up(0, icmp, n)) : checksum(frame, icmp, n, (uint32_t)n, protocol));
     *ret_wire = (uint32_t)(at + n);

@@ -87,6 +87,16 @@ static bool is_game(const struct weir_proof_entry *entry) /* or a call, or anyth
     return entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) && entry->dst_port != 443 && entry->src_port != 443;
 }
 
+/* In the file: a block's frame, headers, and what is kept of the payload. */
+static size_t size_of(const struct weir_proof_entry *entry)
+{
+    bool tcp = entry->transport == WEIR_TRANSPORT_TCP;
+    size_t options = (entry->mss ? 4 : 0) + (entry->options & WEIR_PROOF_TIMESTAMPS ? 12 : 0) + (entry->options & WEIR_PROOF_SACK ? 12 : 0) +
+                     (entry->options & WEIR_PROOF_SCALE ? 4 : 0) + (entry->options & WEIR_PROOF_SACK_OK ? 4 : 0);
+    size_t headers = (weir_addr_is_v4(&entry->dst) ? 20 : 40) + (tcp ? 20 + options : 8);
+    return (32 + headers + entry->kept + 3) & ~(size_t)3;
+}
+
 static void judge(struct weir_proof_entry **entries, struct flow *flow, const struct weir_proof_case *about)
 {
     weir_service_id service = service_of(entries, flow);
@@ -95,7 +105,7 @@ static void judge(struct weir_proof_entry **entries, struct flow *flow, const st
     flow->bytes = 0;
     for (size_t i = flow->first; i < flow->first + flow->n; i++) {
         entries[i]->service = service;
-        flow->bytes += WEIR_PROOF_OVERHEAD + entries[i]->kept;
+        flow->bytes += size_of(entries[i]);
     }
     bool ours = about->service == WEIR_SERVICE_NONE ? service > WEIR_SERVICE_OTHER : service == about->service;
     if (is_lookup(entries[flow->first]))
@@ -152,6 +162,38 @@ static void name_by_address(const struct addresses *addresses, struct weir_proof
     }
 }
 
+/* ---- thinning ---- */
+
+static bool is_plain_ack(const struct weir_proof_entry *entry)
+{
+    return entry->transport == WEIR_TRANSPORT_TCP && entry->tcp_flags == WEIR_TCP_ACK && !entry->payload_len && entry->window &&
+           !(entry->options & WEIR_PROOF_SACK);
+}
+
+/* Of the acknowledgements of a transfer, more than half of all packets, the first and the last of each ACKS_US are enough to
+ * tell delay and progress. Returns how many entries are left of the flow. */
+static size_t thin(struct weir_proof_entry **entries, size_t n)
+{
+    enum { ACKS_US = 10000 };
+    int64_t kept_us[2] = {INT64_MIN / 2, INT64_MIN / 2}, next_us[2] = {INT64_MAX, INT64_MAX};
+    for (size_t i = n; i-- > 0;) { /* backwards: when the next one of its direction comes */
+        int side = entries[i]->from_client;
+        entries[i]->bulk = is_plain_ack(entries[i]) && next_us[side] - entries[i]->ts_us < ACKS_US; /* from here on: may go */
+        if (is_plain_ack(entries[i]))
+            next_us[side] = entries[i]->ts_us;
+    }
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        int side = entries[i]->from_client;
+        if (entries[i]->bulk && entries[i]->ts_us - kept_us[side] < ACKS_US)
+            continue;
+        if (is_plain_ack(entries[i]))
+            kept_us[side] = entries[i]->ts_us;
+        entries[left++] = entries[i];
+    }
+    return left;
+}
+
 /* ---- choosing ---- */
 
 static size_t find_flows(struct weir_proof_entry **entries, size_t n, const struct weir_proof_case *about, struct flow *flows)
@@ -160,24 +202,26 @@ static size_t find_flows(struct weir_proof_entry **entries, size_t n, const stru
     for (size_t i = 0, next; i < n; i = next) {
         for (next = i + 1; next < n && entries[next]->flow == entries[i]->flow && client_port(entries[next]) == client_port(entries[i]);)
             next++;
-        flows[n_flows] = (struct flow){.first = i, .n = next - i};
+        flows[n_flows] = (struct flow){.first = i, .n = thin(entries + i, next - i)};
         judge(entries, &flows[n_flows++], about);
     }
     return n_flows;
 }
 
+/* First each kind within its share, then whatever there is room for. */
 static void choose(struct flow **order, size_t n, size_t bytes_max)
 {
     static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60, [KIND_SPOKE] = 60, [KIND_LOOKUP] = 75, [KIND_CONTROL] = 95, [KIND_OTHER] = 100};
     size_t used = 0;
-    for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
-        struct flow *flow = order[i];
-        bool large = flow->kind > KIND_LOOKUP && flow->bytes > bytes_max / 8;
-        if (large || used + flow->bytes > bytes_max / 100 * share[flow->kind])
-            continue;
-        used += flow->bytes;
-        flow->chosen = true;
-    }
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
+            struct flow *flow = order[i];
+            bool large = flow->kind > KIND_LOOKUP && flow->bytes > bytes_max / 8;
+            if (flow->chosen || large || used + flow->bytes > bytes_max / 100 * (pass ? 100 : share[flow->kind]))
+                continue;
+            used += flow->bytes;
+            flow->chosen = true;
+        }
 }
 
 static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *flows, size_t n_flows)

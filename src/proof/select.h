@@ -8,7 +8,6 @@ struct weir_proof_case {
     int64_t onset_us, until_us;
     size_t bytes_max;         /* of the file */
 };
-enum { WEIR_PROOF_OVERHEAD = 100 /* bytes of a packet in the file besides its payload */ };
 
 /* Sorts `entries` by time, in place, and leaves in front those that are chosen; returns how many. The entries' services are
  * settled: that of the flow, as it was known last. < 0: no memory. */

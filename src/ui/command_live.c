@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
+#include "proof/proof.h"
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/notify.h"
@@ -311,6 +312,24 @@ static int load_key(uint8_t key[32], const struct weir_config *config, bool conf
     return weir_client_key_load(key, config->key_file ? config->key_file : state ? path : NULL, fault);
 }
 
+/* Watching goes on where there is no memory, or no place, for evidence. */
+static struct weir_proof *add_proof(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context)
+{
+    const char *state = weir_state_path(config->state, W_OK);
+    char directory[PATH_MAX];
+    struct weir_proof *proof = NULL;
+    struct weir_fault fault = {0};
+    void *sink = NULL;
+    if (!state || !config->evidence_bytes)
+        return NULL;
+    snprintf(directory, sizeof directory, "%s/evidence", state);
+    if (weir_proof_new(&proof, config->workers, config->evidence_bytes, directory, true, &fault) < 0)
+        weir_log(WEIR_LOG_WARNING, "%s", fault.text);
+    else if (weir_sink_proof_new(&sink, context, proof) == 0)
+        weir_publisher_add(publisher, &weir_sink_proof, sink);
+    return proof;
+}
+
 static int add_sinks(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context,
                      struct weir_fault *fault)
 {
@@ -327,7 +346,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
     struct weir_publish_context context = {
         .site = config->site, .set = session->set, .clients = config->clients_set ? config->clients : WEIR_CLIENTS_PSEUDONYM};
     struct weir_publisher publisher = {0};
-    const struct weir_engine_options options = {
+    struct weir_engine_options options = {
         .set = session->set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers, .live = true,
         .lanes = config->workers > 1 ? session->lanes : NULL,
         .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
@@ -336,6 +355,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
     memcpy(context.key, session->key, sizeof context.key);
     int error = add_sinks(&publisher, config, &context, fault);
     if (!error) {
+        options.proof = add_proof(&publisher, config, &context);
         if (!config->quiet)
             weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; SIGINT or SIGTERM ends it", config->interfaces[0],
                      config->n_interfaces > 1 ? " and others" : "", config->site);
@@ -343,6 +363,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
         error = weir_engine_run(session->lanes[0], &options, fault);
     }
     weir_publisher_deinit(&publisher);
+    weir_proof_free(options.proof);
     return error;
 }
 

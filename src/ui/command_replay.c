@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <weir/capture.h>
@@ -13,6 +14,7 @@
 #include "base/printable.h"
 #include "engine/config.h"
 #include "engine/pipeline.h"
+#include "proof/proof.h"
 #include "page/sink.h"
 #include "ui/command.h"
 #include "ui/confined.h"
@@ -85,7 +87,26 @@ static int confine(const struct weir_config *config, struct weir_fault *fault)
 {
     struct weir_confinement how = {.keep_user = true, .state = config->state};
     weir_confinement_of_config(&how, config);
+    if (config->evidence && mkdir(config->evidence, 0777) < 0 && errno != EEXIST)
+        return weir_fault_set(fault, -errno, "--evidence %s: %s", config->evidence, strerror(errno));
+    weir_confine_path(how.writable, config->evidence);
     return weir_confine(&how, fault);
+}
+
+/* The evidence of a capture is gathered as that of an interface is, with more memory for it. */
+static int add_proof(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *sent,
+                     struct weir_proof **ret_proof, struct weir_fault *fault)
+{
+    enum { RINGS_BYTES = 256 << 20 };
+    void *state = NULL;
+    if (!config->evidence)
+        return 0;
+    int error = weir_proof_new(ret_proof, config->workers, RINGS_BYTES, config->evidence, false, fault);
+    if (!error)
+        error = weir_sink_proof_new(&state, sent, *ret_proof);
+    if (!error)
+        weir_publisher_add(publisher, &weir_sink_proof, state);
+    return error;
 }
 
 static int replay(struct weir_config *config, char **paths, int n_paths, struct weir_service_set *set, struct weir_fault *fault)
@@ -100,6 +121,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
 
     struct weir_source *source = NULL;
     struct weir_publisher publisher = {0};
+    struct weir_proof *proof = NULL;
     const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers, .knows_linktype = weir_decode_knows_link};
     if (!error)
         error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how, fault);
@@ -107,13 +129,15 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
         error = confine(config, fault);
     if (!error)
         error = add_sinks(&publisher, config, &shown, &sent, fault);
+    if (!error)
+        error = add_proof(&publisher, config, &sent, &proof, fault);
     if (!error) {
         struct weir_progress progress;
         weir_progress_init(&progress, !config->quiet && !(config->json && isatty(STDOUT_FILENO)));
         const struct weir_engine_options options = {
             .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers,
             .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
-            .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
+            .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .proof = proof, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
         error = weir_engine_run(source, &options, fault);
         weir_progress_done(&progress);
         struct weir_source_stats stats;
@@ -122,6 +146,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
             weir_log(WEIR_LOG_WARNING, "--filter \"%s\" matches none of the %llu packets", config->filter, (unsigned long long)stats.filtered);
     }
     weir_publisher_deinit(&publisher);
+    weir_proof_free(proof);
     weir_source_free(source);
     return error;
 }
