@@ -47,6 +47,13 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
+void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence)
+{
+    int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
+    if (took_us >= WAIT_MIN_US)
+        weir_session_wanted(session, evidence->chunk.request_us, evidence->chunk.request_us + took_us);
+}
+
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us)
 {
     weir_cadence_spoil(&session->cadence);
@@ -173,6 +180,7 @@ static void climb(struct weir_ladder *ladder, uint32_t bytes)
 
 static void take_sound(struct weir_session *session, uint32_t found, uint64_t bytes)
 {
+    session->sound_chunks += 1 + found;
     weir_cadence_add_sound(&session->cadence, bytes);
     if (found == 0)
         return;
@@ -196,7 +204,7 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
 {
     int64_t value_us = session->cadence.value_us, took_us = done_us - request_us;
     if (is_given_up(session, bytes, took_us)) {
-        if (rest_us < took_us)
+        if (rest_us < took_us || took_us >= WAIT_MIN_US)
             weir_session_wanted(session, request_us, done_us);
         return;
     }
@@ -336,7 +344,7 @@ void weir_session_report(struct weir_session *session, enum weir_service_kind ki
         .kind = (uint8_t)kind,
         .media_bytes = session->media_bytes,
         .chunks = session->chunks,
-        .sound_chunks = session->answers - session->chunks,
+        .sound_chunks = session->sound_chunks,
         .small_answers = session->small_answers,
         .bitrate_bps = bitrate_bps,
         .bitrate_reason = bitrate_bps == WEIR_NULL ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_NONE,

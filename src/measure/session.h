@@ -43,7 +43,7 @@ struct weir_session {
     int64_t begun_us;            /* where its startup begins: see sessions.c */
     uint64_t media_bytes, picture_bytes;
     uint32_t answers;            /* of media: picture and sound */
-    uint32_t chunks, small_answers; /* chunks: of the picture */
+    uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
     int64_t on_us;               /* time in which answers were arriving, all flows added up */
     uint32_t least_bytes;        /* of an answer of the picture that came in time */
     uint32_t n_rates;
@@ -67,6 +67,8 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
 void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us);
 /* A complete answer of 5 kB or more; true when it was slower than half of the session's own median. */
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence);
+/* An answer of less than 5 kB: a player that waited for it longer than a second asked for media, too. */
+void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence);
 /* What was asked for in vain from `since_us` to `until_us`: a connection that failed, an empty answer. */
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us);
 /* Whether a tick changes anything: there was demand in it or lately, a spell goes on, or answers wait to be worked out. */

@@ -248,6 +248,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
     if (evidence->chunk.ttfb_us < 0 || !(evidence->chunk.known || weir_asks_knows(&all->asks, evidence)))
         return; /* the rest of an answer, after a silence; or what was asked may be no request for media */
     session->small_answers++;
+    weir_session_small(session, evidence);
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
     if (run)
         weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
