@@ -301,9 +301,9 @@ int64_t weir_session_startup_us(const struct weir_session *session)
     return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
 }
 
-static enum weir_stall_confidence confidence_of(const struct weir_session *session)
+static enum weir_stall_confidence confidence_of(const struct weir_session *session, uint32_t n_stalls)
 {
-    if (session->playout.n_stalls == 0)
+    if (n_stalls == 0)
         return WEIR_STALL_NONE;
     bool sure = session->cadence.good >= LISTED_GOOD_MIN && session->playout.n_asks >= RATES_MIN;
     return sure ? WEIR_STALL_LIKELY : WEIR_STALL_POSSIBLE;
@@ -321,8 +321,9 @@ static void report_startup(const struct weir_session *session, struct weir_sessi
 static void report_stalls(const struct weir_session *session, struct weir_session_record *record)
 {
     static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX, "all that are kept are told");
-    record->n_stalls = session->playout.n_stalls;
-    record->stalled_us = session->playout.known ? session->playout.stalled_us : WEIR_NULL;
+    bool picture = record->kind == WEIR_KIND_VOD || record->kind == WEIR_KIND_LIVE; /* music comes a track at a time */
+    record->n_stalls = picture ? session->playout.n_stalls : 0;
+    record->stalled_us = picture && session->playout.known ? session->playout.stalled_us : WEIR_NULL;
     uint32_t listed = record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls : WEIR_SESSION_STALLS_MAX;
     for (uint32_t i = 0; i < listed; i++) {
         record->stalls[i].start_us = session->playout.stalls[i].start_us;
@@ -356,8 +357,8 @@ void weir_session_report(struct weir_session *session, enum weir_service_kind ki
         .starved_spells = session->spells,
         .longest_starved_us = session->longest_us,
         .hollow = session->hollow_answers,
-        .confidence = (uint8_t)confidence_of(session),
     };
     report_startup(session, ret_record);
     report_stalls(session, ret_record);
+    ret_record->confidence = (uint8_t)confidence_of(session, ret_record->n_stalls);
 }

@@ -438,8 +438,10 @@ void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
         struct weir_session *session = &all->sessions[i];
         if (weir_session_is_busy(session))
             tick_session(all, session, now_us);
-        count_viewer(all, session);
-        count_viewing(all, session, now_us);
+        if (has_demand(kind_of(all, session->service))) {
+            count_viewer(all, session);
+            count_viewing(all, session, now_us);
+        }
         if (!is_idle(all, session, now_us)) {
             i++;
             continue;

@@ -175,6 +175,38 @@ static void print_services(const struct terminal_sink *sink)
             print_service(sink, sink->services[i]);
 }
 
+/* What viewers went through over the run, of the services that anybody watched. */
+static void print_viewers(const struct terminal_sink *sink)
+{
+    bool head = false;
+    for (size_t i = 0; i < sink->n_services; i++) {
+        const struct weir_service_record *service = sink->services[i];
+        double watching = 0, stalled, share, startup, startup_p95, rate;
+        if (service->service == WEIR_SERVICE_OTHER || !value_of(service, "viewers", "watching", &watching) || watching <= 0)
+            continue;
+        char still[32], begins[48], bits[32];
+        bool known = value_of(service, "viewers", "stalled_share", &share);
+        or_dash(still, sizeof still, known, "%.1f %%", share * 100);
+        known = value_of(service, "viewers", "startup_p50_us", &startup) && value_of(service, "viewers", "startup_p95_us", &startup_p95);
+        if (known)
+            snprintf(begins, sizeof begins, "%.1f / %.1f s", startup / 1e6, startup_p95 / 1e6);
+        else
+            strcpy(begins, "-");
+        if (value_of(service, "viewers", "bitrate_p50_bps", &rate))
+            amount(bits, sizeof bits, rate, "bit/s");
+        else
+            strcpy(bits, "-");
+        if (!value_of(service, "viewers", "stalled", &stalled))
+            stalled = 0;
+        if (!head)
+            fprintf(sink->stream, "\n%s%-13s %9s %9s %13s %14s %12s%s\n", paint(sink, "\033[1m"), "viewers", "at most", "stalled", "still picture",
+                    "begins p50/p95", "bit rate", plain(sink));
+        head = true;
+        fprintf(sink->stream, "%-13s %9.0f %9.0f %13s %14s %12s\n", weir_service_get(sink->context->set, service->service)->id, watching, stalled,
+                still, begins, bits);
+    }
+}
+
 /* Words wrapped to the terminal's width, indented. */
 static void print_wrapped(const struct terminal_sink *sink, const char *text, unsigned indent)
 {
@@ -345,6 +377,7 @@ static int terminal_record(void *state, const struct weir_record *record, struct
     case WEIR_RECORD_CAPTURE: /* the last record of a run */
         print_head(sink, record->capture);
         print_services(sink);
+        print_viewers(sink);
         print_incidents(sink, record->capture);
         print_naming(sink, record->capture);
         print_warnings(sink, record->capture);

@@ -98,6 +98,18 @@ static void print_row(const struct weir_view *view, const struct weir_view_servi
            weir_view_amount(goodput, service->goodput_bps, "bit/s"), rtt, loss, weir_view_span(age, view->now_us - service->end_us));
 }
 
+/* Who watches now, of the service that was asked for or of all. */
+static void print_viewers(const struct weir_view *view, const char *service)
+{
+    char text[160];
+    for (size_t i = 0, any = 0; i < view->n_services; i++) {
+        if (service && strcmp(view->services[i].name, service) != 0)
+            continue;
+        if (view->now_us - view->services[i].end_us <= WEIR_VIEW_FRESH_US && weir_view_viewers(text, &view->services[i])[0])
+            printf("%s%-14s %s\n", any++ ? "" : "\n", view->services[i].name, text);
+    }
+}
+
 void weir_status_print(const struct weir_view *view, const char *service, const struct weir_view_judgement *judgement, bool colour)
 {
     char clock[32], packets[32];
@@ -115,6 +127,7 @@ void weir_status_print(const struct weir_view *view, const char *service, const 
     for (size_t i = 0; service && i < view->n_services; i++) /* what else works speaks for or against the uplink */
         if (strcmp(view->services[i].name, service) != 0)
             print_row(view, &view->services[i], colour);
+    print_viewers(view, service);
     printf("\nsite %s%s, heard at %s UTC: %s packets", view->site, view->replay ? " (a replay: times are the capture's)" : "",
            weir_view_clock(clock, view->seen_us, view->now_us), weir_view_amount(packets, view->packets, ""));
     if (view->dropped > 0)
@@ -150,6 +163,11 @@ static struct json_object *service_json(const struct weir_view *view, const stru
     json_object_object_add(object, "trials_fail", number(service->fail));
     json_object_object_add(object, "clients", number(service->clients));
     json_object_object_add(object, "goodput_p50_bps", number(service->goodput_bps));
+    json_object_object_add(object, "viewers", number(service->viewers));
+    json_object_object_add(object, "viewers_stalled", number(service->viewers_stalled));
+    json_object_object_add(object, "viewers_stalled_share", number(service->stalled_share));
+    json_object_object_add(object, "viewers_startup_p50_us", number(service->startup_us));
+    json_object_object_add(object, "viewers_bitrate_p50_bps", number(service->bitrate_bps));
     json_object_object_add(object, "rtt_server_p50_us", number(service->rtt_us));
     json_object_object_add(object, "loss_down_before_share", number(service->loss_share));
     return object;

@@ -154,7 +154,7 @@ struct layout {
 static struct layout lay_out(void)
 {
     struct layout layout = {.wide = COLS >= 130};
-    int fixed = 14 + 11 + 9 + 11 + 9 + 2 + (layout.wide ? 17 + 8 + 9 + 11 : 0);
+    int fixed = 14 + 11 + 9 + 11 + 9 + 2 + (layout.wide ? 17 + 8 + 8 + 9 + 11 : 0);
     layout.spark = (COLS - fixed) / 3;
     layout.spark = layout.spark < 0 ? 0 : layout.spark > WEIR_VIEW_POINTS_MAX ? WEIR_VIEW_POINTS_MAX : layout.spark;
     return layout;
@@ -164,7 +164,7 @@ static struct layout lay_out(void)
 static void put_row(const struct weir_top_screen *screen, int y, const struct layout *layout, const struct weir_top_row *row, const struct weir_view *view)
 {
     const struct weir_view_service *service = row ? row->service : NULL;
-    char useful[32] = "useful", goodput[32] = "goodput", rtt[32] = "rtt", clients[32] = "clients", loss[32] = "loss", age[48] = "window";
+    char useful[32] = "useful", goodput[32] = "goodput", rtt[32] = "rtt", clients[32] = "clients", still[32] = "still", loss[32] = "loss", age[48] = "window";
     enum colour plain = row ? PLAIN : HEAD;
     int x = 0;
     if (service) {
@@ -174,6 +174,7 @@ static void put_row(const struct weir_top_screen *screen, int y, const struct la
         weir_view_amount(goodput, old ? NAN : service->goodput_bps, "b/s");
         snprintf(rtt, sizeof rtt, old || isnan(service->rtt_us) ? "-" : "%.1f ms", service->rtt_us / 1000);
         snprintf(clients, sizeof clients, old || isnan(service->clients) ? "-" : "%.0f", service->clients);
+        snprintf(still, sizeof still, old || !(service->viewers > 0) ? "-" : "%.0f/%.0f", service->viewers_stalled, service->viewers);
         snprintf(loss, sizeof loss, old || isnan(service->loss_share) ? "-" : "%.2f %%", service->loss_share * 100);
         snprintf(age, sizeof age, "%s", weir_view_span(span, view->now_us - service->end_us));
     }
@@ -187,6 +188,8 @@ static void put_row(const struct weir_top_screen *screen, int y, const struct la
         put(screen, y, x, 16, plain, !service ? "failing by" : service->failing_by[0] ? service->failing_by : "-", false);
         x += 17;
         put(screen, y, x, 7, plain, clients, true);
+        x += 8;
+        put(screen, y, x, 7, plain, still, true);
         x += 8;
     }
     const struct { const char *name, *value; int width; enum weir_top_series series; } series[] = {
@@ -276,7 +279,7 @@ static void put_help(const struct weir_top_screen *screen)
         "/       show names that hold what is typed; empty for all", "up down scroll, where there are more services than lines", "space   read again now",
         "? h     this help, and back", "q       quit", "", "useful  trials of the last 5 minutes: all that one client tried with one",
         "        service and server prefix in 10 s; useful if anything of it worked", "trials  a column is a window of 10 s, red where one failed",
-        "goodput median speed of media answers; rtt: towards the servers"};
+        "goodput median speed of media answers; rtt: towards the servers", "still   viewers whose picture stands still, of those who watch"};
     put(screen, 0, 0, COLS, HEAD, "weir top", false);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         put(screen, 2 + (int)i, 2, COLS - 2, PLAIN, lines[i], false);

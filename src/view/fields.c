@@ -81,7 +81,10 @@ void weir_view_read_service(struct weir_view_service *service, const char *name,
         .end_us = weir_view_time(get(of, "end_ts")), .ok = number(get, of, "trials_ok"), .fail = number(get, of, "trials_fail_total"),
         .clients = number(get, of, "clients"), .flows = number(get, of, "flows_new"), .bytes_down = number(get, of, "bytes_down"),
         .goodput_bps = number(get, of, "goodput_p50_bps"), .ttfb_us = number(get, of, "ttfb_p50_us"),
-        .rtt_us = number(get, of, "rtt_server_p50_us"), .loss_share = number(get, of, "loss_down_before_share")};
+        .rtt_us = number(get, of, "rtt_server_p50_us"), .loss_share = number(get, of, "loss_down_before_share"),
+        .viewers = number(get, of, "viewers_watching"), .viewers_stalled = number(get, of, "viewers_stalled"),
+        .stalled_share = number(get, of, "viewers_stalled_share"), .startup_us = number(get, of, "viewers_startup_p50_us"),
+        .bitrate_bps = number(get, of, "viewers_bitrate_p50_bps")};
     COPY(service->name, name);
     COPY(service->state, get(of, "state"));
     main_failure(service, get, of);

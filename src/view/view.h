@@ -27,6 +27,7 @@ struct weir_view_service {
     char name[64], state[16], failing_by[24]; /* the kind that most failed trials of the newest window were, or "" */
     int64_t end_us;                           /* of the newest window */
     double ok, fail, clients, flows, bytes_down, goodput_bps, ttfb_us, rtt_us, loss_share;
+    double viewers, viewers_stalled, stalled_share, startup_us, bitrate_bps; /* who watches: NAN where nobody does */
     size_t n_points;                          /* history, oldest first */
     struct weir_view_point points[WEIR_VIEW_POINTS_MAX];
 };
@@ -107,5 +108,7 @@ const char *weir_view_cause_words(const char *cause);
 /* ---- words ---- */
 
 const char *weir_view_clock(char text[32], int64_t us, int64_t now_us); /* "20:41:05", with the date where it is another day */
+/* "4 viewers, the picture stands still for 2 (31 % of their time), 1.8 Mbit/s each"; "" where nobody watches. */
+const char *weir_view_viewers(char text[160], const struct weir_view_service *service);
 const char *weir_view_span(char text[32], int64_t us);                  /* "4 min 12 s" */
 const char *weir_view_amount(char text[32], double value, const char *unit); /* "1.2 MB"; "-" for NAN */
