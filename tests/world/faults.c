@@ -300,6 +300,7 @@ static bool draw_one(struct world *world, const struct fault_row *row)
     fault.to_us = fault.from_us + (int64_t)(length_s * SECOND);
     if (collides(world, &fault))
         return false;
+    fault.restarts = likely(world, 0.6);
     fit_strength(world, &fault);
     world->faults[world->n_faults++] = fault;
     return true;

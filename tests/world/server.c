@@ -202,6 +202,11 @@ static void server_asked(struct world *world, struct conn *conn, struct request 
     if (conn->end[SERVER].fin || conn->server_closed)
         return;
     conn->idle_timer++;
+    struct fault *silent = fault_of(world, conn, TLS_SILENT), *alert = fault_of(world, conn, TLS_ALERT);
+    if ((silent && silent->restarts) || (alert && alert->restarts)) {
+        server_reset(world, conn);
+        return;
+    }
     struct fault *hang = fault_of(world, conn, HANG), *slow = fault_of(world, conn, SLOW);
     if (hang)
         fault_saw(world, hang, conn->flow.client, conn->flow.host->service);

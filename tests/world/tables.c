@@ -15,7 +15,9 @@ const struct player_row player_rows[] = {
     {"television-h1-two", H1, 'v', {4, 8}, {0.4e6, 2.5e6}, {30, 90}, 136, 200,   0, 2, true,  true, true, false, false, 1000, {15, 75}, {10, 30}, {30, 60},  false, 7},
     {"television-h2", H2, 'v', {4, 6},   {0.4e6, 2.5e6},  {30, 90},   70, 110, 300, 1, false, true, false, false, true,  0, {60, 180}, {10, 30}, {40, 90},  true, 6},
     {"phone-app-h2",  H2, 'v', {2, 6},   {0.2e6, 1.2e6},  {15, 40},   60, 90,  350, 1, false, true, true, false, true,   0, {30, 60},  {6, 15},  {20, 60},  true, 8},
-    {"terse-h1",      H1, 'v', {4, 6},   {0.2e6, 1.5e6},  {12, 30},  136, 200,   0, 1, false, false, true, false, false, 20, {5, 20},  {6, 12},  {8, 14},   false, 5},
+    {"terse-h1",      H1, 'v', {4, 6},   {0.2e6, 1.5e6},  {12, 30},  136, 200,   0, 1, false, false, true, false, false, 12, {5, 20},  {6, 12},  {8, 14},   false, 5},
+    {"short-lived-h1", H1, 'v', {4, 8},  {0.3e6, 1.8e6},  {20, 60},  170, 240,   0, 1, false, true, true, false, true,   3, {3, 10},  {8, 15},  {15, 30},  true, 6},
+    {"browser-restless", H2, 'v', {2, 6}, {0.3e6, 2.0e6}, {15, 40},   66, 69,  401, 1, false, true, true, true, true,   9, {8, 30},  {8, 20},  {10, 25},  true, 5},
     {"live-browser",  H2, 'l', {2, 6},   {0.3e6, 1.8e6},  {6, 18},    66, 75,  401, 1, false, true, true, true, true,    0, {55, 90},  {6, 12},  {20, 40},  true, 6},
     {"live-tv-h1",    H1, 'l', {4, 6},   {0.4e6, 2.0e6},  {8, 18},   136, 200,   0, 1, false, true, false, false, false, 200, {5, 60}, {8, 15},  {0, 0},    false, 4},
     {"live-held",     H2, 'h', {1, 2},   {0.3e6, 1.5e6},  {3, 6},     66, 75,  401, 1, false, true, false, true, true,   0, {55, 90},  {8, 12},  {20, 40},  false, 3},
@@ -121,7 +123,7 @@ const struct web_row web_rows[] = {
     {"backup",     {60, 200}, 1, 6,  120, 300,    90000, 300000, 0.5, {0, 0}, false, false, 0.08},
     {"download",   {60, 300}, 1, 1,  500000, 4000000, 380, 500, 0.5, {0, 0}, false, false, 0.15},
     {"doh",        {6, 20},   1, 2,  300, 480,    120, 150,  0.9, {0, 0},   false, false, 0},
-    {"peers",      {8, 60},   3, 1,  300, 40000,  200, 400,  0.3, {0, 0},   true,  false, 0.06},
+    {"peers",      {8, 60},   3, 1,  300, 40000,  200, 400,  0.3, {0, 0},   true,  false, 0.04},
 };
 const unsigned n_web_rows = COUNT(web_rows);
 

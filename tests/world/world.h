@@ -314,6 +314,7 @@ struct fault {
     struct place *place;
     struct client *client;
     int part;                /* a role, or -1: all */
+    bool restarts;           /* the servers forget their open connections when it begins */
     double share, strength;
     int64_t from_us, to_us, period_us; /* period: flaps */
     int64_t first_seen_us, last_seen_us;
