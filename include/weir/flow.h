@@ -135,9 +135,9 @@ struct weir_event {
             uint32_t request_bytes;
             bool known, cut;
         } chunk;
-        struct { uint64_t bytes; int64_t open_us; bool waiting; int64_t waiting_us; } progress;
-                 /* bytes since the last tick; open_us: since the request; waiting: no byte of the answer yet, for waiting_us,
-                  * and requests of this size were answered before */
+        struct { uint64_t bytes; int64_t open_us; bool waiting; int64_t waiting_us, timeout_us, last_us; } progress;
+                 /* bytes since the last tick, the last of them stamped last_us; open_us: since the request; waiting: no byte of the answer yet, for waiting_us,
+                  * and requests of this size were answered before, or since the answer froze; timeout_us: when that is overdue */
         struct { int64_t start_us, duration_us; } stall;
         struct {
             const struct weir_addr *client, *resolver;

@@ -82,7 +82,7 @@ struct weir_evidence {
     union {
         struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us, rest_us; uint32_t request_bytes; bool known, cut; } chunk;
                                                                                            /* as in struct weir_event */
-        struct { uint64_t bytes; int64_t open_us, waiting_us; bool waiting; } progress;
+        struct { uint64_t bytes; int64_t open_us, waiting_us, timeout_us, last_us; bool waiting; } progress;
         struct { int64_t latency_us; uint16_t qtype; uint8_t queries; } dns;               /* latency -1: no answer */
         struct { int64_t reset_pause_us; uint8_t end; bool rst_mid; } end; /* enum weir_flow_end; as of weir_flow_reset_pause_us() */
         struct { int64_t us; bool reset; } pause;

@@ -25,7 +25,8 @@
     X(DNS_NXDOMAIN, "dns_nxdomain", 1, "DNS answers NXDOMAIN for a name that existed") \
     X(STARVED, "starved", 1, "transfers far below their own earlier rate") \
     X(HOLLOW, "hollow", 1, "media requests answered with next to nothing") \
-    X(SUSPECT_REJECT, "suspect_reject", 1, "certificates refused by clients")
+    X(SUSPECT_REJECT, "suspect_reject", 1, "certificates refused by clients") \
+    X(UNACKED, "unacked", 1, "data sent again and acknowledged by nobody")
 
 enum weir_outcome {
 #define X(name, text, failure, help) WEIR_OUTCOME_##name,

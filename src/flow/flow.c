@@ -125,7 +125,8 @@ void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum we
         return;
     /* The last failure is the flow's outcome. A connection that works after all takes back that it failed to open,
      * not that a request failed; an answered request speaks only where nothing else has been said. */
-    bool serve_failed = flow->outcome == WEIR_OUTCOME_RST_MID || flow->outcome == WEIR_OUTCOME_REQUEST_TIMEOUT;
+    bool serve_failed = flow->outcome == WEIR_OUTCOME_RST_MID || flow->outcome == WEIR_OUTCOME_REQUEST_TIMEOUT ||
+                        flow->outcome == WEIR_OUTCOME_UNACKED;
     if (failed || (layer != WEIR_LAYER_SERVE && !serve_failed) || flow->outcome == WEIR_OUTCOME_NONE)
         flow->outcome = (uint8_t)outcome;
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ATTEMPT, .ts_us = ts_us, .now_us = now_us,

@@ -75,7 +75,7 @@ enum serve_state {
     SERVE_ANSWERING, /* the answer is arriving */
     SERVE_SILENT,    /* the answer has been reported as complete; more of it may still come */
 };
-enum { REQUEST_BYTES_MAX = 4095 };
+enum { REQUEST_BYTES_MAX = 4095, TICK_BYTES_MAX = (1 << 28) - 1, COPIES_TOLD = 7 };
 struct serve { /* the request that is open, or was last */
     int64_t asked_us, last_byte_us;
     uint64_t chunk_bytes : 36; /* 64 GiB */
@@ -84,7 +84,9 @@ struct serve { /* the request that is open, or was last */
     uint64_t known : 7, known_before : 7; /* the last two sizes that this flow's server answered with data */
     uint32_t first_byte_after_us; /* behind asked_us */
     uint32_t asked_ms;
-    uint32_t tick_bytes;
+    uint32_t tick_bytes : 28; /* at most TICK_BYTES_MAX */
+    uint32_t copies : 3;      /* of client data, since anything of the server was heard; COPIES_TOLD: it has failed */
+    uint32_t full : 1;        /* the last bytes of the answer filled their segment: more was to come */
     uint16_t byte_ms;             /* low bits: asked every 5 s at the least while an answer arrives */
     uint16_t request_bytes : 12;  /* at most REQUEST_BYTES_MAX */
     uint16_t state : 2;           /* enum serve_state */
@@ -378,6 +380,13 @@ int64_t quic_timer(struct weir_flow *flow, int64_t now_us); /* when to ask again
 /* request.c: application bytes of one packet, those not seen before. */
 void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes);
 void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes);
+/* Client data that was seen before, over TCP; anything of the server. */
+void request_copy(struct weir_flow *flow, const struct weir_packet *packet);
+static inline void request_heard(struct weir_flow *flow)
+{
+    if (!flow_is(flow, FLOW_DNS) && flow->serve.copies)
+        flow->serve.copies = 0;
+}
 void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us);
 bool request_waiting(const struct weir_flow *flow); /* asked, by all that is known, and not a byte of the answer yet */
 int64_t request_timer(struct weir_flow *flow, int64_t now_us);

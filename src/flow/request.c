@@ -50,6 +50,14 @@ enum {
     STALL_AFTER_MIN = 500,
     GOODPUT_MIN = 100000,
     TIMEOUT_DEFAULT_US = 5000000,
+    FROZEN_MIN_MS = 1000,
+    FROZEN_MAX_MS = 60000, /* below the span of byte_ms */
+    CANCELLED_US = 2000000,
+    DATAGRAM_FULL_MIN = 1200,
+    COPIES_MIN = 2,
+    UNACKED_MIN_MS = 3000,
+    UNACKED_RTTS = 8,
+    STALE_US = 120000000,
 };
 
 /* ---- what sizes tell ---- */
@@ -259,7 +267,10 @@ static void said_waiting(struct weir_flow *flow, struct serve *serve, const stru
         }
     } else if (in_burst(flow, packet)) {
         widen(serve, bytes);
-    } else if (!firm && size != serve->size && !is_thin(flow, size)) { /* the same size again: sent again, over QUIC */
+    } else if (is_thin(flow, size)) {
+        serve->next_size = size & 127;
+        flow->next_us = (uint32_t)packet->ts_us;
+    } else if (!firm && size != serve->size) { /* the same size again: sent again, over QUIC */
         open_at(flow, serve, packet, bytes);
     }
 }
@@ -292,7 +303,9 @@ static void said_thin(struct weir_flow *flow, struct serve *serve, const struct 
 void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
 {
     struct serve *serve = &flow->serve;
-    if (bytes == 0 || flow_is(flow, FLOW_DNS) || (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN))
+    if (bytes == 0 || flow_is(flow, FLOW_DNS))
+        return;
+    if (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN && serve->state != SERVE_WAITING)
         return;
     if (serve->state == SERVE_WAITING)
         said_waiting(flow, serve, packet, bytes);
@@ -328,6 +341,19 @@ static void settle_next(struct weir_flow *flow, struct serve *serve, int64_t now
 
 /* ---- the server speaks ---- */
 
+/* A sender with more to send fills its segments: an answer's last one is full by chance only. */
+static bool is_full(struct weir_flow *flow, const struct weir_packet *packet)
+{
+    uint32_t len = packet->payload_len;
+    if (flow->transport == WEIR_TRANSPORT_UDP) { /* `mss` has no other use there: the largest so far */
+        if (len > flow->mss[WEIR_SERVER])
+            flow->mss[WEIR_SERVER] = (uint16_t)len;
+        return len >= DATAGRAM_FULL_MIN && len == flow->mss[WEIR_SERVER];
+    }
+    uint32_t segment = flow->mss[WEIR_CLIENT] - (flow_is(flow, FLOW_TIMESTAMPS) ? 12u : 0u);
+    return flow->mss[WEIR_CLIENT] > 12 && (len == segment || (len > segment && len % segment == 0));
+}
+
 static void first_byte(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet)
 {
     int64_t ttfb_us = span_us(flow->table, serve->asked_us, packet->ts_us);
@@ -350,6 +376,10 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct
     if (gap_us >= STALL_US && serve->chunk_bytes >= STALL_BEFORE_MIN && bytes >= STALL_AFTER_MIN &&
         !flow_is(flow, FLOW_ZERO_SINCE | FLOW_UNSEEN))
         stall(flow, serve, serve->last_byte_us, packet->ts_us, packet->now_us);
+    if (serve->state == SERVE_ANSWERING && serve->timed_out && gap_us >= STALL_US) {
+        serve->timed_out = false; /* it was frozen: its failure may be taken back */
+        flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL, serve->last_byte_us);
+    }
     if (serve->state != SERVE_SILENT)
         return;
     serve->state = SERVE_ANSWERING;
@@ -403,13 +433,20 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
         judge_thin(flow, serve, packet, bytes);
     if (serve->state == SERVE_SILENT && bytes < STALL_AFTER_MIN)
         return;
-    if (serve->state == SERVE_WAITING)
+    if (serve->state == SERVE_WAITING && serve->next_size && bytes < LITTLE_MAX) {
+        serve->next_size = 0; /* acknowledges what the client said since: a PING */
+        return;
+    }
+    if (serve->state == SERVE_WAITING) {
         first_byte(flow, serve, packet);
-    else
+        serve->next_size = 0;
+        serve->timed_out = false;
+    } else
         next_bytes(flow, serve, packet, bytes);
     flow->flags &= ~(uint32_t)FLOW_ZERO_SINCE;
     serve->chunk_bytes += bytes;
-    serve->tick_bytes += bytes;
+    serve->tick_bytes = serve->tick_bytes + bytes < TICK_BYTES_MAX ? (serve->tick_bytes + bytes) & TICK_BYTES_MAX : TICK_BYTES_MAX;
+    serve->full = is_full(flow, packet);
     if (packet->ts_us > serve->last_byte_us)
         serve->last_byte_us = packet->ts_us;
     serve->byte_ms = (uint16_t)now_ms(packet->now_us);
@@ -444,7 +481,7 @@ static uint32_t timeout_ms(const struct weir_flow *flow)
     return us / 1000 < UINT32_MAX ? (uint32_t)(us / 1000) : UINT32_MAX;
 }
 
-static void check_timeout(struct weir_flow *flow, struct serve *serve, uint32_t waited_ms, int64_t now_us)
+static void check_timeout(struct weir_flow *flow, struct serve *serve, int64_t first_us, uint32_t waited_ms, int64_t now_us)
 {
     if (serve->timed_out || waited_ms < timeout_ms(flow) ||
         flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || weir_flow_one_way(flow))
@@ -452,34 +489,114 @@ static void check_timeout(struct weir_flow *flow, struct serve *serve, uint32_t 
     serve->timed_out = true;
     if (flow_report(flow))
         flow_report(flow)->timeouts++;
-    flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, serve->asked_us);
+    flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, first_us);
 }
 
-static void tell_progress(struct weir_flow *flow, const struct serve *serve, int64_t open_us, bool waiting, int64_t now_us)
+static void tell_progress(struct weir_flow *flow, const struct serve *serve, int64_t open_us, int64_t waiting_us, int64_t now_us)
 {
-    if (!waiting && !serve->tick_bytes)
+    if (!waiting_us && !serve->tick_bytes)
         return;
     emit(flow,
          (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
                              .progress = {.bytes = serve->tick_bytes,
+                                          .last_us = serve->tick_bytes ? serve->last_byte_us : 0,
                                           .open_us = open_us,
-                                          .waiting = waiting,
-                                          .waiting_us = waiting ? open_us : 0}},
+                                          .waiting = waiting_us > 0,
+                                          .waiting_us = waiting_us,
+                                          .timeout_us = waiting_us ? timeout_ms(flow) * INT64_C(1000) : 0}},
          now_us, now_us);
 }
 
-/* While an answer arrives: when to ask again. */
-static int64_t answering_timer(struct weir_flow *flow, struct serve *serve, bool quiet, int64_t now_us)
+/* ---- what nobody acknowledges ---- */
+
+static bool is_acked(const struct weir_flow *flow)
 {
-    uint32_t silent_ms = (uint16_t)(now_ms(now_us) - serve->byte_ms);
-    if (silent_ms >= CHUNK_SILENT_MS) {
+    return flow_is(flow, FLOW_ACK << WEIR_SERVER) && (int32_t)(flow->nxt[WEIR_CLIENT] - flow->ack[WEIR_SERVER]) <= 0;
+}
+
+static uint32_t unacked_limit_ms(const struct weir_flow *flow)
+{
+    uint32_t rtt_ms = flow_opening_rtt_us(flow) / 1000;
+    return rtt_ms * UNACKED_RTTS > UNACKED_MIN_MS ? rtt_ms * UNACKED_RTTS : UNACKED_MIN_MS;
+}
+
+void request_copy(struct weir_flow *flow, const struct weir_packet *packet)
+{
+    struct serve *serve = flow_serve(flow);
+    if (!serve || flow_is(flow, FLOW_DNS) || serve->copies >= COPIES_TOLD - 1)
+        return;
+    if (++serve->copies == COPIES_MIN)
+        timer_by(flow, packet->now_us + 1);
+}
+
+/* The client's network has carried it as far as here, so it was lost behind us. A connection that had rested for two minutes
+ * may have been forgotten by any box on the way: that says nothing. When to ask again. */
+static int64_t unacked_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us)
+{
+    if (serve->state != SERVE_WAITING || serve->copies < COPIES_MIN || serve->copies == COPIES_TOLD || is_acked(flow) ||
+        flow->transport != WEIR_TRANSPORT_TCP || low_span(flow->payload_us[WEIR_SERVER], serve->asked_us) >= STALE_US)
+        return INT64_MAX;
+    uint32_t waited_ms = now_ms(now_us) - serve->asked_ms, limit_ms = unacked_limit_ms(flow);
+    if (waited_ms < limit_ms)
+        return now_us + (int64_t)(limit_ms - waited_ms) * 1000;
+    serve->copies = COPIES_TOLD;
+    bool media = flow_is_media(flow);
+    if (media || !flow_is(flow, FLOW_MID))
+        flow_attempt(flow, now_us, now_us, media ? WEIR_LAYER_SERVE : WEIR_LAYER_CONNECT, WEIR_OUTCOME_UNACKED, serve->asked_us);
+    return INT64_MAX;
+}
+
+/* ---- what froze, what was given up ---- */
+
+/* The answer stopped where more was to come, and the client, which wants it, has all that we saw. */
+static bool is_frozen(const struct weir_flow *flow, const struct serve *serve)
+{
+    bool has_all = flow->transport == WEIR_TRANSPORT_UDP || (int32_t)(flow->nxt[WEIR_SERVER] - flow->ack[WEIR_CLIENT]) <= 0;
+    return serve->full && has_all && !serve->next_size && is_known(flow, serve->size) && flow_is_media(flow) &&
+           !flow_is(flow, FLOW_ZERO_SINCE | FLOW_UNSEEN | FLOW_FIN << WEIR_CLIENT);
+}
+
+/* While it waited the client said something small, which the server took without a word: it gave the request up. */
+static bool is_cancelled(const struct weir_flow *flow, const struct serve *serve, int64_t now_us)
+{
+    if (!serve->next_size || low_span(flow->next_us, now_us) < CANCELLED_US)
+        return false;
+    return flow->transport == WEIR_TRANSPORT_UDP ? flow->payload_us[WEIR_CLIENT] == flow->next_us : is_acked(flow);
+}
+
+/* ---- ticks ---- */
+
+/* While an answer arrives: when to ask again. */
+static int64_t answering_timer(struct weir_flow *flow, struct serve *serve, bool quiet, uint32_t silent_ms, int64_t now_us)
+{
+    bool waits = is_watched(flow) && silent_ms < FROZEN_MAX_MS && is_frozen(flow, serve);
+    if (silent_ms >= CHUNK_SILENT_MS && !waits) {
         chunk_done(flow, serve, now_us, now_us);
         serve->state = SERVE_SILENT;
         return INT64_MAX;
     }
     /* The next byte of media brings the timer forward again. */
-    return is_watched(flow) && (!quiet || serve->next_size) ? now_us + WEIR_TICK_US
-                                                            : now_us + (int64_t)(CHUNK_SILENT_MS - silent_ms) * 1000;
+    return is_watched(flow) && (!quiet || serve->next_size || waits)
+               ? now_us + WEIR_TICK_US
+               : now_us + (int64_t)(CHUNK_SILENT_MS - silent_ms) * 1000;
+}
+
+static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us)
+{
+    if (is_cancelled(flow, serve, now_us)) {
+        serve->state = SERVE_SILENT;
+        serve->next_size = 0;
+        return INT64_MAX;
+    }
+    uint32_t open_ms = now_ms(now_us) - serve->asked_ms;
+    int64_t again_us = unacked_timer(flow, serve, now_us);
+    bool known = flow_is_media(flow) && is_known(flow, serve->size);
+    if (known)
+        check_timeout(flow, serve, serve->asked_us, open_ms, now_us);
+    if (flow_is_media(flow))
+        tell_progress(flow, serve, (int64_t)open_ms * 1000, known ? (int64_t)open_ms * 1000 : 0, now_us);
+    serve->tick_bytes = 0;
+    return is_watched(flow) ? now_us + WEIR_TICK_US : again_us;
 }
 
 int64_t request_timer(struct weir_flow *flow, int64_t now_us)
@@ -491,16 +608,15 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us)
         return INT64_MAX; /* given up: nobody waits for it, though a dead server may leave the flow open for minutes */
     if (serve->state == SERVE_ANSWERING && serve->next_size && low_span(flow->next_us, now_us) >= NEXT_AGE_US)
         settle_next(flow, serve, now_us);
-    uint32_t open_ms = now_ms(now_us) - serve->asked_ms;
-    bool waiting = serve->state == SERVE_WAITING, media = flow_is_media(flow);
-    bool known = waiting && media && is_known(flow, serve->size);
-    if (known)
-        check_timeout(flow, serve, open_ms, now_us);
-    if (media)
-        tell_progress(flow, serve, (int64_t)open_ms * 1000, known, now_us);
-    bool quiet = serve->tick_bytes == 0;
+    if (serve->state == SERVE_WAITING)
+        return waiting_timer(flow, serve, now_us);
+    uint32_t silent_ms = (uint16_t)(now_ms(now_us) - serve->byte_ms);
+    bool quiet = serve->tick_bytes == 0, waits = quiet && silent_ms >= FROZEN_MIN_MS && is_frozen(flow, serve);
+    if (waits)
+        check_timeout(flow, serve, serve->last_byte_us, silent_ms, now_us);
+    if (flow_is_media(flow))
+        tell_progress(flow, serve, (int64_t)(now_ms(now_us) - serve->asked_ms) * 1000, waits ? (int64_t)silent_ms * 1000 : 0,
+                      now_us);
     serve->tick_bytes = 0;
-    if (waiting)
-        return is_watched(flow) ? now_us + WEIR_TICK_US : INT64_MAX;
-    return answering_timer(flow, serve, quiet, now_us);
+    return answering_timer(flow, serve, quiet, silent_ms, now_us);
 }

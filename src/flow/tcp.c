@@ -283,6 +283,10 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
     bool disturbed = false;
     flow->table->expected_seq = flow->nxt[side];
     uint32_t fresh = anomaly_segment(flow, packet, side, &disturbed);
+    if (side == WEIR_SERVER)
+        request_heard(flow);
+    else if (packet->payload_len > 1 && fresh == 0)
+        request_copy(flow, packet);
     if (flags & WEIR_TCP_ACK)
         acknowledged(flow, packet, side);
     if (flow->state == STATE_CLOSED)

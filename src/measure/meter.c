@@ -217,6 +217,8 @@ static void on_progress(struct weir_meter *meter, struct weir_flow *flow, const 
     evidence->progress.open_us = event->progress.open_us;
     evidence->progress.waiting = event->progress.waiting;
     evidence->progress.waiting_us = event->progress.waiting_us;
+    evidence->progress.timeout_us = event->progress.timeout_us;
+    evidence->progress.last_us = event->progress.last_us;
 }
 
 enum { NAME_MAX_BYTES = 255 };

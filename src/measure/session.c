@@ -42,7 +42,6 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
         .begun_us = evidence->flow_first_us,
         .active_us = evidence->ts_us,
         .active_now_us = evidence->now_us,
-        .useful_slot = INT64_MIN,
         .starved_slot = INT64_MIN,
     };
 }

@@ -59,7 +59,7 @@ struct weir_session {
     int64_t still_us;                          /* since when the picture stands still at the last tick; 0: it runs */
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;
-    int64_t useful_slot, starved_slot;         /* the last slots of which that was said */
+    int64_t starved_slot;                      /* the last slot of which that was said */
     struct weir_hollow hollow;
 };
 

@@ -222,8 +222,16 @@ static void emit(const struct weir_sessions *all, const struct weir_evidence *fr
     attempt.by_session = true;
     attempt.first_us = first_us;
     attempt.now_us = now_us;
+    if (from->kind == WEIR_EVIDENCE_PROGRESS && outcome == WEIR_OUTCOME_USEFUL)
+        attempt.ts_us = from->progress.last_us;
     if (all->config.on_attempt)
         all->config.on_attempt(all->config.context, &attempt);
+}
+
+/* One whose last byte came in an earlier slot was useful there, by its progress. */
+static bool ended_in_this_slot(const struct weir_evidence *chunk)
+{
+    return (chunk->now_us - chunk->chunk.rest_us - 1) / WEIR_SLOT_US == (chunk->now_us - 1) / WEIR_SLOT_US;
 }
 
 static void take_chunk(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
@@ -241,7 +249,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
         service->sums.throughput_drops += weir_session_chunk(session, evidence);
         weir_hollow_chunk(&session->hollow, &all->small, evidence);
         int64_t took_us = evidence->chunk.transfer_us + (evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0);
-        if (rules && !session->slow && weir_session_is_enough(session, evidence->chunk.bytes, took_us))
+        if (rules && !session->slow && ended_in_this_slot(evidence) &&
+            weir_session_is_enough(session, evidence->chunk.bytes, took_us))
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
@@ -263,12 +272,10 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
 static void take_progress(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
 {
     weir_session_progress(session, evidence, all->timeouts_us[evidence->service]);
-    int64_t slot = evidence->now_us / WEIR_SLOT_US;
     bool useful = evidence->progress.bytes >= WEIR_SMALL_BYTES && !session->slow &&
         weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
-    if (!useful || session->useful_slot == slot || !has_demand(kind_of(all, evidence->service)))
+    if (!useful || !has_demand(kind_of(all, evidence->service)))
         return;
-    session->useful_slot = slot;
     emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->ts_us - evidence->progress.open_us, evidence->now_us);
 }
 

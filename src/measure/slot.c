@@ -1,4 +1,5 @@
-/* Key of a trial: service, client, the server's /24 or /48 (of DNS the resolver's address), layer. */
+/* Key of a trial: service, role of the host, client, the server's /24 or /48 (of DNS the resolver's address), layer. Media and
+ * telemetry of one network don't answer for each other. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,14 +37,14 @@ static struct weir_addr prefix_of(const struct weir_evidence *evidence)
 static bool same_key(const struct weir_trial *trial, const struct weir_evidence *evidence,
     const struct weir_addr *prefix)
 {
-    return trial->service == evidence->service && trial->layer == evidence->layer &&
+    return trial->service == evidence->service && trial->layer == evidence->layer && trial->role == evidence->role &&
            weir_addr_compare(&trial->client, &evidence->client) == 0 && weir_addr_compare(&trial->prefix, prefix) == 0;
 }
 
 struct weir_trial *weir_slot_table_need(struct weir_slot_table *table, const struct weir_evidence *evidence)
 {
     struct weir_addr prefix = prefix_of(evidence);
-    uint64_t hash = weir_mix((uint64_t)evidence->service << 8, evidence->layer);
+    uint64_t hash = weir_mix((uint64_t)evidence->service << 16 | evidence->role << 8, evidence->layer);
     hash = weir_mix_end(weir_mix_addr(weir_mix_addr(hash, &evidence->client), &prefix));
     size_t at = hash & table->mask;
     for (; table->index[at]; at = (at + 1) & table->mask)
@@ -54,7 +55,7 @@ struct weir_trial *weir_slot_table_need(struct weir_slot_table *table, const str
     struct weir_trial *trial = &table->trials[table->n++];
     table->index[at] = (uint32_t)table->n;
     *trial = (struct weir_trial){.client = evidence->client, .prefix = prefix, .service = evidence->service,
-                                 .layer = evidence->layer, .kind = WEIR_OUTCOME_USEFUL};
+                                 .layer = evidence->layer, .role = evidence->role, .kind = WEIR_OUTCOME_USEFUL};
     return trial;
 }
 

@@ -17,9 +17,12 @@
 #include "measure/overdue.h"
 #include "measure/race.h"
 #include "measure/slot.h"
+#include "measure/waits.h"
 
 enum { TRIALS_MAX = 65536, HELD_MAX = 8192, OVERDUE_MAX = 8192, USEFUL_MAX = 16384, NAMES_MAX = 65536 };
 #define MIDSTREAM_US INT64_C(60000000) /* a flow without handshake gives no serve trials for this long */
+#define HANG_MIN_US INT64_C(1000000)
+#define HANG_MAX_US INT64_C(60000000)  /* a request that hangs for longer was forgotten by the client as well */
 #define REJECT_US INT64_C(60000000)    /* two clients that refuse a certificate within this make an incident of it */
 
 enum { LONE_NAMES_MAX = 3 };             /* names that never resolved, each asked once, in vain */
@@ -46,6 +49,7 @@ struct weir_trials {
     size_t n_held, held_max;
     struct weir_overdue overdue;
     struct weir_race_memory races;
+    struct weir_waits waits;
     struct weir_lifetimes lifetimes;
     struct weir_known_names names, vain; /* that resolved; that were asked once and not answered */
     struct lone_names { int64_t us; unsigned n; } lone_names[WEIR_SERVICES_MAX];
@@ -68,6 +72,7 @@ int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_co
     trials->held = calloc(trials->held_max, sizeof *trials->held);
     if (!trials->held || weir_slot_table_init(&trials->slot, or_default(config->trials_max, TRIALS_MAX)) < 0 ||
         weir_overdue_init(&trials->overdue, OVERDUE_MAX) < 0 ||
+        weir_waits_init(&trials->waits, 0) < 0 ||
         weir_race_init(&trials->races, or_default(config->useful_max, USEFUL_MAX)) < 0 ||
         weir_lifetimes_init(&trials->lifetimes, or_default(config->useful_max, USEFUL_MAX) / 4) < 0 ||
         weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0 ||
@@ -87,6 +92,7 @@ void weir_trials_free(struct weir_trials *trials)
     weir_slot_table_deinit(&trials->slot);
     weir_overdue_deinit(&trials->overdue);
     weir_race_deinit(&trials->races);
+    weir_waits_deinit(&trials->waits);
     weir_lifetimes_deinit(&trials->lifetimes);
     weir_known_names_deinit(&trials->names);
     weir_known_names_deinit(&trials->vain);
@@ -143,8 +149,8 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
     trials->stats.attempts++;
     trial->media |= evidence->media || evidence->role == WEIR_ROLE_MEDIA;
     if (evidence->outcome == WEIR_OUTCOME_USEFUL) {
-        if (!trial->ok)
-            trial->ok_us = now_us;
+        if (!trial->ok) /* when the last byte came, not when that was noticed */
+            trial->ok_us = evidence->ts_us > trials->start_us && evidence->ts_us < now_us ? evidence->ts_us : now_us;
         if (evidence->ts_us > trial->last_ok_us)
             trial->last_ok_us = evidence->ts_us;
         trial->ok = true;
@@ -159,6 +165,7 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
         trial->fail_us = now_us;
         trial->kind = evidence->outcome;
         trial->first_us = evidence->first_us;
+        trial->host_hash = evidence->host_hash;
     }
     if (evidence->first_us < trial->first_us)
         trial->first_us = evidence->first_us;
@@ -350,6 +357,35 @@ static void take_pause(struct weir_trials *trials, const struct weir_evidence *e
     take_attempt(trials, &attempt);
 }
 
+/* A request that waits fails in every slot in which it hangs, and says how rare that is; a tick later it says so anew. */
+static void take_progress(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    struct weir_evidence attempt = *evidence;
+    if (evidence->service < WEIR_SERVICE_FIRST)
+        return;
+    weir_waits_served(&trials->waits, evidence);
+    if (!evidence->progress.waiting || evidence->progress.waiting_us > HANG_MAX_US)
+        return;
+    attempt.kind = WEIR_EVIDENCE_ATTEMPT;
+    attempt.layer = WEIR_LAYER_SERVE;
+    attempt.outcome = WEIR_OUTCOME_REQUEST_TIMEOUT;
+    if (!serve_counts(trials, &attempt))
+        return;
+    struct weir_hang hang = weir_waits_hanging(&trials->waits, evidence);
+    if (hang.us < HANG_MIN_US)
+        return;
+    attempt.first_us = evidence->ts_us - hang.us;
+    struct weir_trial *trial = weir_slot_table_need(&trials->slot, &attempt);
+    if (!trial)
+        return;
+    if (hang.us >= evidence->progress.timeout_us && !trial->fail)
+        count(trials, &attempt, evidence->now_us, false);
+    if (hang.us > trial->wait_us) {
+        trial->wait_us = hang.us;
+        trial->wait_nats = hang.nats;
+    }
+}
+
 static void take_end(struct weir_trials *trials, const struct weir_evidence *evidence)
 {
     bool finished = evidence->end.end != WEIR_END_OPEN && evidence->transport == WEIR_TRANSPORT_TCP;
@@ -387,7 +423,11 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
         take_pause(trials, evidence);
         break;
     case WEIR_EVIDENCE_CHUNK:
+        if (evidence->service >= WEIR_SERVICE_FIRST)
+            weir_waits_served(&trials->waits, evidence);
+        break;
     case WEIR_EVIDENCE_PROGRESS:
+        take_progress(trials, evidence);
         break;
     }
 }
@@ -401,6 +441,10 @@ void weir_trials_tick(struct weir_trials *trials, int64_t now_us)
         slot_close(trials, now_us);
     slot_open(trials, now_us);
     slot_show(trials, false);
+    for (size_t i = 0; i < trials->slot.n; i++) { /* what still waits says so at the next tick */
+        trials->slot.trials[i].wait_us = 0;
+        trials->slot.trials[i].wait_nats = 0;
+    }
 }
 
 void weir_trials_finish(struct weir_trials *trials, int64_t now_us)
