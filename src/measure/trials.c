@@ -157,8 +157,10 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
         trial->attempts_ok++;
         return;
     }
-    /* What began after the last success is not answered by it: a fault that sets in during the slot. Its first word is the newest. */
-    bool sets_in = trial->ok && evidence->first_us >= trial->last_ok_us;
+    /* What began after the last success is not answered by it: a fault that sets in during the slot. Its first word is the newest.
+     * A connection that is reset while nothing is asked leaves the client served. */
+    bool at_rest = evidence->outcome == WEIR_OUTCOME_RST_MID && evidence->pause.reset;
+    bool sets_in = trial->ok && !at_rest && evidence->first_us >= trial->last_ok_us;
     if (sets_in)
         trial->ok = false;
     if (!trial->fail || sets_in) {

@@ -130,6 +130,7 @@ struct weir_evidence fake_progress(weir_service_id service, const char *client, 
     struct weir_evidence evidence = fake_evidence(service, client, server, now_us);
     evidence.kind = WEIR_EVIDENCE_PROGRESS;
     evidence.progress.bytes = bytes;
+    evidence.progress.last_us = bytes ? now_us : 0;
     evidence.progress.waiting = waiting_us > 0;
     evidence.progress.waiting_us = evidence.progress.open_us = waiting_us;
     return evidence;
