@@ -32,7 +32,7 @@ struct weir_detect_config {
     double weight_unknown;                /* of a client without control trials */
     double freeze_weight;                 /* of a FAIL in a slot in which every open request of the service hangs */
     double fisher_p;                      /* client and prefix tests */
-    double prior_service, prior_path, prior_client, prior_uplink; /* share of the time that each is bad */
+    double prior_service, prior_path, prior_client, prior_resolver, prior_uplink; /* share of the time that each is bad */
     double lead;                          /* log odds by which an explanation must beat the others */
     double sprt_error;                    /* alpha and beta of the clearing test */
     double drop_share, one_way_share;     /* above: the capture can't be judged */

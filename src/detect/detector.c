@@ -13,6 +13,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +41,18 @@ void weir_detector_free(struct weir_detector *detector)
     weir_assoc_deinit(&detector->prefixes);
     weir_assoc_deinit(&detector->resolvers);
     free(detector->history.items);
-    free(detector->by_client.table);
-    free(detector->by_prefix.table);
+    weir_judgement_deinit(&detector->judgement);
     free(detector);
 }
 
 static void apply_h(struct weir_detector *detector)
 {
     const double h[] = {detector->config.h_small, detector->config.h_medium, detector->config.h_large};
+    const struct weir_detect_config *config = &detector->config;
+    static const double hard[WEIR_ARMS] = {1, 0.5, 0.3}, slow[WEIR_ARMS] = {0.3, 0.1, 0.04};
     detector->rule.h = h[detector->h_level];
+    detector->rule.hard_mixture = weir_mixture_rule(config->p0, hard, 2 * detector->rule.h);
+    detector->rule.slow_mixture = weir_mixture_rule(config->p0, slow, 2 * config->h_slow);
 }
 
 static int allocate(struct weir_detector *detector)
@@ -62,9 +66,9 @@ static int allocate(struct weir_detector *detector)
             0 ||
         weir_keyed_init(&detector->prefixes, sizeof(struct weir_prefix), (size_t)config->max_prefixes) < 0 ||
         weir_keyed_init(&detector->resolvers, sizeof(struct weir_resolver), (size_t)config->max_resolvers) < 0 ||
-        weir_history_init(&detector->history, (size_t)config->max_history) < 0 ||
-        weir_tallies_init(&detector->by_client) < 0 || weir_tallies_init(&detector->by_prefix) < 0)
+        weir_history_init(&detector->history, (size_t)config->max_history) < 0)
         return -ENOMEM;
+    weir_judgement_init(&detector->judgement);
     return 0;
 }
 
@@ -215,7 +219,13 @@ static bool is_total_freeze(const struct weir_detector *detector, const struct w
     return false;
 }
 
-static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor)
+/* What its failure says: that such a one is rare, or how rare it is that this service's answers take so long. */
+static double nats_of(const struct weir_detector *detector, const struct weir_trial *trial)
+{
+    return fmax(-log(detector->config.p0), fmin(trial->wait_nats, 2 * -log(detector->config.p0)));
+}
+
+static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor, double nats)
 {
     bool plausible =
         trial->first_us > 0 && trial->first_us <= trial->fail_us && trial->fail_us - trial->first_us <= BEGAN_MAX_US;
@@ -223,6 +233,7 @@ static struct weir_track_trial step_of(const struct weir_trial *trial, double we
         .ok = trial->ok,
         .fail = trial->fail,
         .weight = weight * factor,
+        .nats = nats,
         .slow_weight = weight,
         .client = (uint32_t)weir_hash_addr(&trial->client) | 1,
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
@@ -250,6 +261,7 @@ static void remember(struct weir_detector *detector, const struct weir_trial *tr
         .service = trial->service,
         .layer = layer,
         .kind = trial->kind,
+        .role = trial->role,
         .flags = (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
     };
     weir_history_add(&detector->history, &item, closed);
@@ -279,14 +291,14 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
         return;
     bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
                   (uint64_t)detector->config.guard_useful;
-    struct weir_track_trial step = step_of(trial, 1, 1);
+    struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
     fold(detector, &service->quic_blocked, &step, scored, closed);
     remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
 }
 
 static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial, double weight, bool closed)
 {
-    struct weir_track_trial step = step_of(trial, weight, 1);
+    struct weir_track_trial step = step_of(trial, weight, 1, -log(detector->config.p0));
     struct weir_resolver *resolver = weir_keyed_get(&detector->resolvers, &trial->prefix, 0, 0, step.at_us);
     fold(detector, &resolver->track, &step, resolver->track.useful >= (uint64_t)detector->config.guard_useful, closed);
 }
@@ -296,7 +308,7 @@ static void fold_service(struct weir_detector *detector, const struct weir_trial
 {
     struct weir_service_state *service = &detector->services[trial->service];
     double factor = is_total_freeze(detector, trial, slot_start_us) ? detector->config.freeze_weight : 1;
-    struct weir_track_trial step = step_of(trial, weight, factor);
+    struct weir_track_trial step = step_of(trial, weight, factor, nats_of(detector, trial));
     fold(detector, &service->layer[trial->layer], &step, scored, closed);
     if (trial->layer != WEIR_LAYER_DNS)
         fold_prefix(detector, trial, &step, scored, closed);
@@ -333,7 +345,7 @@ static void fold_trial(struct weir_detector *detector, const struct weir_trial *
     bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial) :
                             dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT && is_blackout(detector, trial);
     if (uplink) {
-        struct weir_track_trial step = step_of(trial, 1, 1);
+        struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
         fold(detector, &detector->uplink, &step, true, closed);
     }
     remember(detector, trial, trial->layer,
@@ -430,6 +442,8 @@ void weir_detector_demand(struct weir_detector *detector, const struct weir_dete
     if (demand->service < WEIR_SERVICE_FIRST || demand->service >= detector->n_services)
         return;
     struct weir_service_state *service = &detector->services[demand->service];
+    service->viewers = demand->viewers;
+    service->viewers_stalled = demand->viewers_stalled;
     if (demand->open > 0 && demand->overdue >= demand->open && (demand->clients_overdue >= 2 || demand->overdue >= 2))
         note_hang(service, detector->open_start_us);
     if (demand->clients_starved > 0 && demand->clients_starved >= demand->clients_open)

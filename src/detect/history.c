@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "detect/state.h"
 
 int weir_history_init(struct weir_history *history, size_t max_items)
@@ -40,47 +39,4 @@ uint64_t weir_history_since(const struct weir_history *history, int64_t since_us
         at--;
     *ret_overrun = at == first && first > 0;
     return at;
-}
-
-int weir_tallies_init(struct weir_tallies *tallies)
-{
-    tallies->table = calloc((size_t)WEIR_TALLIES * 2, sizeof *tallies->table);
-    return tallies->table ? 0 : -ENOMEM;
-}
-
-void weir_tallies_begin(struct weir_tallies *tallies)
-{
-    tallies->generation++;
-    tallies->n = 0;
-    tallies->overrun = false;
-}
-
-/* The entry of `addr`, or the place where it would be made. The table is at most half full. */
-static struct weir_tally_entry *place_of(const struct weir_tallies *tallies, const struct weir_addr *addr)
-{
-    for (size_t at = weir_hash_addr(addr);; at++) {
-        struct weir_tally_entry *entry = &tallies->table[at % (WEIR_TALLIES * 2)];
-        if (entry->generation != tallies->generation || weir_addr_compare(&entry->addr, addr) == 0)
-            return entry;
-    }
-}
-
-const struct weir_tally_entry *weir_tallies_find(const struct weir_tallies *tallies, const struct weir_addr *addr)
-{
-    const struct weir_tally_entry *entry = place_of(tallies, addr);
-    return entry->generation == tallies->generation ? entry : NULL;
-}
-
-struct weir_tally_entry *weir_tallies_get(struct weir_tallies *tallies, const struct weir_addr *addr)
-{
-    struct weir_tally_entry *entry = place_of(tallies, addr);
-    if (entry->generation == tallies->generation)
-        return entry;
-    if (tallies->n == WEIR_TALLIES) {
-        tallies->overrun = true;
-        return NULL;
-    }
-    *entry = (struct weir_tally_entry){.addr = *addr, .generation = tallies->generation};
-    tallies->order[tallies->n++] = entry;
-    return entry;
 }

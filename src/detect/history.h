@@ -11,7 +11,7 @@ enum weir_item_flag { WEIR_ITEM_OK = 1, WEIR_ITEM_FAIL = 2, WEIR_ITEM_SCORED = 4
 struct weir_item { /* one trial */
     struct weir_addr client, prefix;
     int64_t at_us;
-    uint8_t service, layer, kind, flags;
+    uint8_t service, layer, kind, flags, role;
 };
 struct weir_history {
     struct weir_item *items; /* ring of `size` (a power of two); positions count up for ever */

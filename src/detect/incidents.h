@@ -4,6 +4,7 @@
 #include <weir/detect.h>
 
 struct weir_detector;
+struct weir_verdict;
 
 struct weir_case {
     struct weir_incident record;
@@ -15,13 +16,6 @@ struct weir_case {
     int64_t emitted_us;
     uint32_t emitted_clients; /* hit, as told last */
     uint32_t reopened;
-};
-
-/* What judging evidence came to. */
-struct weir_verdict {
-    bool hold;                   /* not enough to say: nothing is raised */
-    struct weir_incident record; /* all but id, event, raised_us, cleared_us, text */
-    struct weir_addr subject;
 };
 
 /* lifecycle.c: raises, reopens or updates. `evidence_us`: of the last failure that speaks for it. */

@@ -33,7 +33,7 @@ struct candidate {
 static void offer(struct candidate *best, double rank, struct weir_scope scope, int64_t fail_us)
 {
     if (rank > best->rank)
-        *best = (struct candidate){.rank = rank, .scope = scope, .fail_us = fail_us, .attribute = weir_attribute_service};
+        *best = (struct candidate){.rank = rank, .scope = scope, .fail_us = fail_us, .attribute = weir_verdict_service};
 }
 
 /* What would be cleared at once isn't raised. */
@@ -58,14 +58,14 @@ static void offer_hard(const struct weir_detector *detector, const struct weir_t
 /* Connecting fails and requests hang: neither may be enough by itself yet. Their evidence is summed, against a higher h; it is not
  * pooled, for what is useful in one layer says nothing of the other. Few clients only: of many each layer soon has enough, and the
  * sum would be told before it is seen where it fails. `tracks` of the layers above DNS; NULL: not seen. */
-static void offer_joint(const struct weir_detector *detector, const struct weir_track *const tracks[WEIR_LAYER_N], double base,
+static void offer_pooled(const struct weir_detector *detector, const struct weir_track *const tracks[WEIR_LAYER_N], double base,
                         struct weir_scope scope, struct candidate *best)
 {
     double sum = 0, most = 0;
     bool failing = false;
     if (detector->h_level > 0)
         return;
-    scope.joint = true;
+    scope.pooled = true;
     scope.since_us = scope.began_us = INT64_MAX;
     int64_t fail_us = 0;
     for (uint8_t layer = WEIR_LAYER_CONNECT; layer < WEIR_LAYER_N; layer++) {
@@ -132,7 +132,7 @@ static void offer_continuous(const struct weir_detector *detector, const struct 
                                                         WEIR_LAYER_SERVE;
         if (best->rank <= 0) {
             offer(best, 1 + baseline->s / detector->config.z_raise, scope, baseline->last_us);
-            best->attribute = weir_attribute_continuous;
+            best->attribute = weir_verdict_continuous;
         }
     }
 }
@@ -145,7 +145,7 @@ static void offer_silence(const struct weir_service_state *service, struct weir_
     scope.layer = WEIR_LAYER_CONNECT;
     scope.since_us = scope.began_us = service->silence->onset_us;
     offer(best, 0.5, scope, service->silence->last_us);
-    best->attribute = weir_attribute_silence;
+    best->attribute = weir_verdict_silence;
 }
 
 /* Hard failures rank above 100, slow burns above 50, QUIC alone above 20, continuous signals above 1, then silence. */
@@ -168,12 +168,12 @@ static struct candidate worst_of(const struct weir_detector *detector, weir_serv
             const struct weir_prefix *prefix = weir_keyed_find(&detector->prefixes, &hot->head.addr, id, layer);
             tracks[layer] = prefix ? &prefix->track : NULL;
         }
-        offer_joint(detector, tracks, 98.9, scope, &best);
+        offer_pooled(detector, tracks, 98.9, scope, &best);
     }
     struct weir_scope scope = {.service = id};
     for (uint8_t layer = 0; layer < WEIR_LAYER_N; layer++)
         tracks[layer] = &service->layer[layer];
-    offer_joint(detector, tracks, 99, scope, &best);
+    offer_pooled(detector, tracks, 99, scope, &best);
     offer_ends(detector, service, open, scope, &best);
     scope.layer = WEIR_STREAM_FALLBACK;
     offer_hard(detector, &service->quic_blocked, open, 20, scope, &best);
@@ -286,7 +286,7 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
     struct weir_verdict verdict;
     worst.attribute(detector, &worst.scope, &verdict);
     if (worst.scope.layer == WEIR_STREAM_ENDS && verdict.record.n_clients_seen >= 2 && verdict.record.n_clients < 2)
-        verdict.hold = true;
+        verdict.open = true;
     weir_case_route(detector, incident, &verdict, worst.fail_us);
 }
 
@@ -333,8 +333,8 @@ static void judge_uplink(struct weir_detector *detector)
             (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
         struct weir_verdict verdict;
-        weir_attribute_uplink(detector, &worst.scope, &verdict);
-        if (!verdict.hold && verdict.record.cause == WEIR_CAUSE_UPLINK)
+        weir_verdict_uplink(detector, &worst.scope, &verdict);
+        if (!verdict.open && verdict.record.cause == WEIR_CAUSE_UPLINK)
             merge_into_uplink(detector, &verdict, worst.fail_us);
         else if (!incident->open)
             weir_case_route(detector, incident, &verdict, worst.fail_us);
@@ -381,12 +381,12 @@ static void judge_resolver(struct weir_detector *detector, const struct weir_res
             (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
         struct weir_verdict verdict;
-        weir_attribute_resolver(detector, &worst.scope, &verdict);
-        if (!verdict.hold && verdict.record.cause == WEIR_CAUSE_DNS_RESOLVER)
+        weir_verdict_resolver(detector, &worst.scope, &verdict);
+        if (!verdict.open && verdict.record.cause == WEIR_CAUSE_DNS_RESOLVER)
             merge_into_resolver(detector, &verdict, worst.fail_us);
         else if (incident)
             weir_case_route(detector, incident, &verdict, worst.fail_us);
-        else if (!verdict.hold) {
+        else if (!verdict.open) {
             struct weir_case nobody = {0};
             weir_case_route(detector, &nobody, &verdict, worst.fail_us);
         }

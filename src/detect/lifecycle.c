@@ -182,7 +182,7 @@ static bool is_under_uplink(const struct weir_detector *detector, const struct w
 void weir_case_route(struct weir_detector *detector, struct weir_case *home, const struct weir_verdict *verdict,
                      int64_t evidence_us)
 {
-    if (verdict->hold || is_under_uplink(detector, home, &verdict->record)) {
+    if (verdict->open || is_under_uplink(detector, home, &verdict->record)) {
         home->judged_us = detector->now_us;
         return;
     }

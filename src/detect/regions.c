@@ -51,9 +51,9 @@ static struct weir_incident_region *entry_of(struct weir_incident *record, const
 void weir_regions_fill(const struct weir_detector *detector, struct weir_incident *record)
 {
     record->n_regions = 0;
-    for (size_t i = 0; detector->n_regions && i < detector->by_client.n; i++) {
-        const struct weir_tally_entry *client = detector->by_client.order[i];
-        const struct weir_detect_region *region = region_of(detector, &client->addr);
+    for (size_t i = 0; detector->n_regions && i < detector->judgement.clients.n; i++) {
+        const struct weir_sums *client = &detector->judgement.by_client[i];
+        const struct weir_detect_region *region = client->own.total ? region_of(detector, &detector->judgement.clients.addrs[i]) : NULL;
         struct weir_incident_region *entry = region ? entry_of(record, region->name) : NULL;
         if (!entry)
             continue;

@@ -3,11 +3,11 @@
  */
 #pragma once
 
-#include "detect/attribute.h"
 #include "detect/clients.h"
 #include "detect/history.h"
 #include "detect/incidents.h"
-#include "detect/tally.h"
+#include "detect/judgement.h"
+#include "detect/verdict.h"
 #include "detect/watches.h"
 
 enum { WEIR_CLIENT_CASES = 16, WEIR_RESOLVER_CASES = 16, WEIR_FROZEN = 64 };
@@ -29,7 +29,7 @@ struct weir_detector {
 
     struct weir_assoc clients, active, destinations, prefixes, resolvers;
     struct weir_history history;
-    struct weir_tallies by_client, by_prefix;
+    struct weir_judgement judgement; /* the last one */
 
     struct weir_detect_region *regions;
     size_t n_regions;

@@ -20,42 +20,35 @@ struct weir_as weir_as_of(const struct weir_detector *detector, const struct wei
     return as;
 }
 
-static void add(struct weir_tally *sum, struct weir_tally more)
-{
-    sum->fail += more.fail;
-    sum->total += more.total;
-}
-
-struct weir_system weir_system_of(const struct weir_detector *detector, uint32_t as)
+struct weir_system weir_system_of(const struct weir_judgement *judgement, uint32_t as)
 {
     struct weir_system system = {.as = as};
-    for (size_t i = 0; as && i < detector->by_prefix.n; i++) {
-        const struct weir_tally_entry *entry = detector->by_prefix.order[i];
-        if (entry->as != as) {
-            add(&system.rest, entry->own);
-            add(&system.outside, entry->other);
+    for (size_t i = 0; as && i < judgement->places.n; i++) {
+        const struct weir_sums *place = &judgement->by_place[i];
+        if (place->as != as) {
+            weir_tally_add(&system.rest, place->own);
+            weir_tally_add(&system.outside, place->near);
             continue;
         }
-        add(&system.own, entry->own);
-        add(&system.peer, entry->peer);
-        add(&system.other, entry->other);
-        if (entry->own.fail > 0)
+        weir_tally_add(&system.own, place->own);
+        weir_tally_add(&system.peer, place->peer);
+        weir_tally_add(&system.near, place->near);
+        if (place->own.fail > 0)
             system.failing++;
-        else if (entry->other.fail > 0)
+        else if (place->near.fail > 0)
             system.neighbours++;
     }
     return system;
 }
 
-void weir_system_list(const struct weir_detector *detector, uint32_t as, struct weir_incident *record)
+void weir_system_list(const struct weir_judgement *judgement, uint32_t as, struct weir_incident *record)
 {
     record->n_prefixes = 0;
-    for (size_t i = 0; i < detector->by_prefix.n; i++) {
-        const struct weir_tally_entry *entry = detector->by_prefix.order[i];
-        if (entry->as != as || entry->own.fail == 0)
+    for (size_t i = 0; i < judgement->places.n; i++) {
+        if (judgement->by_place[i].as != as || judgement->by_place[i].own.fail == 0)
             continue;
         if (record->n_prefixes < WEIR_INCIDENT_LIST_MAX)
-            record->prefixes[record->n_prefixes] = entry->addr;
+            record->prefixes[record->n_prefixes] = judgement->places.addrs[i];
         record->n_prefixes++;
     }
 }

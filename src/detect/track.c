@@ -1,4 +1,4 @@
-/* A stream of trials under watch (a service's layer, a prefix, a resolver, the uplink): hard and slow CUSUM, the tests
+/* A stream of trials under watch (a service's layer, a prefix, a resolver, the uplink): hard and slow mixture, the tests
  * that clear them, and the open slot.
  *
  * Closed slots are folded into `committed`. Each tick the open slot's trials are folded over a copy of it, named by the
@@ -22,17 +22,17 @@ static void hard_fold(struct weir_track_state *state, const struct weir_track_ru
     if (failed && trial->weight > 0)
         state->fail_client = trial->client;
     if (failed)
-        weir_cusum_fail(&state->hard, rule->hard, weight, 2 * rule->h, trial->at_us, trial->began_us);
+        weir_mixture_fail(&state->hard, &rule->hard_mixture, weight * trial->nats, trial->at_us, trial->began_us);
     else
-        weir_cusum_ok(&state->hard, rule->hard);
+        weir_mixture_ok(&state->hard, &rule->hard_mixture);
 
     if (!state->hard_alarm && state->hard.s >= rule->h) {
         state->hard_alarm = true;
         state->hard_sprt.llr = 0;
     } else if (state->hard_alarm) {
-        /* The outage is over; what it left in the slow CUSUM was the outage, too. */
+        /* The outage is over; what it left in the slow mixture was the outage, too. */
         if (weir_sprt_step(&state->hard_sprt, rule->hard, failed, trial->weight, rule->sprt_bound) == WEIR_SPRT_GOOD) {
-            state->hard.s = state->slow.s = 0;
+            state->hard = state->slow = (struct weir_mixture){.s = 0};
             state->slow_alarm = false;
         }
         state->hard_alarm = state->hard.s >= rule->h / 4;
@@ -43,12 +43,12 @@ static void slow_step(struct weir_track_state *state, const struct weir_track_ru
                       const struct weir_track_trial *trial, bool failed)
 {
     if (failed)
-        weir_cusum_fail(&state->slow, rule->slow, trial->slow_weight, 2 * rule->h_slow, trial->at_us, trial->began_us);
+        weir_mixture_fail(&state->slow, &rule->slow_mixture, trial->slow_weight * trial->nats, trial->at_us, trial->began_us);
     else
-        weir_cusum_ok(&state->slow, rule->slow);
+        weir_mixture_ok(&state->slow, &rule->slow_mixture);
     if (state->slow_alarm &&
         weir_sprt_step(&state->slow_sprt, rule->slow, failed, trial->slow_weight, rule->sprt_bound) == WEIR_SPRT_GOOD)
-        state->slow.s = 0;
+        state->slow = (struct weir_mixture){.s = 0};
 }
 
 static void slow_fold(struct weir_track_state *state, const struct weir_track_rule *rule,
@@ -59,7 +59,7 @@ static void slow_fold(struct weir_track_state *state, const struct weir_track_ru
     if (trial->ok)
         slow_step(state, rule, trial, false);
 
-    if (state->slow.s <= 0)
+    if (state->slow.s <= rule->h_slow / 4)
         state->slow_mixed = state->slow_pure = 0;
     else if (trial->fail && trial->slow_weight > 0)
         *(trial->ok ? &state->slow_mixed : &state->slow_pure) += 1;
@@ -82,7 +82,7 @@ void weir_track_fold(struct weir_track *track, const struct weir_track_rule *rul
         state = &track->open;
     }
     if (trial->at_us - state->last_us > rule->stale_us) {
-        state->hard.s = state->slow.s = 0;
+        state->hard = state->slow = (struct weir_mixture){.s = 0};
         state->hard_alarm = state->slow_alarm = false;
     }
     hard_fold(state, rule, trial);

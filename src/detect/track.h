@@ -4,16 +4,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "detect/cusum.h"
+#include "detect/mixture.h"
 #include "detect/sprt.h"
 
 struct weir_track_state {
-    struct weir_cusum hard, slow;
+    struct weir_mixture hard, slow; /* mixed slots: useful; one of each */
     struct weir_sprt hard_sprt, slow_sprt;
     bool hard_alarm, slow_alarm;   /* reached h, not back below h/4 */
     uint32_t fail_client;          /* of the latest failure */
     uint32_t ok_run;               /* trials since the last failure */
-    uint32_t slow_mixed, slow_pure;/* failures since the slow CUSUM left 0: in mixed slots, in slots without success */
+    uint32_t slow_mixed, slow_pure;/* failures since slow evidence was last at rest: in mixed slots, in slots without success */
     int64_t last_us, last_fail_us; /* trials that counted; 0: none */
 };
 
@@ -24,7 +24,8 @@ struct weir_track {
 };
 
 struct weir_track_rule {           /* the same for all tracks at one time */
-    struct weir_bernoulli hard, slow;
+    struct weir_mixture_rule hard_mixture, slow_mixture;
+    struct weir_bernoulli hard, slow; /* for the tests that clear */
     double h, h_slow, sprt_bound;
     int64_t stale_us;              /* evidence older than a silence of this length isn't of the same event */
 };
@@ -32,6 +33,7 @@ struct weir_track_rule {           /* the same for all tracks at one time */
 struct weir_track_trial {
     bool ok, fail;                 /* both: mixed */
     double weight, slow_weight;    /* of the failure */
+    double nats;                   /* that it says at weight 1 */
     uint32_t client;               /* who: a hash; 0 nobody in particular */
     int64_t at_us, began_us;       /* when it was decided; when the earliest failing attempt began */
 };

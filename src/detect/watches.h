@@ -40,6 +40,7 @@ struct weir_service_state {
     int64_t last_us;                         /* last trial */
     int64_t ok_slot_us[WEIR_LAYER_N];        /* slot in which a trial of that layer was useful last */
     uint32_t ok_run;                         /* trials of closed slots since the last failure, any layer but dns */
+    uint32_t viewers, viewers_stalled;       /* who watches, whose picture stands still, as told last */
     struct weir_case incident;
 };
 

@@ -3,7 +3,7 @@
  * An incident is right when what it blames was bad at some time since two minutes before its onset: the client's WiFi,
  * the prefix, the uplink, or the service that an outage was put into. Whatever else it blames, at its raise or by an
  * update, is one false alarm, also when something real was behind it: a service blamed for its bad prefix, or for a client's WiFi.
- * "The service or the uplink" is right for either.
+ * What it says may be the cause instead, with a probability of one in five or more, is as right as its first word.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,12 +50,21 @@ static bool prefix_was_bad(const struct score *score, const struct weir_incident
     return false;
 }
 
+/* It said itself that it may be this. */
+static bool is_alternative(const struct weir_incident *incident, enum weir_cause cause)
+{
+    for (unsigned i = 0; i < incident->n_alternatives; i++)
+        if (incident->alternatives[i].cause == cause && incident->alternatives[i].probability >= 0.2)
+            return true;
+    return false;
+}
+
 static bool is_right(const struct score *score, const struct weir_incident *incident)
 {
     bool uplink = was_bad(&score->world->uplink, incident);
-    for (unsigned i = 0; uplink && i < incident->n_alternatives; i++)
-        if (incident->alternatives[i].cause == WEIR_CAUSE_UPLINK && incident->alternatives[i].probability > 0.25)
-            return true; /* it said so itself */
+    if ((uplink && is_alternative(incident, WEIR_CAUSE_UPLINK)) ||
+        (is_alternative(incident, WEIR_CAUSE_CDN_PATH) && prefix_was_bad(score, incident)))
+        return true;
     switch (incident->cause) {
     case WEIR_CAUSE_CLIENT:
         return client_was_bad(score, incident);
