@@ -71,11 +71,23 @@ static void mend_cusum(struct weir_cusum *cusum)
         *cusum = (struct weir_cusum){0};
 }
 
+static void mend_mixture(struct weir_mixture *mixture)
+{
+    bool sane = isfinite(mixture->s) && mixture->s >= 0;
+    for (int i = 0; i < WEIR_ARMS; i++)
+        sane = sane && isfinite(mixture->arm[i].r) && mixture->arm[i].r >= 0 && mixture->arm[i].s >= 0 && mixture->arm[i].s <= 1000;
+    if (!sane)
+        *mixture = (struct weir_mixture){.s = 0};
+}
+
 static void mend_track(struct weir_track *track)
 {
     struct weir_track_state *state = &track->committed;
-    mend_cusum(&state->hard);
-    mend_cusum(&state->slow);
+    mend_mixture(&state->hard);
+    mend_mixture(&state->slow);
+    if (!(state->n_ok >= 0 && state->n_fail >= 0 && state->n_ok + state->n_fail < 1e6f))
+        state->n_ok = state->n_fail = 0;
+    state->fail_client = 0; /* a hash under the key of another process */
     truth(&state->hard_alarm);
     truth(&state->slow_alarm);
     if (!isfinite(state->hard_sprt.llr) || !isfinite(state->slow_sprt.llr))
@@ -333,7 +345,7 @@ static void walk_site(struct archive *archive, struct weir_detector *detector)
 uint32_t weir_detector_layout(void)
 {
     static const size_t sizes[] = {
-        2 /* version of the walk */, sizeof(struct weir_silence), sizeof(struct weir_downlink), sizeof(struct weir_track), sizeof(struct weir_ends), sizeof(struct weir_baseline), sizeof(struct weir_case),
+        3 /* version of the walk */, sizeof(struct weir_silence), sizeof(struct weir_downlink), sizeof(struct weir_track), sizeof(struct weir_ends), sizeof(struct weir_baseline), sizeof(struct weir_case),
         sizeof(struct weir_client), sizeof(struct weir_destination), sizeof(struct weir_prefix), sizeof(struct weir_resolver),
         sizeof(struct weir_item), WEIR_LAYER_N, WEIR_OUTCOME_N, WEIR_CAUSE_N, WEIR_CONTINUOUS_N, WEIR_CLIENT_CASES, WEIR_RESOLVER_CASES};
     uint32_t layout = 2166136261;

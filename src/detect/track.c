@@ -12,6 +12,33 @@
 
 #include "detect/track.h"
 
+enum { USUAL_MIN = 200, USUAL_MAX = 4000 };
+static const double usual_margin = 1.5, usual_most = 0.25;
+
+/* Of a slow burn a failure says less where it is not rare: the share that fails here while nothing is wrong, with a margin. */
+static double nats_here(const struct weir_track_state *state, const struct weir_track_rule *rule, double nats)
+{
+    double total = state->n_ok + state->n_fail;
+    if (total < USUAL_MIN)
+        return nats;
+    double usual = fmin(usual_most, usual_margin * state->n_fail / total);
+    return usual > rule->hard_mixture.p0 ? fmin(nats, -log(usual)) : nats;
+}
+
+static void learn(struct weir_track_state *state, const struct weir_track_trial *trial)
+{
+    if (state->hard_alarm || state->slow_alarm)
+        return;
+    if (trial->fail && trial->weight > 0)
+        state->n_fail++;
+    if (trial->ok)
+        state->n_ok++;
+    if (state->n_ok + state->n_fail > USUAL_MAX) {
+        state->n_ok /= 2;
+        state->n_fail /= 2;
+    }
+}
+
 static void hard_fold(struct weir_track_state *state, const struct weir_track_rule *rule,
                       const struct weir_track_trial *trial)
 {
@@ -43,7 +70,7 @@ static void slow_step(struct weir_track_state *state, const struct weir_track_ru
                       const struct weir_track_trial *trial, bool failed)
 {
     if (failed)
-        weir_mixture_fail(&state->slow, &rule->slow_mixture, trial->slow_weight * trial->nats, trial->at_us, trial->began_us);
+        weir_mixture_fail(&state->slow, &rule->slow_mixture, trial->slow_weight * nats_here(state, rule, trial->nats), trial->at_us, trial->began_us);
     else
         weir_mixture_ok(&state->slow, &rule->slow_mixture);
     if (state->slow_alarm &&
@@ -88,6 +115,8 @@ void weir_track_fold(struct weir_track *track, const struct weir_track_rule *rul
     hard_fold(state, rule, trial);
     slow_fold(state, rule, trial);
 
+    if (closed)
+        learn(state, trial);
     state->last_us = trial->at_us;
     if (trial->ok)
         state->ok_run++;
@@ -110,6 +139,7 @@ void weir_track_reset(struct weir_track *track)
     for (int i = 0; i < 2; i++) {
         struct weir_track_state *state = states[i];
         *state = (struct weir_track_state){
-            .ok_run = state->ok_run, .last_us = state->last_us, .last_fail_us = state->last_fail_us};
+            .ok_run = state->ok_run, .last_us = state->last_us, .last_fail_us = state->last_fail_us,
+            .n_ok = state->n_ok, .n_fail = state->n_fail};
     }
 }

@@ -15,6 +15,7 @@ struct weir_track_state {
     uint32_t ok_run;               /* trials since the last failure */
     uint32_t slow_mixed, slow_pure;/* failures since slow evidence was last at rest: in mixed slots, in slots without success */
     int64_t last_us, last_fail_us; /* trials that counted; 0: none */
+    float n_ok, n_fail;            /* of closed slots outside alarms, the older ones halved now and then: what is usual here */
 };
 
 struct weir_track {

@@ -418,7 +418,7 @@ void weir_verdict_service(struct weir_detector *detector, const struct weir_scop
         return;
     }
     uint32_t client = narrow == WEIR_BY_CLIENT ? blame.client : narrow == WEIR_BY_HERE ? blame.here : WEIR_INDEX_NONE;
-    if (client != WEIR_INDEX_NONE && blame.score[narrow] - blame.score[wide] >= weir_lead(detector)) {
+    if (client != WEIR_INDEX_NONE && detector->judgement.by_client[client].own.fail * 2 >= record->trials.fail && blame.score[narrow] - blame.score[wide] >= weir_lead(detector)) {
         struct weir_pick pick = weir_own_pick(scope);
         weir_blame_tell(&blame, narrow, record);
         be_client(detector, scope, &pick, client, verdict);
