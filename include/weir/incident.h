@@ -45,6 +45,11 @@ struct weir_incident_silence {     /* nobody asks any more (METHODS 6.4); window
     double clients, expected;     /* that tried to connect in it; how many are normal */
     double others_share;          /* the same of all other services, seen / normal */
 };
+struct weir_incident_link {        /* a client's own link, its last bad window; segments 0: the incident isn't of that kind */
+    uint32_t segments;            /* sent to it */
+    uint32_t lost_beyond, lost_before; /* lost between weir and the client, and on the way to weir */
+    uint32_t others_segments, others_lost; /* the same of all other clients, lost beyond */
+};
 struct weir_incident_region {     /* clients of one region (configuration, `regions:`) */
     char name[32];
     uint32_t fail, total;         /* trials */
@@ -92,6 +97,7 @@ struct weir_incident {
         struct { weir_service_id service; uint32_t fail, total; } by_service[WEIR_INCIDENT_LIST_MAX];
     } controls;
     struct weir_incident_silence silence;
+    struct weir_incident_link link;
     bool maintenance;             /* raised while work was announced: published, and alerts nobody (the engine's) */
     char text[768];               /* one or two sentences for a person */
 };

@@ -17,6 +17,7 @@ struct weir_note { /* the latest result of a client at one (service, prefix) */
 struct weir_client {
     struct weir_keyed_head head;
     struct weir_note notes[WEIR_NOTES];
+    int64_t answered_us; /* the last lookup that was answered */
     uint32_t ok_run; /* trials of closed slots since the last failure, any service */
 };
 struct weir_destination { /* a prefix, whatever the service and layer (but DNS) */

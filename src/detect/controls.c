@@ -6,6 +6,9 @@
  * that dies must not look like a dead uplink. A failure that is an answer (a reset, SERVFAIL) proves by itself that the
  * client's network works: dual-stack clients look names up over IPv4, and all else that they do may be over IPv6.
  *
+ * Where nothing else was tried an answered lookup is a witness, too: it came through the client's network; and so is what its link
+ * shows (links.c): most televisions do one thing.
+ *
  * Bad WiFi lets some trials through: a client whose controls were useful and failed within the minute weighs a half.
  *
  * A destination that never worked (blocked from the start), or that has long been dead while others answer, says
@@ -95,6 +98,8 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
     note_active(detector, trial);
     struct weir_client *client = weir_keyed_get(&detector->clients, &trial->client, 0, 0, decided_us(trial));
     bool counts = weir_controls_counts(detector, trial);
+    if (trial->layer == WEIR_LAYER_DNS && trial->ok && trial->ok_us > client->answered_us)
+        client->answered_us = trial->ok_us;
     if (trial->layer != WEIR_LAYER_DNS)
         note_destination(detector, trial, closed);
     if (!counts)
@@ -140,7 +145,10 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
     }
     if (latest && !latest->ok)
         return 0;
-    return is_answer(trial->kind) || (latest && !shaky) ? 1 : detector->config.weight_unknown;
+    bool answered = trial->layer != WEIR_LAYER_DNS && client && client->answered_us &&
+                    now_us - client->answered_us <= detector->config.control_us;
+    bool vouched = latest || answered || weir_link_is_fine(detector, &trial->client, now_us);
+    return is_answer(trial->kind) || (vouched && !shaky) ? 1 : detector->config.weight_unknown;
 }
 
 unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t before_us)

@@ -35,6 +35,7 @@ void weir_detector_free(struct weir_detector *detector)
     }
     free(detector->services);
     free(detector->regions);
+    weir_assoc_deinit(&detector->links);
     weir_assoc_deinit(&detector->clients);
     weir_assoc_deinit(&detector->active);
     weir_assoc_deinit(&detector->destinations);
@@ -60,6 +61,7 @@ static int allocate(struct weir_detector *detector)
     const struct weir_detect_config *config = &detector->config;
     detector->services = calloc(detector->n_services, sizeof *detector->services);
     if (!detector->services ||
+        weir_keyed_init(&detector->links, sizeof(struct weir_link), (size_t)config->max_clients) < 0 ||
         weir_keyed_init(&detector->clients, sizeof(struct weir_client), (size_t)config->max_clients) < 0 ||
         weir_keyed_init(&detector->active, sizeof(struct weir_keyed_head), (size_t)config->max_clients) < 0 ||
         weir_keyed_init(&detector->destinations, sizeof(struct weir_destination), (size_t)config->max_destinations) <
@@ -156,6 +158,8 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     detector->sound_run = sound ? detector->sound_run + 1 : 0;
     if (sound)
         weir_downlink_take(&detector->downlink, window->down_bps, window->start_us);
+    if (sound)
+        weir_links_take(detector, window);
     for (size_t i = 0; sound && i < window->n_services; i++)
         if (window->services[i].service < detector->n_services)
             take_continuous(detector, &window->services[i], window->start_us);
@@ -325,6 +329,13 @@ static bool is_blackout(const struct weir_detector *detector, const struct weir_
     return trial->fail && !trial->ok && trial->fail_us - detector->uplink_ok_us > BLACKOUT_US;
 }
 
+/* Thin or late, while several services are and none is not: they have the way out in common. */
+static bool is_of_congestion(const struct weir_detector *detector, const struct weir_trial *trial)
+{
+    return detector->together_us && trial->fail_us - detector->together_us <= 2 * WEIR_SLOT_US &&
+           (trial->kind == WEIR_OUTCOME_STARVED || trial->kind == WEIR_OUTCOME_REQUEST_TIMEOUT);
+}
+
 static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us,
                        bool closed)
 {
@@ -342,6 +353,10 @@ static void fold_trial(struct weir_detector *detector, const struct weir_trial *
         fold_service(detector, trial, weight, scored, slot_start_us, closed);
     if (real && trial->layer == WEIR_LAYER_QUIC)
         fold_fallback(detector, trial, closed);
+    if (real && trial->layer == WEIR_LAYER_SERVE && (!trial->fail || trial->ok || is_of_congestion(detector, trial))) {
+        struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
+        fold(detector, &detector->congestion, &step, scored, closed);
+    }
     bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial) :
                             dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT && is_blackout(detector, trial);
     if (uplink) {
@@ -476,6 +491,8 @@ static void note_congestion(struct weir_detector *detector)
         queued |= is_starved && weir_queue_is_shared(detector, (weir_service_id)id);
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us >= lately_us;
     }
+    if (starved >= 2 && healthy == 0)
+        detector->together_us = detector->now_us;
     bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
     if (queued || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
         detector->congested_us = detector->now_us;

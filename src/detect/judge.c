@@ -328,19 +328,25 @@ static void judge_uplink(struct weir_detector *detector)
     struct weir_scope scope = {.layer = WEIR_LAYER_CONNECT};
     offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
     offer_slow(detector, &detector->uplink, incident->open, 50, scope, &worst);
+    worst.attribute = weir_verdict_uplink;
+    if (worst.rank <= 0 && detector->now_us - detector->together_us <= 2 * WEIR_SLOT_US) {
+        scope.layer = WEIR_LAYER_SERVE;
+        offer_hard(detector, &detector->congestion, incident->open, 20, scope, &worst);
+        worst.attribute = weir_verdict_congestion;
+    }
     if (worst.rank > 0) {
         if (incident->open &&
             (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
         struct weir_verdict verdict;
-        weir_verdict_uplink(detector, &worst.scope, &verdict);
+        worst.attribute(detector, &worst.scope, &verdict);
         if (!verdict.open && verdict.record.cause == WEIR_CAUSE_UPLINK)
             merge_into_uplink(detector, &verdict, worst.fail_us);
         else if (!incident->open)
             weir_case_route(detector, incident, &verdict, worst.fail_us);
         return;
     }
-    if (incident->open && track_is_over(detector, &detector->uplink) &&
+    if (incident->open && track_is_over(detector, &detector->uplink) && track_is_over(detector, &detector->congestion) &&
         state->ok_run >= (uint32_t)detector->config.clear_ok && is_quiet(detector, incident) &&
         detector->now_us - incident->evidence_us >= detector->config.clear_us)
         weir_case_clear(detector, incident, NULL);
@@ -413,7 +419,7 @@ static void clear_the_gone(struct weir_detector *detector)
             continue;
         const struct weir_client *client = weir_keyed_find(&detector->clients, &incident->subject, 0, 0);
         bool gone = !client || detector->now_us - client->head.last_us > detector->config.silent_us;
-        bool well = client && client->ok_run >= (uint32_t)detector->config.clear_ok && is_quiet(detector, incident) &&
+        bool well = weir_link_is_over(detector, incident) && client && client->ok_run >= (uint32_t)detector->config.clear_ok && is_quiet(detector, incident) &&
                     detector->now_us - incident->evidence_us >= detector->config.clear_us;
         if (gone || well)
             weir_case_clear(detector, incident, NULL);
@@ -443,6 +449,7 @@ void weir_judge(struct weir_detector *detector)
         if (detector->frozen[i] == detector->open_start_us && detector->n_frozen > i)
             return;
     judge_uplink(detector);
+    weir_links_judge(detector);
     size_t cursor = 0;
     for (const struct weir_resolver *resolver; (resolver = weir_assoc_next(&detector->resolvers, &cursor));)
         judge_resolver(detector, resolver);

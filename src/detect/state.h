@@ -7,6 +7,7 @@
 #include "detect/history.h"
 #include "detect/incidents.h"
 #include "detect/judgement.h"
+#include "detect/links.h"
 #include "detect/verdict.h"
 #include "detect/watches.h"
 
@@ -27,7 +28,7 @@ struct weir_detector {
     int64_t counted_us, known_us; /* when they were counted */
     int64_t first_us;             /* the first step */
 
-    struct weir_assoc clients, active, destinations, prefixes, resolvers;
+    struct weir_assoc links, clients, active, destinations, prefixes, resolvers;
     struct weir_history history;
     struct weir_judgement judgement; /* the last one */
 
@@ -50,6 +51,9 @@ struct weir_detector {
 
     struct weir_downlink downlink;
     struct weir_track uplink;
+    struct weir_track congestion; /* starved requests while several services starve and none is served well */
+    int64_t together_us;          /* when that was so last */
+    int64_t links_judged_us;
     int64_t congested_us; /* several services starved, none with open demand healthy: the last time */
     int64_t uplink_ok_us; /* last useful connection anywhere */
     int64_t heard_us;     /* last time that any server's packet came; 0: never, or not known */

@@ -86,7 +86,7 @@ static void slow_fold(struct weir_track_state *state, const struct weir_track_ru
     if (trial->ok)
         slow_step(state, rule, trial, false);
 
-    if (state->slow.s <= rule->h_slow / 4)
+    if (state->slow.arm[0].s <= 0)
         state->slow_mixed = state->slow_pure = 0;
     else if (trial->fail && trial->slow_weight > 0)
         *(trial->ok ? &state->slow_mixed : &state->slow_pure) += 1;

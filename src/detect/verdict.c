@@ -162,6 +162,11 @@ static void be_uplink(struct weir_detector *detector, const struct weir_scope *s
     struct weir_incident *record = &verdict->record;
     struct weir_pick pick = {
         .any_service = true, .any_layer = true, .need = WEIR_ITEM_CONTROL, .since_us = scope->since_us, .slow = scope->slow};
+    if (is_congested(detector, scope)) { /* starved requests are no controls, and are what there is to tell */
+        pick.any_layer = false;
+        pick.layer = WEIR_LAYER_SERVE;
+        pick.need = WEIR_ITEM_SCORED;
+    }
     record->cause = WEIR_CAUSE_UPLINK;
     record->service = WEIR_SERVICE_NONE;
     record->pooled = true;

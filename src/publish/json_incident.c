@@ -97,6 +97,17 @@ static struct json_object *silence(const struct weir_incident_silence *silence)
     return object;
 }
 
+static struct json_object *link_of(const struct weir_incident_link *link)
+{
+    struct json_object *object = json_object_new_object();
+    json_put_uint(object, "segments", link->segments);
+    json_put_uint(object, "lost_beyond", link->lost_beyond);
+    json_put_uint(object, "lost_before", link->lost_before);
+    json_put_uint(object, "others_segments", link->others_segments);
+    json_put_uint(object, "others_lost", link->others_lost);
+    return object;
+}
+
 static struct json_object *alternatives(const struct weir_incident *incident)
 {
     struct json_object *object = json_object_new_object();
@@ -153,6 +164,8 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put(object, "controls", controls(context, incident));
     if (incident->silence.window_us)
         json_put(object, "silence", silence(&incident->silence));
+    if (incident->link.segments)
+        json_put(object, "link", link_of(&incident->link));
     json_put_text(object, "confidence", weir_confidence_name(incident->confidence));
     if (incident->maintenance)
         json_put(object, "maintenance", json_object_new_boolean(true));

@@ -108,9 +108,75 @@ static void sprt_by_hand(void **state)
     assert_int_equal(weir_sprt_step(&sprt, step, true, 1, bound), WEIR_SPRT_BAD);
 }
 
+#define NATS 3.912023 /* -ln 0.02 */
+
+/* n failures and nothing before: each arm has R_n = (1 + R_(n-1)) (1 - q + q / p0). */
+static double evidence_of(int n)
+{
+    static const double shares[] = {0.98, 0.5, 0.3}, weights[] = {0.4, 0.35, 0.25};
+    double sum = 0;
+    for (int arm = 0; arm < 3; arm++) {
+        double r = 0;
+        for (int i = 0; i < n; i++)
+            r = (1 + r) * (1 - shares[arm] + shares[arm] / 0.02);
+        sum += weights[arm] * r;
+    }
+    return log(sum);
+}
+
+/* Four failures are enough for a small site's 14, three are not; and what a useful trial takes back. */
+static void mixture_by_hand(void **state)
+{
+    static const double shares[WEIR_ARMS] = {1, 0.5, 0.3};
+    struct weir_mixture_rule rule = weir_mixture_rule(0.02, shares, 28);
+    struct weir_mixture mixture = {.s = 0};
+    for (int i = 1; i <= 4; i++) {
+        weir_mixture_fail(&mixture, &rule, NATS, 100 + i, 50 + i);
+        assert_near(mixture.s, evidence_of(i), 1e-4);
+    }
+    assert_true(evidence_of(3) < 14 && mixture.s > 14);
+    assert_true(mixture.onset_us == 101 && mixture.began_us == 51);
+    for (int i = 0; i < 3; i++)
+        weir_mixture_ok(&mixture, &rule);
+    assert_true(mixture.s > 8 && mixture.s < 13); /* "half fail" holds most of it, "all fail" is out */
+    for (int i = 0; i < 60; i++)
+        weir_mixture_ok(&mixture, &rule);
+    assert_true(mixture.s < 1);
+    weir_mixture_fail(&mixture, &rule, NATS, 999, 990);
+    assert_true(mixture.onset_us == 999 && mixture.began_us == 990);
+    for (int i = 0; i < 100; i++)
+        weir_mixture_fail(&mixture, &rule, NATS, 2000, 2000);
+    assert_near(mixture.s, 28, 1e-6);
+}
+
+/* By chance: at p0 a threshold of e^h is passed at most once in e^h trials. h = 5: 148. */
+static void mixture_runs_long(void **state)
+{
+    static const double shares[WEIR_ARMS] = {0.3, 0.1, 0.04};
+    struct weir_mixture_rule rule = weir_mixture_rule(0.02, shares, 50);
+    uint64_t seed = 88172645463325252, trials = 0;
+    unsigned alarms = 0;
+    struct weir_mixture mixture = {.s = 0};
+    for (; trials < 300000; trials++) {
+        seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+        if ((double)(seed >> 11) / 9007199254740992.0 < 0.02)
+            weir_mixture_fail(&mixture, &rule, NATS, 1, 1);
+        else
+            weir_mixture_ok(&mixture, &rule);
+        if (mixture.s >= 5) {
+            alarms++;
+            mixture = (struct weir_mixture){.s = 0};
+        }
+    }
+    assert_true(alarms > 10 && alarms < trials / 148);
+}
+
 static struct weir_track_rule rule_of_methods(void)
 {
-    return (struct weir_track_rule){.hard = weir_bernoulli(0.02, 0.5),
+    static const double hard[WEIR_ARMS] = {1, 0.5, 0.3}, slow[WEIR_ARMS] = {0.3, 0.1, 0.04};
+    return (struct weir_track_rule){.hard_mixture = weir_mixture_rule(0.02, hard, 28),
+                                    .slow_mixture = weir_mixture_rule(0.02, slow, 50),
+                                    .hard = weir_bernoulli(0.02, 0.5),
                                     .slow = weir_bernoulli(0.02, 0.1),
                                     .h = 14,
                                     .h_slow = 25,
@@ -122,14 +188,14 @@ static void open_slot_is_provisional(void **state)
 {
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
-    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5},
+    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .nats = NATS, .at_us = 5, .began_us = 5},
                             ok = {.ok = true, .at_us = 6};
     weir_track_fold(&track, &rule, &fail, 1, false);
     weir_track_fold(&track, &rule, &fail, 1, false);
-    assert_near(weir_track_now(&track, 1)->hard.s, 6.437752, 1e-5);
+    assert_near(weir_track_now(&track, 1)->hard.s, evidence_of(2), 1e-4);
     assert_true(weir_track_now(&track, 2)->hard.s == 0); /* the next tick begins anew */
     weir_track_fold(&track, &rule, &fail, 2, false);     /* one was taken back */
-    assert_near(weir_track_now(&track, 2)->hard.s, 3.218876, 1e-5);
+    assert_near(weir_track_now(&track, 2)->hard.s, evidence_of(1), 1e-4);
     weir_track_fold(&track, &rule, &ok, 3, true);
     assert_true(weir_track_now(&track, 4)->hard.s == 0 && track.useful == 1);
 }
@@ -139,10 +205,10 @@ static void mixed_slot_counts_twice_in_the_slow_cusum(void **state)
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
     struct weir_track_trial mixed = {
-        .ok = true, .fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5};
+        .ok = true, .fail = true, .weight = 1, .slow_weight = 1, .nats = NATS, .at_us = 5, .began_us = 5};
     weir_track_fold(&track, &rule, &mixed, 1, true);
     assert_true(track.committed.hard.s == 0);
-    assert_near(track.committed.slow.s, 1.524280, 1e-5); /* ln 5 + ln (0.9/0.98) */
+    assert_near(track.committed.slow.s, 2.0744, 1e-3); /* ln(0.4 x 11.93 + 0.35 x 6.337 + 0.25 x 3.879) */
     assert_int_equal(track.committed.slow_mixed, 1);
 }
 
@@ -150,7 +216,7 @@ static void sprt_ends_an_outage(void **state)
 {
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
-    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = 5, .began_us = 5},
+    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .nats = NATS, .at_us = 5, .began_us = 5},
                             ok = {.ok = true, .at_us = 6};
     for (int i = 0; i < 20; i++)
         weir_track_fold(&track, &rule, &fail, 1, true);
@@ -170,16 +236,16 @@ static void evidence_before_a_silence_is_dropped(void **state)
 {
     struct weir_track_rule rule = rule_of_methods();
     struct weir_track track = {0};
-    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .at_us = T0, .began_us = T0};
+    struct weir_track_trial fail = {.fail = true, .weight = 1, .slow_weight = 1, .nats = NATS, .at_us = T0, .began_us = T0};
     for (int i = 0; i < 4; i++)
         weir_track_fold(&track, &rule, &fail, 1, true);
     fail.at_us = T0 + 300 * SECOND;
     weir_track_fold(&track, &rule, &fail, 1, true);
-    assert_near(track.committed.hard.s, 16.094379, 1e-5);
+    assert_near(track.committed.hard.s, evidence_of(5), 1e-4);
     assert_true(track.committed.hard_alarm);
     fail.at_us += 301 * SECOND;
     weir_track_fold(&track, &rule, &fail, 1, true);
-    assert_near(track.committed.hard.s, 3.218876, 1e-5);
+    assert_near(track.committed.hard.s, evidence_of(1), 1e-4);
     assert_false(track.committed.hard_alarm); /* what an outage was hours ago doesn't raise the next */
     assert_int_equal(track.committed.hard.onset_us, fail.at_us);
 }
@@ -273,6 +339,8 @@ int main(void)
         cmocka_unit_test(fisher_by_hand),
         cmocka_unit_test(rest_not_failing),
         cmocka_unit_test(sprt_by_hand),
+        cmocka_unit_test(mixture_by_hand),
+        cmocka_unit_test(mixture_runs_long),
         cmocka_unit_test(open_slot_is_provisional),
         cmocka_unit_test(mixed_slot_counts_twice_in_the_slow_cusum),
         cmocka_unit_test(sprt_ends_an_outage),

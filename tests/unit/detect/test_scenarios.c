@@ -186,11 +186,11 @@ static void nothing_is_heard(void **state)
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_UPLINK);
 }
 
-/* Four requests hang and four connections don't come about: neither is enough by itself. */
+/* Three requests hang and three connections don't come about: neither is enough by itself. */
 static void two_layers_together(void **state)
 {
-    site_healthy(&site, 12, 4);
-    for (unsigned client = 0; client < 4; client++) {
+    site_healthy(&site, 12, 3);
+    for (unsigned client = 0; client < 3; client++) {
         site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 6);
         site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 6.5)->first_us -= 3 * SECOND;
         site_ok(&site, YOUTUBE, WEIR_LAYER_CONNECT, client, 3, 7);
@@ -198,8 +198,8 @@ static void two_layers_together(void **state)
     site_slot(&site);
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
-    assert_true(raised->pooled && raised->trials.total == 8 && raised->cause == WEIR_CAUSE_SERVICE);
-    assert_non_null(strstr(raised->text, "0 of 8 connection and request trials useful"));
+    assert_true(raised->pooled && raised->trials.total == 6 && raised->cause == WEIR_CAUSE_SERVICE);
+    assert_non_null(strstr(raised->text, "0 of 6 connection and request trials useful"));
 }
 
 /* Lookups of a client without any other trial (its connections are IPv6): SERVFAIL came all the way to it, silence did not. */
@@ -215,7 +215,7 @@ static void answers_weigh_in_full(void **state)
         site_slot(&site);
         evidence[servfail] = site.detector->services[NETFLIX].layer[WEIR_LAYER_DNS].committed.hard.s;
     }
-    assert_true(evidence[0] > 0 && evidence[1] > 1.9 * evidence[0]);
+    assert_true(evidence[0] > 0 && evidence[1] > 1.8 * evidence[0]);
 }
 
 static void names_of_one_service_fail(void **state)
@@ -583,7 +583,7 @@ static void first_to_starve(void **state)
     }
 }
 
-/* Two clients, 20 s: four failures, 12.9 < 14; a total freeze weighs twice. */
+/* Two clients, 20 s: three failures, 10.8 < 14; in a total freeze they weigh more. */
 static void short_total_freeze(void **state)
 {
     for (int with = 0; with < 2; with++) {
@@ -591,7 +591,7 @@ static void short_total_freeze(void **state)
         site_begin(&site);
         site_healthy(&site, 12, 2);
         for (int i = 0; i < 2; i++) {
-            for (unsigned client = 0; client < 2; client++)
+            for (unsigned client = 0; client < 2 - (unsigned)i; client++)
                 site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 6);
             site_well(&site, YOUTUBE, 3, 2);
             struct weir_slot empty = {.start_us = site.slot_us};
@@ -799,7 +799,7 @@ static void open_connections_and_cached_names(void **state)
     assert_int_equal(raised->trials.fail, raised->trials.total); /* served requests don't water it down */
 }
 
-/* All players keep to the prefix that died, while the other served a moment ago: that path's, until the other fails, too. */
+/* All players keep to the prefix that died, while the other served a moment ago: nobody can know yet; then the other fails, too. */
 static void one_of_two_prefixes_is_dead(void **state)
 {
     site_healthy(&site, 12, 3);
@@ -809,7 +809,8 @@ static void one_of_two_prefixes_is_dead(void **state)
         site_slot(&site);
     }
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
-    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_CDN_PATH);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->alternatives[0].cause, WEIR_CAUSE_CDN_PATH);
     for (int i = 0; i < 4; i++) {
         site_sick(&site, NETFLIX, 1, 3);
         site_sick(&site, NETFLIX, 2, 3);
