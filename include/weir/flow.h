@@ -40,6 +40,7 @@ struct weir_named {
     bool low_confidence;    /* named by the outer SNI of a hello with 0xfe0d */
     bool never_count;       /* the name is listed as not to be counted: `other`, whatever nDPI says */
     bool awaited;           /* measure's: its first counts wait for the name */
+    uint16_t link;          /* measure's: where its client stands in the window's table; 0: nowhere yet */
     uint8_t app;            /* enum weir_app: what the first payload was */
 };
 

@@ -49,8 +49,12 @@ const struct weir_field *weir_fields(size_t *ret_n);
 /* The place of a field, or -1. `group` may be NULL. */
 int weir_field_find(const char *group, const char *name);
 
+struct weir_link_row; /* opaque */
 /* All signals' states of one service: zeroed memory is an empty one. */
 struct weir_accumulator; /* opaque */
+
+/* What a window's delays and rates are samples of. */
+enum weir_sampled { WEIR_SAMPLED_RTT_SERVER, WEIR_SAMPLED_RTT_CLIENT, WEIR_SAMPLED_TTFB, WEIR_SAMPLED_DNS, WEIR_SAMPLED_GOODPUT, WEIR_SAMPLED_N };
 
 /* ---- worker side ---- */
 
@@ -104,6 +108,9 @@ struct weir_block {
     size_t n_evidence;
     const struct weir_flow_record *flows; /* of ended flows, when asked for */
     size_t n_flows;
+    const struct weir_link_row *links; /* clients of the window, at its end; for weir_rollup_block() */
+    size_t n_links;
+    uint64_t links_refused;          /* packets and events of clients for which there was no room */
     const struct weir_accumulator *accumulators; /* NULL unless window_end; for weir_rollup_block() */
     size_t n_services;
     bool heard;                      /* a packet of any server came since the tick before */
@@ -125,6 +132,7 @@ struct weir_meter_config {
     bool flow_records;            /* fill block.flows */
     unsigned n_blocks;            /* the one that fills and those that are still being read, <= WEIR_BLOCKS_MAX; 0: 2 */
     size_t evidence_max, records_max, pending_max; /* per tick and worker; 0: defaults (262144, 65536, 65536) */
+    size_t links_max;             /* clients whose links are measured, per window and worker; 0: default (4096) */
 };
 
 struct weir_meter; /* opaque */
@@ -278,6 +286,17 @@ bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id servi
 double weir_rollup_one_way_share(const struct weir_rollup *rollup);
 /* IP payload that servers sent in the window, over all services. */
 uint64_t weir_rollup_down_bytes(const struct weir_rollup *rollup);
+/* A client's own link in the window, over all services: see struct weir_detect_link. */
+struct weir_link {
+    struct weir_addr client;
+    uint64_t services[WEIR_SERVICES_MAX / 64];
+    uint32_t segments_down, lost_beyond, lost_before, segments_up, lost_up, rtt_samples;
+    int64_t rtt_us;
+};
+/* Of each client that anything was sent to, in order of their addresses; valid until the window is done. */
+size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_link **ret_links);
+/* How many clients are behind the window's samples. */
+uint32_t weir_rollup_sampled(const struct weir_rollup *rollup, weir_service_id service, enum weir_sampled what);
 /* Flows and bytes by the way of their naming, over all services. Adds to what is there. */
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N], uint64_t bytes[WEIR_NAMED_N]);
 void weir_rollup_read_stats(const struct weir_rollup *rollup, struct weir_rollup_stats *ret_stats);

@@ -1,11 +1,12 @@
 /* Looks the fields of measure's table up by name once, so that detect needs to know nothing of signals. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/detect_input.h"
 
 struct continuous_fields {
     int value[WEIR_CONTINUOUS_N], samples[WEIR_CONTINUOUS_N];
-    int clients, loss_beyond, loss_before;
+    int loss_beyond, loss_before;
 };
 
 static const struct continuous_fields *find_fields(void)
@@ -21,11 +22,15 @@ static const struct continuous_fields *find_fields(void)
         fields.value[i] = weir_field_find(names[i].group, names[i].value);
         fields.samples[i] = weir_field_find(names[i].group, "samples");
     }
-    fields.clients = weir_field_find(NULL, "clients");
     fields.loss_beyond = weir_field_find("loss", "down_beyond_share");
     fields.loss_before = weir_field_find("loss", "down_before_share");
     return &fields;
 }
+
+static const enum weir_sampled sampled[WEIR_CONTINUOUS_N] = {
+    [WEIR_CONTINUOUS_RTT_SERVER] = WEIR_SAMPLED_RTT_SERVER, [WEIR_CONTINUOUS_RTT_CLIENT] = WEIR_SAMPLED_RTT_CLIENT,
+    [WEIR_CONTINUOUS_TTFB] = WEIR_SAMPLED_TTFB, [WEIR_CONTINUOUS_DNS] = WEIR_SAMPLED_DNS, [WEIR_CONTINUOUS_GOODPUT] = WEIR_SAMPLED_GOODPUT,
+};
 
 static double integer_at(const struct weir_window_record *window, int field, double none)
 {
@@ -37,7 +42,24 @@ static double real_at(const struct weir_window_record *window, int field, double
     return field < 0 || window->values[field].reason != WEIR_REASON_NONE ? none : window->values[field].real;
 }
 
-void weir_detect_input_window(struct weir_detector *detector, const struct weir_rollup *rollup, size_t n_services, int64_t end_us,
+/* Rows of clients, in the detector's words; NULL: none, or no memory. The caller's to free. */
+static struct weir_detect_link *links_of(struct weir_rollup *rollup, size_t *ret_n)
+{
+    const struct weir_link *links;
+    size_t n = weir_rollup_links(rollup, &links);
+    struct weir_detect_link *rows = n ? malloc(n * sizeof *rows) : NULL;
+    *ret_n = rows ? n : 0;
+    for (size_t i = 0; i < *ret_n; i++) {
+        rows[i] = (struct weir_detect_link){
+            .client = links[i].client, .segments_down = links[i].segments_down, .lost_beyond = links[i].lost_beyond,
+            .lost_before = links[i].lost_before, .segments_up = links[i].segments_up, .lost_up = links[i].lost_up,
+            .rtt_samples = links[i].rtt_samples, .rtt_us = links[i].rtt_us};
+        memcpy(rows[i].services, links[i].services, sizeof rows[i].services);
+    }
+    return rows;
+}
+
+void weir_detect_input_window(struct weir_detector *detector, struct weir_rollup *rollup, size_t n_services, int64_t end_us,
                               double drop_share, bool dns_blind)
 {
     const struct continuous_fields *fields = find_fields();
@@ -53,14 +75,18 @@ void weir_detect_input_window(struct weir_detector *detector, const struct weir_
         for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
             service->value[i].value = integer_at(&record, fields->value[i], 0);
             service->value[i].samples = (uint32_t)integer_at(&record, fields->samples[i], 0);
+            service->value[i].clients = weir_rollup_sampled(rollup, (weir_service_id)id, sampled[i]);
         }
         service->loss_beyond = real_at(&record, fields->loss_beyond, -1);
         service->loss_before = real_at(&record, fields->loss_before, -1);
     }
+    size_t n_links;
+    struct weir_detect_link *links = links_of(rollup, &n_links);
     const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US, .drop_share = drop_share, .one_way_share = weir_rollup_one_way_share(rollup),
-                                             .services = services, .n_services = n, .dns_blind = dns_blind,
+                                             .services = services, .n_services = n, .links = links, .n_links = n_links, .dns_blind = dns_blind,
                                              .down_bps = (double)weir_rollup_down_bytes(rollup) * 8e6 / (double)WEIR_SLOT_US};
     weir_detector_window(detector, &window);
+    free(links);
 }
 
 void weir_detect_input_demand(struct weir_detector *detector, const struct weir_sessions *sessions, size_t n_services)

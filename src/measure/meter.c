@@ -14,6 +14,7 @@
 
 #include <weir/classify.h>
 
+#include "measure/links.h"
 #include "measure/pending.h"
 #include "measure/signal.h"
 
@@ -21,6 +22,7 @@ enum {
     EVIDENCE_MAX = 262144,
     RECORDS_MAX = 65536,
     PENDING_MAX = 65536,
+    LINKS_MAX = 4096,
     LIST_FIRST = 256,       /* capacity to begin with */
 };
 
@@ -36,6 +38,8 @@ struct weir_meter {
     size_t accumulator_size, n_services;
     struct weir_accumulator *given;
     bool given_dirty;
+    struct weir_links links[2];              /* as the accumulators: the one that is being filled, and the one given */
+    uint16_t window;
     uint64_t (*told)[2];                     /* packets of `filling`, by sender, up to the tick before */
     struct lists lists[WEIR_BLOCKS_MAX];     /* filled in turn */
     unsigned n_lists, at;                    /* the one that is being filled */
@@ -62,6 +66,8 @@ int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config
     meter->told = calloc(meter->n_services, sizeof *meter->told);
     meter->given = weir_accumulators_new(meter->n_services);
     meter->n_lists = config->n_blocks ? config->n_blocks : 2;
+    for (int i = 0; i < 2; i++)
+        weir_links_init(&meter->links[i], config->links_max ? config->links_max : LINKS_MAX);
     int error = weir_pending_init(&meter->pending, config->pending_max ? config->pending_max : PENDING_MAX);
     if (error < 0 || !meter->filling || !meter->told || !meter->given) {
         weir_meter_free(meter);
@@ -82,6 +88,8 @@ void weir_meter_free(struct weir_meter *meter)
     if (meter->set)
         weir_service_set_unref(meter->set);
     weir_pending_deinit(&meter->pending);
+    for (int i = 0; i < 2; i++)
+        weir_links_deinit(&meter->links[i]);
     free(meter->told);
     free(meter->filling);
     free(meter->given);
@@ -113,8 +121,10 @@ void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum we
     traffic->packets[side]++;
     traffic->bytes[side] += packet->ip_payload_len;
     traffic->named_bytes[named->by] += named->app == WEIR_APP_DNS ? 0 : packet->ip_payload_len;
-    if (packet->transport == WEIR_TRANSPORT_TCP)
-        traffic->tcp_payload[side] += packet->payload_len;
+    if (packet->transport != WEIR_TRANSPORT_TCP || packet->payload_len == 0)
+        return;
+    traffic->tcp_payload[side] += packet->payload_len;
+    weir_links_packet(&meter->links[meter->window & 1], flow, side, packet->payload_len);
 }
 
 /* Room for one more in a list that grows to a bound; NULL: full. */
@@ -242,6 +252,7 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event)
         match = weir_service_match_host(meter->set, name, length);
     struct weir_sample sample = {.event = event, .transport = WEIR_TRANSPORT_UDP, .named_by = WEIR_NAMED_DNS};
     weir_accumulator_event(accumulator_of(meter, match.service), &sample);
+    weir_links_event(&meter->links[meter->window & 1], NULL, match.service, &sample);
 
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_DNS, event);
     if (!evidence)
@@ -320,6 +331,7 @@ static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_s
         .media = flow_is_media(flow),
     };
     weir_accumulator_event(accumulator_of(meter, service), &sample);
+    weir_links_event(&meter->links[meter->window & 1], flow, service, &sample);
 }
 
 /* What was kept of a flow while it had no name, counted where it belongs. */
@@ -425,9 +437,12 @@ static void note_talk(struct weir_meter *meter, struct weir_block *block, bool w
 void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us, bool window_end)
 {
     const struct lists *full = &meter->lists[meter->at];
+    const struct weir_links *links = &meter->links[meter->window & 1];
     if (window_end) {
         given_clean(meter);
         accumulators_swap(meter);
+        meter->window++;
+        weir_links_clear(&meter->links[meter->window & 1], meter->window);
     }
     *ret_block = (struct weir_block){
         .tick_us = tick_us,
@@ -436,6 +451,9 @@ void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int
         .n_evidence = full->n_evidence,
         .flows = full->records,
         .n_flows = full->n_records,
+        .links = window_end ? links->rows : NULL,
+        .n_links = window_end ? links->index.n : 0,
+        .links_refused = window_end ? links->index.refused : 0,
         .accumulators = window_end ? meter->given : NULL,
         .n_services = meter->n_services,
         .meter = meter->stats,

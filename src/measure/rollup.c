@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/links.h"
 #include "measure/mix.h"
 #include "measure/signal.h"
 
@@ -29,6 +30,9 @@ struct weir_rollup {
     uint32_t window_number;
     struct client *clients;
     size_t n_clients, clients_max, clients_mask;
+    struct weir_links links;                  /* all workers', of the window */
+    struct weir_link *shown;
+    size_t n_shown, shown_room;
     struct weir_rollup_stats stats;
 };
 
@@ -48,6 +52,7 @@ int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services, size_t c
     rollup->window = weir_accumulators_new(rollup->n_services);
     rollup->run = weir_accumulators_new(rollup->n_services);
     rollup->window_number = 1;
+    weir_links_init(&rollup->links, rollup->clients_max);
     if (!rollup->clients || !rollup->window || !rollup->run) {
         weir_rollup_free(rollup);
         return -ENOMEM;
@@ -60,6 +65,8 @@ void weir_rollup_free(struct weir_rollup *rollup)
 {
     if (!rollup)
         return;
+    weir_links_deinit(&rollup->links);
+    free(rollup->shown);
     free(rollup->clients);
     free(rollup->window);
     free(rollup->run);
@@ -88,6 +95,40 @@ void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *bloc
         return;
     for (size_t id = 0; id < block->n_services; id++)
         weir_accumulator_merge(window_of(rollup, (weir_service_id)id), weir_accumulator_at(block->accumulators, id));
+    rollup->stats.clients_refused += block->links_refused;
+    for (size_t i = 0; i < block->n_links; i++)
+        rollup->stats.clients_refused += !weir_links_merge(&rollup->links, &block->links[i]);
+}
+
+static int compare_links(const void *a, const void *b)
+{
+    return weir_addr_compare(&((const struct weir_link *)a)->client, &((const struct weir_link *)b)->client);
+}
+
+size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_link **ret_links)
+{
+    *ret_links = NULL;
+    size_t room = rollup->links.index.n;
+    if (room > rollup->shown_room) {
+        struct weir_link *shown = realloc(rollup->shown, room * sizeof *shown);
+        if (!shown)
+            return 0;
+        rollup->shown = shown;
+        rollup->shown_room = room;
+    }
+    rollup->n_shown = 0;
+    for (size_t i = 0; i < room; i++)
+        if (rollup->links.rows[i].segments_down)
+            weir_links_read(&rollup->links.rows[i], &rollup->shown[rollup->n_shown++]);
+    if (rollup->n_shown > 1)
+        qsort(rollup->shown, rollup->n_shown, sizeof *rollup->shown, compare_links);
+    *ret_links = rollup->shown;
+    return rollup->n_shown;
+}
+
+uint32_t weir_rollup_sampled(const struct weir_rollup *rollup, weir_service_id service, enum weir_sampled what)
+{
+    return rollup->links.n_sampled[what][service];
 }
 
 void weir_rollup_prefetch(const struct weir_rollup *rollup, const struct weir_evidence *evidence)
@@ -202,6 +243,7 @@ void weir_rollup_window_done(struct weir_rollup *rollup, int64_t end_us)
     }
     memset(rollup->window_clients, 0, sizeof rollup->window_clients);
     rollup->window_number++;
+    weir_links_clear(&rollup->links, 0);
     clients_forget(rollup);
 }
 

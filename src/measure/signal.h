@@ -104,6 +104,9 @@ static inline struct weir_value weir_value_histogram(const struct weir_histogram
     return percent ? weir_value_quantile(histogram, percent) : weir_value_integer((int64_t)histogram->n);
 }
 
+/* Whether the event is a sample of a delay or rate, and of which; N: of none. The one place that says so. */
+enum weir_sampled weir_sampled_by(const struct weir_sample *sample);
+
 /* The signals that others write into. */
 struct weir_flows_state { uint64_t new_flows, named_flows[WEIR_NAMED_N]; };
 struct weir_clients_state { uint64_t clients; };

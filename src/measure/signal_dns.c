@@ -12,7 +12,7 @@ static void on_event(void *state, const struct weir_sample *sample)
     struct dns_state *dns = state;
     dns->queries += sample->event->dns.queries;
     dns->outcomes[sample->event->dns.outcome]++;
-    if (sample->event->dns.latency_us >= 0)
+    if (weir_sampled_by(sample) == WEIR_SAMPLED_DNS)
         weir_histogram_add(&dns->latency, (uint64_t)sample->event->dns.latency_us);
 }
 

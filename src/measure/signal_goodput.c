@@ -3,15 +3,10 @@
  * a rate. */
 #include "measure/signal.h"
 
-enum { LARGE_BYTES = 100000 };
-
 static void on_event(void *state, const struct weir_sample *sample)
 {
-    uint64_t bytes = sample->event->chunk.bytes;
-    int64_t transfer_us = sample->event->chunk.transfer_us;
-    if (!sample->media || bytes < LARGE_BYTES || transfer_us <= 0 || bytes > UINT64_MAX / 8000000)
-        return;
-    weir_histogram_add(state, bytes * 8000000 / (uint64_t)transfer_us);
+    if (weir_sampled_by(sample) == WEIR_SAMPLED_GOODPUT)
+        weir_histogram_add(state, sample->event->chunk.bytes * 8000000 / (uint64_t)sample->event->chunk.transfer_us);
 }
 
 static void merge(void *into, const void *from)

@@ -9,7 +9,7 @@ struct rtt_state {
 static void on_event(void *state, const struct weir_sample *sample)
 {
     struct rtt_state *rtt = state;
-    if (sample->event->rtt.us >= 0)
+    if (weir_sampled_by(sample) != WEIR_SAMPLED_N)
         weir_histogram_add(&rtt->side[sample->event->rtt.side], (uint64_t)sample->event->rtt.us);
 }
 

@@ -3,7 +3,7 @@
 
 static void on_event(void *state, const struct weir_sample *sample)
 {
-    if (sample->media && sample->event->first_byte.ttfb_us >= 0)
+    if (weir_sampled_by(sample) == WEIR_SAMPLED_TTFB)
         weir_histogram_add(state, (uint64_t)sample->event->first_byte.ttfb_us);
 }
 
