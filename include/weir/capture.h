@@ -43,6 +43,10 @@ struct weir_source_options {
     /* Which link types the caller can decode; NULL: any. A file that has no other kind is refused with a fault that
      * names the type; frames of unknown types beside known ones are delivered. */
     bool (*knows_linktype)(uint16_t linktype);
+    /* Files: the one file is a stream that grows while it is read (a pipe from tcpdump). Batches come every 100 ms at the latest, as
+     * those of an interface do, and time goes on without frames, by the wall clock, for five seconds at the most: a longer silence
+     * may be the pipe's own, of which nothing can be said. */
+    bool growing;
 };
 
 struct weir_source_stats {

@@ -16,13 +16,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "capture/clock.h"
 #include "capture/filter.h"
+#include "capture/handle.h"
 #include "capture/source.h"
 
 enum {
     WINDOW_FRAMES = 64,
+    GROWING_MS = 100,          /* longest time without a batch */
+    GROWING_LAG_US = 1000000,  /* what was stamped so long ago has arrived, unless the pipe stands still */
+    GROWING_MAX_US = 5000000,  /* for so long, behind the newest frame, time goes on by the wall clock */
     WAITING_BYTES = 16 * 1024, /* of a file whose turn has not come */
     LINKTYPES_MAX = 32,        /* on which a filter is tried at the start */
 };
@@ -42,6 +47,8 @@ struct files {
     struct weir_filter *filter; /* or NULL */
     struct weir_clock clock;
     struct weir_source_stats stats;
+    bool growing;
+    int64_t heard_us, heard_now_us; /* growing: when the newest frame came, by the monotonic clock and by the engine's */
     size_t n_files;
     size_t n_heap;
     struct file **heap;         /* the files that still have frames, smallest head first */
@@ -72,6 +79,40 @@ static size_t admit(struct files *files, struct weir_frame *frames, size_t n)
     }
     stats->packets += n_kept;
     return n_kept;
+}
+
+/* ---- a stream that grows ---- */
+
+/* Nothing more is there: the engine's clock follows the wall clock, from the newest frame on. */
+static int64_t quiet_clock(struct files *files)
+{
+    int64_t quiet_us = weir_clock_us(CLOCK_MONOTONIC) - files->heard_us - GROWING_LAG_US;
+    if (quiet_us > GROWING_MAX_US)
+        quiet_us = GROWING_MAX_US;
+    if (files->heard_us && quiet_us > 0 && files->heard_now_us + quiet_us > files->clock.now_us)
+        files->clock.now_us = files->heard_now_us + quiet_us;
+    return files->clock.now_us;
+}
+
+static int fill_from_growing(struct files *files, struct weir_batch_room *room, struct weir_fault *fault)
+{
+    struct weir_reader *reader = &files->files[0].reader;
+    size_t n = 0;
+    bool at_hand = weir_reader_left(reader) >= (reader->want ? reader->want : 1);
+    if (!at_hand && !weir_stream_wait(reader->stream, GROWING_MS)) {
+        room->now_us = quiet_clock(files);
+        return 0;
+    }
+    int r = weir_reader_refill(reader, &room->buffer, fault);
+    if (r == 0)
+        r = weir_reader_walk(reader, &room->buffer, room->frames, WEIR_BATCH_FRAMES, &n, fault);
+    room->n_frames = admit(files, room->frames, n);
+    if (room->n_frames) {
+        files->heard_us = weir_clock_us(CLOCK_MONOTONIC);
+        files->heard_now_us = files->clock.now_us;
+        room->now_us = files->clock.now_us;
+    }
+    return r < 0 ? r : r ? WEIR_SOURCE_END : 0;
 }
 
 static int fill_from_one(struct files *files, struct weir_batch_room *room, struct weir_fault *fault)
@@ -218,6 +259,8 @@ static_assert((size_t)WEIR_BATCH_BYTES >= WEIR_CAPLEN_MAX, "an empty batch has r
 static int files_fill(void *state, struct weir_batch_room *room, struct weir_fault *fault)
 {
     struct files *files = state;
+    if (files->growing)
+        return fill_from_growing(files, room, fault);
     return files->n_files == 1 ? fill_from_one(files, room, fault) : fill_from_many(files, room, fault);
 }
 
@@ -256,8 +299,13 @@ static void files_free(void *state)
     free(files);
 }
 
+static void files_resume(void *state)
+{
+    atomic_store(&((struct files *)state)->stop, false);
+}
+
 static const struct weir_producer files_producer = {
-    .fill = files_fill, .stats = files_stats, .bytes_read = files_bytes_read, .free = files_free,
+    .fill = files_fill, .stats = files_stats, .bytes_read = files_bytes_read, .free = files_free, .resume = files_resume,
 };
 
 /* The smallest sum that a progress bar can believe in: 0 as soon as one file's size is unknown. */
@@ -320,6 +368,7 @@ int weir_source_open_files(struct weir_source **ret_source, const char *const *p
     if (!files)
         return weir_fault_set(fault, -ENOMEM, "out of memory");
     files->stats.first_ts_us = INT64_MAX;
+    files->growing = options->growing && n_paths == 1;
     files->heap = calloc(n_paths, sizeof *files->heap);
     r = files->heap ? 0 : weir_fault_set(fault, -ENOMEM, "out of memory");
     for (size_t i = 0; r == 0 && i < n_paths; i++)

@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -315,6 +316,12 @@ int weir_stream_open(struct weir_stream **ret_stream, const char *path, const at
     }
     *ret_stream = stream;
     return 0;
+}
+
+bool weir_stream_wait(const struct weir_stream *stream, int ms)
+{
+    struct pollfd file = {.fd = stream->fd, .events = POLLIN};
+    return stream->broken || stream->at_eof || stream->packed_at < stream->packed_end || poll(&file, 1, ms) != 0;
 }
 
 const char *weir_stream_name(const struct weir_stream *stream)

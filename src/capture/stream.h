@@ -19,6 +19,9 @@ int weir_stream_open(struct weir_stream **ret_stream, const char *path, const at
  * A damaged stream gives all its good bytes first, then < 0, again and again; `fault` holds only the reason. */
 int weir_stream_read(struct weir_stream *stream, void *bytes, size_t size, size_t *ret_n, struct weir_fault *fault);
 
+/* Would a read answer at once, or within `ms`: with bytes, the end or a failure? */
+bool weir_stream_wait(const struct weir_stream *stream, int ms);
+
 /* The path as it can be shown in one line: the tail of a long one, control characters replaced. */
 const char *weir_stream_name(const struct weir_stream *stream);
 bool weir_stream_is_compressed(const struct weir_stream *stream);

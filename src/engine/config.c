@@ -289,6 +289,13 @@ static int read_interface(struct weir_config *config, const char *text, struct w
     return text_copy(&config->interfaces[config->n_interfaces - 1], text);
 }
 
+static int read_from(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (!*text)
+        return weir_fault_set(fault, -EINVAL, "--from: give - for stdin, or a FIFO's name");
+    return text_copy(&config->from, text);
+}
+
 static int read_buffer(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     unsigned long value = 0;
@@ -332,6 +339,7 @@ static int read_write(struct weir_config *config, const char *text, struct weir_
 static const struct option_row rows[] = {
     {"config", 'c', "FILE", false, true, NULL, "read these options from a YAML file first"},
     {"interface", 'i', "IFACE", true, false, read_interface, "where packets are captured (repeatable); any is all interfaces", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
+    {"from", 0, "FILE", false, true, read_from, "in place of an interface a capture that grows: - is stdin, as in ssh router tcpdump -U -w - | weir live --from -", WEIR_CONFIG_LIVE},
     {"duration", 0, "SECONDS", false, true, read_duration, "end by itself (default: until SIGINT or SIGTERM)", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"write", 'w', "FILE", false, true, read_write, "keep what was captured in a pcap file", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"buffer", 0, "MIB", false, false, read_buffer, "kernel's ring, 1 to 1024 MiB (default: 64)", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
@@ -399,6 +407,7 @@ void weir_config_deinit(struct weir_config *config)
     for (unsigned i = 0; i < config->n_interfaces; i++)
         free((char *)config->interfaces[i]);
     free((char *)config->write);
+    free((char *)config->from);
     *config = (struct weir_config){0};
 }
 

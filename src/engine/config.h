@@ -52,6 +52,7 @@ struct weir_config {
     bool no_colour;
     const char *interfaces[WEIR_LIVE_INTERFACES_MAX]; /* live only, to `write` */
     unsigned n_interfaces;
+    const char *from;             /* live: a stream of a capture instead, "-" is stdin */
     uint32_t snaplen;
     size_t ring_bytes;
     bool no_promiscuous;

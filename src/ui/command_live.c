@@ -224,8 +224,10 @@ static int read_configuration(struct weir_config *config, struct weir_service_se
         return operand;
     if (operand < argc)
         return weir_fault_set(fault, -EINVAL, "'%s': live takes no arguments: an interface is named by -i, and a capture is read by weir replay", argv[operand]);
-    if (!config->n_interfaces)
-        return weir_fault_set(fault, -EINVAL, "name the interface to watch: weir live -i IFACE; see weir live --help");
+    if (config->from && (config->n_interfaces || config->write || config->duration_us))
+        return weir_fault_set(fault, -EINVAL, "--from takes the place of an interface: without -i, --write and --duration");
+    if (!config->n_interfaces && !config->from)
+        return weir_fault_set(fault, -EINVAL, "name the interface to watch: weir live -i IFACE (or --from -); see weir live --help");
     int error = weir_service_set_load(ret_set, weir_signatures_path(config->signatures, path), fault);
     for (size_t i = 0; !error && i < config->n_maintenance; i++)
         if (strcmp(config->maintenance[i].service, "all") != 0)
@@ -243,7 +245,8 @@ static bool needs_a_start(const struct weir_config *now, const struct weir_confi
 {
     bool same = now->n_interfaces == next->n_interfaces && now->workers == next->workers && now->snaplen == next->snaplen &&
                 now->ring_bytes == next->ring_bytes && same_text(now->filter, next->filter) && same_text(now->state, next->state) &&
-                same_text(now->key_file, next->key_file) && same_text(now->user, next->user) && same_text(now->write, next->write);
+                same_text(now->key_file, next->key_file) && same_text(now->user, next->user) && same_text(now->write, next->write) &&
+                same_text(now->from, next->from);
     for (unsigned i = 0; same && i < now->n_interfaces; i++)
         same = same_text(now->interfaces[i], next->interfaces[i]);
     return !same;
@@ -288,7 +291,7 @@ static int drop_privileges(const struct session *session, struct weir_fault *fau
     const char *state = weir_state_path(config->state, 0);
     struct weir_confinement how = {.user = config->user, .state = state};
     weir_confinement_of_config(&how, config);
-    for (unsigned i = 0; i < config->workers; i++)
+    for (unsigned i = 0; i < config->workers && !config->from; i++)
         how.n_captures += weir_source_sockets(session->lanes[i], how.captures + how.n_captures, WEIR_CONFINE_CAPTURES_MAX - how.n_captures);
     int error = weir_confine(&how, fault);
     if (!error && config->state && access(state, W_OK | X_OK) < 0) {
@@ -348,7 +351,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
     struct weir_publisher publisher = {0};
     struct weir_engine_options options = {
         .set = session->set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers, .live = true,
-        .lanes = config->workers > 1 ? session->lanes : NULL,
+        .lanes = config->workers > 1 && !config->from ? session->lanes : NULL,
         .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
         .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = weir_state_path(config->state, W_OK),
         .publisher = &publisher, .progress = look_up, .progress_context = session};
@@ -357,7 +360,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
     if (!error) {
         options.proof = add_proof(&publisher, config, &context);
         if (!config->quiet)
-            weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; SIGINT or SIGTERM ends it", config->interfaces[0],
+            weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; SIGINT or SIGTERM ends it", config->from ? strcmp(config->from, "-") == 0 ? "stdin" : config->from : config->interfaces[0],
                      config->n_interfaces > 1 ? " and others" : "", config->site);
         weir_notify("READY=1");
         error = weir_engine_run(session->lanes[0], &options, fault);
@@ -377,14 +380,19 @@ static void take_next(struct session *session)
     session->next_set = NULL;
     session->next_config = (struct weir_config){0};
     session->reload = false;
-    for (unsigned i = 0; i < session->config.workers; i++)
+    for (unsigned i = 0; i < session->config.workers && session->lanes[i]; i++)
         weir_source_resume(session->lanes[i]);
 }
 
 static int open_sockets(struct session *session, struct weir_fault *fault)
 {
     const struct weir_config *config = &session->config;
-    const struct weir_source_options how = {.filter = config->filter, .n_workers = 1, .knows_linktype = weir_decode_knows_link};
+    struct weir_source_options how = {.filter = config->filter, .n_workers = 1, .knows_linktype = weir_decode_knows_link};
+    if (config->from) {
+        how.growing = true;
+        how.n_workers = config->workers;
+        return weir_source_open_files(&session->lanes[0], &config->from, 1, &how, fault);
+    }
     struct weir_live_options where = {
         .n_interfaces = config->n_interfaces, .snaplen = config->snaplen, .buffer_bytes = config->ring_bytes,
         .promiscuous = !config->no_promiscuous, .write = config->write, .duration_us = config->duration_us};
