@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <weir/measure.h>
 #include <weir/sink.h>
@@ -21,6 +23,7 @@ struct report_sink {
     const struct weir_publish_context *context;
     struct weir_json *json;
     char *path;
+    FILE *file;                        /* opened before rights are given up; what was there stays until the page is made */
     int fields[WEIR_PAGE_SERIES_N];
     int16_t place[WEIR_SERVICES_MAX];  /* in page.services, + 1; 0: none yet */
     struct weir_page page;
@@ -162,11 +165,10 @@ static int write_page(struct report_sink *sink, struct weir_fault *fault)
     weir_page_finish(page);
     struct weir_html html = {0};
     int error = weir_page_report(page, &html);
-    FILE *file = error ? NULL : fopen(sink->path, "we");
-    if (!error && (!file || fwrite(html.text, 1, html.length, file) != html.length))
-        error = weir_fault_set(fault, errno ? -errno : -EIO, "--html %s: %s", sink->path, strerror(errno));
-    if (file && fclose(file) != 0 && !error)
+    if (!error && ftruncate(fileno(sink->file), 0) < 0 && errno != EINVAL) /* EINVAL: a pipe */
         error = weir_fault_set(fault, -errno, "--html %s: %s", sink->path, strerror(errno));
+    if (!error && (fwrite(html.text, 1, html.length, sink->file) != html.length || fflush(sink->file) != 0))
+        error = weir_fault_set(fault, errno ? -errno : -EIO, "--html %s: %s", sink->path, strerror(errno));
     weir_html_deinit(&html);
     return error;
 }
@@ -217,6 +219,8 @@ static void report_free(void *state)
         return;
     weir_page_deinit(&sink->page);
     weir_json_free(sink->json);
+    if (sink->file)
+        fclose(sink->file);
     free(sink->path);
     free(sink);
 }
@@ -237,13 +241,13 @@ int weir_sink_report_new(void **ret_state, const struct weir_publish_context *co
         weir_page_series_field((enum weir_page_series)s, &group, &name);
         sink->fields[s] = weir_field_find(group, name);
     }
-    FILE *file = sink->json && sink->path ? fopen(path, "ae") : NULL; /* said before an hour's capture is read, not after */
-    if (!file) {
+    tzset();
+    sink->file = sink->json && sink->path ? fopen(path, "ae") : NULL;
+    if (!sink->file) {
         int error = weir_fault_set(fault, -errno, "--html %s: %s", path, strerror(errno));
         report_free(sink);
         return error;
     }
-    fclose(file);
     *ret_state = sink;
     return 0;
 }

@@ -73,6 +73,7 @@ struct weir_page_summary {               /* of one series, for its caption; n 0:
 struct weir_page_day {                   /* one bar of availability */
     int64_t start_us;
     double judged_s, healthy_s, degraded_s, partial_s, down_s; /* judged_s 0: not recorded */
+    uint8_t state;                       /* the worst that lasted: a minute, or a hundredth of what could be judged */
 };
 
 struct weir_page_service {
@@ -80,6 +81,9 @@ struct weir_page_service {
     uint8_t state;                       /* now, or at the end */
     bool is_control;                     /* "other": what no signature names */
     char sentence[400];
+    char hosts[400];                     /* the names that make it, "" */
+    double recent_ok, recent_fail;       /* of the last five minutes */
+    double rtt_client_us, loss_beyond;   /* NAN */
     double ok, fail, flows, bytes_down, clients, goodput_bps, rtt_us, loss; /* NAN: not measured */
     char failing_by[64];                 /* in words, or "" */
     int64_t seen_us;                     /* of its last window */
@@ -101,7 +105,7 @@ struct weir_page_incident {
     char text[800], end_text[400];       /* the evidence's sentence; what was said when it cleared */
     int64_t onset_us, raised_us, recovered_us, cleared_us, last_us; /* 0: not */
     double probability, clients, clients_seen, fail, total, low, high; /* NAN: not known */
-    bool is_open, maintenance;
+    bool is_open, maintenance, acknowledged;
     size_t n_kinds, n_prefixes, n_hit, n_controls, n_alternatives, n_blocked, n_rulings;
     struct weir_page_counted kinds[WEIR_PAGE_LIST_MAX], controls[WEIR_PAGE_LIST_MAX], alternatives[WEIR_PAGE_LIST_MAX];
     char prefixes[WEIR_PAGE_LIST_MAX][120], hit[WEIR_PAGE_LIST_MAX][64], blocked[WEIR_PAGE_LIST_MAX][120];
@@ -123,6 +127,10 @@ struct weir_page_session {
 struct weir_page_fact { char name[80], value[160]; bool warns; };
 struct weir_page_share { char name[32]; double flows, bytes; };
 
+struct weir_page_place { char name[160], sentence[400]; uint8_t state; int64_t seen_us; }; /* a site of several */
+
+enum { WEIR_PAGE_SITES_MAX = 32 };
+
 struct weir_page {
     char site[160], from[512];
     bool replay, hide_clients;
@@ -140,6 +148,10 @@ struct weir_page {
     size_t n_sessions;                   /* those that stood still longest first */
     struct weir_page_session *sessions;
     uint64_t sessions_left_out, sessions_total;
+    size_t n_sites;                      /* other sites of the fleet */
+    struct weir_page_place sites[WEIR_PAGE_SITES_MAX];
+    int64_t heard_us;                    /* last word of the probe; 0: none */
+    char trouble[400];                   /* why what is shown is old; "" */
     size_t n_facts, n_shares, n_unknowns;
     struct weir_page_fact facts[WEIR_PAGE_FACTS_MAX];
     struct weir_page_share shares[8];
@@ -167,6 +179,28 @@ int weir_page_place(struct weir_page *page, int64_t start_us);
 void weir_page_finish(struct weir_page *page);
 void weir_page_answer(struct weir_page *page);
 void weir_page_deinit(struct weir_page *page);
+
+/* ---- a site that is read again and again ---- */
+
+struct weir_view;
+struct weir_history;
+struct weir_service_set;
+struct weir_page_site;                   /* opaque: what was seen so far */
+
+int weir_page_site_new(struct weir_page_site **ret_site, const struct weir_service_set *set, bool hide_clients);
+void weir_page_site_free(struct weir_page_site *site);
+/* What was read just now. The model is made anew; 0 or -ENOMEM. */
+int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view);
+/* Nothing could be read: what was is shown on, with the reason. */
+void weir_page_site_trouble(struct weir_page_site *site, const char *reason, int64_t now_us);
+struct weir_page *weir_page_site_model(struct weir_page_site *site);
+
+/* Ninety days of a service, and its availability over them. */
+void weir_page_put_days(struct weir_page_service *service, const struct weir_history *history, int64_t now_us);
+
+/* Counts for /metrics: since this program began to read. */
+struct weir_page_counts { double ok[WEIR_LAYER_N], fail[WEIR_LAYER_N]; };
+const struct weir_page_counts *weir_page_site_counts(const struct weir_page_site *site, const char *service);
 
 /* ---- words ---- */
 

@@ -2,7 +2,7 @@
  *
  *     {"weir":1, "type":"status", "site":..., "mode":"live", "ts":...,
  *      "probe":     {flat fields as in Redis' hash},
- *      "services":  {"netflix": {"window": {flat fields}, "history": [[end_ts, ok, fail, goodput_bps, rtt_us], ...]}, ...},
+ *      "services":  {"netflix": {"window": {flat fields}, "history": [[end_ts, ok, fail, goodput_bps, rtt_us, rtt_client_us, loss_before, loss_beyond, state, dns_ok], ...]}, ...},
  *      "incidents": [{flat fields, "json": the record}, ...]}            newest event last
  *
  * The same flat fields as in Redis, so that one reader understands both. The file is written beside itself and renamed: a reader
@@ -26,7 +26,9 @@
 enum { HISTORY_MAX = 60, EVENTS_MAX = 256, STATUS_BYTES_MAX = 64 << 20 };
 
 struct point {
-    int64_t end_us, ok, fail, goodput_bps, rtt_us; /* WEIR_NULL: not measured */
+    int64_t end_us, ok, fail, goodput_bps, rtt_us, rtt_client_us, dns_ok; /* WEIR_NULL: not measured */
+    double loss_before, loss_beyond;                 /* NAN: not measured */
+    uint8_t state;                                   /* enum weir_state at its end */
 };
 
 struct service_state {
@@ -75,6 +77,12 @@ static int64_t value_of(const struct weir_window_record *window, const char *gro
     return field < 0 || window->values[field].reason != WEIR_REASON_NONE ? WEIR_NULL : window->values[field].integer;
 }
 
+static double share_of(const struct weir_window_record *window, const char *group, const char *name)
+{
+    int field = weir_field_find(group, name);
+    return field < 0 || window->values[field].reason != WEIR_REASON_NONE ? NAN : window->values[field].real;
+}
+
 static void keep_window(struct snapshot_sink *sink, const struct weir_record *record)
 {
     const struct weir_window_record *window = record->window;
@@ -86,7 +94,10 @@ static void keep_window(struct snapshot_sink *sink, const struct weir_record *re
     service->window = flat_object(&sink->fields);
     service->points[service->n_points++ % HISTORY_MAX] = (struct point){
         .end_us = window->end_us, .ok = value_of(window, NULL, "trials_ok"), .fail = value_of(window, "trials_fail", "total"),
-        .goodput_bps = value_of(window, "goodput", "p50_bps"), .rtt_us = value_of(window, "rtt_server", "p50_us")};
+        .goodput_bps = value_of(window, "goodput", "p50_bps"), .rtt_us = value_of(window, "rtt_server", "p50_us"),
+        .rtt_client_us = value_of(window, "rtt_client", "p50_us"), .loss_before = share_of(window, "loss", "down_before_share"),
+        .loss_beyond = share_of(window, "loss", "down_beyond_share"), .state = window->state,
+        .dns_ok = value_of(window, "trials_by_layer", "dns_ok")};
     sink->seen[window->service] = true;
 }
 
@@ -130,11 +141,15 @@ static int snapshot_record(void *state, const struct weir_record *record, struct
 
 static struct json_object *point_json(const struct point *point)
 {
-    const int64_t values[] = {point->ok, point->fail, point->goodput_bps, point->rtt_us};
+    const int64_t values[] = {point->ok, point->fail, point->goodput_bps, point->rtt_us, point->rtt_client_us};
     struct json_object *list = json_object_new_array();
     json_object_array_add(list, json_time(point->end_us));
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         json_object_array_add(list, values[i] == WEIR_NULL ? NULL : json_object_new_int64(values[i]));
+    json_object_array_add(list, json_share(point->loss_before));
+    json_object_array_add(list, json_share(point->loss_beyond));
+    json_object_array_add(list, json_object_new_string(weir_state_name(point->state)));
+    json_object_array_add(list, point->dns_ok == WEIR_NULL ? NULL : json_object_new_int64(point->dns_ok));
     return list;
 }
 

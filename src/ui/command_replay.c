@@ -68,17 +68,21 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
             return error;
         weir_publisher_add(publisher, &weir_sink_history, state);
     }
-    if (config->html) {
-        error = weir_sink_report_new(&state, shown, config->html, fault);
-        if (error)
-            return error;
-        weir_publisher_add(publisher, &weir_sink_report, state);
-    }
     bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
     error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
                          : weir_sink_terminal_new(&state, shown, stdout, colour, weir_terminal_columns());
     if (!error)
         weir_publisher_add(publisher, config->json ? &weir_sink_ndjson : &weir_sink_terminal, state);
+    return error;
+}
+
+/* Its file may be anywhere: it is opened before rights are given up. */
+static int add_report(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *shown, struct weir_fault *fault)
+{
+    void *state = NULL;
+    int error = config->html ? weir_sink_report_new(&state, shown, config->html, fault) : 0;
+    if (!error && config->html)
+        weir_publisher_add(publisher, &weir_sink_report, state);
     return error;
 }
 
@@ -125,6 +129,8 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers, .knows_linktype = weir_decode_knows_link};
     if (!error)
         error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how, fault);
+    if (!error)
+        error = add_report(&publisher, config, &shown, fault);
     if (!error)
         error = confine(config, fault);
     if (!error)

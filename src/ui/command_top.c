@@ -37,7 +37,7 @@ struct top_run {
 static void load(struct top_run *run)
 {
     run->fault.text[0] = '\0';
-    if (weir_view_load(run->source, weir_prompt_now_us(), WEIR_VIEW_POINTS_MAX, run->spare, &run->fault) < 0)
+    if (weir_view_load(run->source, weir_prompt_now_us(), WEIR_VIEW_POINTS_RECENT, run->spare, &run->fault) < 0)
         return;
     struct weir_view *old = run->shown;
     run->shown = run->spare;
@@ -71,7 +71,7 @@ static int top(const struct weir_prompt *prompt, struct weir_fault *fault)
     if (!error)
         error = weir_prompt_open(prompt, &run.source, fault);
     if (!error)
-        error = weir_view_load(run.source, weir_prompt_now_us(), WEIR_VIEW_POINTS_MAX, run.shown, fault);
+        error = weir_view_load(run.source, weir_prompt_now_us(), WEIR_VIEW_POINTS_RECENT, run.shown, fault);
     struct weir_top_screen *screen = error || why ? NULL : weir_top_screen_new(weir_prompt_colour(prompt), &why);
     if (screen) {
         const struct sigaction stop = {.sa_handler = on_stop};

@@ -156,7 +156,7 @@ static struct layout lay_out(void)
     struct layout layout = {.wide = COLS >= 130};
     int fixed = 14 + 11 + 9 + 11 + 9 + 2 + (layout.wide ? 17 + 8 + 8 + 9 + 11 : 0);
     layout.spark = (COLS - fixed) / 3;
-    layout.spark = layout.spark < 0 ? 0 : layout.spark > WEIR_VIEW_POINTS_MAX ? WEIR_VIEW_POINTS_MAX : layout.spark;
+    layout.spark = layout.spark < 0 ? 0 : layout.spark > WEIR_VIEW_POINTS_RECENT ? WEIR_VIEW_POINTS_RECENT : layout.spark;
     return layout;
 }
 

@@ -60,7 +60,7 @@ static void main_failure(struct weir_view_service *service, weir_view_get get, c
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++) {
         char name[64];
         snprintf(name, sizeof name, "trials_fail_%s", weir_outcome_name(kind));
-        double n = weir_outcome_failed(kind) ? number(get, of, name) : 0;
+        double n = service->kinds[kind] = weir_outcome_failed(kind) ? number(get, of, name) : 0;
         if (n > most) {
             most = n;
             COPY(service->failing_by, weir_outcome_name(kind));
@@ -72,7 +72,21 @@ void weir_view_read_point(struct weir_view_point *point, weir_view_get get, cons
 {
     *point = (struct weir_view_point){
         .end_us = weir_view_time(get(of, "end_ts")), .ok = number(get, of, "trials_ok"), .fail = number(get, of, "trials_fail_total"),
-        .goodput_bps = number(get, of, "goodput_p50_bps"), .rtt_us = number(get, of, "rtt_server_p50_us")};
+        .goodput_bps = number(get, of, "goodput_p50_bps"), .rtt_us = number(get, of, "rtt_server_p50_us"),
+        .rtt_client_us = number(get, of, "rtt_client_p50_us"), .loss_before = number(get, of, "loss_down_before_share"),
+        .loss_beyond = number(get, of, "loss_down_beyond_share"), .dns_ok = number(get, of, "trials_by_layer_dns_ok")};
+    COPY(point->state, get(of, "state"));
+}
+
+static void read_layers(struct weir_view_service *service, weir_view_get get, const void *of)
+{
+    char name[64];
+    for (int layer = 0; layer < WEIR_LAYER_N; layer++) {
+        snprintf(name, sizeof name, "trials_by_layer_%s_ok", weir_layer_name((enum weir_layer)layer));
+        service->layer_ok[layer] = number(get, of, name);
+        snprintf(name, sizeof name, "trials_by_layer_%s_fail", weir_layer_name((enum weir_layer)layer));
+        service->layer_fail[layer] = number(get, of, name);
+    }
 }
 
 void weir_view_read_service(struct weir_view_service *service, const char *name, weir_view_get get, const void *of)
@@ -84,8 +98,10 @@ void weir_view_read_service(struct weir_view_service *service, const char *name,
         .rtt_us = number(get, of, "rtt_server_p50_us"), .loss_share = number(get, of, "loss_down_before_share"),
         .viewers = number(get, of, "viewers_watching"), .viewers_stalled = number(get, of, "viewers_stalled"),
         .stalled_share = number(get, of, "viewers_stalled_share"), .startup_us = number(get, of, "viewers_startup_p50_us"),
-        .bitrate_bps = number(get, of, "viewers_bitrate_p50_bps")};
+        .bitrate_bps = number(get, of, "viewers_bitrate_p50_bps"),
+        .rtt_client_us = number(get, of, "rtt_client_p50_us"), .loss_beyond_share = number(get, of, "loss_down_beyond_share")};
     COPY(service->name, name);
+    read_layers(service, get, of);
     COPY(service->state, get(of, "state"));
     main_failure(service, get, of);
 }

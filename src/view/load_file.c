@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/private_file.h"
 #include "view/source.h"
@@ -32,10 +33,15 @@ static void read_history(struct weir_view_service *service, struct json_object *
         return;
     for (size_t i = 0; i < json_object_array_length(history) && service->n_points < WEIR_VIEW_POINTS_MAX; i++) {
         struct json_object *point = json_object_array_get_idx(history, i);
-        if (json_object_is_type(point, json_type_array) && !isnan(element(point, 0)))
-            service->points[service->n_points++] = (struct weir_view_point){
-                .end_us = (int64_t)(element(point, 0) * 1e6), .ok = element(point, 1), .fail = element(point, 2),
-                .goodput_bps = element(point, 3), .rtt_us = element(point, 4)};
+        if (!json_object_is_type(point, json_type_array) || isnan(element(point, 0)))
+            continue;
+        struct json_object *state = json_object_array_get_idx(point, 8);
+        struct weir_view_point *into = &service->points[service->n_points++];
+        *into = (struct weir_view_point){
+            .end_us = (int64_t)(element(point, 0) * 1e6), .ok = element(point, 1), .fail = element(point, 2),
+            .goodput_bps = element(point, 3), .rtt_us = element(point, 4), .rtt_client_us = element(point, 5),
+            .loss_before = element(point, 6), .loss_beyond = element(point, 7), .dns_ok = element(point, 9)};
+        snprintf(into->state, sizeof into->state, "%s", json_object_is_type(state, json_type_string) ? json_object_get_string(state) : "");
     }
 }
 
@@ -64,6 +70,17 @@ static void read_events(struct weir_view *view, struct json_object *events)
         if (json_object_is_type(event, json_type_object))
             weir_view_read_event(&view->events[view->n_events++], get_json, event);
     }
+}
+
+/* The file is written whole and renamed: another file is another state. */
+int weir_view_mark_file(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX], struct weir_fault *fault)
+{
+    struct stat at;
+    if (stat(source->path, &at) < 0)
+        return weir_fault_set(fault, -errno, "%s: cannot be read: is weir live running, with this --state? Or name Redis by --redis URL", source->path);
+    snprintf(mark, WEIR_VIEW_MARK_MAX, "%llu %lld.%09ld %lld", (unsigned long long)at.st_ino, (long long)at.st_mtim.tv_sec, at.st_mtim.tv_nsec,
+             (long long)at.st_size);
+    return 0;
 }
 
 /* ---- acknowledged incidents: one id a line, in a file beside ---- */

@@ -83,6 +83,19 @@ static int no_such_site(struct weir_view_source *source, struct weir_fault *faul
                           strchr(text, ',') ? "are" : "is", text[0] ? text : "none");
 }
 
+size_t weir_view_other_sites(struct weir_view_source *source, char (*names)[WEIR_VIEW_NAME_MAX], size_t max)
+{
+    struct weir_fault ignored = {0};
+    const struct weir_redis_command command = weir_redis_command("weir:sites", "ZREVRANGE", "weir:sites", "0", "63", NULL);
+    redisReply *sites = source->redis ? weir_redis_ask(source->redis, &command, &ignored) : NULL;
+    size_t n = 0;
+    for (size_t i = 0; sites && sites->type == REDIS_REPLY_ARRAY && i < sites->elements && n < max; i++)
+        if (sites->element[i]->str && strcmp(sites->element[i]->str, source->site) != 0)
+            snprintf(names[n++], WEIR_VIEW_NAME_MAX, "%s", sites->element[i]->str);
+    freeReplyObject(sites);
+    return n;
+}
+
 /* ---- the keys of one site ---- */
 
 static const char *site_key(char key[KEY_MAX], const char *site, const char *what, const char *name)
@@ -191,6 +204,26 @@ int weir_view_load_redis(struct weir_view_source *source, unsigned n_points, str
     for (size_t i = 0; i < N; i++)
         freeReplyObject(replies[i]);
     return error;
+}
+
+/* When the probe spoke last, and the newest incident event. */
+int weir_view_mark_redis(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX], struct weir_fault *fault)
+{
+    char probe[KEY_MAX], incidents[KEY_MAX];
+    site_key(probe, source->site, "probe", "");
+    site_key(incidents, source->site, "incidents", "");
+    const struct weir_redis_command commands[] = {weir_redis_command(probe, "HGET", probe, "seen_ts", NULL),
+                                                  weir_redis_command(incidents, "XREVRANGE", incidents, "+", "-", "COUNT", "1", NULL)};
+    redisReply *replies[2];
+    int error = weir_redis_ask_all(source->redis, commands, 2, replies, fault);
+    if (error)
+        return error;
+    const redisReply *newest = replies[1]->type == REDIS_REPLY_ARRAY && replies[1]->elements ? replies[1]->element[0] : NULL;
+    const char *entry = newest && newest->type == REDIS_REPLY_ARRAY && newest->elements ? newest->element[0]->str : NULL;
+    snprintf(mark, WEIR_VIEW_MARK_MAX, "%.60s %.60s", replies[0]->type == REDIS_REPLY_STRING ? replies[0]->str : "-", entry ? entry : "-");
+    for (size_t i = 0; i < 2; i++)
+        freeReplyObject(replies[i]);
+    return 0;
 }
 
 /* A set beside the incidents, gone a month after the last word. */

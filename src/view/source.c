@@ -53,6 +53,11 @@ int weir_view_acknowledge(struct weir_view_source *source, const char *id, struc
     return source->redis ? weir_view_acknowledge_redis(source, id, fault) : weir_view_acknowledge_file(source, id, fault);
 }
 
+int weir_view_mark(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX], struct weir_fault *fault)
+{
+    return source->redis ? weir_view_mark_redis(source, mark, fault) : weir_view_mark_file(source, mark, fault);
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct weir_view_service *left = a, *right = b;
@@ -69,6 +74,13 @@ int weir_view_load(struct weir_view_source *source, int64_t now_us, unsigned n_p
     qsort(view->services, view->n_services, sizeof view->services[0], by_name);
     view->now_us = view->replay ? view->seen_us : now_us;
     return 0;
+}
+
+int weir_view_load_other(struct weir_view_source *source, const char *site, int64_t now_us, struct weir_view *view, struct weir_fault *fault)
+{
+    struct weir_view_source other = *source; /* its connection */
+    snprintf(other.site, sizeof other.site, "%s", site);
+    return weir_view_load(&other, now_us, 0, view, fault);
 }
 
 void weir_view_deinit(struct weir_view *view)

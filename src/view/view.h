@@ -10,24 +10,30 @@
 #include <stdint.h>
 
 #include <weir/error.h>
+#include <weir/outcome.h>
 
 /* A probe that was not heard for so long is gone, and nothing that it said counts (METHODS 7); a service, unseen for so long, unknown. */
 #define WEIR_VIEW_FRESH_US INT64_C(40000000)
 #define WEIR_VIEW_SILENT_US INT64_C(900000000)
 
-enum { WEIR_VIEW_POINTS_MAX = 60, WEIR_VIEW_SERVICES_MAX = 128, WEIR_VIEW_EVENTS_MAX = 256, WEIR_VIEW_NAME_MAX = 160 };
+enum { WEIR_VIEW_POINTS_MAX = 360 /* an hour; a file holds ten minutes */, WEIR_VIEW_POINTS_RECENT = 60, WEIR_VIEW_SERVICES_MAX = 128, WEIR_VIEW_EVENTS_MAX = 256, WEIR_VIEW_NAME_MAX = 160 };
 
 /* One window of a service; NAN where nothing was measured. */
 struct weir_view_point {
     int64_t end_us;
-    double ok, fail, goodput_bps, rtt_us;
+    double ok, fail, goodput_bps, rtt_us;     /* rtt: towards the servers */
+    double rtt_client_us, loss_before, loss_beyond; /* towards the clients; shares lost towards servers, towards clients */
+    double dns_ok;                            /* of ok: look-ups */
+    char state[12];                           /* at its end; "": not kept */
 };
 
 struct weir_view_service {
     char name[64], state[16], failing_by[24]; /* the kind that most failed trials of the newest window were, or "" */
     int64_t end_us;                           /* of the newest window */
-    double ok, fail, clients, flows, bytes_down, goodput_bps, ttfb_us, rtt_us, loss_share;
+    double ok, fail, clients, flows, bytes_down, goodput_bps, ttfb_us, rtt_us, rtt_client_us, loss_share, loss_beyond_share;
     double viewers, viewers_stalled, stalled_share, startup_us, bitrate_bps; /* who watches: NAN where nobody does */
+    double layer_ok[WEIR_LAYER_N], layer_fail[WEIR_LAYER_N]; /* trials of that window */
+    double kinds[WEIR_OUTCOME_N];             /* its failed trials by kind; NAN or 0: none */
     size_t n_points;                          /* history, oldest first */
     struct weir_view_point points[WEIR_VIEW_POINTS_MAX];
 };
@@ -70,6 +76,13 @@ void weir_view_source_free(struct weir_view_source *source);
 /* Reads all of it anew, with up to n_points windows of history of each service. `view` starts zeroed and is deinitialised by the caller, also after a failure. */
 int weir_view_load(struct weir_view_source *source, int64_t now_us, unsigned n_points, struct weir_view *view, struct weir_fault *fault);
 void weir_view_deinit(struct weir_view *view);
+/* A mark that differs when something new can be read: costs one small question. 0, or < 0 as from loading. */
+enum { WEIR_VIEW_MARK_MAX = 160 };
+int weir_view_mark(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX], struct weir_fault *fault);
+/* The other sites of the same Redis, the last heard first; none where it is a file. Returns how many, at most `max`. */
+size_t weir_view_other_sites(struct weir_view_source *source, char (*ret_names)[WEIR_VIEW_NAME_MAX], size_t max);
+/* One of them, without windows of the past: enough to judge it. As weir_view_load. */
+int weir_view_load_other(struct weir_view_source *source, const char *site, int64_t now_us, struct weir_view *view, struct weir_fault *fault);
 /* From now on alerts about the incident are silent; it is measured on. */
 int weir_view_acknowledge(struct weir_view_source *source, const char *id, struct weir_fault *fault);
 struct weir_redis *weir_view_source_redis(struct weir_view_source *source); /* NULL: a file */

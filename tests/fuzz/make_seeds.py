@@ -7,6 +7,7 @@ usage: make_seeds.py DIRECTORY        (makes DIRECTORY/fuzz_<target>/... and DIR
 """
 import gzip
 import hashlib
+import json
 import pathlib
 import re
 import struct
@@ -211,6 +212,13 @@ def text_seeds(seeds):
         seeds.add("config", text)
     for path in sorted((PROJECT / "signatures").glob("*.yaml")):
         seeds.add("signatures", (b"C" if path.stem == "cdn" else b"") + path.read_bytes())
+    for request in (b"/", b"/service/netflix", b"/incident/netflix-1795469610854", b"/metrics", b"Bearer a-token-of-some-length",
+                    b"Basic bWU6YS10b2tlbi1vZi1zb21lLWxlbmd0aA==", b"application/openmetrics-text; version=1.0.0"):
+        seeds.add("serve", request)
+    seeds.add("serve", json.dumps({"id": "netflix-1", "event": "raised", "service": "netflix", "state": "down", "cause": "service", "ts": 1795469620, "onset_ts": 1795469605,
+        "layer": "connect", "clients": 3, "clients_seen": 3, "clients_hit": ["10.0.0.1"], "prefixes": ["198.18.0.0/24"], "prefix_as": [{"asn": 64496, "as_org": "x"}],
+        "kinds": {"syn_timeout": 12}, "alternatives": {"uplink": 0.1}, "controls": {"fail": 0, "total": 4, "by_service": {"youtube": {"fail": 0, "total": 4}}},
+        "trials": {"fail": 3, "total": 3, "low": 0.4, "high": 1}, "text": "down", "start_ts": 1, "end_ts": 2, "naming": {}, "decode": {"ok": 1}}).encode())
 
 
 def config_dictionary(directory):
