@@ -15,7 +15,8 @@ void weir_learned_add(struct weir_learned *learned, uint64_t value)
 
 int64_t weir_learned_quantile(const struct weir_learned *learned, double q)
 {
-    if (learned->n < WEIR_LEARNED_MIN)
+    bool median = q >= 0.25 && q <= 0.75;
+    if (learned->n < (median ? WEIR_LEARNED_MEDIAN_MIN : WEIR_LEARNED_MIN))
         return -1;
     double exact = q * learned->n;
     uint32_t rank = (uint32_t)exact + ((double)(uint32_t)exact < exact), seen = 0;

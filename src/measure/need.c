@@ -28,13 +28,23 @@ uint64_t weir_need_bytes(const struct weir_need *need)
     return bytes;
 }
 
+static uint64_t bytes_lately(const struct weir_need *need)
+{
+    uint64_t bytes = 0;
+    for (int i = 1; i <= LATELY; i++)
+        bytes += need->bytes[(need->at + WEIR_NEED_TICKS - i) % WEIR_NEED_TICKS];
+    return bytes;
+}
+
+bool weir_need_waited(const struct weir_need *need)
+{
+    return (need->open & ((1u << LATELY) - 1)) == (1u << LATELY) - 1 && bytes_lately(need) == 0;
+}
+
 bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps)
 {
     int open = __builtin_popcount(need->open);
     if (need_bps <= 0 || !(need->open & 1) || open < OPEN_MIN)
         return false;
-    uint64_t bytes = weir_need_bytes(need), lately = 0;
-    for (int i = 1; i <= LATELY; i++)
-        lately += need->bytes[(need->at + WEIR_NEED_TICKS - i) % WEIR_NEED_TICKS];
-    return lately > 0 && (double)bytes * 16 < (double)need_bps * open;
+    return bytes_lately(need) > 0 && (double)weir_need_bytes(need) * 16 < (double)need_bps * open;
 }

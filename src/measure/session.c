@@ -72,6 +72,25 @@ bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, 
     return (double)bytes * 16e6 >= (double)need_bps * (double)(us > 0 ? us : 1);
 }
 
+/* An answer that takes longer than it plays serves nobody, though its bytes be many at the end. */
+bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, int64_t us)
+{
+    int64_t value_us = session->cadence.value_us, need_bps = weir_session_need_bps(session);
+    if (session->slow || !weir_session_is_enough(session, bytes, us))
+        return false;
+    double plays_us = need_bps > 0 ? (double)bytes * 8e6 / (double)need_bps : 0;
+    return value_us == 0 || us < value_us || (double)us < plays_us;
+}
+
+bool weir_session_is_being_served(const struct weir_session *session, const struct weir_evidence *progress)
+{
+    int64_t value_us = session->cadence.value_us;
+    if (progress->progress.bytes < WEIR_SMALL_BYTES || session->slow ||
+        !weir_session_is_enough(session, progress->progress.bytes, WEIR_TICK_US))
+        return false;
+    return value_us == 0 || progress->progress.open_us < value_us || !weir_need_waited(&session->need);
+}
+
 void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us)
 {
     bool waiting = evidence->progress.waiting;

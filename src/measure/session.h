@@ -78,6 +78,9 @@ static inline bool weir_session_is_busy(const struct weir_session *session)
 }
 /* Ends the tick; how much of it, and of the time before that turned out so, was starved, in us. */
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind, int64_t now_us);
+/* Whether an answer of `bytes` that took `us` serves it, and whether one that goes on does, by the bytes of the tick. */
+bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, int64_t us);
+bool weir_session_is_being_served(const struct weir_session *session, const struct weir_evidence *progress);
 /* Whether `bytes` in `us` are half of its need or more, or its need is not known. */
 bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us);
 int64_t weir_session_need_bps(const struct weir_session *session);    /* 0: not known */

@@ -23,7 +23,7 @@ enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, PRELUDES = 4096, CONTROL_BYTES = 
 #define IDLE_FULL_US INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
 #define WEIR_LATE_CONNECT_US INT64_C(1000000) /* a connection that took longer: the player waited */
-#define STILL_MIN_US INT64_C(3000000)         /* a picture that stands still for longer is starved, whatever comes */
+#define STILL_MIN_US INT64_C(2000000)         /* a picture that stands still for longer is starved, whatever comes */
 
 /* What its viewers had since the sums were taken, and what was taken. */
 struct viewing { struct weir_histogram startup_us, bitrate_bps; };
@@ -249,8 +249,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
         service->sums.throughput_drops += weir_session_chunk(session, evidence);
         weir_hollow_chunk(&session->hollow, &all->small, evidence);
         int64_t took_us = evidence->chunk.transfer_us + (evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0);
-        if (rules && !session->slow && ended_in_this_slot(evidence) &&
-            weir_session_is_enough(session, evidence->chunk.bytes, took_us))
+        if (rules && ended_in_this_slot(evidence) && weir_session_is_served(session, evidence->chunk.bytes, took_us))
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
@@ -272,8 +271,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
 static void take_progress(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
 {
     weir_session_progress(session, evidence, all->timeouts_us[evidence->service]);
-    bool useful = evidence->progress.bytes >= WEIR_SMALL_BYTES && !session->slow &&
-        weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
+    bool useful = weir_session_is_being_served(session, evidence);
     if (!useful || !has_demand(kind_of(all, evidence->service)))
         return;
     emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->ts_us - evidence->progress.open_us, evidence->now_us);

@@ -420,8 +420,8 @@ def hollow_small_chunks(lab):
     player(lab, ["30000"] * 32, "slot", ERRORS)
 
 
-@hollow_case("too few chunks to know their size by", 5, 2)
-def hollow_unlearned(lab):
+@hollow_case("twenty chunks, as a home soon has them, are enough to know their size by", 5, 2, hollow=1)
+def hollow_soon(lab):
     lab.server("sizes")
     yield
     player(lab, ["60000"] * 20, "slot", ERRORS)

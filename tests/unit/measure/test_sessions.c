@@ -359,6 +359,123 @@ static void test_throttled_for_long_stays_starved(void **state)
     assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_LIKELY);
 }
 
+/* A service that lets each request wait for seven seconds and then gives its segment of five at full speed: it feels like
+ * this for a while, until the buffer is empty; from then on each segment is too late, though its bytes are many. */
+static void test_each_answer_too_late(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 12, 5);
+    size_t useful = count_of(WEIR_OUTCOME_USEFUL);
+    for (int i = 0; i < 20; i++) {
+        for (int waited = 1; waited <= 7; waited++) {
+            now_us += S;
+            progress(sessions, FILM, now_us, 0, waited * S);
+            weir_sessions_tick(sessions, now_us);
+        }
+        now_us += S;
+        struct weir_evidence answering = fake_progress(FILM, CLIENT, SERVER, now_us, 1000000, 0);
+        answering.progress.open_us = 8 * S;
+        weir_sessions_take(sessions, &answering);
+        struct weir_evidence late = fake_chunk(FILM, CLIENT, SERVER, now_us, 1000000, 7 * S, S / 2);
+        weir_sessions_take(sessions, &late);
+        weir_sessions_tick(sessions, now_us);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful);
+    assert_true(count_of(WEIR_OUTCOME_STARVED) >= 10);
+    weir_sessions_finish(sessions, now_us);
+    assert_in_range(seen.sessions[0].n_stalls, 15, 20);
+    assert_in_range(seen.sessions[0].stalled_us, 45 * S, 60 * S);
+    assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_LIKELY);
+}
+
+/* A service at 35 % of the need: the film's segments take fourteen seconds each, all the time. */
+static void test_a_third_of_the_need(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 12, 5);
+    size_t useful = count_of(WEIR_OUTCOME_USEFUL);
+    for (int i = 0; i < 6; i++) {
+        now_us = trickle(sessions, FILM, now_us, 14, 70000);
+        struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us, 980000, S / 20, 14 * S - S / 20);
+        weir_sessions_take(sessions, &segment);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful);
+    assert_in_range(count_of(WEIR_OUTCOME_STARVED), 7, 9); /* 84 s less the first ten, one a slot */
+    weir_sessions_finish(sessions, now_us);
+    assert_true(seen.sessions[0].n_stalls >= 5);
+}
+
+/* Two players of one client pause and close in turn; whoever looks on is served. Nobody stalls. */
+static void test_two_players_of_one_client(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int second = 0; second < 300; second++) {
+        now_us += S;
+        bool first = second < 100 || second > 150, other = second > 20 && second < 200;
+        if (first && second % 4 == 0) {
+            progress(sessions, FILM, now_us, 500000, 0);
+            chunk(sessions, FILM, now_us, 500000, S / 4);
+        }
+        if (other && second % 4 == 1) {
+            struct weir_evidence more = fake_chunk(FILM, CLIENT, SERVER, now_us, 700000, S / 20, S / 4);
+            more.client_port = 40002;
+            weir_sessions_take(sessions, &more);
+        }
+        weir_sessions_tick(sessions, now_us);
+        assert_int_equal(weir_sessions_demand(sessions, FILM).viewers_stalled, 0);
+    }
+    weir_sessions_finish(sessions, now_us);
+    assert_int_equal(seen.sessions[0].n_stalls, 0);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED) + count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+/* A pause of 110 s, a seek that fills the buffer anew, and a close: nothing stands still. */
+static void test_viewers_do_what_they_like(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = play(sessions, FILM, T0, 16, 5);
+    now_us = silence(sessions, now_us, 110);
+    now_us = play(sessions, FILM, now_us, 4, 5);
+    for (int i = 0; i < 6; i++) /* the seek */
+        chunk(sessions, FILM, now_us + i * S / 2, 1000000, S / 4);
+    now_us = play(sessions, FILM, now_us + 3 * S, 6, 5);
+    silence(sessions, now_us, 300);
+    assert_int_equal(seen.n_sessions, 1);
+    assert_int_equal(seen.sessions[0].n_stalls, 0);
+    assert_int_equal(seen.sessions[0].starved_us, 0);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED) + count_of(WEIR_OUTCOME_HOLLOW), 0);
+}
+
+/* Connections fail while the buffer drains: from then on the picture is known to stand still, and since when. */
+static void test_an_outage_stalls(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int i = 0; i < 3; i++)
+        chunk(sessions, FILM, now_us += S / 2, 1000000, S / 4); /* fills: about ten seconds */
+    now_us = play(sessions, FILM, T0 + 5 * S, 12, 5);
+    struct weir_demand demand = {0};
+    int64_t failed_us = now_us, still_us = 0;
+    for (int second = 1; second <= 40; second++) {
+        now_us += S;
+        if (second % 6 == 3) {
+            struct weir_evidence failed = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, now_us,
+                                                       3 * S);
+            failed.role = WEIR_ROLE_MEDIA;
+            weir_sessions_take(sessions, &failed);
+        }
+        weir_sessions_tick(sessions, now_us);
+        demand = weir_sessions_demand(sessions, FILM);
+        assert_int_equal(demand.viewers, 1);
+        if (demand.viewers_stalled && !still_us)
+            still_us = now_us;
+    }
+    assert_int_equal(demand.viewers_stalled, 1);
+    assert_in_range(demand.stalled_since_us - failed_us, 8 * S, 14 * S);
+    assert_in_range(still_us - demand.stalled_since_us, 0, 2 * S);
+}
+
 /* No byte at all is a request time-out, which flow tells; here it counts as starved time, and as demand. */
 static void test_unanswered_demand(void **state)
 {
@@ -456,10 +573,10 @@ static void test_a_chunk_between_breaks_the_run(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-static void test_below_thirty_chunks_nothing_is_hollow(void **state)
+static void test_below_eight_chunks_nothing_is_hollow(void **state)
 {
     struct weir_sessions *sessions = *state;
-    int64_t now_us = play(sessions, FILM, T0, 29, 4);
+    int64_t now_us = play(sessions, FILM, T0, 7, 4);
     for (int i = 0; i < 10; i++)
         small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
@@ -549,14 +666,19 @@ static void test_audio_is_never_judged(void **state)
 
 /* ---- learned ---- */
 
-static void test_learned_needs_thirty_and_keeps_a_thousand(void **state)
+static void test_learned_needs_eight_or_thirty_and_keeps_a_thousand(void **state)
 {
     struct weir_learned learned = {0};
-    for (int i = 0; i < 29; i++)
+    for (int i = 0; i < 7; i++)
         weir_learned_add(&learned, 10);
     assert_int_equal(weir_learned_quantile(&learned, 0.5), -1);
     weir_learned_add(&learned, 10);
     assert_int_equal(weir_learned_quantile(&learned, 0.5), 10);
+    for (int i = 0; i < 21; i++)
+        weir_learned_add(&learned, 10);
+    assert_int_equal(weir_learned_quantile(&learned, 0.99), -1);
+    weir_learned_add(&learned, 10);
+    assert_int_equal(weir_learned_quantile(&learned, 0.99), 10);
     for (int i = 0; i < 500; i++)
         weir_learned_add(&learned, 12);
     assert_int_equal(weir_learned_quantile(&learned, 0.5), 12);
@@ -693,14 +815,15 @@ int main(void)
         TEST(test_demand_every_other_tick_is_not_open),
         TEST(test_short_segments_slower_than_before_but_enough),
             TEST(test_resting_sound_hides_nothing),
-         TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand),
+         TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand), TEST(test_each_answer_too_late), TEST(test_a_third_of_the_need),
+        TEST(test_two_players_of_one_client), TEST(test_viewers_do_what_they_like), TEST(test_an_outage_stalls),
         TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_cut_answer_is_not_useful),
         TEST(test_a_chunk_between_breaks_the_run),
-        TEST(test_below_thirty_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
+        TEST(test_below_eight_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
         TEST(test_playlists_make_no_run), TEST(test_playlists_do_not_break_a_run),
             TEST(test_only_hosts_with_recent_chunks),
         TEST(test_the_rest_of_an_answer_is_not_hollow), TEST(test_audio_is_never_judged),
-        TEST(test_learned_needs_thirty_and_keeps_a_thousand), TEST(test_request_timeout_is_learned),
+        TEST(test_learned_needs_eight_or_thirty_and_keeps_a_thousand), TEST(test_request_timeout_is_learned),
             TEST(test_bounds_are_counted),
         TEST(test_sessions_are_found_again), TEST(test_other_is_no_service), TEST(test_absurd_numbers),
     };
