@@ -147,6 +147,8 @@ struct weir_event {
             enum weir_outcome outcome; /* USEFUL, NEUTRAL (no data), DNS_* */
             int64_t first_us, latency_us; /* latency -1: no answer */
             uint8_t queries;
+            bool denied; /* NXDOMAIN or REFUSED, whatever the outcome */
+            bool inside; /* answered with addresses, of which none is outside: private, --local, 0.0.0.0, :: */
         } dns;
         struct { enum weir_flow_end end; } end;
     };

@@ -87,10 +87,17 @@ struct weir_evidence {
         struct { uint64_t bytes; int64_t request_us, ttfb_us, transfer_us, rest_us; uint32_t request_bytes; bool known, cut; } chunk;
                                                                                            /* as in struct weir_event */
         struct { uint64_t bytes; int64_t open_us, waiting_us, timeout_us, last_us; bool waiting; } progress;
-        struct { int64_t latency_us; uint16_t qtype; uint8_t queries; } dns;               /* latency -1: no answer */
+        struct { int64_t latency_us; uint16_t qtype; uint8_t queries; bool denied, inside; } dns;               /* latency -1: no answer */
         struct { int64_t reset_pause_us; uint8_t end; bool rst_mid; } end; /* enum weir_flow_end; as of weir_flow_reset_pause_us() */
         struct { int64_t us; bool reset; } pause;
     };
+};
+
+/* A name of a service that was denied or answered with a local address: evidence has only its hash. */
+struct weir_heard_name {
+    uint64_t hash;
+    weir_service_id service;
+    char text[WEIR_BLOCKED_NAME_MAX];
 };
 
 struct weir_meter_stats { /* since the start: each bound that was hit */
@@ -111,6 +118,8 @@ struct weir_block {
     const struct weir_link_row *links; /* clients of the window, at its end; for weir_rollup_block() */
     size_t n_links;
     uint64_t links_refused;          /* packets and events of clients for which there was no room */
+    const struct weir_heard_name *names; /* for weir_trials_name() */
+    size_t n_names;
     const struct weir_accumulator *accumulators; /* NULL unless window_end; for weir_rollup_block() */
     size_t n_services;
     bool heard;                      /* a packet of any server came since the tick before */
@@ -168,12 +177,15 @@ struct weir_trials_config {
     void (*on_slot)(void *context, const struct weir_slot *slot, bool closed); /* each tick, and once with closed */
     void (*on_connection_end)(void *context, const struct weir_connection_end *end);
     void *context;
+    const struct weir_cidr *local; /* --local, or NULL; lives as long as the trials */
+    size_t n_local;
     size_t trials_max, held_max, useful_max, names_max; /* 0: defaults (65536, 8192, 16384, 65536) */
 };
 
 struct weir_trials_stats {
     uint64_t attempts;        /* that counted */
     uint64_t neutral;         /* said nothing, race losers among them */
+    uint64_t local_policy;    /* of these: a filter's doing */
     uint64_t race_losers;     /* Happy Eyeballs, QUIC against TCP */
     uint64_t fell_back;       /* QUIC failures with TCP useful */
     uint64_t resets_premature;/* idle connections that servers reset although such pauses are survived here */
@@ -186,6 +198,11 @@ struct weir_trials; /* opaque */
 
 int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_config *config);
 void weir_trials_free(struct weir_trials *trials);
+/* Ahead of the evidence of its tick. */
+void weir_trials_name(struct weir_trials *trials, const struct weir_heard_name *name, int64_t now_us);
+/* Names of the service that a filter here answered for, at `since_us` or later. */
+void weir_trials_blocked(const struct weir_trials *trials, weir_service_id service, int64_t since_us,
+                         struct weir_blocked_names *ret_names);
 /* In order of now_us. service must not be NONE. */
 void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *evidence);
 /* After all evidence with now_us <= `now_us`. */

@@ -79,11 +79,20 @@ struct weir_value {
 /* The values' names, units and types: weir_fields() in measure.h. */
 #define WEIR_FIELDS_MAX 128
 
+/* Names of a service that a filter here answers for, so that they are no outage; in alphabetical order. */
+#define WEIR_BLOCKED_NAME_MAX 64 /* with the end of the text; longer names are cut */
+#define WEIR_BLOCKED_NAMES_MAX 8
+struct weir_blocked_names {
+    uint8_t n;
+    char text[WEIR_BLOCKED_NAMES_MAX][WEIR_BLOCKED_NAME_MAX];
+};
+
 struct weir_window_record {
     int64_t start_us, end_us;
     weir_service_id service;
     uint8_t state;             /* enum weir_state at its end; the coordinator's */
     struct weir_value values[WEIR_FIELDS_MAX];
+    struct weir_blocked_names blocked; /* within the last ten minutes; the coordinator's */
 };
 
 struct weir_service_record {
@@ -92,6 +101,7 @@ struct weir_service_record {
     uint8_t state;             /* enum weir_state at the end; the coordinator's */
     uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by, lookups left out */
     struct weir_value values[WEIR_FIELDS_MAX];
+    struct weir_blocked_names blocked; /* at any time of the run; the coordinator's */
 };
 
 /* How sure it is that the picture stood still. */

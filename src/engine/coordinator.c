@@ -77,12 +77,25 @@ static void publish(struct weir_coordinator *c, enum weir_record_type type, int6
 
 /* ---- callbacks of measure and detect ---- */
 
+#define BLOCKED_US INT64_C(600000000) /* a name that was blocked within this is told of */
+
+static void fill_blocked(const struct weir_coordinator *c, struct weir_incident *incident)
+{
+    struct weir_blocked_names names;
+    if (!incident->service)
+        return;
+    weir_trials_blocked(c->trials, incident->service, incident->onset_us - BLOCKED_US, &names);
+    incident->n_blocked_names = names.n < WEIR_INCIDENT_NAMES_MAX ? names.n : WEIR_INCIDENT_NAMES_MAX;
+    memcpy(incident->blocked_names, names.text, incident->n_blocked_names * sizeof names.text[0]);
+}
+
 static void on_incident(void *context, const struct weir_incident *incident)
 {
     struct weir_coordinator *c = context;
     c->state_due = 0; /* a restart must know of it */
     c->incident_said = true;
     struct weir_incident said = *incident;
+    fill_blocked(c, &said);
     const struct weir_service *service = said.service ? weir_service_get(c->options->set, said.service) : NULL;
     said.maintenance = weir_maintenance_covers(c->options->maintenance, c->options->n_maintenance, service ? service->id : NULL, said.raised_us);
     publish(c, WEIR_RECORD_INCIDENT, said.ts_us, &said);
@@ -142,6 +155,9 @@ static void resolve_evidence(const struct weir_coordinator *c, struct weir_evide
 
 static void gather_evidence(struct weir_coordinator *c)
 {
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        for (size_t i = 0; i < c->blocks[w].n_names; i++)
+            weir_trials_name(c->trials, &c->blocks[w].names[i], c->now_us);
     c->n_evidence = c->evidence_taken = 0;
     if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &c->evidence, &c->n_evidence) < 0)
         c->n_evidence = 0;
@@ -306,6 +322,7 @@ static void end_window(struct weir_coordinator *c)
         struct weir_window_record window;
         weir_rollup_window(c->rollup, (weir_service_id)id, c->now_us, &window);
         window.state = weir_detector_state(c->detector, (weir_service_id)id);
+        weir_trials_blocked(c->trials, (weir_service_id)id, c->now_us - BLOCKED_US, &window.blocked);
         publish(c, WEIR_RECORD_WINDOW, c->now_us, &window);
     }
     weir_rollup_window_done(c->rollup, c->now_us);
@@ -485,6 +502,7 @@ static void publish_services(struct weir_coordinator *c)
         if (!weir_rollup_service(c->rollup, (weir_service_id)id, &service))
             continue;
         service.state = weir_detector_state(c->detector, (weir_service_id)id);
+        weir_trials_blocked(c->trials, (weir_service_id)id, INT64_MIN, &service.blocked);
         publish(c, WEIR_RECORD_SERVICE, c->now_us, &service);
     }
 }
@@ -529,6 +547,7 @@ static int new_measure(struct weir_coordinator *c)
     const struct weir_engine_options *options = c->options;
     const struct weir_trials_config trials = {
         .set = set, .on_slot = on_slot, .on_connection_end = on_connection_end, .context = c,
+        .local = options->local, .n_local = options->n_local,
         .trials_max = engine_bound(options, BOUND_TRIALS), .held_max = engine_bound(options, BOUND_HELD),
         .useful_max = engine_bound(options, BOUND_USEFUL), .names_max = engine_bound(options, BOUND_KNOWN_NAMES)};
     const struct weir_sessions_config sessions = {

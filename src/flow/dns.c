@@ -156,8 +156,36 @@ static void drop(struct dns *dns, uint32_t handle)
     slab_give(&dns->open, handle);
 }
 
-static void over(struct weir_flow_table *table, uint32_t handle, enum weir_outcome outcome, int64_t latency_us,
-                 int64_t ts_us, int64_t now_us)
+/* An address that nothing of a service can have: of this network, or none at all. */
+static bool addr_is_inside(const struct weir_flow_table *table, const struct weir_addr *addr)
+{
+    static const struct weir_addr none;
+    if (weir_addr_is_v4(addr) ? addr->bytes[12] == 0 : weir_addr_compare(addr, &none) == 0)
+        return true;
+    for (size_t i = 0; i < table->config.n_local; i++)
+        if (weir_cidr_contains(&table->config.local[i], addr))
+            return true;
+    return weir_addr_is_local(addr);
+}
+
+static bool is_inside(const struct weir_flow_table *table, const struct weir_dns_message *answer)
+{
+    if (!answer || answer->rcode != WEIR_DNS_NOERROR || answer->n_addrs == 0)
+        return false;
+    for (unsigned i = 0; i < answer->n_addrs; i++)
+        if (!addr_is_inside(table, &answer->addrs[i].addr))
+            return false;
+    return true;
+}
+
+static bool is_denied(const struct weir_dns_message *answer)
+{
+    return answer && (answer->rcode == WEIR_DNS_NXDOMAIN || answer->rcode == WEIR_DNS_REFUSED);
+}
+
+/* `answer`: NULL when none came. */
+static void over(struct weir_flow_table *table, uint32_t handle, enum weir_outcome outcome,
+                 const struct weir_dns_message *answer, int64_t latency_us, int64_t ts_us, int64_t now_us)
 {
     struct transaction *open = at(table->dns, handle);
     struct weir_event event = {.kind = WEIR_EVENT_DNS,
@@ -170,7 +198,9 @@ static void over(struct weir_flow_table *table, uint32_t handle, enum weir_outco
                                        .outcome = outcome,
                                        .first_us = open->first_us,
                                        .latency_us = latency_us,
-                                       .queries = open->queries}};
+                                       .queries = open->queries,
+                                       .denied = is_denied(answer),
+                                       .inside = is_inside(table, answer)}};
     if (table->config.observer)
         table->config.observer(table->config.context, NULL, &event);
     drop(table->dns, handle);
@@ -215,7 +245,7 @@ enum weir_outcome dns_message(struct weir_flow *flow, const struct weir_packet *
     if (outcome == WEIR_OUTCOME_USEFUL)
         name_remember(dns, name, now_s);
     int64_t latency_us = span_us(flow->table, at(dns, handle)->first_us, packet->ts_us);
-    over(flow->table, handle, outcome, latency_us, packet->ts_us, packet->now_us);
+    over(flow->table, handle, outcome, message, latency_us, packet->ts_us, packet->now_us);
     return outcome;
 }
 
@@ -230,7 +260,7 @@ void dns_tick(struct weir_flow_table *table, int64_t now_us, bool last)
         if (age_ms < RETRIED_MS && !last)
             return;
         if (age_ms >= HARD_MS || (age_ms >= RETRIED_MS && open->queries >= 2))
-            over(table, handle, WEIR_OUTCOME_DNS_TIMEOUT, -1, now_us, now_us);
+            over(table, handle, WEIR_OUTCOME_DNS_TIMEOUT, NULL, -1, now_us, now_us);
         else if (last)
             drop(dns, handle);
     }

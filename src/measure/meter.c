@@ -23,6 +23,7 @@ enum {
     RECORDS_MAX = 65536,
     PENDING_MAX = 65536,
     LINKS_MAX = 4096,
+    HEARD_MAX = 64,         /* names of a tick */
     LIST_FIRST = 256,       /* capacity to begin with */
 };
 
@@ -31,6 +32,8 @@ struct lists { /* what is handed over at a tick */
     size_t n_evidence, cap_evidence;
     struct weir_flow_record *records;
     size_t n_records, cap_records;
+    struct weir_heard_name *names;
+    size_t n_names, cap_names;
 };
 
 struct weir_meter {
@@ -84,6 +87,7 @@ void weir_meter_free(struct weir_meter *meter)
     for (unsigned i = 0; i < meter->n_lists; i++) {
         free(meter->lists[i].evidence);
         free(meter->lists[i].records);
+        free(meter->lists[i].names);
     }
     if (meter->set)
         weir_service_set_unref(meter->set);
@@ -243,6 +247,24 @@ static size_t name_lower(char lower[NAME_MAX_BYTES], const char *name)
     return length;
 }
 
+/* What may turn out to be a filter's doing: its text, once a tick. */
+static void keep_name(struct weir_meter *meter, const struct weir_evidence *evidence, const char *name, size_t length)
+{
+    struct lists *lists = &meter->lists[meter->at];
+    if (evidence->service < WEIR_SERVICE_FIRST || !(evidence->dns.denied || evidence->dns.inside))
+        return;
+    for (size_t i = 0; i < lists->n_names; i++)
+        if (lists->names[i].hash == evidence->host_hash)
+            return;
+    struct weir_heard_name *heard =
+        list_add((void **)&lists->names, &lists->n_names, &lists->cap_names, HEARD_MAX, sizeof *heard);
+    if (!heard)
+        return;
+    heard->hash = evidence->host_hash;
+    heard->service = evidence->service;
+    memcpy(heard->text, name, length < WEIR_BLOCKED_NAME_MAX ? length : WEIR_BLOCKED_NAME_MAX - 1);
+}
+
 static void on_dns(struct weir_meter *meter, const struct weir_event *event)
 {
     char name[NAME_MAX_BYTES];
@@ -271,6 +293,9 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event)
     evidence->dns.latency_us = event->dns.latency_us;
     evidence->dns.qtype = event->dns.qtype;
     evidence->dns.queries = event->dns.queries;
+    evidence->dns.denied = event->dns.denied;
+    evidence->dns.inside = event->dns.inside;
+    keep_name(meter, evidence, name, length);
 }
 
 /* What says whether the capture sees both directions (METHODS 7, row 0). Flows without payload, as floods leave them, don't. */
@@ -454,11 +479,13 @@ void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int
         .links = window_end ? links->rows : NULL,
         .n_links = window_end ? links->index.n : 0,
         .links_refused = window_end ? links->index.refused : 0,
+        .names = full->names,
+        .n_names = full->n_names,
         .accumulators = window_end ? meter->given : NULL,
         .n_services = meter->n_services,
         .meter = meter->stats,
     };
     note_talk(meter, ret_block, window_end);
     meter->at = (meter->at + 1) % meter->n_lists;
-    meter->lists[meter->at].n_evidence = meter->lists[meter->at].n_records = 0;
+    meter->lists[meter->at].n_evidence = meter->lists[meter->at].n_records = meter->lists[meter->at].n_names = 0;
 }

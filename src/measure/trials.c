@@ -15,6 +15,7 @@
 #include "measure/known_names.h"
 #include "measure/lifetimes.h"
 #include "measure/overdue.h"
+#include "measure/policy.h"
 #include "measure/race.h"
 #include "measure/slot.h"
 #include "measure/waits.h"
@@ -50,6 +51,7 @@ struct weir_trials {
     struct weir_overdue overdue;
     struct weir_race_memory races;
     struct weir_waits waits;
+    struct weir_policy policy;
     struct weir_lifetimes lifetimes;
     struct weir_known_names names, vain; /* that resolved; that were asked once and not answered */
     struct lone_names { int64_t us; unsigned n; } lone_names[WEIR_SERVICES_MAX];
@@ -73,6 +75,7 @@ int weir_trials_new(struct weir_trials **ret_trials, const struct weir_trials_co
     if (!trials->held || weir_slot_table_init(&trials->slot, or_default(config->trials_max, TRIALS_MAX)) < 0 ||
         weir_overdue_init(&trials->overdue, OVERDUE_MAX) < 0 ||
         weir_waits_init(&trials->waits, 0) < 0 ||
+        weir_policy_init(&trials->policy, config->local, config->n_local) < 0 ||
         weir_race_init(&trials->races, or_default(config->useful_max, USEFUL_MAX)) < 0 ||
         weir_lifetimes_init(&trials->lifetimes, or_default(config->useful_max, USEFUL_MAX) / 4) < 0 ||
         weir_known_names_init(&trials->names, or_default(config->names_max, NAMES_MAX)) < 0 ||
@@ -93,6 +96,7 @@ void weir_trials_free(struct weir_trials *trials)
     weir_overdue_deinit(&trials->overdue);
     weir_race_deinit(&trials->races);
     weir_waits_deinit(&trials->waits);
+    weir_policy_deinit(&trials->policy);
     weir_lifetimes_deinit(&trials->lifetimes);
     weir_known_names_deinit(&trials->names);
     weir_known_names_deinit(&trials->vain);
@@ -404,6 +408,27 @@ static void take_end(struct weir_trials *trials, const struct weir_evidence *evi
     trials->config.on_connection_end(trials->config.context, &end);
 }
 
+void weir_trials_name(struct weir_trials *trials, const struct weir_heard_name *name, int64_t now_us)
+{
+    weir_policy_name(&trials->policy, name, now_us);
+}
+
+void weir_trials_blocked(const struct weir_trials *trials, weir_service_id service, int64_t since_us,
+                         struct weir_blocked_names *ret_names)
+{
+    weir_policy_blocked(&trials->policy, service, since_us, ret_names);
+}
+
+/* A filter's doing says nothing of the service. */
+static bool is_local_policy(struct weir_trials *trials, const struct weir_evidence *evidence)
+{
+    bool policy = evidence->kind == WEIR_EVIDENCE_DNS ? weir_policy_lookup(&trials->policy, evidence)
+                                                      : weir_policy_flow(&trials->policy, evidence);
+    trials->stats.local_policy += policy;
+    trials->stats.neutral += policy;
+    return policy;
+}
+
 void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *evidence)
 {
     if (evidence->service == WEIR_SERVICE_NONE)
@@ -411,6 +436,8 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
     if (trials->open && evidence->now_us > trials->start_us + WEIR_SLOT_US)
         slot_close(trials, evidence->now_us); /* ticks were left out */
     slot_open(trials, evidence->now_us);
+    if (is_local_policy(trials, evidence))
+        return;
     switch ((enum weir_evidence_kind)evidence->kind) {
     case WEIR_EVIDENCE_ATTEMPT:
         take_attempt(trials, evidence);

@@ -97,6 +97,15 @@ void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_con
     put(fields, "services", "%s", list);
 }
 
+static void put_blocked(struct weir_fields *fields, const struct weir_blocked_names *blocked)
+{
+    char list[WEIR_BLOCKED_NAMES_MAX * WEIR_BLOCKED_NAME_MAX] = "";
+    size_t used = 0;
+    for (unsigned i = 0; i < blocked->n; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", blocked->text[i]);
+    put(fields, "blocked_names", "%s", list);
+}
+
 void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window)
 {
     size_t n;
@@ -104,6 +113,7 @@ void weir_fields_window(struct weir_fields *fields, const struct weir_publish_co
     weir_fields_time(fields, "start_ts", window->start_us);
     weir_fields_time(fields, "end_ts", window->end_us);
     weir_fields_text(fields, "state", weir_state_name(window->state));
+    put_blocked(fields, &window->blocked);
     for (size_t i = 0; i < n; i++) {
         const char *name = flat_name(fields, &all[i]);
         const struct weir_value *value = &window->values[i];

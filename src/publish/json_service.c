@@ -52,12 +52,21 @@ static void put_service(const struct weir_publish_context *context, struct json_
     json_put_text(object, "service", weir_service_get(context->set, id)->id);
 }
 
+static struct json_object *blocked_names(const struct weir_blocked_names *blocked)
+{
+    struct json_object *list = json_object_new_array();
+    for (unsigned i = 0; i < blocked->n; i++)
+        json_object_array_add(list, json_object_new_string(blocked->text[i]));
+    return list;
+}
+
 void weir_json_window(const struct weir_publish_context *context, struct json_object *object, const struct weir_window_record *window)
 {
     put_service(context, object, window->service);
     json_put(object, "start_ts", json_time(window->start_us));
     json_put(object, "end_ts", json_time(window->end_us));
     json_put_text(object, "state", weir_state_name(window->state));
+    json_put(object, "blocked_names", blocked_names(&window->blocked));
     put_values(object, window->values);
 }
 
@@ -79,6 +88,7 @@ void weir_json_service(const struct weir_publish_context *context, struct json_o
     json_put(named_by, "flows", by_naming(service->named_flows));
     json_put(named_by, "bytes", by_naming(service->named_bytes));
     json_put(object, "named_by", named_by);
+    json_put(object, "blocked_names", blocked_names(&service->blocked));
     put_values(object, service->values);
 }
 

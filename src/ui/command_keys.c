@@ -39,6 +39,7 @@ static const struct {
 /* Of fields that are not measured signals. A name means the same wherever it stands. */
 static const struct row meanings[] = {
     {"ts", "when it was said: epoch seconds"}, {"start_ts", "begin of the window"}, {"end_ts", "its end"}, {"id", "the same in all events of an incident"},
+    {"blocked_names", "names of the service that a filter here answers for, which is no outage; separated by spaces"},
     {"state", "healthy, suspect, degraded, partial, down, recovering, unknown"}, {"event", "raised, updated, cleared, reopened"},
     {"service", "as in signatures/; empty where the fault is nobody's service"}, {"cause", "whose fault: service, cdn, cdn_path, dns_service, dns_resolver, quic_blocked, client, uplink, capture"},
     {"confidence", "low, medium, high"}, {"probability", "of this cause, given all that was seen"}, {"part", "what of the service fails: all, media, control, other"},

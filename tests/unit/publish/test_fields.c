@@ -28,7 +28,7 @@ static void check_complete(const struct weir_fields *fields)
 {
     size_t n;
     weir_fields(&n);
-    assert_int_equal(fields->n, n + 3); /* start_ts, end_ts, state */
+    assert_int_equal(fields->n, n + 4); /* start_ts, end_ts, state, blocked_names */
     for (size_t i = 0; i < fields->n; i++)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(fields->names[i], fields->names[j]);
@@ -39,6 +39,9 @@ static void test_every_field_at_its_longest(void **state)
     struct weir_window_record window = {.end_us = INT64_C(4294967295000000)};
     static struct weir_fields fields;
     fill(&window, INT64_MIN + 1, 1, WEIR_REASON_NONE);
+    window.blocked.n = WEIR_BLOCKED_NAMES_MAX;
+    for (unsigned i = 0; i < WEIR_BLOCKED_NAMES_MAX; i++)
+        memset(window.blocked.text[i], 'a', WEIR_BLOCKED_NAME_MAX - 1);
     weir_fields_clear(&fields);
     weir_fields_window(&fields, NULL, &window);
     check_complete(&fields);
@@ -52,7 +55,7 @@ static void test_null_is_empty_not_zero(void **state)
     weir_fields_clear(&fields);
     weir_fields_window(&fields, NULL, &window);
     check_complete(&fields);
-    for (size_t i = 3; i < fields.n; i++)
+    for (size_t i = 4; i < fields.n; i++)
         assert_string_equal(fields.texts[i], "");
 }
 
