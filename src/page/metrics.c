@@ -48,6 +48,9 @@ static double rtt_server(const struct weir_page_service *service) { return servi
 static double rtt_client(const struct weir_page_service *service) { return service->rtt_client_us / 1e6; }
 static double loss_server(const struct weir_page_service *service) { return service->loss; }
 static double loss_client(const struct weir_page_service *service) { return service->loss_beyond; }
+static double viewers(const struct weir_page_service *service) { return service->viewers; }
+static double viewers_stalled(const struct weir_page_service *service) { return service->viewers_stalled; }
+static double startup(const struct weir_page_service *service) { return service->startup_us / 1e6; }
 static double clients(const struct weir_page_service *service) { return service->clients; }
 static double useful(const struct weir_page_service *service)
 {
@@ -67,6 +70,9 @@ static const struct {
     {"weir_loss_server_ratio", "ratio", "Share of segments lost between the servers and the vantage.", loss_server},
     {"weir_loss_client_ratio", "ratio", "Share of segments lost between the vantage and the clients.", loss_client},
     {"weir_clients", "", "Clients of the last window.", clients},
+    {"weir_viewers", "", "Clients that watch or listen.", viewers},
+    {"weir_viewers_stalled", "", "Of these, those whose picture stands still.", viewers_stalled},
+    {"weir_startup_seconds", "seconds", "Median time until the picture came, of viewers that began in the last window.", startup},
     {"weir_useful_ratio", "ratio", "Share of useful trials in the last five minutes.", useful},
     {"weir_window_end_timestamp_seconds", "seconds", "End of the service's last window.", window_end},
     {"weir_availability_ratio", "ratio", "Share of the judged time of 90 days in which the service was not down.", availability},

@@ -84,6 +84,7 @@ struct weir_page_service {
     char hosts[400];                     /* the names that make it, "" */
     double recent_ok, recent_fail;       /* of the last five minutes */
     double rtt_client_us, loss_beyond;   /* NAN */
+    double viewers, viewers_stalled, startup_us, bitrate_bps; /* who watches now; NAN: nobody */
     double ok, fail, flows, bytes_down, clients, goodput_bps, rtt_us, loss; /* NAN: not measured */
     char failing_by[64];                 /* in words, or "" */
     int64_t seen_us;                     /* of its last window */
@@ -104,6 +105,8 @@ struct weir_page_incident {
     uint8_t state, worst;                /* of its last event; the worst of all */
     char text[800], end_text[400];       /* the evidence's sentence; what was said when it cleared */
     int64_t onset_us, raised_us, recovered_us, cleared_us, last_us; /* 0: not */
+    double viewers, viewers_stalled;     /* who watched; whose picture stood still: NAN not known */
+    bool at_least;                       /* of clients and prefixes there are more than could be counted */
     double probability, clients, clients_seen, fail, total, low, high; /* NAN: not known */
     bool is_open, maintenance, acknowledged;
     size_t n_kinds, n_prefixes, n_hit, n_controls, n_alternatives, n_blocked, n_rulings;

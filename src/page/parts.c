@@ -111,6 +111,11 @@ static void put_when(struct weir_html *html, const char *name, int64_t us, const
     weir_html_raw(html, "</dd></div>");
 }
 
+static const char *part_words(const char *part)
+{
+    return strcmp(part, "media") == 0 ? "picture and sound" : strcmp(part, "control") == 0 ? "log-in, catalogue, licences" : part;
+}
+
 static void put_times(struct weir_html *html, const struct weir_page_incident *incident)
 {
     char sure[32];
@@ -119,6 +124,8 @@ static void put_times(struct weir_html *html, const struct weir_page_incident *i
     put_when(html, "Told", incident->raised_us, "-");
     put_when(html, "Recovered", incident->recovered_us ? incident->recovered_us : incident->cleared_us, "not yet");
     weir_html_add(html, "<div><dt>%s</dt><dd>%s</dd></div>", incident->is_open ? "Lasts" : "Lasted", incident->lasted);
+    if (incident->part[0] && strcmp(incident->part, "all") != 0)
+        weir_html_add(html, "<div><dt>What of it</dt><dd>%s</dd></div>", part_words(incident->part));
     if (incident->probability > 0)
         weir_html_add(html, "<div><dt>Sure of the cause</dt><dd>%s</dd></div>", weir_page_sure(sure, incident->probability));
     else
@@ -208,7 +215,10 @@ static void put_hit(struct weir_html *html, const struct weir_page *page, const 
 {
     if (!(incident->clients > 0))
         return;
-    weir_html_add(html, "<section><h4>For whom</h4><p>%.0f of %.0f clients that used it.</p>", incident->clients, incident->clients_seen);
+    weir_html_add(html, "<section><h4>For whom</h4><p>%s%.0f of %.0f clients that used it.", incident->at_least ? "At least " : "", incident->clients, incident->clients_seen);
+    if (incident->viewers > 0)
+        weir_html_add(html, " %.0f were watching; for %.0f the picture stood still.", incident->viewers, incident->viewers_stalled);
+    weir_html_raw(html, "</p>");
     if (incident->n_hit && !page->hide_clients) {
         weir_html_raw(html, "<ul class=names>");
         for (size_t i = 0; i < incident->n_hit; i++)
@@ -254,18 +264,29 @@ static void put_strip(struct weir_html *html, const struct weir_page *page, cons
     weir_html_raw(html, "</svg></td>");
 }
 
+/* A stall where the rhythm of the media tells it; else how long it was served too slowly, which need not be one. */
 static const char *waited(const struct weir_page_session *session, char text[80])
 {
     char span[32];
-    double us = !isnan(session->stalled_us) ? session->stalled_us : session->starved_us;
-    if (isnan(us))
-        snprintf(text, 80, "-");
-    else if (us < 5e5)
-        snprintf(text, 80, "none");
-    else if (isnan(session->stalls) || session->stalls < 1)
-        snprintf(text, 80, "%s", weir_view_span(span, (int64_t)us));
+    if (!isnan(session->stalled_us) && session->stalled_us < 5e5)
+        snprintf(text, 80, "no");
+    else if (!isnan(session->stalled_us))
+        snprintf(text, 80, "%s in %.0f", weir_view_span(span, (int64_t)session->stalled_us), session->stalls > 0 ? session->stalls : 1);
+    else if (session->starved_us >= 5e5)
+        snprintf(text, 80, "perhaps: served too slowly for %s", weir_view_span(span, (int64_t)session->starved_us));
     else
-        snprintf(text, 80, "%s in %.0f", weir_view_span(span, (int64_t)us), session->stalls);
+        snprintf(text, 80, "no sign of it");
+    return text;
+}
+
+static const char *quality(const struct weir_page_session *session, char text[80])
+{
+    char rate[32];
+    weir_page_rate(rate, session->bitrate_bps);
+    if (session->quality_changes > 0)
+        snprintf(text, 80, "%s, %.0f change%s", rate, session->quality_changes, session->quality_changes > 1 ? "s" : "");
+    else
+        snprintf(text, 80, "%s", rate);
     return text;
 }
 
@@ -282,8 +303,8 @@ static void put_session(struct weir_html *html, const struct weir_page *page, co
     put_cell(html, "length", weir_view_span(text, session->end_us - session->start_us));
     put_cell(html, "start-up", weir_page_delay(text, session->startup_us));
     put_cell(html, "stood still", waited(session, text));
-    put_cell(html, "sure", session->confidence[0] ? session->confidence : "-");
-    put_cell(html, "quality", weir_page_rate(text, session->bitrate_bps));
+    put_cell(html, "a stall is", session->confidence[0] ? session->confidence : "-");
+    put_cell(html, "quality", quality(session, text));
     put_strip(html, page, session);
     weir_html_raw(html, "</tr>\n");
 }

@@ -218,6 +218,9 @@ int weir_page_read_incident(struct weir_page_incident *incident, struct json_obj
     incident->probability = number_of(record, "probability");
     incident->clients = number_of(record, "clients");
     incident->clients_seen = number_of(record, "clients_seen");
+    incident->viewers = number_of(record, "viewers");
+    incident->viewers_stalled = number_of(record, "viewers_stalled");
+    incident->at_least = json_object_get_boolean(member(record, "at_least"));
     struct json_object *trials = member(record, "trials");
     incident->fail = number_of(trials, "fail");
     incident->total = number_of(trials, "total");
@@ -265,7 +268,7 @@ static void read_stalls(struct weir_page_session *session, struct json_object *l
 static void read_missing(struct weir_page_session *session, struct json_object *unmeasured)
 {
     static const struct { const char *key, *words; } known[] = {
-        {"startup_us", "start-up"}, {"bitrate_bps", "quality"}, {"bitrate_proxy_bps", "quality"}, {"stalls", "stalls"}, {"buffer_s", "buffer"}};
+        {"startup_us", "start-up"}, {"bitrate_bps", "quality"}, {"stalled_us", "stalls"}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         const char *why = text_of(unmeasured, known[i].key);
         size_t used = strlen(session->missing);
@@ -287,10 +290,8 @@ int weir_page_read_session(struct weir_page_session *session, struct json_object
     session->startup_us = number_of(record, "startup_us");
     session->stalled_us = number_of(record, "stalled_us");
     session->starved_us = number_of(record, "starved_us");
-    session->stalls = json_object_is_type(stalls, json_type_array) ? (double)length_of(stalls) : number_of(record, "stalls");
+    session->stalls = number_of(record, "stall_spells");
     session->bitrate_bps = number_of(record, "bitrate_bps");
-    if (isnan(session->bitrate_bps))
-        session->bitrate_bps = number_of(record, "bitrate_proxy_bps");
     session->goodput_bps = number_of(record, "goodput_p50_bps");
     session->quality_changes = number_of(record, "quality_changes");
     session->buffer_s = number_of(record, "buffer_s");

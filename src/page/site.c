@@ -188,7 +188,8 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
     *service = (struct weir_page_service){
         .state = state_of(&judgement), .is_control = strcmp(from->name, "other") == 0, .flows = from->flows, .bytes_down = from->bytes_down,
         .clients = from->clients, .goodput_bps = from->goodput_bps, .rtt_us = from->rtt_us, .loss = from->loss_share, .seen_us = from->end_us,
-        .rtt_client_us = from->rtt_client_us, .loss_beyond = from->loss_beyond_share, .availability = NAN,
+        .rtt_client_us = from->rtt_client_us, .loss_beyond = from->loss_beyond_share, .viewers = from->viewers,
+        .viewers_stalled = from->viewers_stalled, .startup_us = from->startup_us, .bitrate_bps = from->bitrate_bps, .availability = NAN,
         .track = calloc(1, sizeof *service->track)};
     snprintf(service->id, sizeof service->id, "%.60s", from->name);
     snprintf(service->title, sizeof service->title, "%.90s", title_of(site, from->name));

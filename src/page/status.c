@@ -83,14 +83,16 @@ static void put_days(struct weir_html *html, const struct weir_page_service *ser
 
 static void put_tile(struct weir_html *html, const struct weir_page_service *service)
 {
-    char goodput[32], delay[32];
+    char goodput[32], delay[32], watched[80] = "";
     weir_html_add(html, "<article class=tile id=\"t-%s\" data-state=%s><header><h3><a href=\"/service/%s\">%s</a></h3>", service->id,
                   weir_state_name(service->state), service->id, service->title);
     weir_page_put_pill(html, service->state);
     weir_html_raw(html, "</header>");
-    weir_html_add(html, "<p class=soft>%.0f of %.0f trials useful in 5 min%s%s%s%s</p>", service->recent_ok, service->recent_ok + service->recent_fail,
+    if (service->viewers > 0)
+        snprintf(watched, sizeof watched, "; %.0f of %.0f viewers stand still", service->viewers_stalled, service->viewers);
+    weir_html_add(html, "<p class=soft>%.0f of %.0f trials useful in 5 min%s%s%s%s%s</p>", service->recent_ok, service->recent_ok + service->recent_fail,
                   isnan(service->goodput_bps) ? "" : ", goodput ", isnan(service->goodput_bps) ? "" : weir_page_rate(goodput, service->goodput_bps),
-                  isnan(service->rtt_us) ? "" : ", delay ", isnan(service->rtt_us) ? "" : weir_page_delay(delay, service->rtt_us));
+                  isnan(service->rtt_us) ? "" : ", delay ", isnan(service->rtt_us) ? "" : weir_page_delay(delay, service->rtt_us), watched);
     put_days(html, service);
     weir_html_raw(html, "</article>\n");
 }
@@ -173,6 +175,12 @@ static void put_figures(struct weir_html *html, const struct weir_page_service *
         weir_html_add(html, "<div><dt>Failing by</dt><dd>%s</dd></div>", service->failing_by);
     if (!isnan(service->clients))
         weir_html_add(html, "<div><dt>Clients, last window</dt><dd>%.0f</dd></div>", service->clients);
+    if (service->viewers > 0)
+        weir_html_add(html, "<div><dt>Viewers, standing still</dt><dd>%.0f, %.0f</dd></div>", service->viewers, service->viewers_stalled);
+    if (!isnan(service->startup_us))
+        weir_html_add(html, "<div><dt>Start-up</dt><dd>%s</dd></div>", weir_page_delay(text, service->startup_us));
+    if (!isnan(service->bitrate_bps))
+        weir_html_add(html, "<div><dt>Quality</dt><dd>%s</dd></div>", weir_page_rate(text, service->bitrate_bps));
     weir_html_add(html, "<div><dt>Goodput</dt><dd>%s</dd></div>", weir_page_rate(text, service->goodput_bps));
     weir_html_add(html, "<div><dt>Delay to servers</dt><dd>%s</dd></div>", weir_page_delay(text, service->rtt_us));
     weir_html_add(html, "<div><dt>Delay to clients</dt><dd>%s</dd></div>", weir_page_delay(text, service->rtt_client_us));

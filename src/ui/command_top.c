@@ -1,5 +1,6 @@
 /* `weir top`: services and incidents on a full screen, read again every few seconds. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +35,11 @@ struct top_run {
     struct weir_fault fault;
 };
 
-static void load(struct top_run *run)
+/* A service that is open shows its hour; the table has room for some minutes. */
+static void load(struct top_run *run, bool hour)
 {
     run->fault.text[0] = '\0';
-    if (weir_view_load(run->source, weir_prompt_now_us(), WEIR_VIEW_POINTS_RECENT, run->spare, &run->fault) < 0)
+    if (weir_view_load(run->source, weir_prompt_now_us(), hour ? WEIR_VIEW_POINTS_MAX : WEIR_VIEW_POINTS_RECENT, run->spare, &run->fault) < 0)
         return;
     struct weir_view *old = run->shown;
     run->shown = run->spare;
@@ -47,6 +49,7 @@ static void load(struct top_run *run)
 static void run_screen(struct top_run *run, struct weir_top_screen *screen)
 {
     int64_t loaded_us = weir_prompt_now_us(), every_us = (weir_view_source_redis(run->source) ? REDIS_MS : FILE_MS) * INT64_C(1000);
+    bool had_hour = false;
     while (!stopped) {
         if (!run->shown->replay)
             run->shown->now_us = weir_prompt_now_us();
@@ -56,8 +59,10 @@ static void run_screen(struct top_run *run, struct weir_top_screen *screen)
         if (wish == WEIR_TOP_QUIT)
             return;
         int64_t now_us = weir_prompt_now_us();
-        if (wish == WEIR_TOP_RELOAD || now_us - loaded_us >= every_us || now_us < loaded_us) {
-            load(run);
+        bool hour = weir_top_screen_opened(screen) != NULL, opened = hour && !had_hour;
+        had_hour = hour;
+        if (opened || wish == WEIR_TOP_RELOAD || now_us - loaded_us >= every_us || now_us < loaded_us) {
+            load(run, hour);
             loaded_us = now_us;
         }
     }
@@ -68,6 +73,11 @@ static int top(const struct weir_prompt *prompt, struct weir_fault *fault)
     struct top_run run = {.shown = calloc(1, sizeof *run.shown), .spare = calloc(1, sizeof *run.spare)};
     const char *why = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) ? NULL : "it is none";
     int error = run.shown && run.spare ? weir_confine_reader(prompt, true, fault) : -ENOMEM;
+    char path[PATH_MAX];
+    struct weir_fault ignored = {0};
+    struct weir_service_set *set = NULL;
+    if (weir_service_set_load(&set, weir_signatures_path(NULL, path), &ignored) == 0)
+        run.top.set = set;
     if (!error)
         error = weir_prompt_open(prompt, &run.source, fault);
     if (!error)
@@ -92,6 +102,7 @@ static int top(const struct weir_prompt *prompt, struct weir_fault *fault)
         free(view);
     }
     weir_view_source_free(run.source);
+    weir_service_set_unref(set);
     return error;
 }
 

@@ -5,7 +5,7 @@
 
 #include "ui/top.h"
 
-static const int64_t recent_us = 300000000, window_us = 10000000;
+static const int64_t recent_us = 300000000, window_us = WEIR_TOP_WINDOW_US;
 
 const char *weir_top_sort_name(enum weir_top_sort sort)
 {
@@ -80,12 +80,21 @@ void weir_top_arrange(struct weir_top *top, const struct weir_view *view)
     qsort_r(top->rows, top->n_rows, sizeof top->rows[0], compare, top);
 }
 
+size_t weir_top_find(const struct weir_top *top, const char *service)
+{
+    size_t i = 0;
+    while (i < top->n_rows && strcmp(top->rows[i].service->name, service) != 0)
+        i++;
+    return i;
+}
+
 /* ---- histories ---- */
 
+/* Of trials only what worked has a height: a dead service's bar is empty. */
 static double of_series(const struct weir_view_point *point, enum weir_top_series series)
 {
     switch (series) {
-    case WEIR_TOP_TRIALS: return point->ok + point->fail;
+    case WEIR_TOP_TRIALS: return point->ok;
     case WEIR_TOP_FAILED: return point->fail;
     case WEIR_TOP_GOODPUT: return point->goodput_bps;
     case WEIR_TOP_RTT: return point->rtt_us;
@@ -93,30 +102,33 @@ static double of_series(const struct weir_view_point *point, enum weir_top_serie
     return NAN;
 }
 
-/* Which place from the right: windows end on slots, so a place is a slot, and the last whole one is the first. */
-static int64_t age_of(const struct weir_view_point *point, int64_t now_us)
+/* Which place from the right. Windows end on slots; one that ends elsewhere, or ahead of the clock, was cut short by the
+ * end of what was captured, and would look like a fall: it has no place. */
+static int64_t age_of(const struct weir_view_point *point, int64_t now_us, int64_t step_us)
 {
-    int64_t age = now_us / window_us - (point->end_us + window_us - 1) / window_us;
-    return age < 0 ? 0 : age;
+    if (point->end_us % window_us != 0 || point->end_us > now_us)
+        return -1;
+    return (now_us / window_us * window_us - point->end_us) / step_us;
 }
 
-void weir_top_spark(const struct weir_view_service *service, enum weir_top_series series, int64_t now_us, int *levels, size_t width)
+void weir_top_spark(const struct weir_view_service *service, enum weir_top_series series, int64_t now_us, int64_t step_us, int *levels, size_t width)
 {
-    double most = 0;
-    for (size_t i = 0; i < width; i++)
-        levels[i] = -1;
+    double sums[WEIR_VIEW_POINTS_MAX] = {0}, most = 0;
+    unsigned n[WEIR_VIEW_POINTS_MAX] = {0};
+    bool adds_up = series == WEIR_TOP_TRIALS || series == WEIR_TOP_FAILED;
+    width = width < WEIR_VIEW_POINTS_MAX ? width : WEIR_VIEW_POINTS_MAX;
     for (size_t i = 0; i < service->n_points; i++) {
-        int64_t age = age_of(&service->points[i], now_us);
-        double value = of_series(&service->points[i], series);
-        if (age >= 0 && age < (int64_t)width && value > most)
-            most = value;
-    }
-    for (size_t i = 0; i < service->n_points; i++) {
-        int64_t age = age_of(&service->points[i], now_us);
+        int64_t age = age_of(&service->points[i], now_us, step_us);
         double value = of_series(&service->points[i], series);
         if (age < 0 || age >= (int64_t)width || isnan(value))
             continue;
-        int level = value > 0 ? 1 + (int)((WEIR_TOP_LEVELS - 1) * value / most + 0.5) : 0;
-        levels[width - 1 - (size_t)age] = level > WEIR_TOP_LEVELS ? WEIR_TOP_LEVELS : level;
+        sums[width - 1 - (size_t)age] += value;
+        n[width - 1 - (size_t)age]++;
     }
+    for (size_t i = 0; i < width; i++) {
+        sums[i] = n[i] && !adds_up ? sums[i] / n[i] : sums[i];
+        most = sums[i] > most ? sums[i] : most;
+    }
+    for (size_t i = 0; i < width; i++)
+        levels[i] = !n[i] ? -1 : sums[i] > 0 ? 1 + (int)((WEIR_TOP_LEVELS - 1) * sums[i] / most + 0.5) : 0;
 }

@@ -90,7 +90,7 @@ def test_small_and_large_and_resized(terminal, redis, home):
     assert fits(text, 80, 24)
     rows = text.split("\n")
     assert "home" in rows[0] and " of 24" in rows[0] and "netflix is down" in rows[1]
-    assert rows[4].startswith("netflix") and "down" in rows[4] and "█" in rows[4] and rows[5].startswith("twitch") and "partial" in rows[5]
+    assert rows[4].startswith("netflix") and "down" in rows[4] and rows[5].startswith("twitch") and "partial" in rows[5]
     assert "incidents: 2 open" in text and "0 of 14 connection" in text
     small.tmux("resize-window", "-x", "200", "-y", "50")
     text = small.wait(lambda screen: "failing by" in screen and "bbciplayer" in screen)
@@ -101,6 +101,55 @@ def test_small_and_large_and_resized(terminal, redis, home):
     small.wait(lambda screen: "q quit" in screen)
     small.keys("q")
     small.wait(lambda screen: "ended with 0" in screen)
+
+
+def test_a_dead_service_has_an_empty_bar_and_nothing_ends_in_a_cliff(terminal, redis, home):
+    """Netflix serves nothing for a minute: its last columns are blank. A window that was cut short has no column at all."""
+    now = sites.now() // 10 * 10
+    for name in SERVICES:
+        sites.window(home, "home", name, now + 3, 1, 0, "healthy")
+    home.flush()
+    top = terminal(200, 50, "--redis", redis.url)
+    text = top.wait(lambda screen: "q quit" in screen and "bbciplayer" in screen)
+    head = text.split("\n")[3]
+    first, last = head.index("trials"), head.index("goodput") - 4
+    bars = {row.split()[0]: row[first:last] for row in text.split("\n")[4:28]}
+    assert "█" in bars["netflix"] and "█" in bars["disneyplus"]
+    gap = len(bars["disneyplus"].rstrip()) - len(bars["netflix"].rstrip())
+    assert 4 <= gap <= 6, "six windows without a useful trial are blank"
+    assert "▁" not in bars["disneyplus"].rstrip()[-1:], "the window of one trial, cut short, is not drawn"
+
+
+def test_enter_opens_a_service(terminal, redis, home):
+    top = terminal(110, 40, "--redis", redis.url)
+    top.wait(lambda screen: "Enter open" in screen and "netflix" in screen)
+    top.keys("Enter")
+    text = top.wait(lambda screen: "Enter back" in screen)
+    for told in ("netflix  down", "useful", "failing by", "goodput", "a column is", "0 of 14 connection", "nflxvideo.net", "control hosts"):
+        assert told in text, told
+    assert fits(text, 110, 40)
+    top.keys("Down")
+    top.wait(lambda screen: "twitch  partial" in screen)
+    top.keys("Escape")
+    top.wait(lambda screen: "sort: state" in screen)
+    top.keys("Enter")
+    top.wait(lambda screen: "twitch  partial" in screen)
+    top.tmux("resize-window", "-x", "30", "-y", "6")
+    top.wait(lambda screen: "twitch" in screen)
+
+
+def test_only_what_does_not_fit_scrolls(terminal, redis, home):
+    top = terminal(130, 50, "--redis", redis.url)
+    before = top.wait(lambda screen: "sort: state" in screen and "bbciplayer" in screen).split("\n")
+    top.keys(*["Down"] * 10)
+    time.sleep(1)
+    rows = top.screen().split("\n")
+    assert [row.split()[0] for row in rows[4:28]] == [row.split()[0] for row in before[4:28]], "all rows fit: none moves"
+    top.tmux("resize-window", "-x", "130", "-y", "16")
+    top.wait(lambda screen: " of 24" in screen)
+    top.keys(*["Down"] * 20)
+    text = top.wait(lambda screen: "other" in screen)
+    assert "of 24" in text.split("\n")[0] and "netflix " not in "\n".join(text.split("\n")[4:9])
 
 
 def test_keys(terminal, redis, home):

@@ -196,7 +196,7 @@ static void test_a_day_is_small_and_quick(void **state)
     double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
     struct stat file;
     assert_int_equal(stat(path, &file), 0);
-    print_message("# a day of 25 services: %lld bytes in %.3f s\n", (long long)file.st_size, seconds);
+    print_message("# a day of %zu services: %lld bytes in %.3f s\n", n_services - 1, (long long)file.st_size, seconds);
     assert_in_range(file.st_size, 100000, 999999);
     assert_true(seconds < 1 || getenv("ASAN_OPTIONS"));
     weir_sink_report.free(sink);
