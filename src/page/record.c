@@ -243,12 +243,16 @@ void weir_page_join_incident(struct weir_page_incident *incident, const struct w
 {
     struct weir_page_incident old = *incident;
     *incident = *later;
+    if (!later->is_open && old.text[0]) { /* trials since then are the recovery's: what was wrong stays shown */
+        *incident = old;
+        incident->is_open = false;
+        incident->recovered_us = later->recovered_us;
+        incident->cleared_us = later->cleared_us;
+        incident->last_us = later->last_us;
+        snprintf(incident->end_text, sizeof incident->end_text, "%.390s", later->text);
+    }
     if (weir_page_badness(old.worst) > weir_page_badness(incident->worst))
         incident->worst = old.worst;
-    if (!incident->is_open && old.text[0]) { /* "well again" says less than what was wrong */
-        snprintf(incident->end_text, sizeof incident->end_text, "%.390s", later->text);
-        memcpy(incident->text, old.text, sizeof incident->text);
-    }
     incident->raised_us = incident->raised_us ? incident->raised_us : old.raised_us;
 }
 
