@@ -59,12 +59,14 @@ static void report(struct weir_flow *flow, const struct weir_packet *packet, enu
         .anomaly = {what, side, bytes, n}});
 }
 
+/* Where there is no room, the hole next below grows over what lies between them. That was seen, and the receiver says so (sack.c);
+ * of one that does not, all behind a hole is in doubt anyway. */
 static void hole_add(struct weir_flow *flow, enum weir_side side, struct hole found)
 {
     struct detail *detail = flow_detail_make(flow);
     if (!detail)
         return;
-    struct hole *at = NULL, *oldest = &detail->holes[side][0];
+    struct hole *at = NULL, *below = NULL;
     for (unsigned i = 0; i < DETAIL_HOLES; i++) {
         struct hole *hole = &detail->holes[side][i];
         bool acked = flow_is(flow, FLOW_ACK << other(side)) && (int32_t)(hole->end - flow->ack[other(side)]) <= 0;
@@ -72,14 +74,16 @@ static void hole_add(struct weir_flow *flow, enum weir_side side, struct hole fo
             hole->open = false;
         if (!hole->open)
             at = hole;
-        else if ((int32_t)(hole->us - oldest->us) < 0)
-            oldest = hole;
+        else if ((int32_t)(found.start - hole->end) >= 0 && (!below || (int32_t)(hole->end - below->end) > 0))
+            below = hole;
     }
-    if (!at) {
-        flow->table->stats.detail_refused++;
-        at = oldest;
+    if (at) {
+        *at = found;
+        return;
     }
-    *at = found;
+    flow->table->stats.detail_refused++;
+    if (below)
+        below->end = found.end;
 }
 
 /* Everything between nxt and this packet is missing. */
@@ -115,7 +119,6 @@ static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *pac
 {
     struct detail *detail = flow_detail(flow);
     uint32_t filled = 0;
-    bool any = false;
     for (unsigned i = 0; detail && i < DETAIL_HOLES; i++) {
         struct hole hole = detail->holes[side][i];
         uint32_t bytes = hole.open ? hole_fill(flow, side, &detail->holes[side][i], packet->tcp.seq, end) : 0;
@@ -123,9 +126,7 @@ static uint32_t holes_fill(struct weir_flow *flow, const struct weir_packet *pac
             *ret_oldest = hole;
         filled += bytes;
     }
-    for (unsigned i = 0; detail && i < 2 * DETAIL_HOLES; i++)
-        any |= detail->holes[i / DETAIL_HOLES][i % DETAIL_HOLES].open;
-    if (detail && !any)
+    if (detail && !detail_is_needed(flow))
         flow_detail_free(flow);
     return filled;
 }
@@ -149,11 +150,17 @@ static bool sent_again(const struct weir_flow *flow, const struct weir_packet *p
 static uint32_t old_bytes(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t n_old)
 {
     struct hole hole = {0};
-    uint32_t filled = holes_fill(flow, packet, side, packet->tcp.seq + n_old, &hole);
+    uint32_t excused = sack_excused(flow, side, packet->tcp.seq, packet->tcp.seq + n_old);
+    bool blind = sack_is_blind(flow, side, packet->tcp.seq);
+    bool has_it = excused == n_old && sack_spoken(flow, side); /* else what is excused may hold holes */
+    uint32_t filled = !has_it ? holes_fill(flow, packet, side, packet->tcp.seq + n_old, &hole) : 0;
     if (!filled) {
-        report(flow, packet, side, WEIR_ANOMALY_LOST_BEYOND, n_old);
+        bool needless = excused == n_old || blind;
+        report(flow, packet, side, needless ? WEIR_ANOMALY_SPURIOUS : WEIR_ANOMALY_LOST_BEYOND, needless ? n_old : n_old - excused);
         return 0;
     }
+    if (!sack_spoken(flow, side) && packet->tcp.seq + n_old != flow->nxt[side])
+        sack_excuse(flow, side, packet->tcp.seq + n_old, flow->nxt[side]); /* until the acknowledgement moves, nobody knows of it */
     report(flow, packet, side, sent_again(flow, packet, &hole) ? WEIR_ANOMALY_LOST_BEFORE : WEIR_ANOMALY_REORDERED,
            filled);
     return filled;
@@ -172,6 +179,8 @@ uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packe
         return len;
     }
     if (ahead == 0) {
+        if (flow->detail)
+            sack_sent(flow, side, seq, end);
         flow->nxt[side] = end;
         return len;
     }

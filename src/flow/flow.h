@@ -154,14 +154,20 @@ struct report {
 };
 struct stalls { struct { int64_t start_us, duration_us; } list[WEIR_STALLS_MAX]; };
 
-enum { DETAIL_HOLES = 8 };
+enum { DETAIL_HOLES = 8, DETAIL_RANGES = 6 };
 struct hole {
     uint32_t start, end;
     uint32_t us, tsval; /* of the packet behind it that showed it */
     uint16_t ip_id;
     bool open;
 };
-struct detail { struct hole holes[2][DETAIL_HOLES]; };
+struct range { uint32_t start, end; bool used; };
+struct detail { /* by who sent the bytes */
+    struct hole holes[2][DETAIL_HOLES];
+    struct range excused[2][DETAIL_RANGES]; /* not acknowledged, and no loss when they come again */
+    bool sacks[2];                          /* the receiver says so by SACK blocks */
+    bool closed[2];                         /* the receiver's window is closed */
+};
 
 enum walk_state { WALK_NONE, WALK_ON, WALK_LOST };
 struct walk { /* over the TLS records of one direction */
@@ -352,6 +358,14 @@ bool tcp_is_reuse(const struct weir_flow *flow, const struct weir_packet *packet
 /* anomaly.c: judges a segment against what was seen, moves nxt on; returns the payload bytes not seen before. */
 uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
                          bool *ret_disturbed);
+/* sack.c: bytes that the receiver has, or never took, without acknowledging them. `sender` sent them. */
+void sack_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side receiver);
+void sack_sent(struct weir_flow *flow, enum weir_side sender, uint32_t start, uint32_t end); /* new bytes */
+void sack_excuse(struct weir_flow *flow, enum weir_side sender, uint32_t start, uint32_t end);
+uint32_t sack_excused(const struct weir_flow *flow, enum weir_side sender, uint32_t start, uint32_t end); /* how many of them */
+bool sack_is_blind(const struct weir_flow *flow, enum weir_side sender, uint32_t start); /* behind a hole, and nobody says what came */
+bool sack_spoken(const struct weir_flow *flow, enum weir_side sender); /* the receiver does say what it has */
+bool detail_is_needed(const struct weir_flow *flow);
 void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void rtt_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool disturbed);

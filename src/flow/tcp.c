@@ -289,6 +289,8 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
         request_copy(flow, packet);
     if (flags & WEIR_TCP_ACK)
         acknowledged(flow, packet, side);
+    if ((flags & WEIR_TCP_ACK) && (packet->tcp.has_sack || !packet->tcp.window || flow->detail))
+        sack_seen(flow, packet, side);
     if (flow->state == STATE_CLOSED)
         return;
     if (!flow_is(flow, FLOW_WAITING))
