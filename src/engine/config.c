@@ -180,6 +180,13 @@ static int read_maintenance(struct weir_config *config, const char *text, struct
     return error;
 }
 
+static int read_to(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    if (config->n_to == WEIR_LOCAL_MAX)
+        return weir_fault_set(fault, -EINVAL, "to: at most %d targets", WEIR_LOCAL_MAX);
+    return text_copy(&config->to[config->n_to++], text);
+}
+
 static int read_filter(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     return text_copy(&config->filter, text);
@@ -358,6 +365,7 @@ static const struct option_row rows[] = {
     {"regions", 0, "CIDR=NAME", true, false, read_region, "a name for clients of a prefix, so that an incident can say where it is (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"asn-db", 0, "FILE", false, false, read_asn_db, "autonomous systems of servers: a database in MaxMind's format, such as GeoLite2-ASN"},
     {"maintenance", 0, "WINDOW", true, false, read_maintenance, "announced work, which alerts nobody: 'SERVICE|all FROM/UNTIL' in UTC, or every day 'all 02:00/04:00' (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
+    {"to", 0, "TARGET", true, false, read_to, "whom weir notify tells (repeatable); see weir notify --help", WEIR_CONFIG_FILE},
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
     {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
     {"workers", 'j', "N", false, false, read_workers, "packet workers, 1 to 64 (default: 1); any number gives the same output"},
@@ -397,6 +405,8 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->redis_password);
     free((char *)config->redis_password_file);
     weir_asn_free(config->asn);
+    for (size_t i = 0; i < config->n_to; i++)
+        free((char *)config->to[i]);
     free((char *)config->filter);
     free((char *)config->signatures);
     free((char *)config->key_file);

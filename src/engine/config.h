@@ -15,7 +15,7 @@
 #define WEIR_LOCAL_MAX 64
 
 /* Which command reads the options: each has some that the other refuses. The configuration file may hold all of them. */
-enum weir_config_command { WEIR_CONFIG_REPLAY = 1, WEIR_CONFIG_LIVE = 2, WEIR_CONFIG_CHECK = 4 };
+enum weir_config_command { WEIR_CONFIG_REPLAY = 1, WEIR_CONFIG_LIVE = 2, WEIR_CONFIG_CHECK = 4, WEIR_CONFIG_FILE = 8 /* the file only: of other commands */ };
 
 struct weir_config {
     const char *site;             /* NULL: host name, or replay:<file> */
@@ -36,6 +36,8 @@ struct weir_config {
     const char *path;             /* of the configuration file that was read; NULL: none */
     struct weir_maintenance maintenance[WEIR_LOCAL_MAX];
     size_t n_maintenance;
+    const char *to[WEIR_LOCAL_MAX]; /* targets of weir notify, as it reads them */
+    size_t n_to;
     const char *filter;
     const char *signatures;       /* directory; NULL: the one installed or beside the program */
     unsigned workers;
