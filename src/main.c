@@ -8,7 +8,7 @@
 #include "ui/command.h"
 
 static const struct weir_command *const commands[] = {
-    &weir_command_live, &weir_command_check, &weir_command_replay, &weir_command_status, &weir_command_top, &weir_command_alerts, &weir_command_history, &weir_command_evidence, &weir_command_serve, &weir_command_notify, &weir_command_fleet, &weir_command_services, &weir_command_keys};
+    &weir_command_live, &weir_command_check, &weir_command_replay, &weir_command_status, &weir_command_top, &weir_command_alerts, &weir_command_clients, &weir_command_history, &weir_command_evidence, &weir_command_serve, &weir_command_notify, &weir_command_fleet, &weir_command_services, &weir_command_keys};
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void usage(FILE *out)

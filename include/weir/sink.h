@@ -98,7 +98,7 @@ const char *weir_json_record(struct weir_json *json, const struct weir_record *r
 /* The sinks of a run, in the order in which they get each record. */
 struct weir_publisher {
     size_t n;
-    struct { const struct weir_sink *sink; void *state; } sinks[8];
+    struct { const struct weir_sink *sink; void *state; } sinks[12];
 };
 void weir_publisher_add(struct weir_publisher *publisher, const struct weir_sink *sink, void *state);
 /* To every sink, also when one fails; returns the first failure. */

@@ -180,6 +180,19 @@ static int read_maintenance(struct weir_config *config, const char *text, struct
     return error;
 }
 
+static int read_host(struct weir_config *config, const char *text, struct weir_fault *fault)
+{
+    char address[64];
+    struct weir_addr addr;
+    const char *equals = strchr(text, '=');
+    if (config->n_hosts == WEIR_CONFIG_HOSTS_MAX)
+        return weir_fault_set(fault, -EINVAL, "hosts: at most %d of them", WEIR_CONFIG_HOSTS_MAX);
+    snprintf(address, sizeof address, "%.*s", equals ? (int)(equals - text) : 0, text);
+    if (!equals || !equals[1] || weir_addr_parse(address, &addr) < 0)
+        return weir_fault_set(fault, -EINVAL, "hosts: '%s': an address and a name, such as 192.168.1.7=tv", text);
+    return text_copy(&config->hosts[config->n_hosts++], text);
+}
+
 static int read_to(struct weir_config *config, const char *text, struct weir_fault *fault)
 {
     if (config->n_to == WEIR_LOCAL_MAX)
@@ -365,6 +378,7 @@ static const struct option_row rows[] = {
     {"regions", 0, "CIDR=NAME", true, false, read_region, "a name for clients of a prefix, so that an incident can say where it is (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"asn-db", 0, "FILE", false, false, read_asn_db, "autonomous systems of servers: a database in MaxMind's format, such as GeoLite2-ASN"},
     {"maintenance", 0, "WINDOW", true, false, read_maintenance, "announced work, which alerts nobody: 'SERVICE|all FROM/UNTIL' in UTC, or every day 'all 02:00/04:00' (repeatable)", WEIR_CONFIG_REPLAY | WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
+    {"hosts", 0, "ADDRESS=NAME", true, false, read_host, "what weir clients calls a device (repeatable)", WEIR_CONFIG_FILE},
     {"to", 0, "TARGET", true, false, read_to, "whom weir notify tells (repeatable); see weir notify --help", WEIR_CONFIG_FILE},
     {"filter", 0, "BPF", false, false, read_filter, "only packets that match this libpcap expression"},
     {"signatures", 0, "DIR", false, false, read_signatures, "services' signatures (default: the ones shipped)"},
@@ -405,6 +419,8 @@ void weir_config_deinit(struct weir_config *config)
     free((char *)config->redis_password);
     free((char *)config->redis_password_file);
     weir_asn_free(config->asn);
+    for (size_t i = 0; i < config->n_hosts; i++)
+        free((char *)config->hosts[i]);
     for (size_t i = 0; i < config->n_to; i++)
         free((char *)config->to[i]);
     free((char *)config->filter);

@@ -13,6 +13,7 @@
 #include "engine/maintenance.h"
 
 #define WEIR_LOCAL_MAX 64
+#define WEIR_CONFIG_HOSTS_MAX WEIR_LOCAL_MAX /* of entries of a list in the file */
 
 /* Which command reads the options: each has some that the other refuses. The configuration file may hold all of them. */
 enum weir_config_command { WEIR_CONFIG_REPLAY = 1, WEIR_CONFIG_LIVE = 2, WEIR_CONFIG_CHECK = 4, WEIR_CONFIG_FILE = 8 /* the file only: of other commands */ };
@@ -36,6 +37,8 @@ struct weir_config {
     const char *path;             /* of the configuration file that was read; NULL: none */
     struct weir_maintenance maintenance[WEIR_LOCAL_MAX];
     size_t n_maintenance;
+    const char *hosts[WEIR_CONFIG_HOSTS_MAX]; /* "address=name" of devices */
+    size_t n_hosts;
     const char *to[WEIR_LOCAL_MAX]; /* targets of weir notify, as it reads them */
     size_t n_to;
     const char *filter;

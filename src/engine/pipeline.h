@@ -22,6 +22,7 @@ struct weir_engine_options {
     struct weir_asn *asn;                /* NULL: no database of autonomous systems */
     const struct weir_maintenance *maintenance;
     size_t n_maintenance;
+    struct weir_hosts *hosts;            /* learns what devices call themselves; NULL: does not */
     struct weir_proof *proof;            /* keeps the last packets' headers for evidence; NULL: does not */
     const char *state;                   /* directory of engine.state; NULL: what was learned ends with the run */
     struct weir_publisher *publisher;

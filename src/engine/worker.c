@@ -13,6 +13,7 @@
 #include <weir/wire.h>
 
 #include "engine/bounds.h"
+#include "engine/hosts.h"
 #include "engine/prepare.h"
 #include "engine/worker.h"
 #include "proof/proof.h"
@@ -181,6 +182,8 @@ static void process_run(struct weir_worker *worker)
     for (size_t i = 0; i < run->n; i++) {
         if (weir_is_answer(run->packet[i]))
             learn_names(worker, run->packet[i], run->hash[i]);
+        if (worker->options->hosts && weir_hosts_may_tell(run->packet[i]))
+            weir_hosts_take(worker->options->hosts, run->packet[i]);
         if (run->mine[i])
             process(worker, run->packet[i], run->hash[i]);
     }

@@ -11,10 +11,10 @@ struct weir_command {
 
 enum { WEIR_EXIT_DONE = 0, WEIR_EXIT_FAILED = 1, WEIR_EXIT_USAGE = 2 };
 
-extern const struct weir_command weir_command_alerts, weir_command_check, weir_command_evidence,
-    weir_command_fleet, weir_command_history, weir_command_keys, weir_command_live,
-    weir_command_notify, weir_command_replay, weir_command_serve, weir_command_services,
-    weir_command_status, weir_command_top;
+extern const struct weir_command weir_command_alerts, weir_command_check, weir_command_clients,
+    weir_command_evidence, weir_command_fleet, weir_command_history, weir_command_keys,
+    weir_command_live, weir_command_notify, weir_command_replay, weir_command_serve,
+    weir_command_services, weir_command_status, weir_command_top;
 
 /* Where the shipped signatures are: `given`, else $WEIR_SIGNATURES, else the installed directory, else signatures/ beside the
  * program's source or build. `path` holds PATH_MAX bytes. */

@@ -12,6 +12,7 @@
 
 #include "history/history.h"
 #include "ui/command.h"
+#include "ui/confined.h"
 #include "ui/prompt.h"
 #include "ui/status.h"
 #include "view/view.h"
@@ -394,7 +395,9 @@ static int run(int argc, char **argv)
         operand = weir_fault_set(&fault, -EINVAL, "'%s': one service at the most; see weir history --help", argv[operand + 1]);
     if (operand >= 0 && operand != WEIR_CONFIG_HELP) {
         asked.service = operand < argc ? argv[operand] : NULL;
-        operand = show(&asked, &fault);
+        operand = weir_confine_reader(&asked.prompt, false, &fault);
+        if (operand >= 0)
+            operand = show(&asked, &fault);
     }
     if (operand < 0)
         code = weir_prompt_fail(&fault, operand);

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "engine/config.h"
+#include "engine/hosts.h"
 #include "engine/pipeline.h"
 #include "proof/proof.h"
 #include "ui/command.h"
@@ -315,6 +316,17 @@ static int load_key(uint8_t key[32], const struct weir_config *config, bool conf
     return weir_client_key_load(key, config->key_file ? config->key_file : state ? path : NULL, fault);
 }
 
+/* Names of devices are for a site that shows its clients. */
+static struct weir_hosts *add_hosts(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context)
+{
+    const char *state = weir_state_path(config->state, W_OK);
+    struct weir_hosts *hosts = state && context->clients == WEIR_CLIENTS_PLAIN ? weir_hosts_new() : NULL;
+    void *sink = NULL;
+    if (hosts && weir_sink_hosts_new(&sink, context, hosts, state) == 0)
+        weir_publisher_add(publisher, &weir_sink_hosts, sink);
+    return hosts;
+}
+
 /* Watching goes on where there is no memory, or no place, for evidence. */
 static struct weir_proof *add_proof(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *context)
 {
@@ -359,6 +371,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
     int error = add_sinks(&publisher, config, &context, fault);
     if (!error) {
         options.proof = add_proof(&publisher, config, &context);
+        options.hosts = add_hosts(&publisher, config, &context);
         if (!config->quiet)
             weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; SIGINT or SIGTERM ends it", config->from ? strcmp(config->from, "-") == 0 ? "stdin" : config->from : config->interfaces[0],
                      config->n_interfaces > 1 ? " and others" : "", config->site);
@@ -367,6 +380,7 @@ static int run_engine(struct session *session, struct weir_fault *fault)
     }
     weir_publisher_deinit(&publisher);
     weir_proof_free(options.proof);
+    weir_hosts_free(options.hosts);
     return error;
 }
 

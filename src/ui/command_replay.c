@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/printable.h"
 #include "engine/config.h"
+#include "engine/hosts.h"
 #include "engine/pipeline.h"
 #include "proof/proof.h"
 #include "page/sink.h"
@@ -113,6 +114,16 @@ static int add_proof(struct weir_publisher *publisher, const struct weir_config 
     return error;
 }
 
+/* Beside status.json, where what is kept shows clients plainly. */
+static struct weir_hosts *add_hosts(struct weir_publisher *publisher, const struct weir_config *config, const struct weir_publish_context *sent)
+{
+    struct weir_hosts *hosts = config->state && sent->clients == WEIR_CLIENTS_PLAIN ? weir_hosts_new() : NULL;
+    void *state = NULL;
+    if (hosts && weir_sink_hosts_new(&state, sent, hosts, config->state) == 0)
+        weir_publisher_add(publisher, &weir_sink_hosts, state);
+    return hosts;
+}
+
 static int replay(struct weir_config *config, char **paths, int n_paths, struct weir_service_set *set, struct weir_fault *fault)
 {
     /* What a replay shows is plain unless asked otherwise; what goes to Redis is pseudonymous unless asked otherwise. */
@@ -126,6 +137,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     struct weir_source *source = NULL;
     struct weir_publisher publisher = {0};
     struct weir_proof *proof = NULL;
+    struct weir_hosts *hosts = NULL;
     const struct weir_source_options how = {.filter = config->filter, .n_workers = config->workers, .knows_linktype = weir_decode_knows_link};
     if (!error)
         error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how, fault);
@@ -139,11 +151,12 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
         error = add_proof(&publisher, config, &sent, &proof, fault);
     if (!error) {
         struct weir_progress progress;
+        hosts = add_hosts(&publisher, config, &sent);
         weir_progress_init(&progress, !config->quiet && !(config->json && isatty(STDOUT_FILENO)));
         const struct weir_engine_options options = {
             .set = set, .local = config->local, .n_local = config->n_local, .n_workers = config->workers,
             .memory_bytes = config->memory_bytes, .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
-            .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .proof = proof, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
+            .detect = &config->detect, .regions = config->regions, .n_regions = config->n_regions, .asn = config->asn, .maintenance = config->maintenance, .n_maintenance = config->n_maintenance, .state = config->state, .proof = proof, .hosts = hosts, .publisher = &publisher, .progress = weir_progress_update, .progress_context = &progress};
         error = weir_engine_run(source, &options, fault);
         weir_progress_done(&progress);
         struct weir_source_stats stats;
@@ -153,6 +166,7 @@ static int replay(struct weir_config *config, char **paths, int n_paths, struct 
     }
     weir_publisher_deinit(&publisher);
     weir_proof_free(proof);
+    weir_hosts_free(hosts);
     weir_source_free(source);
     return error;
 }
