@@ -166,10 +166,22 @@ void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *pac
     uint32_t offset, kept = icmp ? sizeof packet->icmp : bytes_to_keep(packet, naming);
     uint32_t size = (uint32_t)(sizeof(struct weir_proof_entry) + kept + 7) & ~7u;
     struct weir_proof_entry *entry = room_for(ring, size, &segment, &offset);
-    *entry = (struct weir_proof_entry){
-        .ts_us = packet->ts_us, .src = packet->src, .dst = packet->dst, .flow = (uint32_t)hash, .payload_len = packet->payload_len,
-        .src_port = packet->src_port, .dst_port = packet->dst_port, .ip_id = packet->ip_id, .kept = (uint16_t)kept, .size = (uint16_t)size,
-        .transport = packet->transport, .ttl = packet->ttl, .service = service, .from_client = from_client, .bulk = bulk};
+    memset(entry, 0, sizeof *entry); /* then field by field: one assignment of all would be made beside it, and copied */
+    entry->ts_us = packet->ts_us;
+    entry->src = packet->src;
+    entry->dst = packet->dst;
+    entry->flow = (uint32_t)hash;
+    entry->payload_len = packet->payload_len;
+    entry->src_port = packet->src_port;
+    entry->dst_port = packet->dst_port;
+    entry->ip_id = packet->ip_id;
+    entry->kept = (uint16_t)kept;
+    entry->size = (uint16_t)size;
+    entry->transport = packet->transport;
+    entry->ttl = packet->ttl;
+    entry->service = service;
+    entry->from_client = from_client;
+    entry->bulk = bulk;
     if (packet->transport == WEIR_TRANSPORT_TCP)
         fill_tcp(entry, packet);
     if (kept)
