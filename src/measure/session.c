@@ -91,6 +91,19 @@ bool weir_session_is_being_served(const struct weir_session *session, const stru
     return value_us == 0 || progress->progress.open_us < value_us || !weir_need_waited(&session->need);
 }
 
+static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us, int64_t rest_us);
+
+/* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a trickle. */
+static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence)
+{
+    if (evidence->progress.waiting)
+        return evidence->progress.waiting_us >= WAIT_MIN_US;
+    if (weir_stream_is_told(&session->stream, evidence->client_port))
+        return session->slow;
+    return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
+        !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
+}
+
 void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us)
 {
     bool waiting = evidence->progress.waiting;
@@ -107,10 +120,10 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
         tick->unanswered++;
     if (waiting && evidence->progress.waiting_us > tick->longest_wait_us)
         tick->longest_wait_us = evidence->progress.waiting_us;
-    bool late = waiting ? evidence->progress.waiting_us >= WAIT_MIN_US
-        : evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
-          !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
-    if (late)
+    struct weir_stream_burst burst;
+    if (!waiting && weir_stream_tick(&session->stream, evidence->client_port, asked_us, evidence->ts_us, evidence->progress.bytes, &burst))
+        take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
+    if (is_late(session, evidence))
         weir_session_wanted(session, asked_us, evidence->ts_us);
 }
 
@@ -238,6 +251,20 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
     weir_playout_answer(&session->playout, request_us, done_us, session->cadence.value_us);
 }
 
+/* An answer, or a burst of a long one. */
+static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us, int64_t rest_us)
+{
+    uint32_t found;
+    if (session->answers == 0)
+        session->first_request_us = request_us;
+    if (++session->answers == 2)
+        session->second_chunk_us = done_us;
+    if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND)
+        take_sound(session, found, bytes);
+    else
+        take_picture(session, bytes, request_us, done_us, rest_us);
+}
+
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence)
 {
     uint64_t bytes = evidence->chunk.bytes;
@@ -246,16 +273,12 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t request_us = evidence->chunk.request_us, done_us = request_us + wait_us + transfer_us;
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
-    if (session->answers == 0)
-        session->first_request_us = request_us;
-    if (++session->answers == 2)
-        session->second_chunk_us = done_us;
     session->on_us += wait_us + transfer_us;
-    uint32_t found;
-    if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND)
-        take_sound(session, found, bytes);
-    else
-        take_picture(session, bytes, request_us, done_us, evidence->chunk.rest_us);
+    struct weir_stream_burst last;
+    if (!weir_stream_end(&session->stream, evidence->client_port, request_us, bytes, &last))
+        take_media(session, bytes, request_us, done_us, evidence->chunk.rest_us);
+    else if (last.bytes >= WEIR_SMALL_BYTES)
+        take_media(session, last.bytes, last.from_us, last.done_us, evidence->chunk.rest_us);
     if (bytes < LARGE_BYTES)
         return false;
     if (!session->slow && transfer_us > 0)

@@ -7,6 +7,7 @@
 #include "measure/hollow.h"
 #include "measure/need.h"
 #include "measure/playout.h"
+#include "measure/stream.h"
 #include "measure/tracks.h"
 
 enum {
@@ -54,6 +55,7 @@ struct weir_session {
     struct weir_playout playout;
     struct weir_ladder ladder;
     struct weir_need need;
+    struct weir_stream stream;
 
     struct weir_tick_demand tick;              /* being filled */
     int64_t still_us;                          /* since when the picture stands still at the last tick; 0: it runs */

@@ -405,6 +405,36 @@ static void test_a_third_of_the_need(void **state)
     assert_true(seen.sessions[0].n_stalls >= 5);
 }
 
+/* One request that is answered for minutes: bursts of 800 kB every ten seconds, paced by the server. Then the network
+ * gives a fifth of it, without rest. */
+static void test_a_stream_in_one_answer(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0, bytes = 0;
+    for (int second = 0; second < 240; second++) {
+        now_us += S;
+        uint64_t came = second >= 200 ? 15000 : second % 10 < 2 ? 400000 : 0;
+        struct weir_evidence more = fake_progress(FILM, CLIENT, SERVER, now_us, came, 0);
+        more.progress.open_us = now_us - T0;
+        bytes += (int64_t)came;
+        if (came)
+            weir_sessions_take(sessions, &more);
+        weir_sessions_tick(sessions, now_us);
+        if (second == 199) {
+            assert_int_equal(weir_sessions_demand(sessions, FILM).viewers_stalled, 0);
+            assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+        }
+    }
+    assert_in_range(count_of(WEIR_OUTCOME_STARVED), 3, 4);
+    struct weir_evidence all = fake_chunk(FILM, CLIENT, SERVER, now_us, (uint64_t)bytes, S / 10, now_us - T0 - S / 10);
+    weir_sessions_take(sessions, &all);
+    weir_sessions_finish(sessions, now_us);
+    assert_int_equal(seen.sessions[0].media_bytes, bytes);
+    assert_in_range(seen.sessions[0].segment_us, 9 * S, 11 * S);
+    assert_in_range(seen.sessions[0].bitrate_bps, 560000, 720000);
+    assert_in_range(seen.sessions[0].chunks, 12, 20);
+}
+
 /* Two players of one client pause and close in turn; whoever looks on is served. Nobody stalls. */
 static void test_two_players_of_one_client(void **state)
 {
@@ -816,7 +846,7 @@ int main(void)
         TEST(test_short_segments_slower_than_before_but_enough),
             TEST(test_resting_sound_hides_nothing),
          TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand), TEST(test_each_answer_too_late), TEST(test_a_third_of_the_need),
-        TEST(test_two_players_of_one_client), TEST(test_viewers_do_what_they_like), TEST(test_an_outage_stalls),
+        TEST(test_a_stream_in_one_answer), TEST(test_two_players_of_one_client), TEST(test_viewers_do_what_they_like), TEST(test_an_outage_stalls),
         TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_cut_answer_is_not_useful),
         TEST(test_a_chunk_between_breaks_the_run),
         TEST(test_below_eight_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
