@@ -363,7 +363,7 @@ struct weir_blame weir_blame_service(struct weir_detector *detector, const struc
     struct weir_tally all = sum_of(sum_of(totals.own, totals.peer), sum_of(totals.other, totals.near));
     blame.score[WEIR_BY_UPLINK] = gain(all, of_uplink, p0) + log(config->prior_uplink);
     if (scope->layer == WEIR_STREAM_FALLBACK) {
-        blame.score[WEIR_BY_QUIC] = service;
+        blame.score[WEIR_BY_QUIC] = gain_of_service(totals.own, WEIR_QUIC_P0) + log(config->prior_service) + others.all;
         return blame;
     }
     if (scope->layer == WEIR_LAYER_DNS) {

@@ -295,7 +295,7 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
         return;
     bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
                   (uint64_t)detector->config.guard_useful;
-    struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
+    struct weir_track_trial step = step_of(trial, 1, 1, -log(WEIR_QUIC_P0));
     fold(detector, &service->quic_blocked, &step, scored, closed);
     remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
 }
@@ -344,7 +344,7 @@ static void fold_trial(struct weir_detector *detector, const struct weir_trial *
     double weight = trial->fail ? weir_controls_weight(detector, trial) : 1;
     bool fell_back = trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
     bool scored = (!real || is_known(detector, trial)) && (!dns || resolver_is_known(detector, trial)) && !fell_back &&
-                  !is_dead_alternative(detector, trial, slot_start_us);
+                  !is_dead_alternative(detector, trial, slot_start_us) && !(trial->local_policy && trial->fail && !trial->ok);
     detector->stats.trials_unscored += closed && !scored;
     control = control && (!real || scored);
     if (dns)

@@ -13,10 +13,19 @@ struct weir_case {
     int64_t reraised_us;      /* the last raise: record.raised_us is the first */
     int64_t evidence_us;      /* of the last failure that spoke for it */
     int64_t judged_us;        /* when its verdict was last worked out */
+    int64_t asked_us;         /* when it was last asked whether it is over */
     int64_t emitted_us;
     uint32_t emitted_clients; /* hit, as told last */
     uint32_t reopened;
 };
+
+/* recovery.c */
+struct weir_recovery {
+    bool over, seems_over; /* sure; likely */
+    int64_t at_us;         /* the first useful trial after which nothing (that counts) failed; 0: it lasts */
+    uint32_t run;          /* useful trials in a row */
+};
+struct weir_recovery weir_recovery_of(const struct weir_detector *detector, const struct weir_case *incident);
 
 /* lifecycle.c: raises, reopens or updates. `evidence_us`: of the last failure that speaks for it. */
 void weir_case_apply(struct weir_detector *detector, struct weir_case *incident, const struct weir_verdict *verdict,

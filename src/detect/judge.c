@@ -13,6 +13,7 @@
 #define FRESH_US                                                                                                       \
     (2 * WEIR_SLOT_US) /* a raise needs a failure this fresh: what was held is not raised when it is over */
 #define STALE_US INT64_C(300000000) /* evidence of a layer without trials for so long gives way to other layers' */
+static const double quic_share = 0.65;
 enum { CAPTURE_RUN = 6, ENDS_CLEAN = 30, OTHER_LAYERS_OK = 10 };
 
 static const struct weir_track_state *now_of(const struct weir_detector *detector, const struct weir_track *track)
@@ -84,6 +85,19 @@ static void offer_pooled(const struct weir_detector *detector, const struct weir
     scope.strength = sum / (detector->rule.h * detector->config.joint);
     if (scope.strength >= 1 && failing)
         offer(best, base + scope.strength, scope, fail_us);
+}
+
+/* QUIC against TCP to the same name at the same moment: a client that is its own comparison needs less evidence. */
+static void offer_quic(const struct weir_detector *detector, const struct weir_track *track, bool open, struct weir_scope scope,
+                       struct candidate *best)
+{
+    const struct weir_track_state *state = now_of(detector, track);
+    double h = quic_share * detector->rule.h;
+    scope.since_us = state->hard.onset_us;
+    scope.began_us = state->hard.began_us;
+    scope.strength = state->hard.s / h;
+    if (open ? state->hard.s >= h / 4 : state->hard.s >= h && is_failing(detector, state))
+        offer(best, 20 + scope.strength, scope, state->last_fail_us);
 }
 
 static void offer_slow(const struct weir_detector *detector, const struct weir_track *track, bool open, double base,
@@ -176,7 +190,7 @@ static struct candidate worst_of(const struct weir_detector *detector, weir_serv
     offer_pooled(detector, tracks, 99, scope, &best);
     offer_ends(detector, service, open, scope, &best);
     scope.layer = WEIR_STREAM_FALLBACK;
-    offer_hard(detector, &service->quic_blocked, open, 20, scope, &best);
+    offer_quic(detector, &service->quic_blocked, open && service->incident.record.cause == WEIR_CAUSE_QUIC_BLOCKED, scope, &best);
     offer_continuous(detector, service, scope, &best);
     offer_silence(service, scope, &best);
     return best;
@@ -240,7 +254,17 @@ static bool is_quiet(const struct weir_detector *detector, const struct weir_cas
            (incident->reopened == 0 || detector->now_us - incident->evidence_us >= quiet_us);
 }
 
-static bool service_is_over(const struct weir_detector *detector, const struct weir_service_state *service)
+/* By its trials, asked once a slot. What no failing trial showed is asked elsewhere. */
+static bool has_recovered(const struct weir_detector *detector, struct weir_case *incident)
+{
+    if (!incident->record.trials.fail || incident->asked_us == detector->open_start_us || !is_quiet(detector, incident))
+        return false;
+    incident->asked_us = detector->open_start_us;
+    return weir_recovery_of(detector, incident).over;
+}
+
+/* The layer that failed is tried by nobody: after five minutes any other trial of the service speaks for it. */
+static bool has_faded(const struct weir_detector *detector, const struct weir_service_state *service)
 {
     const struct weir_case *incident = &service->incident;
     if (!is_quiet(detector, incident))
@@ -258,6 +282,19 @@ static bool service_is_over(const struct weir_detector *detector, const struct w
     return stale ? service->ok_run >= OTHER_LAYERS_OK : state->ok_run >= (uint32_t)detector->config.clear_ok;
 }
 
+/* What is over is over in all that watched it: nothing of it is left to be raised again. */
+static void clear_service(struct weir_detector *detector, weir_service_id id)
+{
+    struct weir_service_state *service = &detector->services[id];
+    weir_case_clear(detector, &service->incident, NULL);
+    for (int layer = 0; layer < WEIR_LAYER_N; layer++)
+        weir_track_reset(&service->layer[layer]);
+    weir_track_reset(&service->quic_blocked);
+    service->ends = (struct weir_ends){.clean_run = service->ends.clean_run, .last_reset_us = service->ends.last_reset_us};
+    service->hot = NULL;
+    forget_paths(detector, id);
+}
+
 /* ---- services ---- */
 
 static void judge_service(struct weir_detector *detector, weir_service_id id)
@@ -270,12 +307,14 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
     if (incident->open)
         forget_stale(detector, service);
     forget_ends(detector, &service->ends);
+    if (incident->open && has_recovered(detector, incident)) {
+        clear_service(detector, id);
+        return;
+    }
     struct candidate worst = worst_of(detector, id);
     if (worst.rank <= 0) {
-        if (incident->open && !service->hot && service_is_over(detector, service)) {
-            weir_case_clear(detector, incident, NULL);
-            forget_paths(detector, id);
-        }
+        if (incident->open && !service->hot && has_faded(detector, service))
+            clear_service(detector, id);
         return;
     }
     /* Open: once a window, and only while it still fails: the good trials afterwards change no blame. */
@@ -326,6 +365,12 @@ static void judge_uplink(struct weir_detector *detector)
     const struct weir_track_state *state = now_of(detector, &detector->uplink);
     struct candidate worst = {0};
     struct weir_scope scope = {.layer = WEIR_LAYER_CONNECT};
+    if (incident->open && has_recovered(detector, incident)) {
+        weir_case_clear(detector, incident, NULL);
+        weir_track_reset(&detector->uplink);
+        weir_track_reset(&detector->congestion);
+        return;
+    }
     offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
     offer_slow(detector, &detector->uplink, incident->open, 50, scope, &worst);
     worst.attribute = weir_verdict_uplink;
@@ -372,7 +417,7 @@ static void merge_into_resolver(struct weir_detector *detector, const struct wei
         weir_case_route(detector, home, verdict, evidence_us);
 }
 
-static void judge_resolver(struct weir_detector *detector, const struct weir_resolver *resolver)
+static void judge_resolver(struct weir_detector *detector, struct weir_resolver *resolver)
 {
     struct weir_case *incident = NULL;
     for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++)
@@ -381,6 +426,11 @@ static void judge_resolver(struct weir_detector *detector, const struct weir_res
             incident = &detector->resolver_cases[i];
     struct candidate worst = {0};
     struct weir_scope scope = {.layer = WEIR_LAYER_DNS, .prefix = &resolver->head.addr};
+    if (incident && has_recovered(detector, incident)) {
+        weir_case_clear(detector, incident, NULL);
+        weir_track_reset(&resolver->track);
+        return;
+    }
     offer_hard(detector, &resolver->track, incident != NULL, 100, scope, &worst);
     if (worst.rank > 0) {
         if (incident &&
@@ -451,7 +501,7 @@ void weir_judge(struct weir_detector *detector)
     judge_uplink(detector);
     weir_links_judge(detector);
     size_t cursor = 0;
-    for (const struct weir_resolver *resolver; (resolver = weir_assoc_next(&detector->resolvers, &cursor));)
+    for (struct weir_resolver *resolver; (resolver = weir_assoc_next(&detector->resolvers, &cursor));)
         judge_resolver(detector, resolver);
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
         judge_service(detector, (weir_service_id)id);

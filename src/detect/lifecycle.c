@@ -2,7 +2,7 @@
  *
  *     none --raise--> open --update (state, cause, scope, confidence; at most one a window)--> open --clear--> cleared
  *                      ^                                                                           |
- *                      +--------------- reopened within 10 minutes: `updated`, same id ------------+
+ *                      +--------------- reopened within 10 minutes: `reopened`, same id ------------+
  *
  * Where later evidence moves the blame (a service that turns out to be the uplink), the open incident goes on under the new
  * cause with its id, and others of the same cause are cleared as parts of it: a person is told once.
@@ -26,8 +26,8 @@ static void emit(struct weir_detector *detector, struct weir_case *incident, enu
     weir_systems_fill(detector, record);
     weir_sentence(detector, incident, part_of);
     *(event == WEIR_INCIDENT_RAISED  ? &detector->stats.raised :
-      event == WEIR_INCIDENT_UPDATED ? &detector->stats.updated :
-                                       &detector->stats.cleared) += 1;
+      event == WEIR_INCIDENT_CLEARED ? &detector->stats.cleared :
+                                       &detector->stats.updated) += 1;
     if (detector->observer)
         detector->observer(detector->context, record);
 }
@@ -109,20 +109,24 @@ void weir_case_apply(struct weir_detector *detector, struct weir_case *incident,
     bool again = incident->exists && now_us - incident->record.cleared_us <= detector->config.reopen_us;
     if (again) {
         adopt(incident, verdict);
-        incident->record.cleared_us = 0;
+        incident->record.cleared_us = incident->record.recovered_us = 0;
         incident->reopened++;
     } else
         open_new(detector, incident, verdict);
     incident->open = true;
     incident->reraised_us = incident->judged_us = now_us;
     incident->evidence_us = evidence_us;
-    emit(detector, incident, again ? WEIR_INCIDENT_UPDATED : WEIR_INCIDENT_RAISED, NULL);
+    emit(detector, incident, again ? WEIR_INCIDENT_REOPENED : WEIR_INCIDENT_RAISED, NULL);
 }
 
 void weir_case_clear(struct weir_detector *detector, struct weir_case *incident, const struct weir_case *part_of)
 {
+    struct weir_recovery recovery = weir_recovery_of(detector, incident);
     incident->open = false;
     incident->record.cleared_us = detector->now_us;
+    incident->record.recovered_us = recovery.at_us ? recovery.at_us : incident->evidence_us;
+    if (incident->record.recovered_us < incident->record.onset_us)
+        incident->record.recovered_us = incident->record.onset_us;
     emit(detector, incident, WEIR_INCIDENT_CLEARED, part_of);
     if (part_of)
         incident->exists = false;
@@ -136,6 +140,8 @@ void weir_case_move(struct weir_case *from, struct weir_case *to)
 
 void weir_case_report(struct weir_detector *detector, struct weir_case *incident)
 {
+    struct weir_recovery recovery = weir_recovery_of(detector, incident);
+    incident->record.recovered_us = incident->record.trials.fail && recovery.seems_over ? recovery.at_us : 0;
     emit(detector, incident, WEIR_INCIDENT_UPDATED, NULL);
 }
 

@@ -314,8 +314,8 @@ static void be_service(struct weir_detector *detector, const struct weir_scope *
     record->state = severity(record, recent, scope->slow);
     if (cause == WEIR_CAUSE_QUIC_BLOCKED)
         record->state = WEIR_STATE_DEGRADED;
-    else if (scope->layer == WEIR_STREAM_ENDS && record->state == WEIR_STATE_DOWN && record->trials.total < MANY)
-        record->state = WEIR_STATE_PARTIAL; /* data did flow before the resets */
+    else if (scope->layer == WEIR_STREAM_ENDS && record->state == WEIR_STATE_DOWN)
+        record->state = WEIR_STATE_PARTIAL; /* data did flow before the resets, and new connections open */
 }
 
 static void narrow_to_part(const struct weir_detector *detector, const struct weir_scope *scope, struct weir_verdict *verdict)
@@ -363,6 +363,8 @@ static void tell_wide(struct weir_detector *detector, const struct weir_scope *s
     }
     narrow_to_part(detector, scope, verdict);
     /* What else is tried in the next seconds tells the one from the other. */
+    if (told == WEIR_BY_QUIC && record->n_clients < 2) /* one moment of one client proves nothing */
+        verdict->open |= detector->services[scope->service].quic_blocked.committed.last_fail_us - scope->since_us < WEIR_SLOT_US;
     verdict->open |= record->controls.total == 0 && record->n_alternatives && detector->now_us - scope->since_us < WITNESS_US;
     record->confidence = confidence(record);
 }

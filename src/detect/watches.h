@@ -12,6 +12,8 @@
 
 struct weir_detector;
 
+/* QUIC to a name dies, or is never answered, while TCP to the same name works: hardly ever in health. */
+#define WEIR_QUIC_P0 0.005
 struct weir_prefix { /* key: prefix, service, layer */
     struct weir_keyed_head head;
     struct weir_track track;
