@@ -73,22 +73,34 @@ static void say_subject(struct text *text, const struct weir_detector *detector,
     }
 }
 
+/* Words for each state, while it lasts and once it is over. */
+struct state_words {
+    const char *down[2], *partial[2], *degraded[2];
+};
+static const struct state_words words_of_service = {{" is down", " was down"}, {" fails in part", " failed in part"}, {" is degraded", " was degraded"}},
+                                words_of_media = {{" plays no video or sound, while the rest of it answers", " played no video or sound, while the rest of it answered"},
+                                                  {" plays video and sound in part, while the rest of it answers", " played video and sound in part, while the rest of it answered"},
+                                                  {" is degraded", " was degraded"}},
+                                words_of_control = {{" lets nobody new in, while who watches goes on", " let nobody new in, while who watched went on"},
+                                                    {" lets nobody new in, while who watches goes on", " let nobody new in, while who watched went on"},
+                                                    {" is degraded", " was degraded"}},
+                                words_of_client = {{" gets nothing through", " got nothing through"}, {" fails in part", " failed in part"}, {" is badly served", " was badly served"}},
+                                words_of_capture = {{" is incomplete", " was incomplete"}, {" is incomplete", " was incomplete"}, {" is incomplete", " was incomplete"}},
+                                words_of_quic = {{" is up, but its QUIC is blocked", " was up, but its QUIC was blocked"}, {" is up, but its QUIC is blocked", " was up, but its QUIC was blocked"},
+                                                 {" is up, but its QUIC is blocked", " was up, but its QUIC was blocked"}},
+                                words_of_silence = {{" has been silent", " was silent"}, {" has been silent", " was silent"}, {" has been silent", " was silent"}};
+
 static void say_state(struct text *text, const struct weir_incident *record)
 {
-    if (record->cause == WEIR_CAUSE_CAPTURE)
-        say(text, " is incomplete");
-    else if (record->silence.window_us)
-        say(text, " has been silent");
-    else if (record->cause == WEIR_CAUSE_QUIC_BLOCKED)
-        say(text, " is up, but its QUIC is blocked");
-    else if (record->cause == WEIR_CAUSE_CLIENT)
-        say(text, record->state == WEIR_STATE_DOWN    ? " gets nothing through" :
-                  record->state == WEIR_STATE_PARTIAL ? " fails in part" :
-                                                        " is badly served");
-    else
-        say(text, record->state == WEIR_STATE_DOWN    ? " is down" :
-                  record->state == WEIR_STATE_PARTIAL ? " fails in part" :
-                                                        " is degraded");
+    const struct state_words *words = record->cause == WEIR_CAUSE_CAPTURE      ? &words_of_capture :
+                                      record->silence.window_us                ? &words_of_silence :
+                                      record->cause == WEIR_CAUSE_QUIC_BLOCKED ? &words_of_quic :
+                                      record->cause == WEIR_CAUSE_CLIENT       ? &words_of_client :
+                                      record->part == WEIR_PART_CONTROL        ? &words_of_control :
+                                      record->part == WEIR_PART_MEDIA          ? &words_of_media :
+                                                                                 &words_of_service;
+    const char *const *word = record->state == WEIR_STATE_DOWN ? words->down : record->state == WEIR_STATE_PARTIAL ? words->partial : words->degraded;
+    say(text, "%s", word[record->recovered_us != 0]);
 }
 
 static enum weir_outcome main_kind(const struct weir_incident *record)
@@ -166,6 +178,10 @@ static void say_evidence(struct text *text, const struct weir_case *incident)
         say_silence(text, record);
         return;
     }
+    if (record->link.segments) {
+        say(text, ": of %u packets sent to it %u were lost on the last stretch", record->link.segments, record->link.lost_beyond);
+        return;
+    }
     if (record->trials.total == 0 || record->trials.fail == 0) {
         say(text, ": answers are slower or thinner than normal here");
         return;
@@ -214,8 +230,7 @@ static void say_downlink(struct text *text, const struct weir_detector *detector
 {
     const struct weir_downlink *downlink = &detector->downlink;
     if (record->state == WEIR_STATE_DEGRADED && weir_downlink_is_full(downlink, detector->now_us))
-        say(text, " The downlink carries %.1f Mbit/s, %.0f %% of what it carries in its busiest hundredth of the time: it is full.", downlink->bps / 1e6,
-            100 * downlink->bps / downlink->p99_bps);
+        say(text, " The downlink carries what it carries in its busiest hundredth of the time: it is full.");
 }
 
 static void say_blindness(struct text *text, const struct weir_detector *detector)
@@ -240,6 +255,74 @@ static void say_blindness(struct text *text, const struct weir_detector *detecto
     }
 }
 
+/* Those that fail, the worst first, five at the most: "netflix 5 of 5, hulu 7 of 9 failed". */
+static unsigned say_failing(struct text *text, const struct weir_detector *detector, const struct weir_incident *record)
+{
+    bool said[WEIR_INCIDENT_LIST_MAX] = {false};
+    unsigned n = 0;
+    for (; n < 5; n++) {
+        int best = -1;
+        for (int i = 0; i < record->controls.n; i++)
+            if (!said[i] && record->controls.by_service[i].fail &&
+                (best < 0 || record->controls.by_service[i].fail > record->controls.by_service[best].fail))
+                best = i;
+        if (best < 0)
+            break;
+        said[best] = true;
+        say(text, "%s%s %u of %u", n ? ", " : "", name_of(detector, record->controls.by_service[best].service),
+            record->controls.by_service[best].fail, record->controls.by_service[best].total);
+    }
+    return n;
+}
+
+static void say_uplink(struct text *text, const struct weir_detector *detector, const struct weir_incident *record)
+{
+    unsigned failing = 0;
+    for (int i = 0; i < record->controls.n; i++)
+        failing += record->controls.by_service[i].fail > 0;
+    if (failing < 2) {
+        say(text, record->state == WEIR_STATE_DEGRADED ? " Several services starve at once: the way out, not one of them." :
+                                                         " Nothing gets through, whoever is asked: the way out, not one service.");
+        return;
+    }
+    say(text, " Several services fail at once (");
+    say_failing(text, detector, record);
+    say(text, " failed): the way out, not one of them.");
+}
+
+static void say_client(struct text *text, const struct weir_incident *record)
+{
+    uint32_t fail = record->controls.fail, total = record->controls.total;
+    if (record->link.segments)
+        say(text, " All others lost %u of %u: its own link, or its WiFi.", record->link.others_lost, record->link.others_segments);
+    else if (total)
+        say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.", total - fail, total);
+    else
+        say(text, " Nobody else tried the same meanwhile: it is likely this client or its WiFi.");
+}
+
+/* What else it may be, where that is not ruled out. */
+static void say_alternatives(struct text *text, const struct weir_incident *record)
+{
+    char addr[WEIR_ADDR_TEXT_MAX];
+    for (unsigned i = 0; i < record->n_alternatives; i++) {
+        uint8_t cause = record->alternatives[i].cause;
+        bool told = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_DNS_RESOLVER;
+        if (cause == WEIR_CAUSE_CDN_PATH && record->n_prefixes == 1)
+            say(text, " It fails at %s; nobody here has tried another of its places.", weir_addr_text(&record->prefixes[0], addr));
+        else if (cause == WEIR_CAUSE_UPLINK && told)
+            say(text, record->controls.total ? " It may be the uplink as well." : " Nothing else was tried meanwhile: it may be the uplink as well.");
+        else if (cause == WEIR_CAUSE_SERVICE && record->cause == WEIR_CAUSE_UPLINK)
+            say(text, " It may be several services, each by itself.");
+    }
+}
+
+static void say_viewers(struct text *text, const struct weir_incident *record)
+{
+    if (record->viewers && record->viewers_stalled)
+        say(text, " Of %u who watch, %u see it stand still.", record->viewers, record->viewers_stalled);
+}
+
 static void say_reason(struct text *text, const struct weir_detector *detector, const struct weir_case *incident)
 {
     const struct weir_incident *record = &incident->record;
@@ -248,15 +331,11 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         say_blindness(text, detector);
         return;
     case WEIR_CAUSE_UPLINK:
-        say(text, " Several services fail at once");
-        if (record->controls.n)
-            say(text, " (useful: "), say_others(text, detector, record), say(text, ")");
-        say(text, ": the way out, not one of them.");
+        say_uplink(text, detector, record);
         say_downlink(text, detector, record);
         return;
     case WEIR_CAUSE_CLIENT:
-        say(text, " The others are fine (%u/%u useful): it is this client or its WiFi.",
-            record->controls.total - record->controls.fail, record->controls.total);
+        say_client(text, record);
         return;
     case WEIR_CAUSE_CDN:
         say(text, " Other services fail on "), say_place(text, incident), say(text, " as well: a shared CDN.");
@@ -274,10 +353,6 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
         say(text, " Names of unrelated services fail there.");
         break;
     default:
-        if (record->n_alternatives) {
-            say(text, " Nothing else was tried meanwhile: it may be the uplink as well.");
-            return;
-        }
         break;
     }
     if (record->silence.window_us) {
@@ -294,6 +369,33 @@ static void say_reason(struct text *text, const struct weir_detector *detector, 
     }
 }
 
+/* " from 21:33:30 to 21:34:20 UTC, 50 s" or " since 21:33:30 UTC". */
+static void say_when(struct text *text, const struct weir_case *incident)
+{
+    const struct weir_incident *record = &incident->record;
+    say(text, record->recovered_us ? " from " : " since ");
+    say_clock(text, record->onset_us);
+    if (record->recovered_us) {
+        say(text, " to ");
+        say_clock(text, record->recovered_us);
+    }
+    say(text, " UTC");
+    if (record->recovered_us) {
+        say(text, ", for ");
+        say_span(text, record->recovered_us - record->onset_us);
+    }
+    if (incident->reopened)
+        say(text, " (on and off)");
+}
+
+static void say_whom(struct text *text, const struct weir_incident *record)
+{
+    if (record->cause == WEIR_CAUSE_CLIENT || record->cause == WEIR_CAUSE_CAPTURE || !record->n_clients)
+        return;
+    say(text, ", %s%s%u of %u client%s", record->recovered_us ? "hit: " : "for ", record->at_least ? "at least " : "", record->n_clients,
+        record->n_clients_seen, record->n_clients_seen == 1 ? "" : "s");
+}
+
 static void say_cleared(struct text *text, const struct weir_detector *detector, const struct weir_case *incident,
                         const struct weir_case *part_of)
 {
@@ -304,16 +406,11 @@ static void say_cleared(struct text *text, const struct weir_detector *detector,
         return;
     }
     bool gone = detector->now_us - incident->evidence_us > detector->config.silent_us &&
-                record->cause != WEIR_CAUSE_CAPTURE &&
                 (record->cause == WEIR_CAUSE_CLIENT || record->cause == WEIR_CAUSE_DNS_RESOLVER);
-    say(text, "%s",
-        gone                                ? " is no longer seen; its incident began at " :
-        record->cause == WEIR_CAUSE_CAPTURE ? " is complete again; gaps began at " :
-                                              " is well again; it began at ");
-    say_clock(text, record->onset_us);
-    say(text, " UTC, ");
-    say_span(text, detector->now_us - record->onset_us);
-    say(text, " ago.");
+    say_state(text, record);
+    say_when(text, incident);
+    say_whom(text, record);
+    say(text, gone ? ". It is no longer seen." : ". It is well again.");
 }
 
 void weir_sentence(const struct weir_detector *detector, struct weir_case *incident, const struct weir_case *part_of)
@@ -327,20 +424,22 @@ void weir_sentence(const struct weir_detector *detector, struct weir_case *incid
     }
     say_subject(&text, detector, incident);
     say_state(&text, record);
-    say(&text, " since ");
-    say_clock(&text, record->onset_us);
-    say(&text, " UTC");
-    if (incident->reopened)
-        say(&text, " (on and off)");
+    say_when(&text, incident);
     if (record->cause != WEIR_CAUSE_CAPTURE) {
-        if (record->cause != WEIR_CAUSE_CLIENT && record->n_clients > 0)
-            say(&text, " for %u of %u client%s", record->n_clients, record->n_clients_seen,
+        if (record->recovered_us)
+            say_whom(&text, record);
+        else if (record->cause != WEIR_CAUSE_CLIENT && record->n_clients > 0)
+            say(&text, " for %s%u of %u client%s", record->at_least ? "at least " : "", record->n_clients, record->n_clients_seen,
                 record->n_clients_seen == 1 ? "" : "s");
         say_evidence(&text, incident);
     }
     say(&text, ".");
+    if (record->recovered_us)
+        say(&text, " It seems to be over.");
     say_family(&text, record);
     say_reason(&text, detector, incident);
+    say_alternatives(&text, record);
+    say_viewers(&text, record);
     const struct weir_incident_region *alone = record->cause == WEIR_CAUSE_CLIENT ? NULL : weir_regions_alone(detector, record);
     if (alone) {
         say(&text, " Only %s is hit (", alone->name);

@@ -322,6 +322,8 @@ static void narrow_to_part(const struct weir_detector *detector, const struct we
 {
     struct weir_incident *record = &verdict->record;
     record->part = scope->layer < WEIR_LAYER_N && scope->layer != WEIR_LAYER_DNS ? part_of(&detector->judgement, scope) : WEIR_PART_ALL;
+    if (record->part == WEIR_PART_MEDIA && record->cause != WEIR_CAUSE_SERVICE)
+        record->part = WEIR_PART_ALL; /* told by its place already */
     /* Who watches goes on, nobody new gets in. A host of neither kind is a note at the most. */
     if (record->part == WEIR_PART_CONTROL && record->state == WEIR_STATE_DOWN)
         record->state = WEIR_STATE_PARTIAL;

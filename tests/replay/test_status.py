@@ -42,7 +42,7 @@ def test_outage_then_recovery(place, standing):
     text = weir("status", *place, "netflix", code=3)
     first = text.splitlines()[0]
     assert "netflix" in first and "down" in first and re.search("21:33:3[01]", first) and "the service itself" in first
-    assert "SYNs unanswered" in text and "youtube" in text
+    assert "unanswered" in text and "youtube" in text
     answer = json.loads(weir("status", *place, "--json", "netflix", code=3))
     assert answer["health"] == "sick" and answer["state"] == "down" and answer["incident"]["cause"] == "service"
     assert "netflix is down" in weir("status", *place, code=3)
