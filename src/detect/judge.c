@@ -295,6 +295,15 @@ static void clear_service(struct weir_detector *detector, weir_service_id id)
     forget_paths(detector, id);
 }
 
+/* When to ask again what stayed open: soon while little was seen, for a judgement reads all of it; once a slot at the most. What
+ * turned out to be another's incident is asked again with that one. */
+static int64_t ask_again(const struct weir_detector *detector, bool open)
+{
+    static const int64_t trials_a_second = 20000;
+    int64_t wait_us = (int64_t)detector->judgement.n * 1000000 / trials_a_second;
+    return detector->now_us + (open && wait_us < WEIR_SLOT_US ? wait_us : WEIR_SLOT_US);
+}
+
 /* ---- services ---- */
 
 static void judge_service(struct weir_detector *detector, weir_service_id id)
@@ -321,12 +330,15 @@ static void judge_service(struct weir_detector *detector, weir_service_id id)
     if (incident->open &&
         (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
         return;
+    if (!incident->open && detector->now_us < service->ask_again_us)
+        return;
     worst.scope.until_us = incident->open ? worst.fail_us : 0;
     struct weir_verdict verdict;
     worst.attribute(detector, &worst.scope, &verdict);
     if (worst.scope.layer == WEIR_STREAM_ENDS && verdict.record.n_clients_seen >= 2 && verdict.record.n_clients < 2)
         verdict.open = true;
     weir_case_route(detector, incident, &verdict, worst.fail_us);
+    service->ask_again_us = incident->open ? 0 : ask_again(detector, verdict.open);
 }
 
 /* ---- the site ---- */
@@ -383,8 +395,11 @@ static void judge_uplink(struct weir_detector *detector)
         if (incident->open &&
             (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
+        if (!incident->open && detector->now_us < detector->uplink_again_us)
+            return;
         struct weir_verdict verdict;
         worst.attribute(detector, &worst.scope, &verdict);
+        detector->uplink_again_us = ask_again(detector, verdict.open);
         if (!verdict.open && verdict.record.cause == WEIR_CAUSE_UPLINK)
             merge_into_uplink(detector, &verdict, worst.fail_us);
         else if (!incident->open)
@@ -436,8 +451,11 @@ static void judge_resolver(struct weir_detector *detector, struct weir_resolver 
         if (incident &&
             (detector->now_us - incident->judged_us < WEIR_SLOT_US || worst.fail_us <= incident->evidence_us))
             return;
+        if (!incident && detector->now_us < resolver->ask_again_us)
+            return;
         struct weir_verdict verdict;
         weir_verdict_resolver(detector, &worst.scope, &verdict);
+        resolver->ask_again_us = ask_again(detector, verdict.open);
         if (!verdict.open && verdict.record.cause == WEIR_CAUSE_DNS_RESOLVER)
             merge_into_resolver(detector, &verdict, worst.fail_us);
         else if (incident)

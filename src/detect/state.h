@@ -53,7 +53,7 @@ struct weir_detector {
     struct weir_track uplink;
     struct weir_track congestion; /* starved requests while several services starve and none is served well */
     int64_t together_us;          /* when that was so last */
-    int64_t links_judged_us;
+    int64_t links_judged_us, uplink_again_us;
     int64_t congested_us; /* several services starved, none with open demand healthy: the last time */
     int64_t uplink_ok_us; /* last useful connection anywhere */
     int64_t heard_us;     /* last time that any server's packet came; 0: never, or not known */

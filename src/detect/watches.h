@@ -20,6 +20,7 @@ struct weir_prefix { /* key: prefix, service, layer */
 };
 struct weir_resolver {
     struct weir_keyed_head head;
+    int64_t ask_again_us;
     struct weir_track track;
 };
 
@@ -42,6 +43,7 @@ struct weir_service_state {
     int64_t last_us;                         /* last trial */
     int64_t ok_slot_us[WEIR_LAYER_N];        /* slot in which a trial of that layer was useful last */
     uint32_t ok_run;                         /* trials of closed slots since the last failure, any layer but dns */
+    int64_t ask_again_us;                    /* a question that stayed open, or was another's, is not asked before */
     uint32_t viewers, viewers_stalled;       /* who watches, whose picture stands still, as told last */
     struct weir_case incident;
 };
