@@ -23,7 +23,7 @@ static unsigned draw_row(struct world *world, const char *weights, size_t stride
 static struct place *new_place(struct world *world, double low_ms, double high_ms)
 {
     struct place *place = world_new(sizeof *place);
-    *place = (struct place){.id = world->n_places + 1, .ttl = (uint8_t)(48 + chance(world, 14))};
+    *place = (struct place){.id = world->n_places + 1 + (world->apart ? 256 : 0), .ttl = (uint8_t)(48 + chance(world, 14))};
     place->delay_us = (int64_t)(within_log(world, (struct range_s){low_ms, high_ms}) * 1000);
     world->places[world->n_places++] = place;
     return place;
@@ -134,7 +134,7 @@ static void plan_client(struct world *world, unsigned index, bool dual)
     }
     if (likely(world, 0.02))
         client->gone_us = (int64_t)(uniform(world, 0.3, 0.9) * (double)world->end_us);
-    uint32_t number = index + 20;
+    uint32_t number = index + (world->apart ? 120 : 20);
     client->address[0] = (struct ip){.bytes = {world->site->vantage == 't' ? 100 : 10, 64 + (uint8_t)(number >> 16),
                                                (uint8_t)(number >> 8), (uint8_t)number}};
     if (world->site->vantage == 'l' && world->n_clients < 200)

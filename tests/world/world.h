@@ -338,6 +338,7 @@ struct world {
     FILE *capture;
     uint64_t n_packets, n_bytes;
     unsigned snap, snap_first; /* bytes kept of a packet; of the first that many payload packets all is kept */
+    bool apart;                /* addresses that no other world has */
     bool vlan, merged;         /* `merged`: several segments in one captured packet, as GRO makes them */
     const struct site_row *site;
     struct pipe up, down;
