@@ -7,6 +7,8 @@
  *
  *     entry:  last_us | used | key ... | what is remembered ...
  *
+ * A visit of all entries goes by a map with a bit an entry: tables are made for thousands and hold a dozen.
+ *
  * Blind spot: a set may be full while the table is not. At half of its room one key in some 2,000 makes another one go.
  */
 #include <errno.h>
@@ -25,13 +27,18 @@ int weir_assoc_init(struct weir_assoc *assoc, size_t entry_size, size_t key_size
         n_sets *= 2;
     *assoc = (struct weir_assoc){.entry_size = entry_size, .key_size = key_size, .n_sets = n_sets};
     assoc->entries = calloc(n_sets * WAYS, entry_size);
-    return assoc->entries ? 0 : -ENOMEM;
+    assoc->taken = calloc(n_sets + sizeof(uint64_t), 1);
+    if (assoc->entries && assoc->taken)
+        return 0;
+    weir_assoc_deinit(assoc);
+    return -ENOMEM;
 }
 
 void weir_assoc_deinit(struct weir_assoc *assoc)
 {
     free(assoc->entries);
-    assoc->entries = NULL;
+    free(assoc->taken);
+    assoc->entries = assoc->taken = NULL;
 }
 
 static struct weir_assoc_mark *entry_at(const struct weir_assoc *assoc, size_t index)
@@ -62,28 +69,39 @@ void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us)
 {
     size_t set = set_of(assoc, key);
     struct weir_assoc_mark *victim = NULL;
+    size_t victim_way = 0;
     for (size_t i = 0; i < WAYS; i++) {
         struct weir_assoc_mark *mark = entry_at(assoc, set + i);
         if (holds(assoc, mark, key)) {
             mark->last_us = now_us;
             return mark;
         }
-        if (!victim || (victim->used && (!mark->used || mark->last_us < victim->last_us)))
+        if (!victim || (victim->used && (!mark->used || mark->last_us < victim->last_us))) {
             victim = mark;
+            victim_way = i;
+        }
     }
     assoc->evicted += victim->used;
     memset(victim, 0, assoc->entry_size);
     *victim = (struct weir_assoc_mark){.last_us = now_us, .used = 1};
     memcpy(victim + 1, key, assoc->key_size);
+    assoc->taken[set / WAYS] |= (uint8_t)(1u << victim_way);
     return victim;
 }
 
 void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor)
 {
     while (*cursor < assoc->n_sets * WAYS) {
-        struct weir_assoc_mark *mark = entry_at(assoc, (*cursor)++);
-        if (mark->used)
-            return mark;
+        size_t set = *cursor / WAYS;
+        unsigned left = (unsigned)assoc->taken[set] >> *cursor % WAYS;
+        if (!left) {
+            uint64_t eight;
+            memcpy(&eight, assoc->taken + set, sizeof eight);
+            *cursor = (set + (eight ? 1 : sizeof eight)) * WAYS;
+            continue;
+        }
+        *cursor += (size_t)__builtin_ctz(left) + 1;
+        return entry_at(assoc, *cursor - 1);
     }
     return NULL;
 }

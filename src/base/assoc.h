@@ -12,6 +12,7 @@ struct weir_assoc_mark {
 
 struct weir_assoc {
     uint8_t *entries;
+    uint8_t *taken; /* a byte a set, a bit an entry that was ever made: who visits all skips the empty ones */
     size_t entry_size, key_size, n_sets;
     uint64_t evicted; /* entries that gave way to others */
 };

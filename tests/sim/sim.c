@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"clients", 1, NULL, 'c'}, {"days", 1, NULL, 'd'}, {"seeds", 1, NULL, 's'},
                                             {"detect", 1, NULL, 'o'}, {"controls", 1, NULL, 'k'}, {"check", 0, NULL, 'x'}, {"show", 0, NULL, 'v'}, {0}};
-    struct run run = {.n_clients = 5, .days = 30, .controls = 0.3, .seed_first = 1, .seed_last = 1};
+    struct run run = {.n_clients = 5, .days = 30, .controls = 1.0, .seed_first = 1, .seed_last = 1};
     weir_detect_config_default(&run.config);
     int letter, bad = 0, check = 0;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1)

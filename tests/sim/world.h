@@ -18,13 +18,14 @@ struct world_client {
     uint8_t prefix;   /* of it, that the player keeps to */
     uint16_t watched; /* slots since it began */
     int32_t left;     /* slots until it stops */
+    int64_t hangs_us; /* since when its request is unanswered; 0: none is */
     struct world_spell wifi;
 };
 
 struct world {
     uint64_t seed;
     unsigned n_clients;
-    double controls; /* trials elsewhere of a client that watches, a slot */
+    double controls; /* exchanges elsewhere that are answered, a slot: of a client that watches on a device that does more */
     int64_t slot_us;
     struct world_client clients[WORLD_CLIENTS_MAX];
     struct world_spell prefix[WORLD_SERVICES + 1][WORLD_PREFIXES], uplink;
