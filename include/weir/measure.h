@@ -214,7 +214,7 @@ bool weir_trials_is_premature(const struct weir_trials *trials, weir_service_id 
                               int64_t pause_us);
 void weir_trials_read_stats(const struct weir_trials *trials, struct weir_trials_stats *ret_stats);
 
-/* ---- coordinator side: sessions (METHODS 5) ---- */
+/* ---- coordinator side: sessions ---- */
 
 struct weir_sessions_config {
     const struct weir_service_set *set; /* kinds of services; NULL: all VoD */

@@ -1,16 +1,19 @@
 /* A player with a full buffer asks for as much as it plays. So in steady state
  *
  *     request, answer, ... rest            request, ...
- *     |<------------- time to the next burst ------------>|      time / answers of the burst = playing time of an answer
+ *     |<------------- time to the next burst ------------>|
  *
- * whatever the service, the codec and the quality, and also where the player lets its buffer sink and then asks for
- * several segments at once. Bytes over the same time are what the session needs: its bit rate, pauses of the network
- * included. Both are means over the last sixteen bursts, of those that are like the median: the first filling of the
- * buffer, refilling after an outage and pauses by the viewer are unlike it, each in its own direction. A burst
- * that took half of its time or more to arrive shows the network's speed, not the player's: it doesn't count.
+ *     time to the next burst / answers of the burst = playing time of an answer
  *
- * Blind spots: a session that never rests has no steady state and nothing is learned; of two players of one client the sum is
- * learned.
+ * whatever the service, the codec and the quality, and also where the player lets its buffer sink
+ * and then asks for several segments at once. Bytes over the same time are what the session needs:
+ * its bit rate, pauses of the network included. Both are means over the last sixteen bursts, of
+ * those that are like the median: the first filling of the buffer, refilling after an outage and
+ * pauses by the viewer are unlike it, each in its own direction. A burst that took half of its time
+ * or more to arrive shows the network's speed, not the player's: it doesn't count.
+ *
+ * Blind spots: a session that never rests has no steady state and nothing is learned; of two
+ * players of one client the sum is learned.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,14 +61,16 @@ static void learn(struct weir_cadence *cadence)
 static void burst_end(struct weir_cadence *cadence, int64_t next_us)
 {
     int64_t us = next_us - cadence->from_us;
-    if (cadence->n == 0 || cadence->spoilt || us < BURST_MIN_US || us > BURST_MAX_US || cadence->on_us * 2 >= us)
+    if (cadence->n == 0 || cadence->spoilt || us < BURST_MIN_US || us > BURST_MAX_US ||
+        cadence->on_us * 2 >= us)
         return;
-    cadence->bursts[cadence->n_bursts++ % WEIR_CADENCE_BURSTS] =
-        (struct weir_burst){.ms = (uint32_t)(us / 1000), .n = cadence->n, .bytes = cadence->bytes};
+    cadence->bursts[cadence->n_bursts++ % WEIR_CADENCE_BURSTS] = (struct weir_burst){
+        .ms = (uint32_t)(us / 1000), .n = cadence->n, .bytes = cadence->bytes};
     learn(cadence);
 }
 
-void weir_cadence_add(struct weir_cadence *cadence, int64_t request_us, int64_t done_us, uint64_t bytes)
+void weir_cadence_add(
+    struct weir_cadence *cadence, int64_t request_us, int64_t done_us, uint64_t bytes)
 {
     if (cadence->n == 0 || request_us - cadence->end_us >= WEIR_CADENCE_REST_US) {
         burst_end(cadence, request_us);
@@ -84,11 +89,11 @@ void weir_cadence_add(struct weir_cadence *cadence, int64_t request_us, int64_t 
     cadence->bytes += bytes;
 }
 
-void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes) { cadence->bytes += bytes; }
+void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes)
+{
+    cadence->bytes += bytes;
+}
 
 void weir_cadence_spoil(struct weir_cadence *cadence) { cadence->spoilt = true; }
 
-void weir_cadence_forget(struct weir_cadence *cadence)
-{
-    memset(cadence, 0, sizeof *cadence);
-}
+void weir_cadence_forget(struct weir_cadence *cadence) { memset(cadence, 0, sizeof *cadence); }

@@ -1,4 +1,5 @@
-/* How much playing time an answer carries, and how many bytes a session needs: learned from the session's own rhythm. */
+/* How much playing time an answer carries, and how many bytes a session needs: learned from the
+ * session's own rhythm. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,8 @@ struct weir_burst {
 };
 
 struct weir_cadence { /* zeroed memory is an empty one */
-    int64_t from_us, end_us, on_us; /* of the burst that goes on: its first request, its last byte, time with a request open */
+    /* Of the burst that goes on: its first request, its last byte, time with a request open. */
+    int64_t from_us, end_us, on_us;
     uint64_t bytes;
     uint32_t n;
     bool spoilt;
@@ -24,7 +26,8 @@ struct weir_cadence { /* zeroed memory is an empty one */
 };
 
 /* A complete answer of the picture; in order of done_us. */
-void weir_cadence_add(struct weir_cadence *cadence, int64_t request_us, int64_t done_us, uint64_t bytes);
+void weir_cadence_add(
+    struct weir_cadence *cadence, int64_t request_us, int64_t done_us, uint64_t bytes);
 /* An answer of the sound track: bytes without time. */
 void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes);
 /* Something failed, or came too slowly: the burst that goes on says nothing. */

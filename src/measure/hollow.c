@@ -1,5 +1,6 @@
-/* Sizes are learned in histogram buckets of about 6 %, a neighbour counts too, since a live playlist's size wavers.
- * Only what was followed by a chunk is learned, and of a run that was already judged hollow nothing. */
+/* Sizes are learned in histogram buckets of about 6 %, a neighbour counts too, since a live
+ * playlist's size wavers. Only what was followed by a chunk is learned, and of a run that was
+ * already judged hollow nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

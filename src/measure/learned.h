@@ -1,5 +1,6 @@
-/* What a service's normal is: quantiles of the last 1,000 samples, a median once there are 8, others once there are 30. A viewer
- * of 4 s segments gives two or three samples in ten seconds: what a home cannot reach helps no home. */
+/* What a service's normal is: quantiles of the last 1,000 samples, a median once there are 8,
+ * others once there are 30. A viewer of 4 s segments gives two or three samples in ten seconds:
+ * what a home cannot reach helps no home. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,13 +1,16 @@
 /* Starved is who gets less than half of what he needs although he asks for it:
  *
- *     need     what the session used over time when it was served well: the bytes of its steady state over its time, pauses of
- *              the network included (cadence.c). Not what its bursts reached: 57 -> 20 Mbit/s harms no film of 2 Mbit/s
- *     asks     a request waits or bytes arrive, in seven of the last ten seconds and in the last one
- *     gets     bytes of these ten seconds, over those of them in which it asked; none in the last three is no slow answer, but an unanswered one, which others judge
+ *     need     what the session used over time when it was served well: the bytes of its steady
+ *              state over its time, pauses of the network included (cadence.c). Not what its bursts
+ *              reached: 57 -> 20 Mbit/s harms no film of 2 Mbit/s
+ *     asks     a request waits or bytes arrive, in seven of the last ten seconds and in the last
+ *              one
+ *     gets     bytes of these ten seconds, over those of them in which it asked; none in the last
+ *              three is no slow answer, but an unanswered one, which others judge
  *
- * A session that always runs at its link's rate never rests, so that its need is not known, and neither is that of a player
- * which fills its buffer in the first minute: both are never starved. Blind spot: a player that lowers its quality in time is
- * not starved, only worse.
+ * A session that always runs at its link's rate never rests, so that its need is not known, and
+ * neither is that of a player which fills its buffer in the first minute: both are never starved.
+ * Blind spot: a player that lowers its quality in time is not starved, only worse.
  */
 #include "measure/need.h"
 

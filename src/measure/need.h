@@ -1,4 +1,5 @@
-/* Whether a session gets what it needs: the last ten seconds of its demand against its own bit rate. */
+/* Whether a session gets what it needs: the last ten seconds of its demand against its own bit
+ * rate. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,4 +18,5 @@ void weir_need_tick(struct weir_need *need, bool open, uint64_t bytes);
 /* Less than half of what it needs: see need.c. `need_bps` 0: not known. */
 bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps);
 uint64_t weir_need_bytes(const struct weir_need *need); /* that came in the last ticks */
-bool weir_need_waited(const struct weir_need *need); /* asked in the last three ticks, and got nothing */
+/* Asked in the last three ticks, and got nothing. */
+bool weir_need_waited(const struct weir_need *need);

@@ -1,26 +1,31 @@
 /* What the viewer sees cannot be seen, but it can be worked out:
  *
- *     buffer   media received - media played: each answer of the picture carries the playing time that cadence.c learned
- *     playing  from the second answer on, and again after a stall with the first one that is complete
+ *     buffer   media received - media played: each answer of the picture carries the playing time
+ *              that cadence.c learned
+ *     playing  from the second answer on, and again after a stall with the first one that is
+ *              complete
  *     stall    the buffer is empty, and the player asks in vain
  *
  *            answer   rest      asks in vain                      answer
  *     -------|........|==================================================|---> time
  *            at       wanted        ^ buffer empty: the picture stands    goes on
  *
- * A player with room in its buffer asks, so silence without demand is no stall, however long: the buffer is full, or the viewer
- * has paused, or has left. While a player rests its buffer sinks to the level at which it usually asks, and no further:
- * whoever doesn't ask doesn't play. That level is the median of the first eight that were seen, and pulls the estimate
- * towards itself at each rest, or the small errors of an hour would add up; eight asks in a row far from it make a new one.
- * Demand is a request that waits, a connection that fails, an answer that is empty, and lasts from its first sign to the
- * next answer; a pause of half a minute between two signs is longer than players wait before they try again, and ends it.
- * A viewer who gives up ends a stall with the last sign of his demand.
+ * A player with room in its buffer asks, so silence without demand is no stall, however long: the
+ * buffer is full, or the viewer has paused, or has left. While a player rests its buffer sinks to
+ * the level at which it usually asks, and no further: whoever doesn't ask doesn't play. That level
+ * is the median of the first eight that were seen, and pulls the estimate towards itself at each
+ * rest, or the small errors of an hour would add up; eight asks in a row far from it make a new
+ * one. Demand is a request that waits, a connection that fails, an answer that is empty, and lasts
+ * from its first sign to the next answer; a pause of half a minute between two signs is longer than
+ * players wait before they try again, and ends it. A viewer who gives up ends a stall with the last
+ * sign of his demand.
  *
- * Answers become known late, when the next request comes or after seconds of silence, and of several connections in no order: each
- * waits in a queue until nothing older can come any more.
+ * Answers become known late, when the next request comes or after seconds of silence, and of
+ * several connections in no order: each waits in a queue until nothing older can come any more.
  *
- * Blind spots: a seek throws the buffer away unseen, so a stall soon after it is missed; a player that lets the picture run
- * before its second answer starts earlier than is said; before the cadence is known nothing is claimed.
+ * Blind spots: a seek throws the buffer away unseen, so a stall soon after it is missed; a player
+ * that lets the picture run before its second answer starts earlier than is said; before the
+ * cadence is known nothing is claimed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +35,8 @@
 #define LAPSE_US INT64_C(30000000)
 #define REST_US INT64_C(700000)
 #define BUFFER_MAX_US INT64_C(600000000)
-#define STALL_MIN_US INT64_C(200000)  /* below: within the error of the model */
-#define JOIN_US INT64_C(500000)       /* two stalls with less between them are one */
+#define STALL_MIN_US INT64_C(200000) /* below: within the error of the model */
+#define JOIN_US INT64_C(500000)      /* two stalls with less between them are one */
 enum { AWAY_MAX = 8 };
 
 static int compare_u32(const void *a, const void *b)
@@ -67,10 +72,12 @@ static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us)
 {
     if (to_us - from_us < STALL_MIN_US || !playout->known)
         return;
-    uint32_t listed = playout->n_stalls < WEIR_PLAYOUT_STALLS ? playout->n_stalls : WEIR_PLAYOUT_STALLS;
+    uint32_t listed = playout->n_stalls < WEIR_PLAYOUT_STALLS ? playout->n_stalls
+                                                              : WEIR_PLAYOUT_STALLS;
     struct weir_standstill *last = listed ? &playout->stalls[listed - 1] : NULL;
     playout->stalled_us += to_us - from_us;
-    if (last && listed == playout->n_stalls && from_us - last->start_us - last->duration_us < JOIN_US) {
+    if (last && listed == playout->n_stalls &&
+        from_us - last->start_us - last->duration_us < JOIN_US) {
         last->duration_us = to_us - last->start_us;
         return;
     }
@@ -79,8 +86,8 @@ static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us)
     playout->n_stalls++;
 }
 
-/* What is left in the buffer when the player begins to ask, after `rest_us` of silence. No player that plays waits
- * for less than one answer's time, which is the level until one is known. */
+/* What is left in the buffer when the player begins to ask, after `rest_us` of silence. No player
+ * that plays waits for less than one answer's time, which is the level until one is known. */
 static int64_t after_rest(const struct weir_playout *playout, int64_t rest_us, int64_t value_us)
 {
     int64_t level_us = ask_level_us(playout), sunk_us = playout->buffer_us - rest_us;
@@ -117,7 +124,8 @@ static void begin_to_know(struct weir_playout *playout, int64_t value_us)
     playout->known = true;
 }
 
-static void take_answer(struct weir_playout *playout, const struct weir_playout_note *note, int64_t value_us)
+static void take_answer(
+    struct weir_playout *playout, const struct weir_playout_note *note, int64_t value_us)
 {
     if (!playout->known && value_us > 0)
         begin_to_know(playout, value_us);
@@ -159,7 +167,8 @@ static void lapse(struct weir_playout *playout, int64_t value_us)
     playout->wanted_us = 0;
 }
 
-static void take_sign(struct weir_playout *playout, const struct weir_playout_note *note, int64_t value_us)
+static void take_sign(
+    struct weir_playout *playout, const struct weir_playout_note *note, int64_t value_us)
 {
     if (note->at_us <= playout->at_us)
         return;
@@ -172,7 +181,10 @@ static void take_sign(struct weir_playout *playout, const struct weir_playout_no
         playout->sign_us = note->at_us;
 }
 
-static int64_t order_us(const struct weir_playout_note *note) { return note->answer ? note->at_us : note->from_us; }
+static int64_t order_us(const struct weir_playout_note *note)
+{
+    return note->answer ? note->at_us : note->from_us;
+}
 
 static void take_oldest(struct weir_playout *playout, int64_t value_us)
 {
@@ -195,15 +207,20 @@ static void enqueue(struct weir_playout *playout, struct weir_playout_note note,
     playout->queue[at] = note;
 }
 
-void weir_playout_answer(struct weir_playout *playout, int64_t request_us, int64_t done_us, int64_t value_us)
+void weir_playout_answer(
+    struct weir_playout *playout, int64_t request_us, int64_t done_us, int64_t value_us)
 {
     enqueue(playout, (struct weir_playout_note){done_us, request_us, true}, value_us);
 }
 
-void weir_playout_take_back(struct weir_playout *playout, uint32_t found) { playout->debt += found; }
+void weir_playout_take_back(struct weir_playout *playout, uint32_t found)
+{
+    playout->debt += found;
+}
 
 /* One that goes on is one note, not many. */
-void weir_playout_wanted(struct weir_playout *playout, int64_t since_us, int64_t until_us, int64_t value_us)
+void weir_playout_wanted(
+    struct weir_playout *playout, int64_t since_us, int64_t until_us, int64_t value_us)
 {
     for (int i = playout->n_queue; i-- > 0;) {
         struct weir_playout_note *note = &playout->queue[i];
@@ -229,7 +246,8 @@ void weir_playout_finish(struct weir_playout *playout, int64_t value_us)
 }
 
 /* The model as it would stand if nothing more came up to `now_us`. */
-static struct weir_playout look_ahead(const struct weir_playout *playout, int64_t now_us, int64_t value_us)
+static struct weir_playout look_ahead(
+    const struct weir_playout *playout, int64_t now_us, int64_t value_us)
 {
     struct weir_playout ahead = *playout;
     weir_playout_settle(&ahead, now_us, value_us);
@@ -242,12 +260,14 @@ int64_t weir_playout_buffer_us(const struct weir_playout *playout, int64_t now_u
     if (!ahead.known || !ahead.playing)
         return -1;
     int64_t end_us = ahead.wanted_us ? ahead.wanted_us : now_us;
-    int64_t left_us = end_us > ahead.at_us ? after_rest(&ahead, end_us - ahead.at_us, value_us) : ahead.buffer_us;
+    int64_t left_us = end_us > ahead.at_us ? after_rest(&ahead, end_us - ahead.at_us, value_us)
+                                           : ahead.buffer_us;
     left_us -= ahead.wanted_us ? now_us - ahead.wanted_us : 0;
     return left_us > 0 ? left_us : 0;
 }
 
-int64_t weir_playout_still_since_us(const struct weir_playout *playout, int64_t now_us, int64_t value_us)
+int64_t weir_playout_still_since_us(
+    const struct weir_playout *playout, int64_t now_us, int64_t value_us)
 {
     if (!playout->known || (!playout->wanted_us && !playout->n_queue))
         return 0;
@@ -255,6 +275,7 @@ int64_t weir_playout_still_since_us(const struct weir_playout *playout, int64_t 
     if (!ahead.known || !ahead.playing || !ahead.wanted_us || now_us - ahead.sign_us > LAPSE_US)
         return 0;
     int64_t rest_us = ahead.wanted_us - ahead.at_us;
-    int64_t since_us = ahead.wanted_us + (rest_us > 0 ? after_rest(&ahead, rest_us, value_us) : ahead.buffer_us);
+    int64_t since_us = ahead.wanted_us +
+                       (rest_us > 0 ? after_rest(&ahead, rest_us, value_us) : ahead.buffer_us);
     return since_us <= now_us ? since_us : 0;
 }

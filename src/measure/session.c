@@ -1,23 +1,27 @@
-/* A session joins what is known of one viewer: which answers are picture and which are sound (tracks.c), how much time each
- * carries and how much is needed (cadence.c), what is in the buffer and when it was empty (playout.c), and whether
- * what comes is enough (need.c).
+/* A session joins what is known of one viewer: which answers are picture and which are sound
+ * (tracks.c), how much time each carries and how much is needed (cadence.c), what is in the buffer
+ * and when it was empty (playout.c), and whether what comes is enough (need.c).
  *
- * Players buffer, so silence is no stall: a healthy video pauses its downloads for up to two minutes. What tells is
- * demand that is not served: requests open all the time, and bytes that come far slower than the session needs.
+ * Players buffer, so silence is no stall: a healthy video pauses its downloads for up to two
+ * minutes. What tells is demand that is not served: requests open all the time, and bytes that come
+ * far slower than the session needs.
  *
  *     demand      a tick in which a request waits for its first byte, or bytes arrive
  *     slow        ten seconds of demand with less than half of its need
  *     starving    slow, or every open request unanswered for longer than the service ever takes
- *     starved     the same for ten seconds: a shorter wait is what buffers are for. Live streams have little of that
+ *     starved     the same for ten seconds: a shorter wait is what buffers are for. Live streams
+ *                 have little of that
  *
- * A request that waits while the picture's later ones were answered waits for nothing: players ask for one segment after the
- * other, so that it was asked for again elsewhere, or is not needed any more.
+ * A request that waits while the picture's later ones were answered waits for nothing: players ask
+ * for one segment after the other, so that it was asked for again elsewhere, or is not needed any
+ * more.
  *
- * An answer that took longer than it plays, or came slower than half of the need, and is less than half as large as the smallest one that came in time was given
- * up by the player: quality has steps, and nobody's lowest is below half of the lowest that was seen. It carries no time.
+ * An answer that took longer than it plays, or came slower than half of the need, and is less than
+ * half as large as the smallest one that came in time was given up by the player: quality has
+ * steps, and nobody's lowest is below half of the lowest that was seen. It carries no time.
  *
- * Answers wait six seconds before the buffer is worked out: one that was complete without a request after it is known
- * only when nothing came behind it for five.
+ * Answers wait six seconds before the buffer is worked out: one that was complete without a request
+ * after it is known only when nothing came behind it for five.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -27,7 +31,7 @@
 
 enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6, LEVEL_TIMES = 2 };
 #define SETTLE_US INT64_C(6000000)
-#define STEADY_US INT64_C(20000000)        /* before, nobody's need is known */
+#define STEADY_US INT64_C(20000000) /* before, nobody's need is known */
 #define BITRATE_SPAN_US INT64_C(60000000)
 #define WAIT_MIN_US INT64_C(1000000)
 #define CADENCE_LIVE_US INT64_C(4000000)
@@ -50,7 +54,8 @@ void weir_session_small(struct weir_session *session, const struct weir_evidence
 {
     int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
     if (took_us >= WAIT_MIN_US)
-        weir_session_wanted(session, evidence->chunk.request_us, evidence->chunk.request_us + took_us);
+        weir_session_wanted(
+            session, evidence->chunk.request_us, evidence->chunk.request_us + took_us);
 }
 
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us)
@@ -61,7 +66,8 @@ void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t
 
 int64_t weir_session_need_bps(const struct weir_session *session)
 {
-    if (session->answers < ANSWERS_MIN || session->active_us - session->first_request_us < STEADY_US)
+    if (session->answers < ANSWERS_MIN ||
+        session->active_us - session->first_request_us < STEADY_US)
         return 0;
     return session->cadence.need_bps;
 }
@@ -82,18 +88,22 @@ bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, 
     return value_us == 0 || us < value_us || (double)us < plays_us;
 }
 
-bool weir_session_is_being_served(const struct weir_session *session, const struct weir_evidence *progress)
+bool weir_session_is_being_served(
+    const struct weir_session *session, const struct weir_evidence *progress)
 {
     int64_t value_us = session->cadence.value_us;
     if (progress->progress.bytes < WEIR_SMALL_BYTES || session->slow ||
         !weir_session_is_enough(session, progress->progress.bytes, WEIR_TICK_US))
         return false;
-    return value_us == 0 || progress->progress.open_us < value_us || !weir_need_waited(&session->need);
+    return value_us == 0 || progress->progress.open_us < value_us ||
+           !weir_need_waited(&session->need);
 }
 
-static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us, int64_t rest_us);
+static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
+    int64_t done_us, int64_t rest_us);
 
-/* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a trickle. */
+/* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a
+ * trickle. */
 static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence)
 {
     if (evidence->progress.waiting)
@@ -101,10 +111,11 @@ static bool is_late(const struct weir_session *session, const struct weir_eviden
     if (weir_stream_is_told(&session->stream, evidence->client_port))
         return session->slow;
     return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
-        !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
+           !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
 }
 
-void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us)
+void weir_session_progress(
+    struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us)
 {
     bool waiting = evidence->progress.waiting;
     if (!waiting && evidence->progress.bytes == 0)
@@ -121,13 +132,15 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
     if (waiting && evidence->progress.waiting_us > tick->longest_wait_us)
         tick->longest_wait_us = evidence->progress.waiting_us;
     struct weir_stream_burst burst;
-    if (!waiting && weir_stream_tick(&session->stream, evidence->client_port, asked_us, evidence->ts_us, evidence->progress.bytes, &burst))
+    if (!waiting && weir_stream_tick(&session->stream, evidence->client_port, asked_us,
+                        evidence->ts_us, evidence->progress.bytes, &burst))
         take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
     if (is_late(session, evidence))
         weir_session_wanted(session, asked_us, evidence->ts_us);
 }
 
-/* A rate in 16 bits, as a float of 11 bits behind the leading one: exact to 0.05 %, and in the same order as the rates. */
+/* A rate in 16 bits, as a float of 11 bits behind the leading one: exact to 0.05 %, and in the same
+ * order as the rates. */
 static uint16_t pack(uint32_t kbps)
 {
     unsigned shift = 0;
@@ -167,13 +180,17 @@ int64_t weir_session_median_kbps(const struct weir_session *session)
     return session->n_rates < RATES_MIN ? -1 : median_kbps(session);
 }
 
-/* Bytes of the picture over the time that they carry; else over a minute and more of steady playing. */
+/* Bytes of the picture over the time that they carry; else over a minute and more of steady
+ * playing. */
 int64_t weir_session_bitrate_bps(const struct weir_session *session)
 {
-    int64_t span_us = session->active_us - session->first_request_us, value_us = session->cadence.value_us;
+    int64_t span_us = session->active_us - session->first_request_us,
+            value_us = session->cadence.value_us;
     if (value_us > 0 && session->chunks)
-        return (int64_t)((double)session->picture_bytes * 8e6 / ((double)value_us * session->chunks));
-    bool steady = session->answers > 1 && span_us >= BITRATE_SPAN_US && session->on_us < span_us / 2;
+        return (
+            int64_t)((double)session->picture_bytes * 8e6 / ((double)value_us * session->chunks));
+    bool steady = session->answers > 1 && span_us >= BITRATE_SPAN_US &&
+                  session->on_us < span_us / 2;
     return steady ? (int64_t)((double)session->media_bytes * 8e6 / (double)span_us) : WEIR_NULL;
 }
 
@@ -188,9 +205,10 @@ static void climb(struct weir_ladder *ladder, uint32_t bytes)
 {
     if (ladder->bytes == 0)
         ladder->bytes = bytes;
-    bool same = (uint64_t)bytes * 4 < (uint64_t)ladder->bytes * 5 && (uint64_t)bytes * 5 > (uint64_t)ladder->bytes * 4;
+    bool same = (uint64_t)bytes * 4 < (uint64_t)ladder->bytes * 5 &&
+                (uint64_t)bytes * 5 > (uint64_t)ladder->bytes * 4;
     bool next = ladder->n_next && (uint64_t)bytes * 4 < (uint64_t)ladder->next_bytes * 5 &&
-        (uint64_t)bytes * 5 > (uint64_t)ladder->next_bytes * 4;
+                (uint64_t)bytes * 5 > (uint64_t)ladder->next_bytes * 4;
     if (same) {
         ladder->n_next = 0;
         ladder->bytes = (uint32_t)((int64_t)ladder->bytes + ((int64_t)bytes - ladder->bytes) / 4);
@@ -219,7 +237,8 @@ static void take_sound(struct weir_session *session, uint32_t found, uint64_t by
     weir_playout_take_back(&session->playout, found);
     session->chunks -= found < session->chunks ? found : session->chunks;
     uint64_t sound_bytes = (uint64_t)found * bytes;
-    session->picture_bytes -= sound_bytes < session->picture_bytes ? sound_bytes : session->picture_bytes;
+    session->picture_bytes -= sound_bytes < session->picture_bytes ? sound_bytes
+                                                                   : session->picture_bytes;
     session->least_bytes = 0;
 }
 
@@ -231,7 +250,8 @@ static bool is_given_up(const struct weir_session *session, uint64_t bytes, int6
     return value_us > 0 && late && bytes * 2 < session->least_bytes;
 }
 
-static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us, int64_t rest_us)
+static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us,
+    int64_t done_us, int64_t rest_us)
 {
     int64_t value_us = session->cadence.value_us, took_us = done_us - request_us;
     if (is_given_up(session, bytes, took_us)) {
@@ -240,7 +260,8 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
         return;
     }
     uint32_t size = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-    if ((value_us == 0 || took_us < value_us) && (session->least_bytes == 0 || size < session->least_bytes))
+    if ((value_us == 0 || took_us < value_us) &&
+        (session->least_bytes == 0 || size < session->least_bytes))
         session->least_bytes = size;
     if (request_us > session->picture_request_us)
         session->picture_request_us = request_us;
@@ -252,7 +273,8 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
 }
 
 /* An answer, or a burst of a long one. */
-static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us, int64_t done_us, int64_t rest_us)
+static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
+    int64_t done_us, int64_t rest_us)
 {
     uint32_t found;
     if (session->answers == 0)
@@ -282,7 +304,8 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     if (bytes < LARGE_BYTES)
         return false;
     if (!session->slow && transfer_us > 0)
-        session->rates[session->n_rates++ % WEIR_SESSION_RATES] = pack((uint32_t)rate_kbps(bytes, transfer_us));
+        session->rates[session->n_rates++ % WEIR_SESSION_RATES] = pack(
+            (uint32_t)rate_kbps(bytes, transfer_us));
     return !quick;
 }
 
@@ -295,7 +318,8 @@ static bool is_unanswered(const struct weir_session *session, enum weir_service_
         return true;
     int64_t cadence_us = session->cadence.value_us;
     int64_t live_us = cadence_us * 3 > CADENCE_LIVE_US ? cadence_us * 3 : CADENCE_LIVE_US;
-    return kind == WEIR_KIND_LIVE && cadence_us > 0 && tick->bytes == 0 && tick->longest_wait_us >= live_us;
+    return kind == WEIR_KIND_LIVE && cadence_us > 0 && tick->bytes == 0 &&
+           tick->longest_wait_us >= live_us;
 }
 
 /* One more tick of a spell, which began before it was noticed. */
@@ -329,8 +353,9 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
     bool was = session->starved, unanswered = is_unanswered(session, kind);
     session->slow = weir_need_is_slow(&session->need, need_bps);
     session->starving = session->slow || unanswered;
-    session->starved = session->slow ||
-        (unanswered && (kind == WEIR_KIND_LIVE || session->tick.longest_wait_us >= WEIR_NEED_TICKS * WEIR_TICK_US));
+    session->starved = session->slow || (unanswered && (kind == WEIR_KIND_LIVE ||
+                                                           session->tick.longest_wait_us >=
+                                                               WEIR_NEED_TICKS * WEIR_TICK_US));
     return session->starved ? spell_tick(session, was, now_us) : 0;
 }
 
@@ -342,7 +367,8 @@ int64_t weir_session_startup_us(const struct weir_session *session)
     return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
 }
 
-static enum weir_stall_confidence confidence_of(const struct weir_session *session, uint32_t n_stalls)
+static enum weir_stall_confidence confidence_of(
+    const struct weir_session *session, uint32_t n_stalls)
 {
     if (n_stalls == 0)
         return WEIR_STALL_NONE;
@@ -361,11 +387,15 @@ static void report_startup(const struct weir_session *session, struct weir_sessi
 
 static void report_stalls(const struct weir_session *session, struct weir_session_record *record)
 {
-    static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX, "all that are kept are told");
-    bool picture = record->kind == WEIR_KIND_VOD || record->kind == WEIR_KIND_LIVE; /* music comes a track at a time */
+    static_assert(
+        (int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX, "all that are kept are told");
+    bool picture = record->kind == WEIR_KIND_VOD ||
+                   record->kind == WEIR_KIND_LIVE; /* music comes a track at a time */
     record->n_stalls = picture ? session->playout.n_stalls : 0;
-    record->stalled_us = picture && session->playout.known ? session->playout.stalled_us : WEIR_NULL;
-    uint32_t listed = record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls : WEIR_SESSION_STALLS_MAX;
+    record->stalled_us = picture && session->playout.known ? session->playout.stalled_us
+                                                           : WEIR_NULL;
+    uint32_t listed = record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls
+                                                                 : WEIR_SESSION_STALLS_MAX;
     for (uint32_t i = 0; i < listed; i++) {
         record->stalls[i].start_us = session->playout.stalls[i].start_us;
         record->stalls[i].duration_us = session->playout.stalls[i].duration_us;

@@ -18,7 +18,7 @@ struct weir_tick_demand { /* of one tick */
     uint32_t open, unanswered;
     uint64_t bytes;
     int64_t longest_wait_us;
-    const struct weir_evidence *sample; /* one of the open requests: what an attempt is made from. The tick's own */
+    const struct weir_evidence *sample; /* an open request, to make an attempt from: the tick's */
 };
 
 /* Changes of quality, by the size of the picture's answers. */
@@ -58,7 +58,7 @@ struct weir_session {
     struct weir_stream stream;
 
     struct weir_tick_demand tick;              /* being filled */
-    int64_t still_us;                          /* since when the picture stands still at the last tick; 0: it runs */
+    int64_t still_us;           /* since when the picture stands still, at a tick; 0: it runs */
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;
     int64_t starved_slot;                      /* the last slot of which that was said */
@@ -66,29 +66,38 @@ struct weir_session {
 };
 
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence);
-void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us);
-/* A complete answer of 5 kB or more; true when it was slower than half of the session's own median. */
+void weir_session_progress(
+    struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us);
+/* A complete answer of 5 kB or more; true when it was slower than half of the session's own median.
+ * */
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence);
-/* An answer of less than 5 kB: a player that waited for it longer than a second asked for media, too. */
+/* An answer of less than 5 kB: a player that waited for it longer than a second asked for media,
+ * too. */
 void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence);
-/* What was asked for in vain from `since_us` to `until_us`: a connection that failed, an empty answer. */
+/* What was asked for in vain from `since_us` to `until_us`: a connection that failed, an empty
+ * answer. */
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us);
-/* Whether a tick changes anything: there was demand in it or lately, a spell goes on, or answers wait to be worked out. */
+/* Whether a tick changes anything: there was demand in it or lately, a spell goes on, or answers
+ * wait to be worked out. */
 static inline bool weir_session_is_busy(const struct weir_session *session)
 {
-    return session->tick.open || session->need.open || session->starving || session->playout.n_queue || session->still_us;
+    return session->tick.open || session->need.open || session->starving ||
+        session->playout.n_queue || session->still_us;
 }
 /* Ends the tick; how much of it, and of the time before that turned out so, was starved, in us. */
-int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind, int64_t now_us);
-/* Whether an answer of `bytes` that took `us` serves it, and whether one that goes on does, by the bytes of the tick. */
+int64_t weir_session_tick(
+    struct weir_session *session, enum weir_service_kind kind, int64_t now_us);
+/* Whether an answer of `bytes` that took `us` serves it, and whether one that goes on does, by the
+ * bytes of the tick. */
 bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, int64_t us);
-bool weir_session_is_being_served(const struct weir_session *session, const struct weir_evidence *progress);
+bool weir_session_is_being_served(
+    const struct weir_session *session, const struct weir_evidence *progress);
 /* Whether `bytes` in `us` are half of its need or more, or its need is not known. */
 bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us);
 int64_t weir_session_need_bps(const struct weir_session *session);    /* 0: not known */
 int64_t weir_session_median_kbps(const struct weir_session *session); /* -1: fewer than 5 chunks */
 int64_t weir_session_bitrate_bps(const struct weir_session *session); /* WEIR_NULL: not known */
-int64_t weir_session_startup_us(const struct weir_session *session);  /* WEIR_NULL: no second chunk */
+int64_t weir_session_startup_us(const struct weir_session *session); /* WEIR_NULL: no second one */
 /* Ends the session: works out what waits. */
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
     struct weir_session_record *ret_record);

@@ -1,12 +1,14 @@
-/* All sessions, and what services are like. A session begins with a client's first media answer or request
- * and ends 60 s after the last one, 240 s where a film had filled its buffer. Services' medians of chunk sizes and
- * their 99th percentile of waiting are learned from all clients.
+/* All sessions, and what services are like. A session begins with a client's first media answer or
+ * request and ends 60 s after the last one, 240 s where a film had filled its buffer. Services'
+ * medians of chunk sizes and their 99th percentile of waiting are learned from all clients.
  *
- * A viewer waits from his click on, and the page, the catalogue and the licence come before the media: connections to other hosts of the
- * service that were opened in the three seconds before the first media connection, one closely after the other, belong to the startup.
+ * A viewer waits from his click on, and the page, the catalogue and the licence come before the
+ * media: connections to other hosts of the service that were opened in the three seconds before the
+ * first media connection, one closely after the other, belong to the startup.
  *
- * Sessions give attempts to the trials: USEFUL where chunks arrive, STARVED once a slot while they come far too slowly,
- * HOLLOW for the third and later small answers in a row. "other" has no sessions: it is no service.
+ * Sessions give attempts to the trials: USEFUL where chunks arrive, STARVED once a slot while they
+ * come far too slowly, HOLLOW for the third and later small answers in a row. "other" has no
+ * sessions: it is no service.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +37,8 @@ struct service {
     struct weir_demand demand;
 };
 
-/* Connections to a service's pages and interfaces, before its media: the viewer waits for them, too. */
+/* Connections to a service's pages and interfaces, before its media: the viewer waits for them,
+ * too. */
 struct prelude { uint64_t key; int64_t first_us, last_us; };
 
 struct weir_sessions {
@@ -283,7 +286,8 @@ static bool is_control(const struct weir_evidence *chunk)
     return !chunk->chunk.known && chunk->chunk.bytes < CONTROL_BYTES && chunk->chunk.ttfb_us >= 0;
 }
 
-/* A player that tries to connect, or to look its host up, asks for media. One that took long did so, too. */
+/* A player that tries to connect, or to look its host up, asks for media. One that took long did
+ * so, too. */
 static void take_attempt(struct weir_sessions *all, const struct weir_evidence *evidence)
 {
     if (evidence->layer == WEIR_LAYER_CONNECT && evidence->role != WEIR_ROLE_MEDIA && evidence->service >= WEIR_SERVICE_FIRST &&
@@ -372,7 +376,8 @@ static void count_viewer(struct weir_sessions *all, const struct weir_session *s
         demand->stalled_since_us = session->still_us;
 }
 
-/* What is said of a viewer once: how long the picture took to begin; and once a window: what it uses. */
+/* What is said of a viewer once: how long the picture took to begin; and once a window: what it
+ * uses. */
 static void count_viewing(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
 {
     struct viewing *viewing = &all->services[session->service].viewing;

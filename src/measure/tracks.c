@@ -1,17 +1,22 @@
-/* Players of DASH and of HLS with separate sound ask for picture and sound in turn, each segment by itself. Encrypted, the two
- * differ in size alone: sound is small, and its segments are nearly equal, since a sound track has one steady bit rate,
- * while the picture's sizes go with the scene and the quality.
+/* Players of DASH and of HLS with separate sound ask for picture and sound in turn, each segment by
+ * itself. Encrypted, the two differ in size alone: sound is small, and its segments are nearly
+ * equal, since a sound track has one steady bit rate, while the picture's sizes go with the scene
+ * and the quality.
  *
  *     a size     answers within a tenth of each other
- *     run        answers of a size, with at most three others between one and the next, all of them a third larger and more: a
- *                poor picture that comes back after an outage makes no run
- *     sound      a size with a run of five, in turn with others (half of the times the answer before was of another size), others
- *                being at least half and at most three times as often, half as large again on the average, and small enough
+ *     run        answers of a size, with at most three others between one and the next, all of them
+ *                a third larger and more: a poor picture that comes back after an outage makes no
+ *                run
+ *     sound      a size with a run of five, in turn with others (half of the times the answer
+ *                before was of another size), others being at least half and at most three times as
+ *                often, half as large again on the average, and small enough
  *
- * Sound that is away for twelve others is no sound any more: after an outage the picture may be fetched alone for a while. A picture that comes with its sound in one answer stays at one size for a while and
- * then at another, or varies all over: no size of it comes in turn for long. Blind spots: sound of varying size (ranges of ten
- * seconds, then of five) is taken for picture, and so is sound that is larger than the poorest picture. Counts of both
- * together still carry the right time on the average.
+ * Sound that is away for twelve others is no sound any more: after an outage the picture may be
+ * fetched alone for a while. A picture that comes with its sound in one answer stays at one size
+ * for a while and then at another, or varies all over: no size of it comes in turn for long. Blind
+ * spots: sound of varying size (ranges of ten seconds, then of five) is taken for picture, and so
+ * is sound that is larger than the poorest picture. Counts of both together still carry the right
+ * time on the average.
  */
 #include <stdbool.h>
 
@@ -49,7 +54,8 @@ static int begin(struct weir_tracks *tracks, uint32_t bytes)
 {
     int rarest = 0;
     for (int i = 1; i < WEIR_TRACK_SIZES; i++)
-        if (!tracks->sizes[i].sound && (tracks->sizes[rarest].sound || tracks->sizes[i].n < tracks->sizes[rarest].n))
+        if (!tracks->sizes[i].sound &&
+            (tracks->sizes[rarest].sound || tracks->sizes[i].n < tracks->sizes[rarest].n))
             rarest = i;
     tracks->sizes[rarest] = (struct weir_track_size){.bytes = bytes};
     run_begin(tracks, rarest);
@@ -77,7 +83,8 @@ static void break_runs(struct weir_tracks *tracks, int at, uint32_t bytes)
             run_begin(tracks, i);
 }
 
-enum weir_media_track weir_tracks_add(struct weir_tracks *tracks, uint64_t answer_bytes, uint32_t *ret_found)
+enum weir_media_track weir_tracks_add(
+    struct weir_tracks *tracks, uint64_t answer_bytes, uint32_t *ret_found)
 {
     uint32_t bytes = answer_bytes < UINT32_MAX ? (uint32_t)answer_bytes : UINT32_MAX;
     *ret_found = 0;

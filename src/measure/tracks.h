@@ -8,8 +8,8 @@ enum weir_media_track { WEIR_MEDIA_PICTURE, WEIR_MEDIA_SOUND };
 
 struct weir_track_size {
     uint32_t bytes;  /* middle of the size */
-    uint32_t born, seen; /* chunks of the session before the first and the last of its run; wraps with chunks */
-    uint16_t n, turns; /* chunks of this size in its run; of these, how many came after one of another size */
+    uint32_t born, seen; /* chunks before the first and the last of its run; they wrap */
+    uint16_t n, turns;   /* chunks of its run; of these, those that came after another size */
     bool sound;
 };
 
@@ -21,5 +21,7 @@ struct weir_tracks { /* zeroed memory is an empty one */
     uint8_t last;    /* 1 + place of the size that came last */
 };
 
-/* Takes one answer of `bytes`. *ret_found: so many earlier answers, taken for picture, turn out to be sound with this one. */
-enum weir_media_track weir_tracks_add(struct weir_tracks *tracks, uint64_t bytes, uint32_t *ret_found);
+/* Takes one answer of `bytes`. *ret_found: so many earlier answers, taken for picture, turn out to
+ * be sound with this one. */
+enum weir_media_track weir_tracks_add(
+    struct weir_tracks *tracks, uint64_t bytes, uint32_t *ret_found);
