@@ -1,4 +1,4 @@
-/* Ninety days of each service, and the incidents that the probe itself no longer tells, from the history. */
+/* Ninety days of each service, from the history: a day is what the worst that lasted makes of it. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>

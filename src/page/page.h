@@ -192,8 +192,8 @@ struct weir_page_site;                   /* opaque: what was seen so far */
 
 int weir_page_site_new(struct weir_page_site **ret_site, const struct weir_service_set *set, bool hide_clients);
 void weir_page_site_free(struct weir_page_site *site);
-/* What was read just now. The model is made anew; 0 or -ENOMEM. */
-int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view);
+/* What was read just now, and the months before (NULL: none is kept). The model is made anew; 0 or -ENOMEM. */
+int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view, const struct weir_history *history);
 /* Nothing could be read: what was is shown on, with the reason. */
 void weir_page_site_trouble(struct weir_page_site *site, const char *reason, int64_t now_us);
 struct weir_page *weir_page_site_model(struct weir_page_site *site);

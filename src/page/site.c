@@ -13,10 +13,11 @@
 
 #include <weir/service.h>
 
+#include "history/history.h"
 #include "page/page.h"
 #include "view/view.h"
 
-enum { WINDOWS = 360 };               /* an hour */
+enum { WINDOWS = 360 /* an hour */, PAST_INCIDENTS = 150 };
 static const int64_t window_us = 10000000, hour_us = 3600000000, recent_us = 300000000;
 
 struct past {
@@ -208,17 +209,17 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
 
 /* ---- incidents ---- */
 
-static int put_incident(struct weir_page_site *site, const struct weir_view_event *event)
+static int put_incident(struct weir_page_site *site, const char *json, bool acknowledged, bool maintenance)
 {
     struct weir_page *page = &site->page;
     struct weir_page_incident incident;
-    struct json_object *record = event->json ? json_tokener_parse(event->json) : NULL;
+    struct json_object *record = json ? json_tokener_parse(json) : NULL;
     int error = record ? weir_page_read_incident(&incident, record, title_of, site) : -EINVAL;
     json_object_put(record);
     if (error)
         return 0; /* nothing that a page can show */
-    incident.acknowledged = event->acknowledged;
-    incident.maintenance |= event->maintenance;
+    incident.acknowledged = acknowledged;
+    incident.maintenance |= maintenance;
     for (size_t i = 0; i < page->n_incidents; i++)
         if (strcmp(page->incidents[i].id, incident.id) == 0) {
             weir_page_join_incident(&page->incidents[i], &incident);
@@ -233,6 +234,16 @@ static int put_incident(struct weir_page_site *site, const struct weir_view_even
     }
     page->incidents[page->n_incidents++] = incident;
     return 0;
+}
+
+/* The newest of the months before; those that the view tells too are joined to them. */
+static int put_history(struct weir_page_site *site, const struct weir_history *history)
+{
+    int error = 0;
+    size_t first = history->n_incidents > PAST_INCIDENTS ? history->n_incidents - PAST_INCIDENTS : 0;
+    for (size_t i = first; i < history->n_incidents && !error; i++)
+        error = put_incident(site, history->incidents[i].json, false, history->incidents[i].maintenance);
+    return error;
 }
 
 /* What stands is the view's to say: it knows windows that speak against an incident that nobody closed. */
@@ -250,7 +261,7 @@ static void settle_open(struct weir_page *page, const struct weir_view *view)
     }
 }
 
-int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view)
+int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view, const struct weir_history *history)
 {
     struct weir_page *page = &site->page;
     int error = 0;
@@ -265,8 +276,12 @@ int weir_page_site_take(struct weir_page_site *site, const struct weir_view *vie
     page->n_bins = (size_t)((page->last_us - page->first_us + window_us - 1) / window_us);
     for (size_t i = 0; i < view->n_services && !error; i++)
         error = put_service(site, view, &view->services[i]);
+    for (size_t i = 0; history && i < page->n_services; i++)
+        weir_page_put_days(&page->services[i], history, page->now_us);
+    if (!error && history)
+        error = put_history(site, history);
     for (size_t i = 0; i < view->n_events && !error; i++)
-        error = put_incident(site, &view->events[i]);
+        error = put_incident(site, view->events[i].json, view->events[i].acknowledged, view->events[i].maintenance);
     if (error)
         return error;
     settle_open(page, view);

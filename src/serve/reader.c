@@ -125,11 +125,7 @@ static int read_site(struct weir_reader *reader, int64_t now_us, struct weir_fau
     reader->read_us = now_us;
     if (event_is_new(reader) || !reader->history_read_us || now_us - reader->history_read_us >= history_us)
         read_history(reader, now_us);
-    error = weir_page_site_take(reader->site, reader->view);
-    struct weir_page *page = weir_page_site_model(reader->site);
-    for (size_t i = 0; reader->has_history && i < page->n_services; i++)
-        weir_page_put_days(&page->services[i], &reader->history, page->now_us);
-    return error;
+    return weir_page_site_take(reader->site, reader->view, reader->has_history ? &reader->history : NULL);
 }
 
 static int try_read(struct weir_reader *reader, int64_t now_us, bool *changed, struct weir_fault *fault)
