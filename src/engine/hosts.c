@@ -4,8 +4,8 @@
  *            answer    option 12, where the server repeats it, for the address that it gives (yiaddr)
  *      mDNS  answer    A and AAAA records of NAME.local, if the address is the sender's own: nobody names another
  *
- * What a device says of itself may be anything: it is cut to printable ASCII, and shown to people only. The table is bounded; the
- * name that was heard longest ago makes room.
+ * What a device says of itself may be anything: it is cut to printable ASCII, and shown to people
+ * only. The table is bounded; the name that was heard longest ago makes room.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -73,7 +73,8 @@ static size_t printable(char name[WEIR_HOST_NAME_MAX], const uint8_t *bytes, siz
 {
     size_t used = 0;
     for (size_t i = 0; i < n && used + 1 < WEIR_HOST_NAME_MAX; i++)
-        if (bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\' && bytes[i] != '<')
+        if (bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\' &&
+            bytes[i] != '<')
             name[used++] = (char)bytes[i];
         else if (bytes[i] == ' ' && used)
             name[used++] = ' ';
@@ -81,7 +82,8 @@ static size_t printable(char name[WEIR_HOST_NAME_MAX], const uint8_t *bytes, siz
     return used;
 }
 
-static void learn(struct weir_hosts *hosts, const struct weir_addr *addr, const uint8_t *bytes, size_t n, bool by_mdns)
+static void learn(struct weir_hosts *hosts, const struct weir_addr *addr, const uint8_t *bytes,
+                  size_t n, bool by_mdns)
 {
     char name[WEIR_HOST_NAME_MAX];
     if (!weir_addr_is_local(addr) || weir_addr_is_group(addr) || !printable(name, bytes, n))
@@ -92,7 +94,8 @@ static void learn(struct weir_hosts *hosts, const struct weir_addr *addr, const 
         host = room(hosts);
         *host = (struct host){.addr = *addr};
     }
-    if (strcmp(host->name, name) != 0 && (!by_mdns || !host->name[0] || host->by_mdns)) { /* what it told the router stays */
+    if (strcmp(host->name, name) != 0 &&
+        (!by_mdns || !host->name[0] || host->by_mdns)) { /* what it told the router stays */
         strcpy(host->name, name);
         host->by_mdns = by_mdns;
         hosts->changed = true;
@@ -122,7 +125,16 @@ static struct weir_addr v4(const uint8_t *bytes)
 
 static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n)
 {
-    enum { OPTIONS = 240, REQUEST = 3, ACK = 5, PAD = 0, NAME = 12, WANTED = 50, TYPE = 53, END = 255 };
+    enum {
+        OPTIONS = 240,
+        REQUEST = 3,
+        ACK = 5,
+        PAD = 0,
+        NAME = 12,
+        WANTED = 50,
+        TYPE = 53,
+        END = 255
+    };
     static const uint8_t magic[4] = {99, 130, 83, 99};
     const uint8_t *name = NULL, *wanted = NULL;
     size_t name_length = 0, at = OPTIONS;
@@ -146,7 +158,9 @@ static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n)
             type = bytes[at + 2];
         at += 2 + (size_t)length;
     }
-    const uint8_t *address = bytes[0] == 1 && type == REQUEST ? (wanted ? wanted : bytes + 12) : bytes[0] == 2 && type == ACK ? bytes + 16 : NULL;
+    const uint8_t *address = bytes[0] == 1 && type == REQUEST ? (wanted ? wanted : bytes + 12)
+                             : bytes[0] == 2 && type == ACK   ? bytes + 16
+                                                              : NULL;
     if (name && address) {
         struct weir_addr addr = v4(address);
         learn(hosts, &addr, name, name_length, false);
@@ -155,8 +169,10 @@ static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n)
 
 /* ---- mDNS (RFC 6762) ---- */
 
-/* Passes a name at `at`; its first label is told, through one pointer at the most. Returns where it ends, or 0. */
-static size_t pass_name(const uint8_t *bytes, size_t n, size_t at, const uint8_t **ret_label, size_t *ret_length)
+/* Passes a name at `at`; its first label is told, through one pointer at the most. Returns where
+ * it ends, or 0. */
+static size_t pass_name(const uint8_t *bytes, size_t n, size_t at, const uint8_t **ret_label,
+                        size_t *ret_length)
 {
     size_t end = 0;
     *ret_length = 0;
@@ -192,14 +208,16 @@ static void take_mdns(struct weir_hosts *hosts, const struct weir_packet *packet
     if (n < 12 || !(bytes[2] & 0x80))
         return;
     unsigned questions = (unsigned)bytes[4] << 8 | bytes[5];
-    unsigned records = ((unsigned)bytes[6] << 8 | bytes[7]) + ((unsigned)bytes[8] << 8 | bytes[9]) + ((unsigned)bytes[10] << 8 | bytes[11]);
+    unsigned records = ((unsigned)bytes[6] << 8 | bytes[7]) + ((unsigned)bytes[8] << 8 | bytes[9]) +
+                       ((unsigned)bytes[10] << 8 | bytes[11]);
     for (unsigned i = 0; i < questions && i < 16; i++)
         if (!(at = pass_name(bytes, n, at, &label, &length)) || (at += 4) > n)
             return;
     for (unsigned i = 0; i < records && i < 64; i++) {
         if (!(at = pass_name(bytes, n, at, &label, &length)) || at + 10 > n)
             return;
-        unsigned type = (unsigned)bytes[at] << 8 | bytes[at + 1], size = (unsigned)bytes[at + 8] << 8 | bytes[at + 9];
+        unsigned type = (unsigned)bytes[at] << 8 | bytes[at + 1],
+                 size = (unsigned)bytes[at + 8] << 8 | bytes[at + 9];
         at += 10;
         if (at + size > n)
             return;
@@ -260,9 +278,11 @@ static int hosts_flush(void *state, struct weir_fault *fault)
     pthread_mutex_unlock(&sink->hosts->lock);
     if (!object)
         return 0;
-    bool done = json_object_to_file_ext(sink->draft, object, JSON_C_TO_STRING_PLAIN) == 0 && rename(sink->draft, sink->path) == 0;
+    bool done = json_object_to_file_ext(sink->draft, object, JSON_C_TO_STRING_PLAIN) == 0 &&
+                rename(sink->draft, sink->path) == 0;
     if (!done && !sink->complained)
-        weir_log(WEIR_LOG_WARNING, "%s cannot be written: %s; weir clients shows addresses only", sink->path, strerror(errno));
+        weir_log(WEIR_LOG_WARNING, "%s cannot be written: %s; weir clients shows addresses only",
+                 sink->path, strerror(errno));
     sink->complained = !done;
     json_object_put(object);
     return 0;
@@ -277,7 +297,8 @@ static void hosts_free(void *state)
 static void inherit(struct hosts_sink *sink)
 {
     struct json_object *object = json_object_from_file(sink->path), *names;
-    if (object && json_object_object_get_ex(object, "names", &names) && json_object_is_type(names, json_type_object)) {
+    if (object && json_object_object_get_ex(object, "names", &names) &&
+        json_object_is_type(names, json_type_object)) {
         struct json_object_iter at;
         json_object_object_foreachC(names, at)
         {
@@ -291,7 +312,8 @@ static void inherit(struct hosts_sink *sink)
     sink->hosts->changed = false;
 }
 
-int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *context, struct weir_hosts *hosts, const char *directory)
+int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *context,
+                        struct weir_hosts *hosts, const char *directory)
 {
     struct hosts_sink *sink = calloc(1, sizeof *sink);
     if (!sink)
@@ -305,5 +327,8 @@ int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *con
     return 0;
 }
 
-const struct weir_sink weir_sink_hosts = {
-    .name = "hosts", .help = "names that devices give themselves", .record = hosts_record, .flush = hosts_flush, .free = hosts_free};
+const struct weir_sink weir_sink_hosts = {.name = "hosts",
+                                          .help = "names that devices give themselves",
+                                          .record = hosts_record,
+                                          .flush = hosts_flush,
+                                          .free = hosts_free};

@@ -1,5 +1,5 @@
-/* What devices call themselves: names by DHCP (option 12) and mDNS, for a person who asks which devices are hit. Kept only where the
- * site shows its clients plainly. */
+/* What devices call themselves: names by DHCP (option 12) and mDNS, for a person who asks which
+ * devices are hit. Kept only where the site shows its clients plainly. */
 #pragma once
 
 #include <weir/error.h>
@@ -18,13 +18,16 @@ void weir_hosts_free(struct weir_hosts *hosts);
 /* Could this packet tell a name? Cheap, for every packet. */
 static inline bool weir_hosts_may_tell(const struct weir_packet *packet)
 {
-    return packet->transport == WEIR_TRANSPORT_UDP && (packet->src_port == 5353 || packet->src_port == 68 || packet->src_port == 67);
+    return packet->transport == WEIR_TRANSPORT_UDP &&
+           (packet->src_port == 5353 || packet->src_port == 68 || packet->src_port == 67);
 }
 void weir_hosts_take(struct weir_hosts *hosts, const struct weir_packet *packet);
 
 /* The name of an address, or NULL; `name` holds WEIR_HOST_NAME_MAX bytes. */
 const char *weir_hosts_name(struct weir_hosts *hosts, const struct weir_addr *addr, char *name);
 
-/* Keeps DIR/clients.json, written whole and renamed when a name is new. The table outlives the sink. */
+/* Keeps DIR/clients.json, written whole and renamed when a name is new. The table outlives the
+ * sink. */
 extern const struct weir_sink weir_sink_hosts;
-int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *context, struct weir_hosts *hosts, const char *directory);
+int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *context,
+                        struct weir_hosts *hosts, const char *directory);

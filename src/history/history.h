@@ -26,7 +26,7 @@
 #define WEIR_HISTORY_DAYS 396 /* 13 months: nothing older is kept */
 
 struct weir_history_hour {
-    int64_t start_us;                 /* a multiple of WEIR_HOUR_US */
+    int64_t start_us; /* a multiple of WEIR_HOUR_US */
     int32_t judged_s, healthy_s, degraded_s, partial_s, down_s;
     int64_t trials_ok, trials_fail;
     /* Medians of the windows' medians, loss means by traffic; NAN: not measured. Server and client
@@ -37,7 +37,7 @@ struct weir_history_hour {
 struct weir_history_service {
     char name[64];
     size_t n_hours;
-    struct weir_history_hour *hours;  /* oldest first; hours in which it was not seen are left out */
+    struct weir_history_hour *hours; /* oldest first; hours in which it was not seen are left out */
 };
 
 /* An incident as its last event left it. */
@@ -47,15 +47,15 @@ struct weir_history_incident {
     int64_t recovered_us, cleared_us; /* 0: not (yet) known */
     int64_t told_us;                  /* its last event */
     bool maintenance;
-    char *text;                       /* the sentence; never NULL */
-    char *json;                       /* the whole last record; never NULL */
+    char *text; /* the sentence; never NULL */
+    char *json; /* the whole last record; never NULL */
 };
 
 struct weir_history {
     char site[160];
-    char from[512];                   /* the file or the URL, for a person */
+    char from[512]; /* the file or the URL, for a person */
     size_t n_services;
-    struct weir_history_service *services;   /* by name */
+    struct weir_history_service *services; /* by name */
     size_t n_incidents;
     struct weir_history_incident *incidents; /* oldest onset first */
 };
@@ -69,7 +69,8 @@ struct weir_history_where {
 };
 
 /* Reads it whole. `history` needs no initialisation, and is deinitialised by the caller after a
- * success. -ENOENT: there is no history (yet); other: cannot be read. A fault says which and why. */
+ * success. -ENOENT: there is no history (yet); other: cannot be read. A fault says which and why.
+ * */
 int weir_history_load(struct weir_history *ret_history, const struct weir_history_where *where,
                       struct weir_fault *fault);
 void weir_history_deinit(struct weir_history *history);
@@ -83,10 +84,15 @@ int weir_history_events(char ***ret_json, const struct weir_history_where *where
 
 /* ---- availability: pure ---- */
 
-enum weir_history_step { WEIR_HISTORY_HOUR, WEIR_HISTORY_DAY, WEIR_HISTORY_WEEK, WEIR_HISTORY_MONTH };
+enum weir_history_step {
+    WEIR_HISTORY_HOUR,
+    WEIR_HISTORY_DAY,
+    WEIR_HISTORY_WEEK,
+    WEIR_HISTORY_MONTH
+};
 
 struct weir_history_span {
-    int64_t start_us, end_us;         /* UTC; weeks begin on Monday */
+    int64_t start_us, end_us; /* UTC; weeks begin on Monday */
     int64_t judged_s, healthy_s, degraded_s, partial_s, down_s;
     int64_t trials_ok, trials_fail;
 };

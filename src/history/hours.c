@@ -26,19 +26,26 @@
 
 #include "history/hours.h"
 
-enum { WINDOWS = WEIR_HOUR_US / WEIR_SLOT_US, WINDOW_S = WEIR_SLOT_US / 1000000, PAGES = 2,
-       SITE_FAULTS_MAX = 16 };
+enum {
+    WINDOWS = WEIR_HOUR_US / WEIR_SLOT_US,
+    WINDOW_S = WEIR_SLOT_US / 1000000,
+    PAGES = 2,
+    SITE_FAULTS_MAX = 16
+};
 static const int64_t stands_us = INT64_C(900000000);
 
 enum code { CODE_NONE, CODE_UNKNOWN, CODE_HEALTHY, CODE_DEGRADED, CODE_PARTIAL, CODE_DOWN, CODE_N };
 
 enum median { GOODPUT, TTFB, RTT_SERVER, RTT_CLIENT, N_MEDIANS };
-static const struct { const char *group, *name; } median_fields[N_MEDIANS] = {
-    [GOODPUT] = {"goodput", "p50_bps"}, [TTFB] = {"ttfb", "p50_us"},
-    [RTT_SERVER] = {"rtt_server", "p50_us"}, [RTT_CLIENT] = {"rtt_client", "p50_us"}};
+static const struct {
+    const char *group, *name;
+} median_fields[N_MEDIANS] = {[GOODPUT] = {"goodput", "p50_bps"},
+                              [TTFB] = {"ttfb", "p50_us"},
+                              [RTT_SERVER] = {"rtt_server", "p50_us"},
+                              [RTT_CLIENT] = {"rtt_client", "p50_us"}};
 
 struct page {
-    int64_t start_us;           /* of the hour; 0: unused */
+    int64_t start_us; /* of the hour; 0: unused */
     bool changed;
     uint8_t code[WINDOWS];
     uint16_t n[N_MEDIANS];
@@ -48,15 +55,15 @@ struct page {
 };
 
 struct book {
-    struct page page[PAGES];    /* of hour h: page h % PAGES */
-    int64_t last_end_us;        /* of the newest window */
+    struct page page[PAGES]; /* of hour h: page h % PAGES */
+    int64_t last_end_us;     /* of the newest window */
     uint8_t last_code;
 };
 
 struct weir_hours {
     struct book *books[WEIR_SERVICES_MAX];
     unsigned n_site_faults;
-    char site_faults[SITE_FAULTS_MAX][sizeof ((struct weir_incident *)0)->id];
+    char site_faults[SITE_FAULTS_MAX][sizeof((struct weir_incident *)0)->id];
 };
 
 struct weir_hours *weir_hours_new(void)
@@ -143,7 +150,8 @@ static void book_values(struct page *page, const struct weir_window_record *wind
         page->loss[1] += bytes * client;
         page->loss_weight += bytes;
     }
-    double ok = measured(window, NULL, "trials_ok"), fail = measured(window, "trials_fail", "total");
+    double ok = measured(window, NULL, "trials_ok"),
+           fail = measured(window, "trials_fail", "total");
     page->trials_ok += ok > 0 ? (int64_t)ok : 0;
     page->trials_fail += fail > 0 ? (int64_t)fail : 0;
     page->changed = true;
@@ -152,7 +160,8 @@ static void book_values(struct page *page, const struct weir_window_record *wind
 /* Its state stood while nobody used it. */
 static void fill_gap(struct book *book, int64_t until_us)
 {
-    if (!book->last_end_us || book->last_code < CODE_HEALTHY || until_us - book->last_end_us > stands_us)
+    if (!book->last_end_us || book->last_code < CODE_HEALTHY ||
+        until_us - book->last_end_us > stands_us)
         return;
     for (int64_t us = book->last_end_us; us < until_us; us += WEIR_SLOT_US) {
         struct page *page = make_page(book, us);
@@ -164,7 +173,8 @@ static void fill_gap(struct book *book, int64_t until_us)
 int weir_hours_window(struct weir_hours *hours, const struct weir_window_record *window)
 {
     struct book **book = &hours->books[window->service];
-    int64_t start_us = window->end_us - WEIR_SLOT_US; /* of its last ten seconds, where time stood */
+    int64_t start_us =
+        window->end_us - WEIR_SLOT_US; /* of its last ten seconds, where time stood */
     if (start_us < 0 || start_us < (*book ? (*book)->last_end_us : 0))
         return 0;
     if (!*book && !(*book = calloc(1, sizeof **book)))
@@ -183,22 +193,26 @@ int weir_hours_window(struct weir_hours *hours, const struct weir_window_record 
 
 /* ---- incidents ---- */
 
-/* Of [from, until), each window that lies in it for the most part, if its code is one of `which`. */
-static void rewrite(struct book *book, int64_t from_us, int64_t until_us, unsigned which, enum code code)
+/* Of [from, until), each window that lies in it for the most part, if its code is one of `which`.
+ * */
+static void rewrite(struct book *book, int64_t from_us, int64_t until_us, unsigned which,
+                    enum code code)
 {
     int64_t half_us = WEIR_SLOT_US / 2, oldest_us = until_us - PAGES * WEIR_HOUR_US;
     int64_t us = from_us > oldest_us ? from_us : oldest_us;
     us = us > 0 ? us + half_us - 1 : half_us;
     for (us -= us % WEIR_SLOT_US; us + half_us <= until_us; us += WEIR_SLOT_US) {
         struct page *page = find_page(book, us);
-        if (page && us < book->last_end_us && which & 1u << page->code[us % WEIR_HOUR_US / WEIR_SLOT_US])
+        if (page && us < book->last_end_us &&
+            which & 1u << page->code[us % WEIR_HOUR_US / WEIR_SLOT_US])
             set_code(page, us, code);
     }
 }
 
 static bool concerns_site(uint8_t cause)
 {
-    return cause == WEIR_CAUSE_UPLINK || cause == WEIR_CAUSE_DNS_RESOLVER || cause == WEIR_CAUSE_CAPTURE;
+    return cause == WEIR_CAUSE_UPLINK || cause == WEIR_CAUSE_DNS_RESOLVER ||
+           cause == WEIR_CAUSE_CAPTURE;
 }
 
 static void note_site_fault(struct weir_hours *hours, const struct weir_incident *incident)
@@ -210,14 +224,19 @@ static void note_site_fault(struct weir_hours *hours, const struct weir_incident
     if (stands && at == hours->n_site_faults && at < SITE_FAULTS_MAX)
         memcpy(hours->site_faults[hours->n_site_faults++], incident->id, sizeof incident->id);
     else if (!stands && at < hours->n_site_faults)
-        memmove(hours->site_faults[at], hours->site_faults[--hours->n_site_faults], sizeof incident->id);
+        memmove(hours->site_faults[at], hours->site_faults[--hours->n_site_faults],
+                sizeof incident->id);
 }
 
 void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident)
 {
     int64_t recovered_us = incident->recovered_us;
-    enum { ANY = (1 << CODE_N) - 1, JUDGED = ANY & ~(1 << CODE_NONE) & ~(1 << CODE_UNKNOWN),
-           WELL = 1 << CODE_NONE | 1 << CODE_UNKNOWN | 1 << CODE_HEALTHY, ILL = JUDGED & ~(1 << CODE_HEALTHY) };
+    enum {
+        ANY = (1 << CODE_N) - 1,
+        JUDGED = ANY & ~(1 << CODE_NONE) & ~(1 << CODE_UNKNOWN),
+        WELL = 1 << CODE_NONE | 1 << CODE_UNKNOWN | 1 << CODE_HEALTHY,
+        ILL = JUDGED & ~(1 << CODE_HEALTHY)
+    };
     int64_t end_us = recovered_us ? recovered_us : incident->ts_us;
     note_site_fault(hours, incident);
     if (concerns_site(incident->cause)) {
@@ -226,7 +245,8 @@ void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *i
                 rewrite(hours->books[i], incident->onset_us, end_us, JUDGED, CODE_UNKNOWN);
         return;
     }
-    struct book *book = incident->service < WEIR_SERVICES_MAX ? hours->books[incident->service] : NULL;
+    struct book *book =
+        incident->service < WEIR_SERVICES_MAX ? hours->books[incident->service] : NULL;
     if (!book || incident->service == WEIR_SERVICE_NONE)
         return;
     if (incident->event == WEIR_INCIDENT_RAISED && code_of(incident->state) > CODE_HEALTHY)
@@ -260,20 +280,29 @@ static void read_page(const struct page *page, struct weir_history_hour *ret_hou
     for (size_t i = 0; i < WINDOWS; i++)
         seconds[page->code[i]] += WINDOW_S;
     *ret_hour = (struct weir_history_hour){
-        .start_us = page->start_us, .healthy_s = seconds[CODE_HEALTHY], .degraded_s = seconds[CODE_DEGRADED],
-        .partial_s = seconds[CODE_PARTIAL], .down_s = seconds[CODE_DOWN],
-        .trials_ok = page->trials_ok, .trials_fail = page->trials_fail,
-        .goodput_bps = median(page, GOODPUT), .ttfb_us = median(page, TTFB),
-        .rtt_server_us = median(page, RTT_SERVER), .rtt_client_us = median(page, RTT_CLIENT),
+        .start_us = page->start_us,
+        .healthy_s = seconds[CODE_HEALTHY],
+        .degraded_s = seconds[CODE_DEGRADED],
+        .partial_s = seconds[CODE_PARTIAL],
+        .down_s = seconds[CODE_DOWN],
+        .trials_ok = page->trials_ok,
+        .trials_fail = page->trials_fail,
+        .goodput_bps = median(page, GOODPUT),
+        .ttfb_us = median(page, TTFB),
+        .rtt_server_us = median(page, RTT_SERVER),
+        .rtt_client_us = median(page, RTT_CLIENT),
         .loss_server = page->loss_weight > 0 ? page->loss[0] / page->loss_weight : NAN,
         .loss_client = page->loss_weight > 0 ? page->loss[1] / page->loss_weight : NAN};
-    ret_hour->judged_s = ret_hour->healthy_s + ret_hour->degraded_s + ret_hour->partial_s + ret_hour->down_s;
+    ret_hour->judged_s =
+        ret_hour->healthy_s + ret_hour->degraded_s + ret_hour->partial_s + ret_hour->down_s;
 }
 
-void weir_hours_changed(struct weir_hours *hours, int64_t now_us, bool also_open, weir_hours_visit visit, void *context)
+void weir_hours_changed(struct weir_hours *hours, int64_t now_us, bool also_open,
+                        weir_hours_visit visit, void *context)
 {
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++)
-        for (int64_t back = PAGES - 1; hours->books[id] && back >= 0; back--) { /* the older hour first */
+        for (int64_t back = PAGES - 1; hours->books[id] && back >= 0;
+             back--) { /* the older hour first */
             struct page *page = find_page(hours->books[id], now_us - back * WEIR_HOUR_US);
             struct weir_history_hour hour;
             if (!page || !page->changed || (!also_open && page->start_us + WEIR_HOUR_US > now_us))

@@ -18,7 +18,8 @@ int weir_hours_window(struct weir_hours *hours, const struct weir_window_record 
 /* An incident's event: what was booked since its onset, or since its recovery, is put right. */
 void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident);
 
-/* Visits each hour that changed since the last visit, and is over by `now_us` (or all, `also_open`). */
+/* Visits each hour that changed since the last visit, and is over by `now_us` (or all,
+ * `also_open`). */
 typedef void (*weir_hours_visit)(void *context, weir_service_id service,
                                  const struct weir_history_hour *hour);
 void weir_hours_changed(struct weir_hours *hours, int64_t now_us, bool also_open,

@@ -35,8 +35,9 @@ static void add_hour(struct weir_history_span *span, const struct weir_history_h
     span->trials_fail += hour->trials_fail;
 }
 
-size_t weir_history_spans(const struct weir_history_service *service, enum weir_history_step step, int64_t from_us, int64_t until_us,
-                          struct weir_history_span *ret_spans, size_t max)
+size_t weir_history_spans(const struct weir_history_service *service, enum weir_history_step step,
+                          int64_t from_us, int64_t until_us, struct weir_history_span *ret_spans,
+                          size_t max)
 {
     size_t n = 0, hour = 0;
     for (int64_t at_us = begin_of(from_us, step, 0); n < max && at_us < until_us; n++) {
@@ -63,11 +64,14 @@ double weir_history_well(const struct weir_history_span *span)
 
 int64_t weir_history_duration_us(const struct weir_history_incident *incident, int64_t now_us)
 {
-    int64_t end_us = incident->recovered_us ? incident->recovered_us : incident->cleared_us ? incident->cleared_us : now_us;
+    int64_t end_us = incident->recovered_us ? incident->recovered_us
+                     : incident->cleared_us ? incident->cleared_us
+                                            : now_us;
     return end_us > incident->onset_us ? end_us - incident->onset_us : 0;
 }
 
-const struct weir_history_service *weir_history_find(const struct weir_history *history, const char *service)
+const struct weir_history_service *weir_history_find(const struct weir_history *history,
+                                                     const char *service)
 {
     for (size_t i = 0; i < history->n_services; i++)
         if (strcmp(history->services[i].name, service) == 0)

@@ -24,9 +24,13 @@ int weir_feed_new(struct weir_feed **ret_feed, const struct weir_feed_where *whe
     if (!feed)
         return -ENOMEM;
     snprintf(feed->redis, sizeof feed->redis, "%s", where->redis ? where->redis : "");
-    snprintf(feed->password_file, sizeof feed->password_file, "%s", where->password_file ? where->password_file : "");
+    snprintf(feed->password_file, sizeof feed->password_file, "%s",
+             where->password_file ? where->password_file : "");
     snprintf(feed->state, sizeof feed->state, "%s", where->state ? where->state : "");
-    snprintf(feed->wanted_site, sizeof feed->wanted_site, "%s", where->fleet ? "fleet" : where->site ? where->site : "");
+    snprintf(feed->wanted_site, sizeof feed->wanted_site, "%s",
+             where->fleet  ? "fleet"
+             : where->site ? where->site
+                           : "");
     feed->fleet = where->fleet;
     feed->has_password_file = where->password_file != NULL;
     *ret_feed = feed;
@@ -56,14 +60,17 @@ bool weir_feed_is_acknowledged(const struct weir_feed *feed, const char *id)
 static void acknowledge(struct weir_feed *feed, const char *id)
 {
     if (feed->n_acknowledged < ACKNOWLEDGED_MAX)
-        snprintf(feed->acknowledged[feed->n_acknowledged++], sizeof feed->acknowledged[0], "%.47s", id);
+        snprintf(feed->acknowledged[feed->n_acknowledged++], sizeof feed->acknowledged[0], "%.47s",
+                 id);
 }
 
 /* ---- Redis ---- */
 
 static int open_redis(struct weir_feed *feed, struct weir_fault *fault)
 {
-    const struct weir_view_where where = {.redis = feed->redis, .password_file = feed->has_password_file ? feed->password_file : NULL,
+    const struct weir_view_where where = {.redis = feed->redis,
+                                          .password_file =
+                                              feed->has_password_file ? feed->password_file : NULL,
                                           .site = feed->wanted_site[0] ? feed->wanted_site : NULL};
     int error = feed->source ? 0 : weir_view_source_new(&feed->source, &where, fault);
     if (!error)
@@ -71,13 +78,15 @@ static int open_redis(struct weir_feed *feed, struct weir_fault *fault)
     return error;
 }
 
-static redisReply *ask(struct weir_feed *feed, const struct weir_redis_command *command, struct weir_fault *fault)
+static redisReply *ask(struct weir_feed *feed, const struct weir_redis_command *command,
+                       struct weir_fault *fault)
 {
     redisReply *reply = weir_redis_ask(weir_view_source_redis(feed->source), command, fault);
     if (reply && reply->type == REDIS_REPLY_ARRAY)
         return reply;
     if (reply)
-        weir_fault_set(fault, -EACCES, "Redis: %s", reply->str ? reply->str : "an answer of another type");
+        weir_fault_set(fault, -EACCES, "Redis: %s",
+                       reply->str ? reply->str : "an answer of another type");
     freeReplyObject(reply);
     return NULL;
 }
@@ -95,7 +104,8 @@ static void read_acknowledged_redis(struct weir_feed *feed)
     freeReplyObject(members);
 }
 
-static redisReply *ask_stream(struct weir_feed *feed, const char *how, const char *from, const char *until, int max, struct weir_fault *fault)
+static redisReply *ask_stream(struct weir_feed *feed, const char *how, const char *from,
+                              const char *until, int max, struct weir_fault *fault)
 {
     char key[KEY_MAX], count[16];
     if (feed->fleet)
@@ -103,11 +113,13 @@ static redisReply *ask_stream(struct weir_feed *feed, const char *how, const cha
     else
         snprintf(key, sizeof key, "weir:{%s}:incidents", feed->site);
     snprintf(count, sizeof count, "%d", max);
-    const struct weir_redis_command command = weir_redis_command(key, how, key, from, until, "COUNT", count, NULL);
+    const struct weir_redis_command command =
+        weir_redis_command(key, how, key, from, until, "COUNT", count, NULL);
     return ask(feed, &command, fault);
 }
 
-static int read_redis(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit, void *context, struct weir_fault *fault)
+static int read_redis(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit,
+                      void *context, struct weir_fault *fault)
 {
     char from[64];
     int error = open_redis(feed, fault);
@@ -119,7 +131,9 @@ static int read_redis(struct weir_feed *feed, const char *after, int max, weir_f
     error = entries ? 0 : -EIO;
     for (size_t i = 0; !error && i < entries->elements; i++) {
         const redisReply *entry = entries->element[i];
-        const char *json = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 ? weir_view_reply_get(entry->element[1], "json") : NULL;
+        const char *json = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2
+                               ? weir_view_reply_get(entry->element[1], "json")
+                               : NULL;
         if (json)
             error = visit(context, entry->element[0]->str, json);
     }
@@ -167,12 +181,15 @@ static void read_acknowledged_file(struct weir_feed *feed)
         fclose(file);
 }
 
-static int open_file(struct weir_feed *feed, struct weir_history_store **ret_store, struct weir_fault *fault)
+static int open_file(struct weir_feed *feed, struct weir_history_store **ret_store,
+                     struct weir_fault *fault)
 {
-    return weir_history_store_open_to_read(ret_store, feed->state, feed->wanted_site[0] ? feed->wanted_site : NULL, feed->site, fault);
+    return weir_history_store_open_to_read(
+        ret_store, feed->state, feed->wanted_site[0] ? feed->wanted_site : NULL, feed->site, fault);
 }
 
-static int read_file(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit, void *context, struct weir_fault *fault)
+static int read_file(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit,
+                     void *context, struct weir_fault *fault)
 {
     struct weir_history_store *store = NULL;
     struct visitor visitor = {visit, context};
@@ -198,13 +215,16 @@ static int newest_file(struct weir_feed *feed, char position[48], struct weir_fa
     return error;
 }
 
-int weir_feed_read(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit, void *context, struct weir_fault *fault)
+int weir_feed_read(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit,
+                   void *context, struct weir_fault *fault)
 {
-    return feed->redis[0] ? read_redis(feed, after, max, visit, context, fault) : read_file(feed, after, max, visit, context, fault);
+    return feed->redis[0] ? read_redis(feed, after, max, visit, context, fault)
+                          : read_file(feed, after, max, visit, context, fault);
 }
 
 int weir_feed_newest(struct weir_feed *feed, char ret_position[48], struct weir_fault *fault)
 {
     strcpy(ret_position, "0");
-    return feed->redis[0] ? newest_redis(feed, ret_position, fault) : newest_file(feed, ret_position, fault);
+    return feed->redis[0] ? newest_redis(feed, ret_position, fault)
+                          : newest_file(feed, ret_position, fault);
 }

@@ -24,7 +24,8 @@ enum { PATIENCE_S = 30, ARGUMENTS_MAX = 32, BODY_MAX = 1 << 20, EXIT_NEVER = 100
 static int whole(int fd, void *bytes, size_t n, bool out)
 {
     for (size_t done = 0; done < n;) {
-        ssize_t moved = out ? send(fd, (char *)bytes + done, n - done, MSG_NOSIGNAL) : read(fd, (char *)bytes + done, n - done);
+        ssize_t moved = out ? send(fd, (char *)bytes + done, n - done, MSG_NOSIGNAL)
+                            : read(fd, (char *)bytes + done, n - done);
         if (moved <= 0 && !(moved < 0 && errno == EINTR))
             return -EPIPE;
         done += moved > 0 ? (size_t)moved : 0;
@@ -36,7 +37,8 @@ static void become_command(char *line, int input)
 {
     char *arguments[ARGUMENTS_MAX + 1], *rest = NULL;
     int n = 0;
-    for (char *word = strtok_r(line, " ", &rest); word && n < ARGUMENTS_MAX; word = strtok_r(NULL, " ", &rest))
+    for (char *word = strtok_r(line, " ", &rest); word && n < ARGUMENTS_MAX;
+         word = strtok_r(NULL, " ", &rest))
         arguments[n++] = word;
     arguments[n] = NULL;
     dup2(input, STDIN_FILENO);

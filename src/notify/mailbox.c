@@ -1,14 +1,17 @@
-/* Events of one incident are told in order, and one after the other; another incident's need not wait for one that is held back.
+/* Events of one incident are told in order, and one after the other; another incident's need not
+ * wait for one that is held back.
  *
  *      at                 settled behind it
  *      v                  v        v
  *      1  2  3  4  [5 held]  6  7  [8 held]  9        later events of 5's incident are held with it
  *
- * What is held is decided anew each time: an incident that must last a while first (after=), or that falls into quiet hours. If it
- * is over before it was told, nobody hears of it at all.
+ * What is held is decided anew each time: an incident that must last a while first (after=), or
+ * that falls into quiet hours. If it is over before it was told, nobody hears of it at all.
  *
- * One message for one cause: an incident that begins within JOIN_US of another that was told, with the same cause and the same
- * failing system or prefix, is that same fault seen from another service. */
+ * One message for one cause: an incident that begins while another stands of which the target was
+ * told, with the same cause and the same failing system or prefix, is that same fault seen from
+ * another service.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +31,8 @@ static struct weir_told *find_told(const struct weir_mailbox *box, const char *i
     return NULL;
 }
 
-const char *weir_mailbox_service(const struct weir_mailbox *box, const struct weir_event_record *event)
+const char *weir_mailbox_service(const struct weir_mailbox *box,
+                                 const struct weir_event_record *event)
 {
     const struct weir_told *told = find_told(box, event->id);
     return told ? told->service : event->service;
@@ -58,7 +62,8 @@ static void note_told(struct weir_mailbox *box, const struct weir_event_record *
 static bool joins(const struct weir_mailbox *box, const struct weir_event_record *event)
 {
     for (size_t i = 0; i < box->n_told && !box->target.each && event->place[0]; i++)
-        if (strcmp(box->told[i].cause, event->cause) == 0 && strcmp(box->told[i].place, event->place) == 0)
+        if (strcmp(box->told[i].cause, event->cause) == 0 &&
+            strcmp(box->told[i].place, event->place) == 0)
             return true;
     return false;
 }
@@ -75,7 +80,8 @@ bool weir_mailbox_is_settled(const struct weir_mailbox *box, const struct weir_e
     return false;
 }
 
-static void settle(struct weir_mailbox *box, struct weir_event_record *const *events, size_t n, const struct weir_event_record *event)
+static void settle(struct weir_mailbox *box, struct weir_event_record *const *events, size_t n,
+                   const struct weir_event_record *event)
 {
     if (box->n_settled < WEIR_SETTLED_MAX)
         strcpy(box->settled[box->n_settled++], event->position);
@@ -89,7 +95,8 @@ static void settle(struct weir_mailbox *box, struct weir_event_record *const *ev
     box->n_settled = kept;
 }
 
-void weir_mailbox_settle(struct weir_mailbox *box, struct weir_event_record *const *events, size_t n, const struct weir_event_record *event, bool taken)
+void weir_mailbox_settle(struct weir_mailbox *box, struct weir_event_record *const *events,
+                         size_t n, const struct weir_event_record *event, bool taken)
 {
     if (taken)
         note_told(box, event);
@@ -100,7 +107,8 @@ void weir_mailbox_settle(struct weir_mailbox *box, struct weir_event_record *con
 /* ---- choosing ---- */
 
 /* The end of the incident, if it came already. */
-static const struct weir_event_record *end_of(struct weir_event_record *const *events, size_t n, const char *id)
+static const struct weir_event_record *end_of(struct weir_event_record *const *events, size_t n,
+                                              const char *id)
 {
     const struct weir_event_record *end = NULL;
     for (size_t i = 0; i < n; i++)
@@ -109,7 +117,8 @@ static const struct weir_event_record *end_of(struct weir_event_record *const *e
     return end;
 }
 
-static enum weir_verdict judge(const struct weir_mailbox *box, struct weir_event_record *const *events, size_t n,
+static enum weir_verdict judge(const struct weir_mailbox *box,
+                               struct weir_event_record *const *events, size_t n,
                                const struct weir_event_record *event, int64_t now_us, bool silenced)
 {
     const struct weir_told *told = find_told(box, event->id);
@@ -117,12 +126,14 @@ static enum weir_verdict judge(const struct weir_mailbox *box, struct weir_event
     if (event->maintenance || (silenced && !(told && over)))
         return WEIR_VERDICT_PASS;
     if (told) {
-        bool same = strcmp(told->state, event->state) == 0 && strcmp(told->cause, event->cause) == 0 && !event->raised_like;
+        bool same = strcmp(told->state, event->state) == 0 &&
+                    strcmp(told->cause, event->cause) == 0 && !event->raised_like;
         if (!over && same && box->target.changes)
             return WEIR_VERDICT_PASS;
         return weir_target_is_quiet(&box->target, now_us) ? WEIR_VERDICT_HOLD : WEIR_VERDICT_TELL;
     }
-    if (over || !weir_target_wants_service(&box->target, event->service) || event->severity < box->target.least || joins(box, event))
+    if (over || !weir_target_wants_service(&box->target, event->service) ||
+        event->severity < box->target.least || joins(box, event))
         return WEIR_VERDICT_PASS;
     const struct weir_event_record *end = end_of(events, n, event->id);
     bool waits = box->target.after_us && now_us - event->onset_us < box->target.after_us;
@@ -131,7 +142,8 @@ static enum weir_verdict judge(const struct weir_mailbox *box, struct weir_event
         return WEIR_VERDICT_PASS; /* it did not last */
     if (end && held_before && weir_target_is_quiet(&box->target, event->ts_us))
         return WEIR_VERDICT_PASS; /* over in the night */
-    return waits || weir_target_is_quiet(&box->target, now_us) ? WEIR_VERDICT_HOLD : WEIR_VERDICT_TELL;
+    return waits || weir_target_is_quiet(&box->target, now_us) ? WEIR_VERDICT_HOLD
+                                                               : WEIR_VERDICT_TELL;
 }
 
 static bool contains(const char *const *ids, size_t n, const char *id)
@@ -142,8 +154,11 @@ static bool contains(const char *const *ids, size_t n, const char *id)
     return false;
 }
 
-struct weir_event_record *weir_mailbox_next(struct weir_mailbox *box, struct weir_event_record *const *events, size_t n, int64_t now_us,
-                                            bool (*acknowledged)(void *context, const char *id), void *context, bool *ret_changed)
+struct weir_event_record *weir_mailbox_next(struct weir_mailbox *box,
+                                            struct weir_event_record *const *events, size_t n,
+                                            int64_t now_us,
+                                            bool (*acknowledged)(void *context, const char *id),
+                                            void *context, bool *ret_changed)
 {
     const char *held[HELD_MAX];
     size_t n_held = 0;
@@ -151,7 +166,8 @@ struct weir_event_record *weir_mailbox_next(struct weir_mailbox *box, struct wei
         struct weir_event_record *event = events[i];
         if (weir_mailbox_is_settled(box, event) || contains(held, n_held, event->id))
             continue;
-        enum weir_verdict verdict = judge(box, events, n, event, now_us, acknowledged && acknowledged(context, event->id));
+        enum weir_verdict verdict =
+            judge(box, events, n, event, now_us, acknowledged && acknowledged(context, event->id));
         if (verdict == WEIR_VERDICT_TELL)
             return event;
         if (verdict == WEIR_VERDICT_PASS) {
@@ -175,7 +191,8 @@ static void put(struct json_object *object, const char *name, const char *text)
 
 struct json_object *weir_mailbox_save(const struct weir_mailbox *box)
 {
-    struct json_object *object = json_object_new_object(), *settled = json_object_new_array(), *told = json_object_new_array();
+    struct json_object *object = json_object_new_object(), *settled = json_object_new_array(),
+                       *told = json_object_new_array();
     put(object, "to", box->target.shown);
     put(object, "at", box->at);
     for (size_t i = 0; i < box->n_settled; i++)
@@ -199,7 +216,9 @@ struct json_object *weir_mailbox_save(const struct weir_mailbox *box)
 static void get(struct json_object *object, const char *name, char *into, size_t size)
 {
     struct json_object *value;
-    const char *text = json_object_object_get_ex(object, name, &value) && value ? json_object_get_string(value) : "";
+    const char *text = json_object_object_get_ex(object, name, &value) && value
+                           ? json_object_get_string(value)
+                           : "";
     size_t length = strlen(text) < size - 1 ? strlen(text) : size - 1;
     memcpy(into, text, length);
     into[length] = '\0';
@@ -207,14 +226,16 @@ static void get(struct json_object *object, const char *name, char *into, size_t
 
 static size_t list_of(struct json_object *object, const char *name, struct json_object **ret_list)
 {
-    bool there = json_object_object_get_ex(object, name, ret_list) && json_object_is_type(*ret_list, json_type_array);
+    bool there = json_object_object_get_ex(object, name, ret_list) &&
+                 json_object_is_type(*ret_list, json_type_array);
     return there ? json_object_array_length(*ret_list) : 0;
 }
 
 static uint64_t count_of(struct json_object *object, const char *name)
 {
     struct json_object *value;
-    return json_object_object_get_ex(object, name, &value) ? (uint64_t)json_object_get_int64(value) : 0;
+    return json_object_object_get_ex(object, name, &value) ? (uint64_t)json_object_get_int64(value)
+                                                           : 0;
 }
 
 void weir_mailbox_load(struct weir_mailbox *box, struct json_object *from)

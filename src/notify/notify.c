@@ -14,17 +14,26 @@
 #include "notify/mailbox.h"
 #include "notify/notify.h"
 
-enum { EVENTS_MAX = 10000, READ_AT_ONCE = 500, TIMEOUT_S = 15, CONNECT_S = 5, BACKOFF_MAX_S = 60, LOOK_MS = 500, ANSWER_MAX = 65536, ONCE_FAILURES = 3 };
+enum {
+    EVENTS_MAX = 10000,
+    READ_AT_ONCE = 500,
+    TIMEOUT_S = 15,
+    CONNECT_S = 5,
+    BACKOFF_MAX_S = 60,
+    LOOK_MS = 500,
+    ANSWER_MAX = 65536,
+    ONCE_FAILURES = 3
+};
 
 struct post {
     struct weir_notifier *notifier;
     struct weir_mailbox box;
-    int command_fd;                /* -1: HTTP */
+    int command_fd; /* -1: HTTP */
     CURL *easy;
     struct curl_slist *headers;
     char *body;
     size_t answered;
-    bool trouble;                  /* was said */
+    bool trouble; /* was said */
 };
 
 struct weir_notifier {
@@ -34,7 +43,7 @@ struct weir_notifier {
     CURLM *multi;
     size_t n_events;
     struct weir_event_record *events[EVENTS_MAX];
-    char read_to[48];              /* position of the newest event that was read */
+    char read_to[48]; /* position of the newest event that was read */
     bool began, feed_trouble, dirty;
     int64_t looked_us;
 };
@@ -52,7 +61,8 @@ static int save(struct weir_notifier *n)
 {
     struct json_object *object = json_object_new_object(), *targets = json_object_new_object();
     for (size_t i = 0; i < n->n_posts; i++)
-        json_object_object_add(targets, n->posts[i].box.target.name, weir_mailbox_save(&n->posts[i].box));
+        json_object_object_add(targets, n->posts[i].box.target.name,
+                               weir_mailbox_save(&n->posts[i].box));
     json_object_object_add(object, "weir", json_object_new_int(1));
     json_object_object_add(object, "site", json_object_new_string(weir_feed_site(n->options.feed)));
     json_object_object_add(object, "targets", targets);
@@ -69,16 +79,19 @@ static int save(struct weir_notifier *n)
     if (!error && rename(draft, n->options.cursor) < 0)
         error = -errno;
     if (error)
-        weir_log(WEIR_LOG_ERROR, "%s: %s; what was told may be told again", n->options.cursor, strerror(-error));
+        weir_log(WEIR_LOG_ERROR, "%s: %s; what was told may be told again", n->options.cursor,
+                 strerror(-error));
     n->dirty = false;
     return error;
 }
 
-/* What earlier runs told each target. A cursor of another site counts for nothing: its positions are others. */
+/* What earlier runs told each target. A cursor of another site counts for nothing: its positions
+ * are others. */
 static void load(struct weir_notifier *n)
 {
     struct json_object *whole = json_object_from_file(n->options.cursor), *targets, *one, *site;
-    bool ours = whole && json_object_object_get_ex(whole, "site", &site) && strcmp(json_object_get_string(site), weir_feed_site(n->options.feed)) == 0 &&
+    bool ours = whole && json_object_object_get_ex(whole, "site", &site) &&
+                strcmp(json_object_get_string(site), weir_feed_site(n->options.feed)) == 0 &&
                 json_object_object_get_ex(whole, "targets", &targets);
     for (size_t i = 0; ours && i < n->n_posts; i++)
         if (json_object_object_get_ex(targets, n->posts[i].box.target.name, &one))
@@ -96,7 +109,8 @@ static int begin(struct weir_notifier *n, struct weir_fault *fault)
     load(n);
     for (size_t i = 0; i < n->n_posts; i++) {
         struct weir_mailbox *box = &n->posts[i].box;
-        if (!box->at[0] || weir_position_compare(box->at, newest) > 0) /* new; or the events began anew */
+        if (!box->at[0] ||
+            weir_position_compare(box->at, newest) > 0) /* new; or the events began anew */
             strcpy(box->at, n->options.from_start || box->at[0] ? "0" : newest);
         if (i == 0 || weir_position_compare(box->at, n->read_to) < 0)
             strcpy(n->read_to, box->at);
@@ -128,7 +142,8 @@ static void forget_settled(struct weir_notifier *n)
     for (size_t i = 0; i < n->n_events; i++) {
         bool settled = true;
         for (size_t t = 0; settled && t < n->n_posts; t++)
-            settled = weir_position_compare(n->events[i]->position, n->posts[t].box.at) <= 0 && n->posts[t].box.event != n->events[i];
+            settled = weir_position_compare(n->events[i]->position, n->posts[t].box.at) <= 0 &&
+                      n->posts[t].box.event != n->events[i];
         if (!settled) {
             n->events[kept++] = n->events[i];
             continue;
@@ -229,7 +244,8 @@ static void settled(struct post *post, bool taken, const char *why)
     weir_mailbox_settle(&post->box, n->events, n->n_events, event, taken);
     save(n);
     if (!taken)
-        weir_log(WEIR_LOG_ERROR, "%s: refuses %s of %s for good (%s): set aside, the %llu. so far", post->box.target.shown, event->event, event->id, why,
+        weir_log(WEIR_LOG_ERROR, "%s: refuses %s of %s for good (%s): set aside, the %llu. so far",
+                 post->box.target.shown, event->event, event->id, why,
                  (unsigned long long)post->box.aside);
     else if (post->trouble)
         weir_log(WEIR_LOG_NOTICE, "%s: takes events again", post->box.target.shown);
@@ -245,9 +261,12 @@ static void start(struct post *post, struct weir_event_record *event)
     struct weir_headers headers;
     post->box.flying = true;
     post->box.event = event;
-    post->body = weir_event_body(event, &post->box.target, weir_mailbox_service(&post->box, event), &headers);
+    post->body = weir_event_body(event, &post->box.target, weir_mailbox_service(&post->box, event),
+                                 &headers);
     int error = !post->body ? -ENOMEM
-                : post->command_fd >= 0 ? weir_hook_ask(post->command_fd, post->body, strlen(post->body)) : start_http(post, &headers);
+                : post->command_fd >= 0
+                    ? weir_hook_ask(post->command_fd, post->body, strlen(post->body))
+                    : start_http(post, &headers);
     if (error)
         retry_later(post, strerror(-error));
 }
@@ -265,7 +284,8 @@ static void start_what_is_due(struct weir_notifier *n)
         if (post->box.flying || now_us < post->box.next_us)
             continue;
         struct weir_event_record *event =
-            weir_mailbox_next(&post->box, n->events, n->n_events, wall_us, is_acknowledged, n->options.feed, &n->dirty);
+            weir_mailbox_next(&post->box, n->events, n->n_events, wall_us, is_acknowledged,
+                              n->options.feed, &n->dirty);
         if (event)
             start(post, event);
     }
@@ -283,9 +303,12 @@ static void finish_http(struct post *post, CURLcode result)
     if (result != CURLE_OK && !(result == CURLE_WRITE_ERROR && code >= 200))
         snprintf(why, sizeof why, "%s", curl_easy_strerror(result));
     else
-        snprintf(why, sizeof why, "HTTP %ld%s", code, code >= 300 && code < 400 ? ", a redirect, which is not followed" : "");
+        snprintf(why, sizeof why, "HTTP %ld%s", code,
+                 code >= 300 && code < 400 ? ", a redirect, which is not followed" : "");
     bool good = result == CURLE_OK && code >= 200 && code < 300;
-    bool never = result == CURLE_OK && ((code >= 400 && code < 500 && code != 408 && code != 425 && code != 429) || code == 301 || code == 308);
+    bool never = result == CURLE_OK &&
+                 ((code >= 400 && code < 500 && code != 408 && code != 425 && code != 429) ||
+                  code == 301 || code == 308);
     if (good || never)
         settled(post, good, why);
     else
@@ -325,7 +348,8 @@ static int wait_a_while(struct weir_notifier *n)
     int running;
     for (size_t i = 0; i < n->n_posts; i++)
         if (n->posts[i].command_fd >= 0 && n->posts[i].box.flying)
-            commands[n_commands++] = (struct curl_waitfd){.fd = n->posts[i].command_fd, .events = CURL_WAIT_POLLIN};
+            commands[n_commands++] =
+                (struct curl_waitfd){.fd = n->posts[i].command_fd, .events = CURL_WAIT_POLLIN};
     curl_multi_poll(n->multi, commands, n_commands, LOOK_MS / 2, NULL);
     curl_multi_perform(n->multi, &running);
     return running;
@@ -347,7 +371,8 @@ static int unsettled(const struct weir_notifier *n, bool *ret_hopeless)
     return left;
 }
 
-int weir_notifier_run(struct weir_notifier *n, const volatile int *stop, void (*alive)(void), struct weir_fault *fault)
+int weir_notifier_run(struct weir_notifier *n, const volatile int *stop, void (*alive)(void),
+                      struct weir_fault *fault)
 {
     while (!*stop) {
         int64_t now_us = clock_us(CLOCK_MONOTONIC);
@@ -373,7 +398,9 @@ int weir_notifier_run(struct weir_notifier *n, const volatile int *stop, void (*
 
 /* ---- life ---- */
 
-int weir_notifier_new(struct weir_notifier **ret_notifier, const struct weir_notify_options *options, const int *command_fds, struct weir_fault *fault)
+int weir_notifier_new(struct weir_notifier **ret_notifier,
+                      const struct weir_notify_options *options, const int *command_fds,
+                      struct weir_fault *fault)
 {
     struct weir_notifier *n = calloc(1, sizeof *n);
     if (!n)

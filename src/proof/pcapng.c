@@ -1,11 +1,20 @@
-/* Blocks of draft-ietf-opsawg-pcapng, in this machine's byte order, as the format wants it; stamps in microseconds, its default. */
+/* Blocks of draft-ietf-opsawg-pcapng, in this machine's byte order, as the format wants it; stamps
+ * in microseconds, its default. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proof/pcapng.h"
 
-enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6, MAGIC = 0x1a2b3c4d, LINKTYPE_RAW = 101, COMMENT = 1, APPLICATION = 4 };
+enum {
+    SECTION = 0x0a0d0d0a,
+    INTERFACE = 1,
+    PACKET = 6,
+    MAGIC = 0x1a2b3c4d,
+    LINKTYPE_RAW = 101,
+    COMMENT = 1,
+    APPLICATION = 4
+};
 
 static void put(struct weir_pcapng *file, const void *bytes, size_t n)
 {
@@ -75,7 +84,8 @@ void weir_pcapng_begin(struct weir_pcapng *file, const char *comment)
     end_block(file, at);
 }
 
-void weir_pcapng_packet(struct weir_pcapng *file, int64_t ts_us, const uint8_t *frame, size_t captured, uint32_t wire)
+void weir_pcapng_packet(struct weir_pcapng *file, int64_t ts_us, const uint8_t *frame,
+                        size_t captured, uint32_t wire)
 {
     size_t at = begin_block(file, PACKET);
     put32(file, 0);

@@ -1,9 +1,12 @@
-/* When a file is written: at the first word of an incident, and again when its state or cause has changed, up to WRITES_MAX times:
- * what was blamed at first may turn out otherwise, and the file is to lead to what was said last. Once more AGAIN_US after the first
- * word, or at the end: a verdict is given when there is just enough evidence for it, and a reader should have more than just enough.
+/* When a file is written: at the first word of an incident, and again when its state or cause has
+ * changed, up to WRITES_MAX times: what was blamed at first may turn out otherwise, and the file
+ * is to lead to what was said last. Once more AGAIN_US after the first word, or at the end: a
+ * verdict is given when there is just enough evidence for it, and a reader should have more than
+ * just enough.
  *
- * A reader of the file needs what went before the fault as well: a service is judged only after it has worked, so the packets
- * begin AHEAD_US before the onset. All is gathered, sorted and chosen in memory of the moment, by a thread where capture goes on.
+ * A reader of the file needs what went before the fault as well: a service is judged only after it
+ * has worked, so the packets begin AHEAD_US before the onset. All is gathered, sorted and chosen
+ * in memory of the moment, by a thread where capture goes on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,7 +37,7 @@ struct task {
 struct told {
     struct weir_incident last;
     int64_t first_us;
-    bool again;                          /* is still to be written once more */
+    bool again; /* is still to be written once more */
     unsigned writes;
 };
 
@@ -43,12 +46,12 @@ struct weir_proof {
     struct weir_proof_ring **rings;
     char directory[4096];
     bool live;
-    unsigned n_told;                     /* ever; the last TOLD_MAX are kept */
+    unsigned n_told; /* ever; the last TOLD_MAX are kept */
     struct told told[TOLD_MAX];
 
     pthread_t thread;
     bool runs, complained;
-    pthread_mutex_t lock;                /* of what follows */
+    pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     struct task *waiting[WAITING_MAX];
     unsigned n_waiting;
@@ -100,7 +103,8 @@ static struct weir_proof_entry **list_of(const struct gathered *gathered)
 
 /* ---- the file ---- */
 
-static int fill(struct weir_pcapng *file, const struct task *task, struct weir_proof_entry **entries, size_t n)
+static int fill(struct weir_pcapng *file, const struct task *task,
+                struct weir_proof_entry **entries, size_t n)
 {
     struct weir_proof_clients clients = {0};
     weir_pcapng_begin(file, task->text);
@@ -118,11 +122,14 @@ static int fill(struct weir_pcapng *file, const struct task *task, struct weir_p
 static int build(struct weir_proof *proof, const struct task *task, struct weir_pcapng *file)
 {
     struct gathered gathered = {0};
-    const struct weir_proof_case about = {.service = task->incident.service, .onset_us = task->incident.onset_us, .until_us = task->until_us,
+    const struct weir_proof_case about = {.service = task->incident.service,
+                                          .onset_us = task->incident.onset_us,
+                                          .until_us = task->until_us,
                                           .bytes_max = WEIR_PROOF_FILE_MAX - 8192};
     int error = 0;
     for (unsigned i = 0; !error && i < proof->n_rings; i++)
-        error = weir_proof_ring_read(proof->rings[i], about.onset_us - ahead_us, about.until_us, gather, &gathered);
+        error = weir_proof_ring_read(proof->rings[i], about.onset_us - ahead_us, about.until_us,
+                                     gather, &gathered);
     struct weir_proof_entry **entries = error ? NULL : list_of(&gathered);
     long n = entries ? weir_proof_select(entries, gathered.n_entries, &about) : -ENOMEM;
     error = n < 0 ? (int)n : fill(file, task, entries, (size_t)n);
@@ -131,13 +138,15 @@ static int build(struct weir_proof *proof, const struct task *task, struct weir_
     return error;
 }
 
-static int write_file(const struct weir_proof *proof, const char *id, const struct weir_pcapng *file, struct weir_fault *fault)
+static int write_file(const struct weir_proof *proof, const char *id,
+                      const struct weir_pcapng *file, struct weir_fault *fault)
 {
     char path[4400], draft[4400];
     snprintf(path, sizeof path, "%s/%s.pcapng", proof->directory, id);
     snprintf(draft, sizeof draft, "%s/.%s.new", proof->directory, id);
     mkdir(proof->directory, 0750);
-    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640), error = fd < 0 ? -errno : 0;
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640),
+        error = fd < 0 ? -errno : 0;
     for (size_t done = 0; !error && done < file->n;) {
         ssize_t n = write(fd, file->bytes + done, file->n - done);
         error = n < 0 && errno != EINTR ? -errno : 0;
@@ -164,7 +173,8 @@ static void prune(const struct weir_proof *proof)
         while (directory && (one = readdir(directory))) {
             struct stat stat;
             size_t length = strlen(one->d_name);
-            if (length < 8 || one->d_name[0] == '.' || strcmp(one->d_name + length - 7, ".pcapng") != 0 ||
+            if (length < 8 || one->d_name[0] == '.' ||
+                strcmp(one->d_name + length - 7, ".pcapng") != 0 ||
                 fstatat(dirfd(directory), one->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
                 continue;
             if (n++ == 0 || stat.st_mtime < oldest_s) {
@@ -196,7 +206,8 @@ static int write_proof(struct weir_proof *proof, const struct task *task, struct
 
 /* ---- the comment ---- */
 
-static void add_line(struct task *task, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_line(struct task *task, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void add_line(struct task *task, const char *format, ...)
 {
     size_t used = strlen(task->text);
@@ -218,22 +229,29 @@ static void add_time(struct task *task, const char *name, int64_t us)
 static void write_comment(struct task *task, const struct weir_publish_context *context)
 {
     const struct weir_incident *incident = &task->incident;
-    const char *service = incident->service ? weir_service_get(context->set, incident->service)->id : "none";
-    add_line(task, "%s\n\nincident: %s\nservice: %s\nstate: %s\ncause: %s\nconfidence: %s\nlayer: %s\n", incident->text, incident->id, service,
-             weir_state_name(incident->state), weir_cause_name(incident->cause), weir_confidence_name(incident->confidence), weir_layer_name(incident->layer));
+    const char *service =
+        incident->service ? weir_service_get(context->set, incident->service)->id : "none";
+    add_line(task,
+             "%s\n\nincident: %s\nservice: %s\nstate: %s\ncause: %s\nconfidence: %s\nlayer: %s\n",
+             incident->text, incident->id, service, weir_state_name(incident->state),
+             weir_cause_name(incident->cause), weir_confidence_name(incident->confidence),
+             weir_layer_name(incident->layer));
     add_time(task, "onset", incident->onset_us);
     add_time(task, "raised", incident->raised_us);
     add_time(task, "told", incident->ts_us);
     add_time(task, "until", task->until_us);
-    add_line(task, "trials: %u of %u failed (95 %%: %.1f to %.1f %%)\n", incident->trials.fail, incident->trials.total, incident->trials.low * 100,
-             incident->trials.high * 100);
+    add_line(task, "trials: %u of %u failed (95 %%: %.1f to %.1f %%)\n", incident->trials.fail,
+             incident->trials.total, incident->trials.low * 100, incident->trials.high * 100);
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
         if (incident->kinds[kind])
             add_line(task, "failed by %s: %u\n", weir_outcome_name(kind), incident->kinds[kind]);
     for (unsigned i = 0; i < incident->controls.n; i++)
-        add_line(task, "control %s: %u of %u failed\n", weir_service_get(context->set, incident->controls.by_service[i].service)->id,
+        add_line(task, "control %s: %u of %u failed\n",
+                 weir_service_get(context->set, incident->controls.by_service[i].service)->id,
                  incident->controls.by_service[i].fail, incident->controls.by_service[i].total);
-    add_line(task, "clients hit: %u of %u\n\nHeaders and handshakes only. Client addresses are numbered, not real; names of other hosts are left out.\n",
+    add_line(task,
+             "clients hit: %u of %u\n\nHeaders and handshakes only. Client addresses are numbered, "
+             "not real; names of other hosts are left out.\n",
              incident->n_clients, incident->n_clients_seen);
 }
 
@@ -276,7 +294,8 @@ static void put_task(struct weir_proof *proof, struct task *task)
     if (!proof->runs)
         proof->runs = pthread_create(&proof->thread, NULL, write_all, proof) == 0;
     if (proof->n_waiting == WAITING_MAX || !proof->runs) {
-        weir_log(WEIR_LOG_WARNING, "evidence of %s is not written: too many incidents at once", task->incident.id);
+        weir_log(WEIR_LOG_WARNING, "evidence of %s is not written: too many incidents at once",
+                 task->incident.id);
         task_free(task);
     } else {
         proof->waiting[proof->n_waiting++] = task;
@@ -321,7 +340,8 @@ static int write_one(struct proof_sink *sink, struct told *told, struct weir_fau
     return error;
 }
 
-static int take_incident(struct proof_sink *sink, const struct weir_incident *incident, struct weir_fault *fault)
+static int take_incident(struct proof_sink *sink, const struct weir_incident *incident,
+                         struct weir_fault *fault)
 {
     struct told *told = find_told(sink->proof, incident);
     if (incident->event == WEIR_INCIDENT_CLEARED) {
@@ -329,7 +349,9 @@ static int take_incident(struct proof_sink *sink, const struct weir_incident *in
             told->again = false;
         return 0;
     }
-    bool news = !told || ((told->last.state != incident->state || told->last.cause != incident->cause) && told->writes < WRITES_MAX);
+    bool news =
+        !told || ((told->last.state != incident->state || told->last.cause != incident->cause) &&
+                  told->writes < WRITES_MAX);
     if (!told)
         told = begin_told(sink->proof, incident);
     told->last = *incident;
@@ -365,7 +387,8 @@ static void proof_free(void *state)
     free(state);
 }
 
-int weir_sink_proof_new(void **ret_state, const struct weir_publish_context *context, struct weir_proof *proof)
+int weir_sink_proof_new(void **ret_state, const struct weir_publish_context *context,
+                        struct weir_proof *proof)
 {
     struct proof_sink *sink = calloc(1, sizeof *sink);
     if (!sink)
@@ -375,12 +398,16 @@ int weir_sink_proof_new(void **ret_state, const struct weir_publish_context *con
     return 0;
 }
 
-const struct weir_sink weir_sink_proof = {
-    .name = "evidence", .help = "the packets that prove an incident", .record = proof_record, .flush = proof_flush, .free = proof_free};
+const struct weir_sink weir_sink_proof = {.name = "evidence",
+                                          .help = "the packets that prove an incident",
+                                          .record = proof_record,
+                                          .flush = proof_flush,
+                                          .free = proof_free};
 
 /* ---- life ---- */
 
-int weir_proof_new(struct weir_proof **ret_proof, unsigned n_workers, size_t bytes, const char *directory, bool live, struct weir_fault *fault)
+int weir_proof_new(struct weir_proof **ret_proof, unsigned n_workers, size_t bytes,
+                   const char *directory, bool live, struct weir_fault *fault)
 {
     struct weir_proof *proof = calloc(1, sizeof *proof);
     if (!proof)
@@ -396,7 +423,9 @@ int weir_proof_new(struct weir_proof **ret_proof, unsigned n_workers, size_t byt
         whole = (proof->rings[i] = weir_proof_ring_new(bytes / n_workers)) != NULL;
     if (!whole) {
         weir_proof_free(proof);
-        return weir_fault_set(fault, -ENOMEM, "no memory for the evidence of incidents; --evidence takes less of it, or 0");
+        return weir_fault_set(
+            fault, -ENOMEM,
+            "no memory for the evidence of incidents; --evidence takes less of it, or 0");
     }
     *ret_proof = proof;
     return 0;

@@ -8,7 +8,8 @@
  *      lookups                      built anew: of known services with their name, of others with a name that is only a number
  *      HTTP                         a request line and the host, if a service's; no path, no cookie; the answer's status
  *
- * A name that is only a number is the same for the same name, within one file, so that asking again is asking again.
+ * A name that is only a number is the same for the same name, within one file, so that asking
+ * again is asking again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,16 @@
 
 #include "proof/rewrite.h"
 
-enum { IP4 = 20, IP6 = 40, QUOTED_WIRE = 60, OTHER_TCP_BYTES = 11 /* up to a hello's random */, OTHER_QUIC_BYTES = 48, CLIENTS_MAX = 60000, CLIENT_NET = 119, DNS_ADDRS_MAX = 8 };
+enum {
+    IP4 = 20,
+    IP6 = 40,
+    QUOTED_WIRE = 60,
+    OTHER_TCP_BYTES = 11 /* up to a hello's random */,
+    OTHER_QUIC_BYTES = 48,
+    CLIENTS_MAX = 60000,
+    CLIENT_NET = 119,
+    DNS_ADDRS_MAX = 8
+};
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -119,15 +129,19 @@ static uint64_t hash_name(const char *name)
 }
 
 /* The message anew: header, one question, addresses. 0: none that can be read. */
-static size_t scrub_lookup(struct weir_proof_clients *clients, const struct weir_service_set *set, const uint8_t *bytes, size_t n, uint8_t *into)
+static size_t scrub_lookup(struct weir_proof_clients *clients, const struct weir_service_set *set,
+                           const uint8_t *bytes, size_t n, uint8_t *into)
 {
     struct weir_dns_message message;
     char number[32];
     if (weir_dns_message(bytes, n, &message) != WEIR_WIRE_OK || n < 12)
         return 0;
-    bool named = message.qname.length && weir_service_match_host(set, message.qname.text, message.qname.length).service > WEIR_SERVICE_OTHER;
+    bool named = message.qname.length &&
+                 weir_service_match_host(set, message.qname.text, message.qname.length).service >
+                     WEIR_SERVICE_OTHER;
     unsigned n_answers = message.n_addrs < DNS_ADDRS_MAX ? message.n_addrs : DNS_ADDRS_MAX;
-    snprintf(number, sizeof number, "n%08x.invalid", (unsigned)(hash_name(message.qname.text) >> 32));
+    snprintf(number, sizeof number, "n%08x.invalid",
+             (unsigned)(hash_name(message.qname.text) >> 32));
     memset(into, 0, 12);
     memcpy(into, bytes, 4); /* id, flags, rcode */
     into[3] = (uint8_t)((into[3] & 0xf0) | (message.rcode & 15));
@@ -155,7 +169,8 @@ static bool begins(const uint8_t *bytes, size_t n, const char *text)
 
 static bool is_request(const uint8_t *bytes, size_t n)
 {
-    static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT ", "DELETE ", "PATCH "};
+    static const char *const methods[] = {"GET ",     "POST ",    "HEAD ",   "PUT ",
+                                          "OPTIONS ", "CONNECT ", "DELETE ", "PATCH "};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (begins(bytes, n, methods[i]))
             return true;
@@ -163,13 +178,18 @@ static bool is_request(const uint8_t *bytes, size_t n)
 }
 
 /* No longer than what was there. */
-static size_t scrub_request(const struct weir_service_set *set, const struct weir_proof_entry *entry, const uint8_t *bytes, uint8_t *into)
+static size_t scrub_request(const struct weir_service_set *set,
+                            const struct weir_proof_entry *entry, const uint8_t *bytes,
+                            uint8_t *into)
 {
     struct weir_http_request request;
     char text[WEIR_HOST_MAX + 64];
-    bool named = weir_http_request(bytes, entry->kept, &request) == WEIR_WIRE_OK && request.host.length &&
-                 weir_service_match_host(set, request.host.text, request.host.length).service > WEIR_SERVICE_OTHER;
-    int length = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", named ? request.host.text : "n.invalid");
+    bool named = weir_http_request(bytes, entry->kept, &request) == WEIR_WIRE_OK &&
+                 request.host.length &&
+                 weir_service_match_host(set, request.host.text, request.host.length).service >
+                     WEIR_SERVICE_OTHER;
+    int length = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
+                          named ? request.host.text : "n.invalid");
     if (length > entry->kept)
         length = snprintf(text, sizeof text, "GET /");
     length = length < entry->kept ? length : entry->kept;
@@ -177,10 +197,12 @@ static size_t scrub_request(const struct weir_service_set *set, const struct wei
     return (size_t)length;
 }
 
-static size_t scrub_tcp(const struct weir_service_set *set, const struct weir_proof_entry *entry, const uint8_t *bytes, uint8_t *into)
+static size_t scrub_tcp(const struct weir_service_set *set, const struct weir_proof_entry *entry,
+                        const uint8_t *bytes, uint8_t *into)
 {
     size_t n = entry->kept;
-    bool tls = n && bytes[0] >= WEIR_TLS_CCS && bytes[0] <= WEIR_TLS_DATA && (n < 2 || bytes[1] == 3);
+    bool tls =
+        n && bytes[0] >= WEIR_TLS_CCS && bytes[0] <= WEIR_TLS_DATA && (n < 2 || bytes[1] == 3);
     if (entry->src_port == 53 || entry->dst_port == 53)
         return 0;
     if (entry->from_client && is_request(bytes, n))
@@ -196,8 +218,8 @@ static size_t scrub_tcp(const struct weir_service_set *set, const struct weir_pr
 }
 
 /* The payload as it may be shown; *wire_len changes only where it is another's message. */
-static size_t scrub(struct weir_proof_clients *clients, const struct weir_service_set *set, const struct weir_proof_entry *entry, uint8_t *into,
-                    uint32_t *wire_len)
+static size_t scrub(struct weir_proof_clients *clients, const struct weir_service_set *set,
+                    const struct weir_proof_entry *entry, uint8_t *into, uint32_t *wire_len)
 {
     const uint8_t *bytes = (const uint8_t *)(entry + 1);
     if (entry->transport == WEIR_TRANSPORT_TCP)
@@ -207,7 +229,9 @@ static size_t scrub(struct weir_proof_clients *clients, const struct weir_servic
         *wire_len = (uint32_t)n;
         return n;
     }
-    size_t n = entry->service > WEIR_SERVICE_OTHER || entry->kept < OTHER_QUIC_BYTES ? entry->kept : OTHER_QUIC_BYTES;
+    size_t n = entry->service > WEIR_SERVICE_OTHER || entry->kept < OTHER_QUIC_BYTES
+                   ? entry->kept
+                   : OTHER_QUIC_BYTES;
     memcpy(into, bytes, n);
     return n;
 }
@@ -238,7 +262,8 @@ static const uint8_t *address_at(const struct weir_addr *addr, bool v4)
     return v4 ? addr->bytes + 12 : addr->bytes;
 }
 
-static size_t put_ip(uint8_t *at, const struct weir_addr *src, const struct weir_addr *dst, uint8_t protocol, uint8_t ttl, uint16_t id, uint32_t payload)
+static size_t put_ip(uint8_t *at, const struct weir_addr *src, const struct weir_addr *dst,
+                     uint8_t protocol, uint8_t ttl, uint16_t id, uint32_t payload)
 {
     bool v4 = weir_addr_is_v4(dst);
     size_t n = v4 ? IP4 : IP6, a = address_bytes(v4);
@@ -257,13 +282,16 @@ static size_t put_ip(uint8_t *at, const struct weir_addr *src, const struct weir
 }
 
 /* Over the pseudo-header, and what is there behind the IP header. */
-static uint16_t checksum(const uint8_t *ip, const uint8_t *from, size_t n, uint32_t wire, uint8_t protocol)
+static uint16_t checksum(const uint8_t *ip, const uint8_t *from, size_t n, uint32_t wire,
+                         uint8_t protocol)
 {
     bool v4 = ip[0] >> 4 == 4;
     size_t a = 2 * address_bytes(v4);
-    uint32_t sum = add_up(0, ip + (v4 ? IP4 : IP6) - a, a) + (wire >> 16) + (wire & 0xffff) + protocol;
+    uint32_t sum =
+        add_up(0, ip + (v4 ? IP4 : IP6) - a, a) + (wire >> 16) + (wire & 0xffff) + protocol;
     uint16_t folded = fold(add_up(sum, from, n));
-    return folded || protocol != WEIR_TRANSPORT_UDP ? folded : 0xffff; /* 0 would say that there is none */
+    return folded || protocol != WEIR_TRANSPORT_UDP ? folded
+                                                    : 0xffff; /* 0 would say that there is none */
 }
 
 static size_t put_options(uint8_t *at, const struct weir_proof_entry *entry)
@@ -322,53 +350,65 @@ static size_t put_udp(uint8_t *at, const struct weir_proof_entry *entry, uint32_
 
 /* ---- errors of ICMP: they quote a packet of the flow, headers only ---- */
 
-static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_proof_entry *entry, uint8_t *frame, uint32_t *ret_wire)
+static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_proof_entry *entry,
+                         uint8_t *frame, uint32_t *ret_wire)
 {
     struct weir_packet packet;
     struct weir_addr src = entry->src, dst = entry->dst;
     memcpy(&packet.icmp, entry + 1, sizeof packet.icmp);
     bool v4 = weir_addr_is_v4(&dst);
     uint8_t protocol = v4 ? 1 : 58, *icmp = frame + (v4 ? IP4 : IP6);
-    if (entry->kept < sizeof packet.icmp || weir_addr_is_v4(&packet.icmp.quoted_dst) != v4 || !packet.icmp.quoted_transport)
+    if (entry->kept < sizeof packet.icmp || weir_addr_is_v4(&packet.icmp.quoted_dst) != v4 ||
+        !packet.icmp.quoted_transport)
         return 0;
     /* Routers on the way are no clients, unless they are local. */
-    if (!hide(clients, &src, false) || !hide(clients, &dst, true) || !hide(clients, &packet.icmp.quoted_src, true) ||
+    if (!hide(clients, &src, false) || !hide(clients, &dst, true) ||
+        !hide(clients, &packet.icmp.quoted_src, true) ||
         !hide(clients, &packet.icmp.quoted_dst, false))
         return 0;
     memset(icmp, 0, 8);
     icmp[0] = packet.icmp.type;
     icmp[1] = packet.icmp.code;
     bool tcp = packet.icmp.quoted_transport == WEIR_TRANSPORT_TCP;
-    size_t n = 8 + put_ip(icmp + 8, &packet.icmp.quoted_src, &packet.icmp.quoted_dst, packet.icmp.quoted_transport, 1, 0, QUOTED_WIRE);
-    put16(icmp + n, packet.icmp.quoted_src_port); /* the first eight bytes of what was longer: no checksum can be told */
+    size_t n = 8 + put_ip(icmp + 8, &packet.icmp.quoted_src, &packet.icmp.quoted_dst,
+                          packet.icmp.quoted_transport, 1, 0, QUOTED_WIRE);
+    put16(
+        icmp + n,
+        packet.icmp
+            .quoted_src_port); /* the first eight bytes of what was longer: no checksum can be told */
     put16(icmp + n + 2, packet.icmp.quoted_dst_port);
     put32(icmp + n + 4, tcp ? packet.icmp.quoted_seq : (uint32_t)QUOTED_WIRE << 16);
     n += 8;
     size_t at = put_ip(frame, &src, &dst, protocol, entry->ttl, entry->ip_id, (uint32_t)n);
-    put16(icmp + 2, v4 ? fold(add_up(0, icmp, n)) : checksum(frame, icmp, n, (uint32_t)n, protocol));
+    put16(icmp + 2,
+          v4 ? fold(add_up(0, icmp, n)) : checksum(frame, icmp, n, (uint32_t)n, protocol));
     *ret_wire = (uint32_t)(at + n);
     return at + n;
 }
 
-size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set, const struct weir_proof_entry *entry,
-                        uint8_t frame[WEIR_PROOF_FRAME_MAX], uint32_t *ret_wire)
+size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set,
+                        const struct weir_proof_entry *entry, uint8_t frame[WEIR_PROOF_FRAME_MAX],
+                        uint32_t *ret_wire)
 {
     struct weir_addr src = entry->src, dst = entry->dst;
     if (entry->transport == WEIR_TRANSPORT_ICMP)
         return icmp_frame(clients, entry, frame, ret_wire);
-    if (!hide(clients, &src, entry->from_client) || !hide(clients, &dst, !entry->from_client) || weir_addr_is_v4(&src) != weir_addr_is_v4(&dst))
+    if (!hide(clients, &src, entry->from_client) || !hide(clients, &dst, !entry->from_client) ||
+        weir_addr_is_v4(&src) != weir_addr_is_v4(&dst))
         return 0;
     bool v4 = weir_addr_is_v4(&dst), tcp = entry->transport == WEIR_TRANSPORT_TCP;
     uint8_t *transport = frame + (v4 ? IP4 : IP6);
     uint32_t payload = entry->payload_len;
-    size_t header = tcp ? put_tcp(transport, entry) : 8, kept = scrub(clients, set, entry, transport + header, &payload);
+    size_t header = tcp ? put_tcp(transport, entry) : 8,
+           kept = scrub(clients, set, entry, transport + header, &payload);
     if (!tcp)
         put_udp(transport, entry, payload);
     if ((!payload && !tcp) || header + payload > 65535 - IP4)
         return 0;
     uint32_t wire = (uint32_t)header + payload;
     size_t at = put_ip(frame, &src, &dst, entry->transport, entry->ttl, entry->ip_id, wire);
-    put16(transport + (tcp ? 16 : 6), checksum(frame, transport, header + kept, wire, entry->transport));
+    put16(transport + (tcp ? 16 : 6),
+          checksum(frame, transport, header + kept, wire, entry->transport));
     *ret_wire = (uint32_t)at + wire;
     return at + header + kept;
 }

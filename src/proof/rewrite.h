@@ -11,7 +11,8 @@ struct weir_proof_clients {
 void weir_proof_clients_deinit(struct weir_proof_clients *clients);
 
 enum { WEIR_PROOF_FRAME_MAX = 160 + WEIR_PROOF_KEPT_MAX };
-/* One IP packet (link type RAW) in `frame`: the number of bytes there, *ret_wire those that it says to have. 0: nothing that
- * may be shown. `set` tells which names belong to services. */
-size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set, const struct weir_proof_entry *entry,
-                        uint8_t frame[WEIR_PROOF_FRAME_MAX], uint32_t *ret_wire);
+/* One IP packet (link type RAW) in `frame`: the number of bytes there, *ret_wire those that it
+ * says to have. 0: nothing that may be shown. `set` tells which names belong to services. */
+size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set,
+                        const struct weir_proof_entry *entry, uint8_t frame[WEIR_PROOF_FRAME_MAX],
+                        uint32_t *ret_wire);

@@ -1,4 +1,5 @@
-/* Whole flows are chosen, never parts: a flow that ends in the middle would look like a fault of its own.
+/* Whole flows are chosen, never parts: a flow that ends in the middle would look like a fault of
+ * its own.
  *
  *      first    flows that speak for the incident: of its service, those alive since the onset before those before it   60 %
  *      then     lookups, which name the flows that fail and clear the resolver                                          15 %
@@ -6,7 +7,8 @@
  *
  * Within each the newest come first. A control that would take an eighth of the file is left out.
  *
- * A connection that fails never says its name: an address that served the service of the incident speaks for it.
+ * A connection that fails never says its name: an address that served the service of the incident
+ * speaks for it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@
 enum kind { KIND_SPEAKS, KIND_SPOKE, KIND_LOOKUP, KIND_CONTROL, KIND_OTHER, KIND_N };
 
 struct flow {
-    size_t first, n;          /* in the list sorted by flow */
+    size_t first, n; /* in the list sorted by flow */
     int64_t begin_us, end_us;
     size_t bytes;
     enum kind kind;
@@ -32,7 +34,8 @@ static uint16_t client_port(const struct weir_proof_entry *entry)
 /* All of a client's lookups have one hash: their ports tell them apart. */
 static int by_flow(const void *a, const void *b)
 {
-    const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a, *y = *(struct weir_proof_entry *const *)b;
+    const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a,
+                                  *y = *(struct weir_proof_entry *const *)b;
     if (x->flow != y->flow)
         return x->flow < y->flow ? -1 : 1;
     if (client_port(x) != client_port(y))
@@ -44,7 +47,8 @@ static int by_flow(const void *a, const void *b)
 
 static int by_time(const void *a, const void *b)
 {
-    const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a, *y = *(struct weir_proof_entry *const *)b;
+    const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a,
+                                  *y = *(struct weir_proof_entry *const *)b;
     if (x->ts_us != y->ts_us)
         return x->ts_us < y->ts_us ? -1 : 1;
     if (x->flow != y->flow) /* whichever worker had them */
@@ -82,22 +86,27 @@ static weir_service_id service_of(struct weir_proof_entry *const *entries, const
     return service;
 }
 
-static bool is_game(const struct weir_proof_entry *entry) /* or a call, or anything else that is no service's */
+static bool
+is_game(const struct weir_proof_entry *entry) /* or a call, or anything else that is no service's */
 {
-    return entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) && entry->dst_port != 443 && entry->src_port != 443;
+    return entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) && entry->dst_port != 443 &&
+           entry->src_port != 443;
 }
 
 /* In the file: a block's frame, headers, and what is kept of the payload. */
 static size_t size_of(const struct weir_proof_entry *entry)
 {
     bool tcp = entry->transport == WEIR_TRANSPORT_TCP;
-    size_t options = (entry->mss ? 4 : 0) + (entry->options & WEIR_PROOF_TIMESTAMPS ? 12 : 0) + (entry->options & WEIR_PROOF_SACK ? 12 : 0) +
-                     (entry->options & WEIR_PROOF_SCALE ? 4 : 0) + (entry->options & WEIR_PROOF_SACK_OK ? 4 : 0);
+    size_t options = (entry->mss ? 4 : 0) + (entry->options & WEIR_PROOF_TIMESTAMPS ? 12 : 0) +
+                     (entry->options & WEIR_PROOF_SACK ? 12 : 0) +
+                     (entry->options & WEIR_PROOF_SCALE ? 4 : 0) +
+                     (entry->options & WEIR_PROOF_SACK_OK ? 4 : 0);
     size_t headers = (weir_addr_is_v4(&entry->dst) ? 20 : 40) + (tcp ? 20 + options : 8);
     return (32 + headers + entry->kept + 3) & ~(size_t)3;
 }
 
-static void judge(struct weir_proof_entry **entries, struct flow *flow, const struct weir_proof_case *about)
+static void judge(struct weir_proof_entry **entries, struct flow *flow,
+                  const struct weir_proof_case *about)
 {
     weir_service_id service = service_of(entries, flow);
     flow->begin_us = entries[flow->first]->ts_us;
@@ -107,7 +116,8 @@ static void judge(struct weir_proof_entry **entries, struct flow *flow, const st
         entries[i]->service = service;
         flow->bytes += size_of(entries[i]);
     }
-    bool ours = about->service == WEIR_SERVICE_NONE ? service > WEIR_SERVICE_OTHER : service == about->service;
+    bool ours = about->service == WEIR_SERVICE_NONE ? service > WEIR_SERVICE_OTHER
+                                                    : service == about->service;
     if (is_lookup(entries[flow->first]))
         flow->kind = KIND_LOOKUP;
     else if (ours)
@@ -122,7 +132,11 @@ static void judge(struct weir_proof_entry **entries, struct flow *flow, const st
 
 struct addresses {
     size_t room; /* a power of two */
-    struct { struct weir_addr addr; weir_service_id service; bool used; } *slots;
+    struct {
+        struct weir_addr addr;
+        weir_service_id service;
+        bool used;
+    } * slots;
 };
 
 static size_t place_of(const struct addresses *addresses, const struct weir_addr *addr)
@@ -130,7 +144,9 @@ static size_t place_of(const struct addresses *addresses, const struct weir_addr
     uint64_t a, b;
     memcpy(&a, addr->bytes, 8);
     memcpy(&b, addr->bytes + 8, 8);
-    size_t at = (size_t)(((a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9)) >> 32) & (addresses->room - 1);
+    size_t at =
+        (size_t)(((a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xbf58476d1ce4e5b9)) >> 32) &
+        (addresses->room - 1);
     while (addresses->slots[at].used && weir_addr_compare(&addresses->slots[at].addr, addr) != 0)
         at = (at + 1) & (addresses->room - 1);
     return at;
@@ -143,7 +159,8 @@ static int learn(struct addresses *addresses, struct weir_proof_entry *const *en
         addresses->room *= 2;
     addresses->slots = calloc(addresses->room, sizeof *addresses->slots);
     for (size_t i = 0; addresses->slots && i < n; i++) {
-        if (entries[i]->service <= WEIR_SERVICE_OTHER || is_lookup(entries[i]) || entries[i]->transport == WEIR_TRANSPORT_ICMP)
+        if (entries[i]->service <= WEIR_SERVICE_OTHER || is_lookup(entries[i]) ||
+            entries[i]->transport == WEIR_TRANSPORT_ICMP)
             continue;
         size_t at = place_of(addresses, server_of(entries[i]));
         addresses->slots[at].addr = *server_of(entries[i]);
@@ -153,10 +170,13 @@ static int learn(struct addresses *addresses, struct weir_proof_entry *const *en
     return addresses->slots ? 0 : -ENOMEM;
 }
 
-static void name_by_address(const struct addresses *addresses, struct weir_proof_entry **entries, size_t n)
+static void name_by_address(const struct addresses *addresses, struct weir_proof_entry **entries,
+                            size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        size_t at = entries[i]->service == WEIR_SERVICE_NONE && !is_lookup(entries[i]) ? place_of(addresses, server_of(entries[i])) : SIZE_MAX;
+        size_t at = entries[i]->service == WEIR_SERVICE_NONE && !is_lookup(entries[i])
+                        ? place_of(addresses, server_of(entries[i]))
+                        : SIZE_MAX;
         if (at != SIZE_MAX && addresses->slots[at].used)
             entries[i]->service = addresses->slots[at].service;
     }
@@ -166,19 +186,21 @@ static void name_by_address(const struct addresses *addresses, struct weir_proof
 
 static bool is_plain_ack(const struct weir_proof_entry *entry)
 {
-    return entry->transport == WEIR_TRANSPORT_TCP && entry->tcp_flags == WEIR_TCP_ACK && !entry->payload_len && entry->window &&
-           !(entry->options & WEIR_PROOF_SACK);
+    return entry->transport == WEIR_TRANSPORT_TCP && entry->tcp_flags == WEIR_TCP_ACK &&
+           !entry->payload_len && entry->window && !(entry->options & WEIR_PROOF_SACK);
 }
 
-/* Of the acknowledgements of a transfer, more than half of all packets, the first and the last of each ACKS_US are enough to
- * tell delay and progress. Returns how many entries are left of the flow. */
+/* Of the acknowledgements of a transfer, more than half of all packets, the first and the last of
+ * each ACKS_US are enough to tell delay and progress. Returns how many entries are left of the
+ * flow. */
 static size_t thin(struct weir_proof_entry **entries, size_t n)
 {
     enum { ACKS_US = 10000 };
     int64_t kept_us[2] = {INT64_MIN / 2, INT64_MIN / 2}, next_us[2] = {INT64_MAX, INT64_MAX};
     for (size_t i = n; i-- > 0;) { /* backwards: when the next one of its direction comes */
         int side = entries[i]->from_client;
-        entries[i]->bulk = is_plain_ack(entries[i]) && next_us[side] - entries[i]->ts_us < ACKS_US; /* from here on: may go */
+        entries[i]->bulk = is_plain_ack(entries[i]) &&
+                           next_us[side] - entries[i]->ts_us < ACKS_US; /* from here on: may go */
         if (is_plain_ack(entries[i]))
             next_us[side] = entries[i]->ts_us;
     }
@@ -196,11 +218,13 @@ static size_t thin(struct weir_proof_entry **entries, size_t n)
 
 /* ---- choosing ---- */
 
-static size_t find_flows(struct weir_proof_entry **entries, size_t n, const struct weir_proof_case *about, struct flow *flows)
+static size_t find_flows(struct weir_proof_entry **entries, size_t n,
+                         const struct weir_proof_case *about, struct flow *flows)
 {
     size_t n_flows = 0;
     for (size_t i = 0, next; i < n; i = next) {
-        for (next = i + 1; next < n && entries[next]->flow == entries[i]->flow && client_port(entries[next]) == client_port(entries[i]);)
+        for (next = i + 1; next < n && entries[next]->flow == entries[i]->flow &&
+                           client_port(entries[next]) == client_port(entries[i]);)
             next++;
         flows[n_flows] = (struct flow){.first = i, .n = thin(entries + i, next - i)};
         judge(entries, &flows[n_flows++], about);
@@ -211,20 +235,26 @@ static size_t find_flows(struct weir_proof_entry **entries, size_t n, const stru
 /* First each kind within its share, then whatever there is room for. */
 static void choose(struct flow **order, size_t n, size_t bytes_max)
 {
-    static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60, [KIND_SPOKE] = 60, [KIND_LOOKUP] = 75, [KIND_CONTROL] = 95, [KIND_OTHER] = 100};
+    static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60,
+                                                [KIND_SPOKE] = 60,
+                                                [KIND_LOOKUP] = 75,
+                                                [KIND_CONTROL] = 95,
+                                                [KIND_OTHER] = 100};
     size_t used = 0;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
             struct flow *flow = order[i];
             bool large = flow->kind > KIND_LOOKUP && flow->bytes > bytes_max / 8;
-            if (flow->chosen || large || used + flow->bytes > bytes_max / 100 * (pass ? 100 : share[flow->kind]))
+            if (flow->chosen || large ||
+                used + flow->bytes > bytes_max / 100 * (pass ? 100 : share[flow->kind]))
                 continue;
             used += flow->bytes;
             flow->chosen = true;
         }
 }
 
-static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *flows, size_t n_flows)
+static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *flows,
+                          size_t n_flows)
 {
     size_t kept = 0;
     for (size_t f = 0; f < n_flows; f++)
@@ -234,7 +264,8 @@ static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *
     return kept;
 }
 
-long weir_proof_select(struct weir_proof_entry **entries, size_t n, const struct weir_proof_case *about)
+long weir_proof_select(struct weir_proof_entry **entries, size_t n,
+                       const struct weir_proof_case *about)
 {
     struct addresses addresses = {0};
     struct flow *flows = calloc(n + 1, sizeof *flows), **order = calloc(n + 1, sizeof *order);

@@ -4,11 +4,12 @@
 #include "proof/ring.h"
 
 struct weir_proof_case {
-    weir_service_id service;  /* NONE: the incident is nobody's service, so all flows speak for it */
+    weir_service_id service; /* NONE: the incident is nobody's service, so all flows speak for it */
     int64_t onset_us, until_us;
-    size_t bytes_max;         /* of the file */
+    size_t bytes_max; /* of the file */
 };
 
-/* Sorts `entries` by time, in place, and leaves in front those that are chosen; returns how many. The entries' services are
- * settled: that of the flow, as it was known last. < 0: no memory. */
-long weir_proof_select(struct weir_proof_entry **entries, size_t n, const struct weir_proof_case *about);
+/* Sorts `entries` by time, in place, and leaves in front those that are chosen; returns how many.
+ * The entries' services are settled: that of the flow, as it was known last. < 0: no memory. */
+long weir_proof_select(struct weir_proof_entry **entries, size_t n,
+                       const struct weir_proof_case *about);

@@ -7,7 +7,8 @@
 static void remove_at(struct weir_open *open, size_t at)
 {
     free(open->incidents[at].json);
-    memmove(&open->incidents[at], &open->incidents[at + 1], (--open->n - at) * sizeof open->incidents[0]);
+    memmove(&open->incidents[at], &open->incidents[at + 1],
+            (--open->n - at) * sizeof open->incidents[0]);
 }
 
 static size_t bytes_of(const struct weir_open *open)
@@ -18,7 +19,8 @@ static size_t bytes_of(const struct weir_open *open)
     return bytes;
 }
 
-void weir_open_take(struct weir_open *open, const struct weir_incident *incident, const char *json, size_t length)
+void weir_open_take(struct weir_open *open, const struct weir_incident *incident, const char *json,
+                    size_t length)
 {
     for (size_t i = 0; i < open->n; i++)
         if (strcmp(open->incidents[i].id, incident->id) == 0) {

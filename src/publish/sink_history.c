@@ -2,12 +2,14 @@
  *
  *      engine --record--> hours (booked in memory) --at an hour's end, or at an incident--> queue --> thread --> SQLite
  *
- * Writing to a slow disk may take seconds, and capture can't wait: a thread of this sink writes, all that waits in one
- * transaction. A failed one (a full disk) is said once, kept, and tried again; behind QUEUE_MAX the newest are dropped, and
- * counted. What a kill takes is the open hour, up to the last incident in it.
+ * Writing to a slow disk may take seconds, and capture can't wait: a thread of this sink writes,
+ * all that waits in one transaction. A failed one (a full disk) is said once, kept, and tried
+ * again; behind QUEUE_MAX the newest are dropped, and counted. What a kill takes is the open hour,
+ * up to the last incident in it.
  *
- * An interface's run goes on in an hour that an earlier run may have begun: what that one wrote is read once, and added. A
- * replay's hours take the place of those of an earlier replay, so that it can be repeated.
+ * An interface's run goes on in an hour that an earlier run may have begun: what that one wrote is
+ * read once, and added. A replay's hours take the place of those of an earlier replay, so that it
+ * can be repeated.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -29,9 +31,9 @@ struct job {
     struct job *next;
     bool is_event;
     weir_service_id service;
-    char name[64];                          /* of the service */
+    char name[64]; /* of the service */
     struct weir_history_hour hour;
-    struct weir_history_incident incident;  /* its texts are the job's own */
+    struct weir_history_incident incident; /* its texts are the job's own */
 };
 
 /* What an earlier run wrote of an hour; start_us says of which. */
@@ -46,18 +48,18 @@ struct history_sink {
     struct weir_hours *hours;
     int64_t now_us;
 
-    struct weir_history_store *store;       /* the thread's, once it runs */
-    struct base *bases[WEIR_SERVICES_MAX];  /* the thread's */
+    struct weir_history_store *store;      /* the thread's, once it runs */
+    struct base *bases[WEIR_SERVICES_MAX]; /* the thread's */
     pthread_t thread;
     bool runs;
 
-    pthread_mutex_t lock;                   /* of what follows */
+    pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     struct job *first, **end;
-    size_t n_jobs;                          /* that wait, or are being written */
+    size_t n_jobs; /* that wait, or are being written */
     uint64_t dropped;
     bool stop, failing;
-    struct weir_fault why;                  /* of the last failure */
+    struct weir_fault why; /* of the last failure */
 };
 
 static void job_free(struct job *job)
@@ -82,8 +84,13 @@ static void jobs_free(struct job *job)
 static void add_base(struct weir_history_hour *hour, const struct weir_history_hour *base)
 {
     int32_t room = 3600 - hour->judged_s;
-    const struct { int32_t *own; int32_t base; } rows[] = {
-        {&hour->down_s, base->down_s}, {&hour->partial_s, base->partial_s}, {&hour->degraded_s, base->degraded_s}, {&hour->healthy_s, base->healthy_s}};
+    const struct {
+        int32_t *own;
+        int32_t base;
+    } rows[] = {{&hour->down_s, base->down_s},
+                {&hour->partial_s, base->partial_s},
+                {&hour->degraded_s, base->degraded_s},
+                {&hour->healthy_s, base->healthy_s}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int32_t more = rows[i].base < room ? rows[i].base : room;
         *rows[i].own += more;
@@ -102,7 +109,8 @@ static void add_base(struct weir_history_hour *hour, const struct weir_history_h
     hour->trials_fail += base->trials_fail;
 }
 
-static int find_base(struct history_sink *sink, const struct job *job, const struct weir_history_hour **ret_base, struct weir_fault *fault)
+static int find_base(struct history_sink *sink, const struct job *job,
+                     const struct weir_history_hour **ret_base, struct weir_fault *fault)
 {
     struct base **base = &sink->bases[job->service];
     if (!*base && !(*base = calloc(1, sizeof **base)))
@@ -111,7 +119,8 @@ static int find_base(struct history_sink *sink, const struct job *job, const str
     *ret_base = hour;
     if (hour->start_us == job->hour.start_us)
         return 0;
-    int there = weir_history_store_read_hour(sink->store, job->name, job->hour.start_us, hour, fault);
+    int there =
+        weir_history_store_read_hour(sink->store, job->name, job->hour.start_us, hour, fault);
     if (there == 0)
         *hour = (struct weir_history_hour){0};
     if (there >= 0)
@@ -150,7 +159,8 @@ static int write_jobs(struct history_sink *sink, const struct job *jobs, struct 
 static void tell(struct history_sink *sink, int error)
 {
     if (error && !sink->failing)
-        weir_log(WEIR_LOG_ERROR, "%s; history waits in memory until it can be written", sink->why.text);
+        weir_log(WEIR_LOG_ERROR, "%s; history waits in memory until it can be written",
+                 sink->why.text);
     else if (!error && sink->failing)
         weir_log(WEIR_LOG_NOTICE, "history is written again");
     sink->failing = error != 0;
@@ -222,7 +232,8 @@ static void put_job(struct history_sink *sink, struct job *job)
     pthread_mutex_lock(&sink->lock);
     if (sink->n_jobs >= QUEUE_MAX) {
         if (sink->dropped++ == 0)
-            weir_log(WEIR_LOG_ERROR, "history cannot be written, and no more of it fits into memory: what comes is lost");
+            weir_log(WEIR_LOG_ERROR, "history cannot be written, and no more of it fits into "
+                                     "memory: what comes is lost");
         job_free(job);
     } else {
         *sink->end = job;
@@ -248,7 +259,8 @@ static void put_hour(void *context, weir_service_id service, const struct weir_h
 static void put_event(struct history_sink *sink, const struct weir_record *record)
 {
     const struct weir_incident *incident = record->incident;
-    const struct weir_service *service = incident->service ? weir_service_get(sink->context->set, incident->service) : NULL;
+    const struct weir_service *service =
+        incident->service ? weir_service_get(sink->context->set, incident->service) : NULL;
     size_t length;
     const char *json = weir_json_record(sink->json, record, &length);
     struct job *job = calloc(1, sizeof *job);
@@ -256,9 +268,14 @@ static void put_event(struct history_sink *sink, const struct weir_record *recor
         return;
     job->is_event = true;
     struct weir_history_incident *into = &job->incident;
-    *into = (struct weir_history_incident){
-        .onset_us = incident->onset_us, .raised_us = incident->raised_us, .recovered_us = incident->recovered_us, .cleared_us = incident->cleared_us,
-        .told_us = record->ts_us, .maintenance = incident->maintenance, .text = strdup(incident->text), .json = strdup(json)};
+    *into = (struct weir_history_incident){.onset_us = incident->onset_us,
+                                           .raised_us = incident->raised_us,
+                                           .recovered_us = incident->recovered_us,
+                                           .cleared_us = incident->cleared_us,
+                                           .told_us = record->ts_us,
+                                           .maintenance = incident->maintenance,
+                                           .text = strdup(incident->text),
+                                           .json = strdup(json)};
     snprintf(into->id, sizeof into->id, "%s", incident->id);
     snprintf(into->service, sizeof into->service, "%s", service ? service->id : "");
     snprintf(into->state, sizeof into->state, "%s", weir_state_name(incident->state));
@@ -300,14 +317,16 @@ static int drain(struct history_sink *sink, int64_t patience_s, struct weir_faul
             break;
     if (!sink->n_jobs)
         return 0;
-    return weir_fault_set(fault, -EIO, "%s: history of this run is not whole", sink->failing ? sink->why.text : "the disk is too slow");
+    return weir_fault_set(fault, -EIO, "%s: history of this run is not whole",
+                          sink->failing ? sink->why.text : "the disk is too slow");
 }
 
 static int history_flush(void *state, struct weir_fault *fault)
 {
     struct history_sink *sink = state;
     struct weir_fault why = {0};
-    weir_hours_changed(sink->hours, sink->now_us, sink->over || sink->incident_said, put_hour, sink);
+    weir_hours_changed(sink->hours, sink->now_us, sink->over || sink->incident_said, put_hour,
+                       sink);
     sink->incident_said = false;
     if (!sink->over && !sink->replay)
         return 0;
@@ -346,8 +365,8 @@ static void history_free(void *state)
     free(sink);
 }
 
-int weir_sink_history_new(void **ret_state, const struct weir_publish_context *context, const char *directory, bool replay,
-                          struct weir_fault *fault)
+int weir_sink_history_new(void **ret_state, const struct weir_publish_context *context,
+                          const char *directory, bool replay, struct weir_fault *fault)
 {
     struct history_sink *sink = calloc(1, sizeof *sink);
     if (!sink)
@@ -359,7 +378,9 @@ int weir_sink_history_new(void **ret_state, const struct weir_publish_context *c
     pthread_cond_init(&sink->changed, NULL);
     sink->json = weir_json_new(context);
     sink->hours = weir_hours_new();
-    int error = sink->json && sink->hours ? weir_history_store_open(&sink->store, directory, context->site, fault) : -ENOMEM;
+    int error = sink->json && sink->hours
+                    ? weir_history_store_open(&sink->store, directory, context->site, fault)
+                    : -ENOMEM;
     if (!error) {
         error = -pthread_create(&sink->thread, NULL, write_all, sink);
         sink->runs = error == 0;

@@ -1,5 +1,6 @@
-/* `weir clients`: which devices are hit now, or were by an incident. Names come from `hosts:` of the configuration and from what devices
- * call themselves (clients.json in the state directory); both only where the site shows its clients plainly. */
+/* `weir clients`: which devices are hit now, or were by an incident. Names come from `hosts:` of
+ * the configuration and from what devices call themselves (clients.json in the state directory);
+ * both only where the site shows its clients plainly. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -12,11 +13,12 @@
 #include "ui/prompt.h"
 #include "ui/status.h"
 
-static const char usage[] =
-    "Usage: weir clients [OPTIONS] [NAME]\n\n"
-    "Which devices are hit now; or by an incident (its id), of a service, or what hit one device (its name or address). Devices have\n"
-    "names where the site's clients mode is plain: by DHCP, mDNS, and `hosts:` of the configuration; else pseudonyms.\n"
-    "Exit: 0 done, 1 could not be read, 2 usage.";
+static const char usage[] = "Usage: weir clients [OPTIONS] [NAME]\n\n"
+                            "Which devices are hit now; or by an incident (its id), of a service, "
+                            "or what hit one device (its name or address). Devices have\n"
+                            "names where the site's clients mode is plain: by DHCP, mDNS, and "
+                            "`hosts:` of the configuration; else pseudonyms.\n"
+                            "Exit: 0 done, 1 could not be read, 2 usage.";
 
 struct asked {
     struct weir_prompt prompt;
@@ -50,8 +52,10 @@ static struct json_object *load_names(const char *state, const char *site)
     struct json_object *object, *names = NULL, *of;
     snprintf(path, sizeof path, "%.4000s/" WEIR_HOSTS_FILE, state ? state : "");
     object = state ? json_object_from_file(path) : NULL;
-    if (object && json_object_object_get_ex(object, "site", &of) && strcmp(json_object_get_string(of), site) == 0 &&
-        json_object_object_get_ex(object, "names", &names) && json_object_is_type(names, json_type_object))
+    if (object && json_object_object_get_ex(object, "site", &of) &&
+        strcmp(json_object_get_string(of), site) == 0 &&
+        json_object_object_get_ex(object, "names", &names) &&
+        json_object_is_type(names, json_type_object))
         json_object_get(names);
     else
         names = NULL;
@@ -64,18 +68,21 @@ static struct json_object *load_names(const char *state, const char *site)
 static bool hits(const struct asked *asked, struct json_object *clients)
 {
     for (size_t i = 0; i < json_object_array_length(clients); i++) {
-        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)), *name = name_of(asked, client);
+        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
+                   *name = name_of(asked, client);
         if (strcmp(client, asked->name) == 0 || (name && strcasecmp(name, asked->name) == 0))
             return true;
     }
     return false;
 }
 
-static bool wanted(const struct asked *asked, const struct weir_view_event *event, struct json_object *clients, bool open)
+static bool wanted(const struct asked *asked, const struct weir_view_event *event,
+                   struct json_object *clients, bool open)
 {
     if (!asked->name)
         return open;
-    return strcmp(event->id, asked->name) == 0 || (open && strcmp(event->service, asked->name) == 0) || hits(asked, clients);
+    return strcmp(event->id, asked->name) == 0 ||
+           (open && strcmp(event->service, asked->name) == 0) || hits(asked, clients);
 }
 
 static bool is_open(const struct weir_view *view, const struct weir_view_event *event)
@@ -99,38 +106,45 @@ static bool is_last(const struct weir_view *view, size_t at)
 
 /* ---- showing ---- */
 
-static void print_event(const struct asked *asked, const struct weir_view_event *event, struct json_object *clients, bool open)
+static void print_event(const struct asked *asked, const struct weir_view_event *event,
+                        struct json_object *clients, bool open)
 {
     char clock[32];
     size_t n = json_object_array_length(clients);
-    printf("%s %s%s since %s, %.0f client%s hit%s  [%s]\n", event->service[0] ? event->service : event->cause, open ? "" : "was ", event->state,
-           weir_view_clock(clock, event->onset_us, INT64_MIN), event->clients, event->clients == 1 ? "" : "s", n < event->clients ? ", some of them" : "",
-           event->id);
+    printf("%s %s%s since %s, %.0f client%s hit%s  [%s]\n",
+           event->service[0] ? event->service : event->cause, open ? "" : "was ", event->state,
+           weir_view_clock(clock, event->onset_us, INT64_MIN), event->clients,
+           event->clients == 1 ? "" : "s", n < event->clients ? ", some of them" : "", event->id);
     for (size_t i = 0; i < n; i++) {
-        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)), *name = name_of(asked, client);
+        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
+                   *name = name_of(asked, client);
         printf("    %-32s %s\n", name ? name : client, name ? client : "");
     }
     if (!n)
         puts("    this site tells no clients (clients: none)");
 }
 
-static void print_json(const struct asked *asked, const struct weir_view_event *event, struct json_object *clients, bool open)
+static void print_json(const struct asked *asked, const struct weir_view_event *event,
+                       struct json_object *clients, bool open)
 {
     struct json_object *object = json_object_new_object(), *list = json_object_new_array();
     json_object_object_add(object, "id", json_object_new_string(event->id));
-    json_object_object_add(object, "service", event->service[0] ? json_object_new_string(event->service) : NULL);
+    json_object_object_add(object, "service",
+                           event->service[0] ? json_object_new_string(event->service) : NULL);
     json_object_object_add(object, "state", json_object_new_string(event->state));
     json_object_object_add(object, "open", json_object_new_boolean(open));
     json_object_object_add(object, "clients", json_object_new_double(event->clients));
     for (size_t i = 0; i < json_object_array_length(clients); i++) {
-        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)), *name = name_of(asked, client);
+        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
+                   *name = name_of(asked, client);
         struct json_object *one = json_object_new_object();
         json_object_object_add(one, "client", json_object_new_string(client));
         json_object_object_add(one, "name", name ? json_object_new_string(name) : NULL);
         json_object_array_add(list, one);
     }
     json_object_object_add(object, "clients_hit", list);
-    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(object,
+                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(object);
 }
 
@@ -141,8 +155,9 @@ static size_t show_events(const struct asked *asked, const struct weir_view *vie
         const struct weir_view_event *event = &view->events[i];
         struct json_object *record = event->json ? json_tokener_parse(event->json) : NULL, *clients;
         bool open = is_open(view, event);
-        if (is_last(view, i) && record && json_object_object_get_ex(record, "clients_hit", &clients) && json_object_is_type(clients, json_type_array) &&
-            wanted(asked, event, clients, open)) {
+        if (is_last(view, i) && record &&
+            json_object_object_get_ex(record, "clients_hit", &clients) &&
+            json_object_is_type(clients, json_type_array) && wanted(asked, event, clients, open)) {
             (asked->prompt.json ? print_json : print_event)(asked, event, clients, open);
             n++;
         }
@@ -162,7 +177,10 @@ static int show(struct asked *asked, struct weir_fault *fault)
         asked->names = load_names(asked->state, view->site);
         size_t n = show_events(asked, view);
         if (!n && asked->name)
-            error = weir_fault_set(fault, -ENOENT, "'%s': no incident, service that fails, or device that was hit, at site %s", asked->name, view->site);
+            error = weir_fault_set(
+                fault, -ENOENT,
+                "'%s': no incident, service that fails, or device that was hit, at site %s",
+                asked->name, view->site);
         else if (!n && !asked->prompt.json)
             printf("nobody is hit at site %s\n", view->site);
         json_object_put(asked->names);
@@ -178,9 +196,12 @@ static int run(int argc, char **argv)
 {
     struct asked asked = {0};
     struct weir_fault fault = {0};
-    int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, NULL, &asked, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, NULL, &asked, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand != WEIR_CONFIG_HELP && operand + 1 < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': one name at a time; see weir clients --help", argv[operand + 1]);
+        operand =
+            weir_fault_set(&fault, -EINVAL, "'%s': one name at a time; see weir clients --help",
+                           argv[operand + 1]);
     if (operand >= 0 && operand != WEIR_CONFIG_HELP) {
         asked.name = operand < argc ? argv[operand] : NULL;
         asked.state = weir_state_path(asked.prompt.state, 0);

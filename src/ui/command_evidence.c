@@ -12,12 +12,14 @@
 #include "ui/command.h"
 #include "ui/prompt.h"
 
-static const char usage[] =
-    "Usage: weir evidence [OPTIONS] [ID]\n\n"
-    "Prints the path of the pcapng file that proves an incident, or copies it (--output). Without an ID lists all of them, newest\n"
-    "last. weir live keeps them in its state directory, weir replay --evidence DIR in DIR: packets of the flows that speak for the\n"
-    "incident and of those that rule others out, headers and handshakes only, no client's address. weir replay of a file comes to\n"
-    "the same verdict. Exit: 0 done, 1 failed, 2 usage, or no such file.";
+static const char usage[] = "Usage: weir evidence [OPTIONS] [ID]\n\n"
+                            "Prints the path of the pcapng file that proves an incident, or copies "
+                            "it (--output). Without an ID lists all of them, newest\n"
+                            "last. weir live keeps them in its state directory, weir replay "
+                            "--evidence DIR in DIR: packets of the flows that speak for the\n"
+                            "incident and of those that rule others out, headers and handshakes "
+                            "only, no client's address. weir replay of a file comes to\n"
+                            "the same verdict. Exit: 0 done, 1 failed, 2 usage, or no such file.";
 
 struct asked {
     struct weir_prompt prompt;
@@ -50,12 +52,16 @@ static int show(const struct asked *asked, const char *path, struct weir_fault *
 {
     int from = open(path, O_RDONLY | O_CLOEXEC), error = from < 0 ? -errno : 0;
     if (error == -ENOENT)
-        return weir_fault_set(fault, error, "%s: no such file; weir evidence lists those that are there, weir alerts the ids of incidents", path);
+        return weir_fault_set(fault, error,
+                              "%s: no such file; weir evidence lists those that are there, weir "
+                              "alerts the ids of incidents",
+                              path);
     if (!error && !asked->output) {
         puts(path);
     } else if (!error) {
         bool is_stdout = strcmp(asked->output, "-") == 0;
-        int to = is_stdout ? STDOUT_FILENO : open(asked->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+        int to = is_stdout ? STDOUT_FILENO
+                           : open(asked->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
         error = to < 0 ? -errno : copy(from, to);
         if (to >= 0 && !is_stdout && close(to) < 0 && !error)
             error = -errno;
@@ -71,7 +77,8 @@ static int show(const struct asked *asked, const char *path, struct weir_fault *
 
 static int older_first(const struct dirent **a, const struct dirent **b)
 {
-    const char *x = strrchr((*a)->d_name, '-'), *y = strrchr((*b)->d_name, '-'); /* ids end with their onset in ms */
+    const char *x = strrchr((*a)->d_name, '-'),
+               *y = strrchr((*b)->d_name, '-'); /* ids end with their onset in ms */
     long long left = x ? atoll(x + 1) : 0, right = y ? atoll(y + 1) : 0;
     return left != right ? (left < right ? -1 : 1) : strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -79,7 +86,8 @@ static int older_first(const struct dirent **a, const struct dirent **b)
 static int is_evidence(const struct dirent *entry)
 {
     size_t length = strlen(entry->d_name);
-    return entry->d_name[0] != '.' && length > 7 && strcmp(entry->d_name + length - 7, ".pcapng") == 0;
+    return entry->d_name[0] != '.' && length > 7 &&
+           strcmp(entry->d_name + length - 7, ".pcapng") == 0;
 }
 
 static int list(const char *directory, struct weir_fault *fault)
@@ -93,7 +101,8 @@ static int list(const char *directory, struct weir_fault *fault)
         struct stat stat_of;
         snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
         if (stat(path, &stat_of) == 0)
-            printf("%-40.*s %7.1f kB\n", (int)strlen(entries[i]->d_name) - 7, entries[i]->d_name, (double)stat_of.st_size / 1000);
+            printf("%-40.*s %7.1f kB\n", (int)strlen(entries[i]->d_name) - 7, entries[i]->d_name,
+                   (double)stat_of.st_size / 1000);
         free(entries[i]);
     }
     if (n >= 0)
@@ -108,14 +117,17 @@ static int find(const struct asked *asked, const char *id, struct weir_fault *fa
     const char *state = weir_state_path(asked->prompt.state, R_OK);
     char directory[PATH_MAX + 16], path[PATH_MAX + 128];
     if (!state)
-        return weir_fault_set(fault, -ENOENT, "nothing to read: name by --state DIR the directory where weir live keeps its evidence");
+        return weir_fault_set(fault, -ENOENT,
+                              "nothing to read: name by --state DIR the directory where weir live "
+                              "keeps its evidence");
     snprintf(directory, sizeof directory, "%s/evidence", state);
     if (access(directory, F_OK) < 0 && access(state, F_OK) == 0 && asked->prompt.state)
         snprintf(directory, sizeof directory, "%s", state); /* of replay --evidence DIR */
     if (!id)
         return list(directory, fault);
     if (strchr(id, '/') || strlen(id) > 60)
-        return weir_fault_set(fault, -EINVAL, "'%.60s': an incident's id, as weir alerts shows it", id);
+        return weir_fault_set(fault, -EINVAL, "'%.60s': an incident's id, as weir alerts shows it",
+                              id);
     snprintf(path, sizeof path, "%s/%s.pcapng", directory, id);
     return show(asked, path, fault);
 }
@@ -124,9 +136,12 @@ static int run(int argc, char **argv)
 {
     struct asked asked = {0};
     struct weir_fault fault = {0};
-    int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand != WEIR_CONFIG_HELP && operand + 1 < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': one incident at a time; see weir evidence --help", argv[operand + 1]);
+        operand = weir_fault_set(&fault, -EINVAL,
+                                 "'%s': one incident at a time; see weir evidence --help",
+                                 argv[operand + 1]);
     if (operand >= 0 && operand != WEIR_CONFIG_HELP)
         operand = find(&asked, operand < argc ? argv[operand] : NULL, &fault);
     if (operand < 0)
@@ -135,4 +150,5 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct weir_command weir_command_evidence = {"evidence", "the packets that prove an incident", run};
+const struct weir_command weir_command_evidence = {"evidence", "the packets that prove an incident",
+                                                   run};

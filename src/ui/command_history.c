@@ -1,4 +1,5 @@
-/* `weir history`: past outages with their true durations, and how much of the judged time a service was up, as text, CSV or JSON. */
+/* `weir history`: past outages with their true durations, and how much of the judged time a
+ * service was up, as text, CSV or JSON. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -19,16 +20,18 @@
 
 static const char usage[] =
     "Usage: weir history [OPTIONS] [SERVICE]\n\n"
-    "Past outages with their true durations, and what share of the time a service was up. Only time in which it could be judged\n"
-    "counts: `up` is the share of it in which the service was not down, `well` that in which it was neither down, nor partly down,\n"
+    "Past outages with their true durations, and what share of the time a service was up. Only "
+    "time in which it could be judged\n"
+    "counts: `up` is the share of it in which the service was not down, `well` that in which it "
+    "was neither down, nor partly down,\n"
     "nor degraded. All times are UTC. Exit: 0 done, 1 could not be read, 2 usage.";
 
 enum { SPANS_MAX = 1024 };
 
 struct asked {
     struct weir_prompt prompt;
-    const char *service;       /* NULL: all */
-    int64_t since_us;          /* back from now */
+    const char *service; /* NULL: all */
+    int64_t since_us;    /* back from now */
     enum weir_history_step step;
     bool step_set, csv, outages;
     int64_t now_us, from_us;
@@ -38,16 +41,22 @@ struct asked {
 
 static int read_since(void *context, const char *text, struct weir_fault *fault)
 {
-    static const struct { char letter; int64_t seconds; } units[] = {{'h', 3600}, {'d', 86400}, {'w', 604800}, {'m', 2678400}};
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'h', 3600}, {'d', 86400}, {'w', 604800}, {'m', 2678400}};
     char *end;
     errno = 0;
     long value = isdigit((unsigned char)*text) ? strtol(text, &end, 10) : -1;
-    for (size_t i = 0; value > 0 && errno == 0 && value < 100000 && i < sizeof units / sizeof units[0]; i++)
+    for (size_t i = 0;
+         value > 0 && errno == 0 && value < 100000 && i < sizeof units / sizeof units[0]; i++)
         if (end[0] == units[i].letter && !end[1]) {
             ((struct asked *)context)->since_us = value * units[i].seconds * 1000000;
             return 0;
         }
-    return weir_fault_set(fault, -EINVAL, "--since '%s': a number with h, d, w or m (31 days) behind it, as 30d", text);
+    return weir_fault_set(fault, -EINVAL,
+                          "--since '%s': a number with h, d, w or m (31 days) behind it, as 30d",
+                          text);
 }
 
 static const char *const steps[] = {"hour", "day", "week", "month"};
@@ -78,8 +87,11 @@ static int read_outages(void *context, const char *text, struct weir_fault *faul
 
 static const struct weir_prompt_option own[] = {
     {"since", "TIME", "how far back: 12h, 30d, 8w, 13m (default: 30d)", read_since},
-    {"by", "STEP", "a row for each hour, day, week or month (default: day; week from 60d on, month from 200d on)", read_by},
-    {"csv", NULL, "rows for a spreadsheet: availability, or with --outages the incidents", read_csv},
+    {"by", "STEP",
+     "a row for each hour, day, week or month (default: day; week from 60d on, month from 200d on)",
+     read_by},
+    {"csv", NULL, "rows for a spreadsheet: availability, or with --outages the incidents",
+     read_csv},
     {"outages", NULL, "only the incidents", read_outages},
     {0},
 };
@@ -105,12 +117,15 @@ static const char *span_name(char text[32], int64_t us, enum weir_history_step s
     return text;
 }
 
-static size_t spans_of(const struct asked *asked, const struct weir_history_service *service, struct weir_history_span spans[SPANS_MAX])
+static size_t spans_of(const struct asked *asked, const struct weir_history_service *service,
+                       struct weir_history_span spans[SPANS_MAX])
 {
-    return weir_history_spans(service, asked->step, asked->from_us, asked->now_us, spans, SPANS_MAX);
+    return weir_history_spans(service, asked->step, asked->from_us, asked->now_us, spans,
+                              SPANS_MAX);
 }
 
-static struct weir_history_span sum_of(const struct asked *asked, const struct weir_history_service *service)
+static struct weir_history_span sum_of(const struct asked *asked,
+                                       const struct weir_history_service *service)
 {
     struct weir_history_span sum = {.start_us = asked->from_us, .end_us = asked->now_us};
     for (size_t i = 0; i < service->n_hours; i++) {
@@ -131,15 +146,19 @@ static struct weir_history_span sum_of(const struct asked *asked, const struct w
 static void print_row(const char *name, int width, const struct weir_history_span *span)
 {
     char up[16], well[16], judged[32], down[32], partial[32], degraded[32];
-    printf("%-*s %10s %10s  %-12s %-12s %-12s %-12s %6" PRId64 "\n", width, name, percent(up, weir_history_up(span)), percent(well, weir_history_well(span)),
-           weir_view_span(judged, span->judged_s * 1000000), span->down_s ? weir_view_span(down, span->down_s * 1000000) : "-",
+    printf("%-*s %10s %10s  %-12s %-12s %-12s %-12s %6" PRId64 "\n", width, name,
+           percent(up, weir_history_up(span)), percent(well, weir_history_well(span)),
+           weir_view_span(judged, span->judged_s * 1000000),
+           span->down_s ? weir_view_span(down, span->down_s * 1000000) : "-",
            span->partial_s ? weir_view_span(partial, span->partial_s * 1000000) : "-",
-           span->degraded_s ? weir_view_span(degraded, span->degraded_s * 1000000) : "-", span->trials_fail);
+           span->degraded_s ? weir_view_span(degraded, span->degraded_s * 1000000) : "-",
+           span->trials_fail);
 }
 
 static void print_services(const struct asked *asked, const struct weir_history *history)
 {
-    printf("%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", "service", "up", "well", "judged", "down", "partly down", "degraded", "failed");
+    printf("%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", "service", "up", "well", "judged",
+           "down", "partly down", "degraded", "failed");
     for (size_t i = 0; i < history->n_services; i++) {
         struct weir_history_span sum = sum_of(asked, &history->services[i]);
         print_row(history->services[i].name, 16, &sum);
@@ -151,7 +170,8 @@ static void print_spans(const struct asked *asked, const struct weir_history_ser
     static struct weir_history_span spans[SPANS_MAX];
     size_t n = spans_of(asked, service, spans);
     char name[32];
-    printf("\n%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", steps[asked->step], "up", "well", "judged", "down", "partly down", "degraded", "failed");
+    printf("\n%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", steps[asked->step], "up", "well",
+           "judged", "down", "partly down", "degraded", "failed");
     for (size_t i = 0; i < n; i++)
         if (spans[i].judged_s || asked->step != WEIR_HISTORY_HOUR)
             print_row(span_name(name, spans[i].start_us, asked->step), 16, &spans[i]);
@@ -164,10 +184,14 @@ static void print_outages(const struct asked *asked, const struct weir_history *
         const struct weir_history_incident *incident = &history->incidents[i];
         char clock[32], span[32];
         bool over = incident->cleared_us != 0;
-        printf("%s  %s%-10s %-8s%s %s%s, %s%s  [%s]\n", weir_view_clock(clock, incident->onset_us, INT64_MIN),
-               weir_status_colour(colour, incident->state), incident->service[0] ? incident->service : incident->cause, incident->state,
-               colour ? "\033[0m" : "", weir_view_span(span, weir_history_duration_us(incident, asked->now_us)), over ? "" : " so far",
-               weir_view_cause_words(incident->cause), incident->maintenance ? ", announced work" : "", incident->id);
+        printf("%s  %s%-10s %-8s%s %s%s, %s%s  [%s]\n",
+               weir_view_clock(clock, incident->onset_us, INT64_MIN),
+               weir_status_colour(colour, incident->state),
+               incident->service[0] ? incident->service : incident->cause, incident->state,
+               colour ? "\033[0m" : "",
+               weir_view_span(span, weir_history_duration_us(incident, asked->now_us)),
+               over ? "" : " so far", weir_view_cause_words(incident->cause),
+               incident->maintenance ? ", announced work" : "", incident->id);
         weir_status_wrapped(incident->text, 4);
     }
     if (!history->n_incidents)
@@ -177,7 +201,9 @@ static void print_outages(const struct asked *asked, const struct weir_history *
 static void print_text(const struct asked *asked, const struct weir_history *history)
 {
     char from[32], until[32];
-    printf("site %s, %s to %s UTC\n\n", history->site, span_name(from, asked->from_us, WEIR_HISTORY_HOUR), span_name(until, asked->now_us, WEIR_HISTORY_HOUR));
+    printf("site %s, %s to %s UTC\n\n", history->site,
+           span_name(from, asked->from_us, WEIR_HISTORY_HOUR),
+           span_name(until, asked->now_us, WEIR_HISTORY_HOUR));
     if (!asked->outages) {
         print_services(asked, history);
         for (size_t i = 0; asked->service && i < history->n_services; i++)
@@ -218,7 +244,8 @@ static void csv_text(const char *text)
 static void print_csv_spans(const struct asked *asked, const struct weir_history *history)
 {
     static struct weir_history_span spans[SPANS_MAX];
-    puts("service,from,until,judged_s,healthy_s,degraded_s,partial_s,down_s,up,well,trials_ok,trials_fail");
+    puts("service,from,until,judged_s,healthy_s,degraded_s,partial_s,down_s,up,well,trials_ok,"
+         "trials_fail");
     for (size_t i = 0; i < history->n_services; i++) {
         size_t n = spans_of(asked, &history->services[i], spans);
         for (size_t s = 0; s < n; s++) {
@@ -229,8 +256,8 @@ static void print_csv_spans(const struct asked *asked, const struct weir_history
             csv_time(span->start_us);
             putchar(',');
             csv_time(span->end_us);
-            printf(",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",", span->judged_s, span->healthy_s, span->degraded_s, span->partial_s,
-                   span->down_s);
+            printf(",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",", span->judged_s,
+                   span->healthy_s, span->degraded_s, span->partial_s, span->down_s);
             csv_share(weir_history_up(span));
             putchar(',');
             csv_share(weir_history_well(span));
@@ -244,13 +271,15 @@ static void print_csv_outages(const struct asked *asked, const struct weir_histo
     puts("id,service,state,cause,onset,raised,recovered,cleared,duration_s,maintenance,text");
     for (size_t i = 0; i < history->n_incidents; i++) {
         const struct weir_history_incident *incident = &history->incidents[i];
-        const int64_t times[] = {incident->onset_us, incident->raised_us, incident->recovered_us, incident->cleared_us};
+        const int64_t times[] = {incident->onset_us, incident->raised_us, incident->recovered_us,
+                                 incident->cleared_us};
         printf("%s,%s,%s,%s,", incident->id, incident->service, incident->state, incident->cause);
         for (size_t t = 0; t < 4; t++) {
             csv_time(times[t]);
             putchar(',');
         }
-        printf("%" PRId64 ",%d,", weir_history_duration_us(incident, asked->now_us) / 1000000, incident->maintenance);
+        printf("%" PRId64 ",%d,", weir_history_duration_us(incident, asked->now_us) / 1000000,
+               incident->maintenance);
         csv_text(incident->text);
         putchar('\n');
     }
@@ -260,16 +289,25 @@ static void print_csv_outages(const struct asked *asked, const struct weir_histo
 
 static void put_share(struct json_object *object, const char *name, double share)
 {
-    json_object_object_add(object, name, isnan(share) ? NULL : json_object_new_double(round(share * 1e6) / 1e6));
+    json_object_object_add(object, name,
+                           isnan(share) ? NULL : json_object_new_double(round(share * 1e6) / 1e6));
 }
 
 static struct json_object *span_json(const struct weir_history_span *span)
 {
     struct json_object *object = json_object_new_object();
-    const struct { const char *name; int64_t value; } rows[] = {
-        {"from_ts", span->start_us / 1000000}, {"until_ts", span->end_us / 1000000}, {"judged_s", span->judged_s}, {"healthy_s", span->healthy_s},
-        {"degraded_s", span->degraded_s}, {"partial_s", span->partial_s}, {"down_s", span->down_s}, {"trials_ok", span->trials_ok},
-        {"trials_fail", span->trials_fail}};
+    const struct {
+        const char *name;
+        int64_t value;
+    } rows[] = {{"from_ts", span->start_us / 1000000},
+                {"until_ts", span->end_us / 1000000},
+                {"judged_s", span->judged_s},
+                {"healthy_s", span->healthy_s},
+                {"degraded_s", span->degraded_s},
+                {"partial_s", span->partial_s},
+                {"down_s", span->down_s},
+                {"trials_ok", span->trials_ok},
+                {"trials_fail", span->trials_fail}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         json_object_object_add(object, rows[i].name, json_object_new_int64(rows[i].value));
     put_share(object, "up", weir_history_up(span));
@@ -277,7 +315,8 @@ static struct json_object *span_json(const struct weir_history_span *span)
     return object;
 }
 
-static struct json_object *services_json(const struct asked *asked, const struct weir_history *history)
+static struct json_object *services_json(const struct asked *asked,
+                                         const struct weir_history *history)
 {
     static struct weir_history_span spans[SPANS_MAX];
     struct json_object *services = json_object_new_object();
@@ -307,11 +346,14 @@ static void print_json(const struct asked *asked, const struct weir_history *his
         struct json_object *record = json_tokener_parse(incident->json);
         if (!json_object_is_type(record, json_type_object))
             continue;
-        json_object_object_add(record, "duration_s", json_object_new_int64(weir_history_duration_us(incident, asked->now_us) / 1000000));
+        json_object_object_add(
+            record, "duration_s",
+            json_object_new_int64(weir_history_duration_us(incident, asked->now_us) / 1000000));
         json_object_array_add(incidents, record);
     }
     json_object_object_add(object, "incidents", incidents);
-    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(object,
+                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(object);
 }
 
@@ -323,7 +365,8 @@ static void settle_times(struct asked *asked, const struct weir_history *history
     int64_t newest_us = 0;
     for (size_t i = 0; i < history->n_services; i++) {
         const struct weir_history_service *service = &history->services[i];
-        if (service->n_hours && service->hours[service->n_hours - 1].start_us + WEIR_HOUR_US > newest_us)
+        if (service->n_hours &&
+            service->hours[service->n_hours - 1].start_us + WEIR_HOUR_US > newest_us)
             newest_us = service->hours[service->n_hours - 1].start_us + WEIR_HOUR_US;
     }
     for (size_t i = 0; i < history->n_incidents; i++)
@@ -333,8 +376,9 @@ static void settle_times(struct asked *asked, const struct weir_history *history
         asked->now_us = newest_us;
     asked->from_us = asked->now_us > asked->since_us ? asked->now_us - asked->since_us : 0;
     if (!asked->step_set)
-        asked->step = asked->since_us >= INT64_C(200) * 86400000000 ? WEIR_HISTORY_MONTH
-                      : asked->since_us >= INT64_C(60) * 86400000000 ? WEIR_HISTORY_WEEK : WEIR_HISTORY_DAY;
+        asked->step = asked->since_us >= INT64_C(200) * 86400000000  ? WEIR_HISTORY_MONTH
+                      : asked->since_us >= INT64_C(60) * 86400000000 ? WEIR_HISTORY_WEEK
+                                                                     : WEIR_HISTORY_DAY;
 }
 
 /* Leaves out what lies before. */
@@ -343,7 +387,8 @@ static void cut(const struct asked *asked, struct weir_history *history)
     for (size_t i = 0; i < history->n_services; i++) {
         struct weir_history_service *service = &history->services[i];
         size_t first = 0;
-        while (first < service->n_hours && service->hours[first].start_us + WEIR_HOUR_US <= asked->from_us)
+        while (first < service->n_hours &&
+               service->hours[first].start_us + WEIR_HOUR_US <= asked->from_us)
             first++;
         service->n_hours -= first;
         memmove(service->hours, service->hours + first, service->n_hours * sizeof *service->hours);
@@ -364,16 +409,20 @@ static int show(struct asked *asked, struct weir_fault *fault)
 {
     struct weir_history history;
     const struct weir_history_where where = {
-        .redis = asked->prompt.redis || !asked->prompt.state ? weir_prompt_redis(&asked->prompt) : NULL,
-        .password_file = asked->prompt.config.redis_password_file, .state = weir_state_path(asked->prompt.state, R_OK),
-        .site = asked->prompt.site, .service = asked->service};
+        .redis =
+            asked->prompt.redis || !asked->prompt.state ? weir_prompt_redis(&asked->prompt) : NULL,
+        .password_file = asked->prompt.config.redis_password_file,
+        .state = weir_state_path(asked->prompt.state, R_OK),
+        .site = asked->prompt.site,
+        .service = asked->service};
     int error = weir_history_load(&history, &where, fault);
     if (error)
         return error;
     settle_times(asked, &history);
     cut(asked, &history);
     if (asked->service && !history.n_services && !history.n_incidents)
-        error = weir_fault_set(fault, -ENOENT, "%s: nothing of %s in that time", history.from, asked->service);
+        error = weir_fault_set(fault, -ENOENT, "%s: nothing of %s in that time", history.from,
+                               asked->service);
     else if (asked->prompt.json)
         print_json(asked, &history);
     else if (asked->csv && asked->outages)
@@ -390,9 +439,12 @@ static int run(int argc, char **argv)
 {
     struct asked asked = {.since_us = INT64_C(30) * 86400000000, .now_us = weir_prompt_now_us()};
     struct weir_fault fault = {0};
-    int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand != WEIR_CONFIG_HELP && operand + 1 < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': one service at the most; see weir history --help", argv[operand + 1]);
+        operand = weir_fault_set(&fault, -EINVAL,
+                                 "'%s': one service at the most; see weir history --help",
+                                 argv[operand + 1]);
     if (operand >= 0 && operand != WEIR_CONFIG_HELP) {
         asked.service = operand < argc ? argv[operand] : NULL;
         operand = weir_confine_reader(&asked.prompt, false, &fault);
@@ -405,4 +457,5 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct weir_command weir_command_history = {"history", "past outages, and how much of the time each service was up", run};
+const struct weir_command weir_command_history = {
+    "history", "past outages, and how much of the time each service was up", run};

@@ -1,4 +1,5 @@
-/* `weir notify`: follows incidents and hands each event to the targets of the configuration until it was taken. */
+/* `weir notify`: follows incidents and hands each event to the targets of the configuration until
+ * it was taken. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
@@ -17,14 +18,17 @@
 #include "ui/notify.h"
 #include "ui/prompt.h"
 
-static const char usage[] =
-    "Usage: weir notify [OPTIONS]\n\n"
-    "Hands incident events to people and pagers: each until it was taken, in order for each incident, at least once. Targets are lines of\n"
-    "`to:` in the configuration, or of --to:\n\n"
-    "  FORMAT URL [services=a,b] [state=degraded|partial|down] [after=90s] [quiet=22:00/07:00] [changes] [each]\n         [token-file=PATH]\n"
-    "  command [the same words] /PATH/TO/PROGRAM [ARGUMENT...]        gets the event on its standard input; exit 0: taken, 100: never\n\n"
-    "FORMAT: alertmanager (API v2), cloudevents (1.0), slack, ntfy, json. Exit: 0 done, 1 failed, or with --once something was not taken,\n"
-    "2 usage or configuration.";
+static const char usage[] = "Usage: weir notify [OPTIONS]\n\n"
+                            "Hands incident events to people and pagers: each until it was taken, "
+                            "in order for each incident, at least once. Targets are lines of\n"
+                            "`to:` in the configuration, or of --to:\n\n"
+                            "  FORMAT URL [services=a,b] [state=degraded|partial|down] [after=90s] "
+                            "[quiet=22:00/07:00] [changes] [each]\n         [token-file=PATH]\n"
+                            "  command [the same words] /PATH/TO/PROGRAM [ARGUMENT...]        gets "
+                            "the event on its standard input; exit 0: taken, 100: never\n\n"
+                            "FORMAT: alertmanager (API v2), cloudevents (1.0), slack, ntfy, json. "
+                            "Exit: 0 done, 1 failed, or with --once something was not taken,\n"
+                            "2 usage or configuration.";
 
 struct asked {
     struct weir_prompt prompt;
@@ -57,7 +61,8 @@ static int read_to(void *context, const char *text, struct weir_fault *fault)
 static int read_cursor(void *context, const char *text, struct weir_fault *fault)
 {
     ((struct asked *)context)->cursor = text;
-    return *text && strlen(text) < 4000 ? 0 : weir_fault_set(fault, -EINVAL, "--cursor: name a file");
+    return *text && strlen(text) < 4000 ? 0
+                                        : weir_fault_set(fault, -EINVAL, "--cursor: name a file");
 }
 
 static int read_user(void *context, const char *text, struct weir_fault *fault)
@@ -86,8 +91,10 @@ static int read_fleet(void *context, const char *text, struct weir_fault *fault)
 
 static const struct weir_prompt_option own[] = {
     {"to", "TARGET", "one more target (repeatable), as in the configuration's `to:`", read_to},
-    {"cursor", "FILE", "what each target was told (default: notify.cursor in the state directory)", read_cursor},
-    {"from-start", NULL, "a new target hears of all that is kept, else only of what comes", read_from_start},
+    {"cursor", "FILE", "what each target was told (default: notify.cursor in the state directory)",
+     read_cursor},
+    {"from-start", NULL, "a new target hears of all that is kept, else only of what comes",
+     read_from_start},
     {"once", NULL, "tell what there is, and end", read_once},
     {"fleet", NULL, "tell what weir fleet concludes of all sites in Redis", read_fleet},
     {"user", "NAME", "whom to become (default: weir, else nobody), if started as root", read_user},
@@ -101,33 +108,50 @@ static int read_targets(struct asked *asked, struct weir_fault *fault)
     for (size_t i = 0; i < asked->prompt.config.n_to && asked->n_lines < WEIR_TARGETS_MAX; i++)
         asked->lines[asked->n_lines++] = asked->prompt.config.to[i];
     if (!asked->n_lines)
-        return weir_fault_set(fault, -EINVAL, "nobody to tell: name targets by `to:` in the file of --config, or by --to; see weir notify --help");
+        return weir_fault_set(fault, -EINVAL,
+                              "nobody to tell: name targets by `to:` in the file of --config, or "
+                              "by --to; see weir notify --help");
     for (size_t i = 0; i < asked->n_lines; i++) {
         int error = weir_target_parse(&asked->targets[i], asked->lines[i], fault);
         for (size_t j = 0; !error && j < i; j++)
             if (strcmp(asked->targets[i].name, asked->targets[j].name) == 0)
-                error = weir_fault_set(fault, -EINVAL, "to: %s is named twice", asked->targets[i].shown);
+                error = weir_fault_set(fault, -EINVAL, "to: %s is named twice",
+                                       asked->targets[i].shown);
         if (error)
             return error;
     }
     return 0;
 }
 
-static int find_cursor(const struct asked *asked, const char *state, char path[PATH_MAX], struct weir_fault *fault)
+static int find_cursor(const struct asked *asked, const char *state, char path[PATH_MAX],
+                       struct weir_fault *fault)
 {
     if (asked->cursor)
         snprintf(path, PATH_MAX, "%s", asked->cursor);
     else if (state)
         snprintf(path, PATH_MAX, "%s/notify.cursor", state);
-    return asked->cursor || state ? 0 : weir_fault_set(fault, -EINVAL, "name by --cursor a file to remember what was told, or by --state a directory for it");
+    return asked->cursor || state ? 0
+                                  : weir_fault_set(fault, -EINVAL,
+                                                   "name by --cursor a file to remember what was "
+                                                   "told, or by --state a directory for it");
 }
 
-/* The directory of the cursor stays writable; certificates, names of hosts and what is read of a probe stay readable. */
-static void plan(struct weir_confinement *how, const struct asked *asked, const char *state, const char *cursor)
+/* The directory of the cursor stays writable; certificates, names of hosts and what is read of a
+ * probe stay readable. */
+static void plan(struct weir_confinement *how, const struct asked *asked, const char *state,
+                 const char *cursor)
 {
     static char directory[PATH_MAX];
-    static const char *const read[] = {"/etc/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/resolv.conf", "/run/systemd/resolve",
-                                       "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/host.conf", "/etc/services"};
+    static const char *const read[] = {"/etc/ssl",
+                                       "/usr/share/ca-certificates",
+                                       "/usr/local/share/ca-certificates",
+                                       "/etc/resolv.conf",
+                                       "/run/systemd/resolve",
+                                       "/etc/hosts",
+                                       "/etc/nsswitch.conf",
+                                       "/etc/gai.conf",
+                                       "/etc/host.conf",
+                                       "/etc/services"};
     snprintf(directory, sizeof directory, "%s", cursor);
     char *slash = strrchr(directory, '/');
     if (slash)
@@ -141,8 +165,10 @@ static void plan(struct weir_confinement *how, const struct asked *asked, const 
         weir_confine_path(how->readable, read[i]);
 }
 
-/* Commands are run by processes of their own, which keep the right to start programs, as the same ordinary user. */
-static int confine(struct asked *asked, const struct weir_confinement *how, struct weir_fault *fault)
+/* Commands are run by processes of their own, which keep the right to start programs, as the same
+ * ordinary user. */
+static int confine(struct asked *asked, const struct weir_confinement *how,
+                   struct weir_fault *fault)
 {
     int error = weir_confine_user(how, fault);
     for (size_t i = 0; !error && i < asked->n_lines; i++) {
@@ -157,7 +183,8 @@ static int confine(struct asked *asked, const struct weir_confinement *how, stru
 
 static void watch_signals(void)
 {
-    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND},
+                     ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
@@ -165,17 +192,27 @@ static void watch_signals(void)
 
 static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
 {
-    const char *state = weir_state_path(asked->prompt.state, R_OK), *redis = asked->prompt.redis || !asked->prompt.state ? weir_prompt_redis(&asked->prompt) : NULL;
-    const struct weir_feed_where where = {.redis = redis, .password_file = asked->prompt.config.redis_password_file, .state = state, .site = asked->prompt.site,
+    const char *state = weir_state_path(asked->prompt.state, R_OK),
+               *redis = asked->prompt.redis || !asked->prompt.state
+                            ? weir_prompt_redis(&asked->prompt)
+                            : NULL;
+    const struct weir_feed_where where = {.redis = redis,
+                                          .password_file = asked->prompt.config.redis_password_file,
+                                          .state = state,
+                                          .site = asked->prompt.site,
                                           .fleet = asked->fleet};
     struct weir_confinement how = {0};
     struct weir_feed *feed = NULL;
     struct weir_notifier *notifier = NULL;
     char cursor[PATH_MAX] = "";
     if (!redis && !state)
-        return weir_fault_set(fault, -EINVAL, "nothing to read: name Redis by --redis URL, or by --state DIR the directory where weir live keeps history.db");
+        return weir_fault_set(fault, -EINVAL,
+                              "nothing to read: name Redis by --redis URL, or by --state DIR the "
+                              "directory where weir live keeps history.db");
     if (asked->fleet && !redis)
-        return weir_fault_set(fault, -EINVAL, "--fleet: what weir fleet concludes is in Redis: name it by --redis URL");
+        return weir_fault_set(
+            fault, -EINVAL,
+            "--fleet: what weir fleet concludes is in Redis: name it by --redis URL");
     int error = find_cursor(asked, state, cursor, fault);
     plan(&how, asked, redis ? NULL : state, cursor);
     weir_notify_open();
@@ -184,8 +221,12 @@ static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
         error = confine(asked, &how, fault);
     if (!error)
         error = weir_feed_new(&feed, &where);
-    const struct weir_notify_options options = {.targets = asked->targets, .n_targets = asked->n_lines, .feed = feed, .cursor = cursor,
-                                                .from_start = asked->from_start, .once = asked->once};
+    const struct weir_notify_options options = {.targets = asked->targets,
+                                                .n_targets = asked->n_lines,
+                                                .feed = feed,
+                                                .cursor = cursor,
+                                                .from_start = asked->from_start,
+                                                .once = asked->once};
     if (!error)
         error = weir_notifier_new(&notifier, &options, asked->commands, fault);
     if (!error) {
@@ -203,9 +244,13 @@ static int run(int argc, char **argv)
 {
     static struct asked asked;
     struct weir_fault fault = {0};
-    int left = 0, operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault), code = WEIR_EXIT_DONE;
+    int left = 0,
+        operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': notify takes options only; see weir notify --help", argv[operand]);
+        operand = weir_fault_set(&fault, -EINVAL,
+                                 "'%s': notify takes options only; see weir notify --help",
+                                 argv[operand]);
     if (operand >= 0 && operand != WEIR_CONFIG_HELP)
         operand = read_targets(&asked, &fault);
     if (operand < 0)
@@ -218,4 +263,5 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct weir_command weir_command_notify = {"notify", "hands incidents to people and pagers until each was taken", run};
+const struct weir_command weir_command_notify = {
+    "notify", "hands incidents to people and pagers until each was taken", run};

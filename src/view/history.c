@@ -27,7 +27,8 @@ static int grow(void **list, size_t n, size_t size)
 int weir_history_add_hour(void *context, const char *service, const struct weir_history_hour *hour)
 {
     struct weir_history *history = context;
-    struct weir_history_service *last = history->n_services ? &history->services[history->n_services - 1] : NULL;
+    struct weir_history_service *last =
+        history->n_services ? &history->services[history->n_services - 1] : NULL;
     if (!last || strcmp(last->name, service) != 0) {
         if (grow((void **)&history->services, history->n_services, sizeof *last) < 0)
             return -ENOMEM;
@@ -45,7 +46,8 @@ int weir_history_add_incident(void *context, const struct weir_history_incident 
 {
     struct weir_history *history = context;
     char *text = strdup(incident->text), *json = strdup(incident->json);
-    if (!text || !json || grow((void **)&history->incidents, history->n_incidents, sizeof *incident) < 0) {
+    if (!text || !json ||
+        grow((void **)&history->incidents, history->n_incidents, sizeof *incident) < 0) {
         free(text);
         free(json);
         return -ENOMEM;
@@ -69,7 +71,9 @@ static void copy_text(char *into, size_t size, struct json_object *record, const
 static int64_t time_of(struct json_object *record, const char *name)
 {
     struct json_object *value;
-    double seconds = json_object_object_get_ex(record, name, &value) && value ? json_object_get_double(value) : 0;
+    double seconds = json_object_object_get_ex(record, name, &value) && value
+                         ? json_object_get_double(value)
+                         : 0;
     return seconds > 0 && seconds < 9e9 ? llround(seconds * 1e6) : 0;
 }
 
@@ -80,15 +84,18 @@ int weir_history_read_record(struct weir_history_incident *ret_incident, const c
         json_object_put(record);
         return -EBADMSG;
     }
-    *ret_incident = (struct weir_history_incident){
-        .onset_us = time_of(record, "onset_ts"), .raised_us = time_of(record, "raised_ts"), .recovered_us = time_of(record, "recovered_ts"),
-        .cleared_us = time_of(record, "cleared_ts"), .told_us = time_of(record, "ts")};
+    *ret_incident = (struct weir_history_incident){.onset_us = time_of(record, "onset_ts"),
+                                                   .raised_us = time_of(record, "raised_ts"),
+                                                   .recovered_us = time_of(record, "recovered_ts"),
+                                                   .cleared_us = time_of(record, "cleared_ts"),
+                                                   .told_us = time_of(record, "ts")};
     copy_text(ret_incident->id, sizeof ret_incident->id, record, "id");
     copy_text(ret_incident->service, sizeof ret_incident->service, record, "service");
     copy_text(ret_incident->state, sizeof ret_incident->state, record, "state");
     copy_text(ret_incident->cause, sizeof ret_incident->cause, record, "cause");
     copy_text(ret_incident->event, sizeof ret_incident->event, record, "event");
-    ret_incident->maintenance = json_object_object_get_ex(record, "maintenance", &value) && json_object_get_boolean(value);
+    ret_incident->maintenance =
+        json_object_object_get_ex(record, "maintenance", &value) && json_object_get_boolean(value);
     bool has_text = json_object_object_get_ex(record, "text", &value) && value;
     ret_incident->text = strdup(has_text ? json_object_get_string(value) : "");
     ret_incident->json = strdup(json);
@@ -102,27 +109,36 @@ int weir_history_read_record(struct weir_history_incident *ret_incident, const c
 
 /* ---- the file ---- */
 
-static int load_file(struct weir_history *history, const struct weir_history_where *where, struct weir_fault *fault)
+static int load_file(struct weir_history *history, const struct weir_history_where *where,
+                     struct weir_fault *fault)
 {
     struct weir_history_store *store;
     snprintf(history->from, sizeof history->from, "%.480s/" WEIR_HISTORY_FILE, where->state);
-    int error = weir_history_store_open_to_read(&store, where->state, where->site, history->site, fault);
+    int error =
+        weir_history_store_open_to_read(&store, where->state, where->site, history->site, fault);
     if (error)
         return error;
-    error = weir_history_store_hours(store, where->service, where->since_us, weir_history_add_hour, history, fault);
+    error = weir_history_store_hours(store, where->service, where->since_us, weir_history_add_hour,
+                                     history, fault);
     if (!error)
-        error = weir_history_store_incidents(store, where->service, where->since_us, weir_history_add_incident, history, fault);
+        error = weir_history_store_incidents(store, where->service, where->since_us,
+                                             weir_history_add_incident, history, fault);
     weir_history_store_free(store);
     return error;
 }
 
-int weir_history_load(struct weir_history *history, const struct weir_history_where *where, struct weir_fault *fault)
+int weir_history_load(struct weir_history *history, const struct weir_history_where *where,
+                      struct weir_fault *fault)
 {
     *history = (struct weir_history){0};
-    int error = where->redis   ? weir_history_load_redis(history, where, fault)
-                : where->state ? load_file(history, where, fault)
-                               : weir_fault_set(fault, -ENOENT, "nothing to read: name Redis by --redis URL, or by --state DIR the directory "
-                                                                "where weir live keeps " WEIR_HISTORY_FILE);
+    int error =
+        where->redis ? weir_history_load_redis(history, where, fault)
+        : where->state
+            ? load_file(history, where, fault)
+            : weir_fault_set(
+                  fault, -ENOENT,
+                  "nothing to read: name Redis by --redis URL, or by --state DIR the directory "
+                  "where weir live keeps " WEIR_HISTORY_FILE);
     if (error)
         weir_history_deinit(history);
     return error;
@@ -160,7 +176,8 @@ int weir_history_add_event(void *context, int64_t seq, const char *id, const cha
     return 0;
 }
 
-int weir_history_events(char ***ret_json, const struct weir_history_where *where, const char *id, struct weir_fault *fault)
+int weir_history_events(char ***ret_json, const struct weir_history_where *where, const char *id,
+                        struct weir_fault *fault)
 {
     enum { EVENTS_MAX = 1000 };
     struct event_list list = {0};
@@ -172,7 +189,8 @@ int weir_history_events(char ***ret_json, const struct weir_history_where *where
         struct weir_history_store *store = NULL;
         error = weir_history_store_open_to_read(&store, where->state, where->site, site, fault);
         if (!error)
-            error = weir_history_store_events(store, id, 0, EVENTS_MAX, weir_history_add_event, &list, fault);
+            error = weir_history_store_events(store, id, 0, EVENTS_MAX, weir_history_add_event,
+                                              &list, fault);
         weir_history_store_free(store);
     }
     if (error) {

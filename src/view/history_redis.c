@@ -1,7 +1,8 @@
-/* History from a site's keys: `hours:<name>` of each member of `services`, and the stream of incidents.
+/* History from a site's keys: `hours:<name>` of each member of `services`, and the stream of
+ * incidents.
  *
- * An hour may have several entries: one a run that saw a part of it, and newer ones where it was put right. The newest of
- * each run counts, and runs are added, up to what an hour holds.
+ * An hour may have several entries: one a run that saw a part of it, and newer ones where it was
+ * put right. The newest of each run counts, and runs are added, up to what an hour holds.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,14 +21,16 @@ struct reader {
     const struct weir_history_where *where;
 };
 
-static redisReply *ask(struct reader *reader, const struct weir_redis_command *command, struct weir_fault *fault)
+static redisReply *ask(struct reader *reader, const struct weir_redis_command *command,
+                       struct weir_fault *fault)
 {
     struct weir_redis *redis = weir_view_source_redis(reader->source);
     redisReply *reply = weir_redis_ask(redis, command, fault);
     if (reply && reply->type == REDIS_REPLY_ARRAY)
         return reply;
     if (reply)
-        weir_fault_set(fault, -EACCES, "Redis at %s: %s", weir_redis_shown(redis), reply->str ? reply->str : "an answer of another type");
+        weir_fault_set(fault, -EACCES, "Redis at %s: %s", weir_redis_shown(redis),
+                       reply->str ? reply->str : "an answer of another type");
     freeReplyObject(reply);
     return NULL;
 }
@@ -57,10 +60,15 @@ static struct part read_part(const redisReply *fields)
     struct part part = {.run_us = weir_view_time(weir_view_reply_get(fields, "run_ts"))};
     int64_t start_us = weir_view_time(weir_view_reply_get(fields, "start_ts"));
     part.hour = (struct weir_history_hour){
-        .start_us = start_us - start_us % WEIR_HOUR_US, .healthy_s = seconds_of(fields, "healthy_s"), .degraded_s = seconds_of(fields, "degraded_s"),
-        .partial_s = seconds_of(fields, "partial_s"), .down_s = seconds_of(fields, "down_s"),
-        .trials_ok = count_of(fields, "trials_ok"), .trials_fail = count_of(fields, "trials_failed"),
-        .goodput_bps = weir_view_number(weir_view_reply_get(fields, "goodput_bps")), .ttfb_us = weir_view_number(weir_view_reply_get(fields, "ttfb_us")),
+        .start_us = start_us - start_us % WEIR_HOUR_US,
+        .healthy_s = seconds_of(fields, "healthy_s"),
+        .degraded_s = seconds_of(fields, "degraded_s"),
+        .partial_s = seconds_of(fields, "partial_s"),
+        .down_s = seconds_of(fields, "down_s"),
+        .trials_ok = count_of(fields, "trials_ok"),
+        .trials_fail = count_of(fields, "trials_failed"),
+        .goodput_bps = weir_view_number(weir_view_reply_get(fields, "goodput_bps")),
+        .ttfb_us = weir_view_number(weir_view_reply_get(fields, "ttfb_us")),
         .rtt_server_us = weir_view_number(weir_view_reply_get(fields, "rtt_server_us")),
         .rtt_client_us = weir_view_number(weir_view_reply_get(fields, "rtt_client_us")),
         .loss_server = weir_view_number(weir_view_reply_get(fields, "loss_server")),
@@ -71,7 +79,8 @@ static struct part read_part(const redisReply *fields)
 static int by_time(const void *a, const void *b)
 {
     const struct part *left = a, *right = b;
-    int order = (left->hour.start_us > right->hour.start_us) - (left->hour.start_us < right->hour.start_us);
+    int order =
+        (left->hour.start_us > right->hour.start_us) - (left->hour.start_us < right->hour.start_us);
     return order ? order : (left->run_us > right->run_us) - (left->run_us < right->run_us);
 }
 
@@ -88,8 +97,13 @@ static void add_part(struct weir_history_hour *hour, const struct weir_history_h
         hour->trials_fail += more->trials_fail;
     }
     int32_t room = 3600 - hour->judged_s;
-    const struct { int32_t *own; int32_t more; } rows[] = {
-        {&hour->down_s, more->down_s}, {&hour->partial_s, more->partial_s}, {&hour->degraded_s, more->degraded_s}, {&hour->healthy_s, more->healthy_s}};
+    const struct {
+        int32_t *own;
+        int32_t more;
+    } rows[] = {{&hour->down_s, more->down_s},
+                {&hour->partial_s, more->partial_s},
+                {&hour->degraded_s, more->degraded_s},
+                {&hour->healthy_s, more->healthy_s}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int32_t added = rows[i].more < room ? rows[i].more : room;
         *rows[i].own += added;
@@ -104,14 +118,17 @@ static size_t newest_parts(struct part *parts, const redisReply *entries)
     size_t n = 0;
     for (size_t i = 0; i < entries->elements; i++) {
         const redisReply *entry = entries->element[i];
-        if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 || entry->element[1]->type != REDIS_REPLY_ARRAY)
+        if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
+            entry->element[1]->type != REDIS_REPLY_ARRAY)
             continue;
         struct part part = read_part(entry->element[1]);
         bool known = part.hour.start_us == 0;
         for (size_t back = 1; !known && back <= n && back <= RUNS_MAX; back++)
-            known = parts[n - back].hour.start_us == part.hour.start_us && parts[n - back].run_us == part.run_us;
+            known = parts[n - back].hour.start_us == part.hour.start_us &&
+                    parts[n - back].run_us == part.run_us;
         if (!known) {
-            part.hour.judged_s = part.hour.healthy_s + part.hour.degraded_s + part.hour.partial_s + part.hour.down_s;
+            part.hour.judged_s =
+                part.hour.healthy_s + part.hour.degraded_s + part.hour.partial_s + part.hour.down_s;
             parts[n++] = part;
         }
     }
@@ -140,8 +157,10 @@ static int load_hours(struct reader *reader, const char *service, struct weir_fa
 {
     char key[KEY_MAX], since[32];
     snprintf(key, sizeof key, "weir:{%s}:hours:%s", reader->history->site, service);
-    snprintf(since, sizeof since, "%lld", (long long)(reader->where->since_us > 0 ? reader->where->since_us / 1000 : 0));
-    const struct weir_redis_command command = weir_redis_command(key, "XREVRANGE", key, "+", since, NULL);
+    snprintf(since, sizeof since, "%lld",
+             (long long)(reader->where->since_us > 0 ? reader->where->since_us / 1000 : 0));
+    const struct weir_redis_command command =
+        weir_redis_command(key, "XREVRANGE", key, "+", since, NULL);
     redisReply *entries = ask(reader, &command, fault);
     int error = entries ? take_hours(reader, service, entries) : -EIO;
     freeReplyObject(entries);
@@ -177,7 +196,8 @@ static redisReply *ask_incidents(struct reader *reader, const char *site, struct
     char key[KEY_MAX], count[16];
     snprintf(key, sizeof key, "weir:{%s}:incidents", site);
     snprintf(count, sizeof count, "%d", EVENTS_MAX);
-    const struct weir_redis_command command = weir_redis_command(key, "XREVRANGE", key, "+", "-", "COUNT", count, NULL);
+    const struct weir_redis_command command =
+        weir_redis_command(key, "XREVRANGE", key, "+", "-", "COUNT", count, NULL);
     return ask(reader, &command, fault);
 }
 
@@ -203,7 +223,8 @@ static int take_incident(struct reader *reader, const char *json)
     int error = weir_history_read_record(&incident, json);
     if (error == -EBADMSG)
         return 0;
-    if (!error && !told_already(reader->history, incident.id) && incident.told_us >= reader->where->since_us &&
+    if (!error && !told_already(reader->history, incident.id) &&
+        incident.told_us >= reader->where->since_us &&
         (!service || strcmp(service, incident.service) == 0))
         error = weir_history_add_incident(reader->history, &incident);
     free(incident.text);
@@ -226,26 +247,31 @@ static int load_incidents(struct reader *reader, struct weir_fault *fault)
             error = take_incident(reader, json_of(entries->element[i]));
     freeReplyObject(entries);
     if (reader->history->n_incidents)
-        qsort(reader->history->incidents, reader->history->n_incidents, sizeof reader->history->incidents[0], by_onset);
+        qsort(reader->history->incidents, reader->history->n_incidents,
+              sizeof reader->history->incidents[0], by_onset);
     return error;
 }
 
 /* ---- both ---- */
 
-static int open_source(struct weir_view_source **ret_source, const struct weir_history_where *where, struct weir_fault *fault)
+static int open_source(struct weir_view_source **ret_source, const struct weir_history_where *where,
+                       struct weir_fault *fault)
 {
-    const struct weir_view_where view = {.redis = where->redis, .password_file = where->password_file, .site = where->site};
+    const struct weir_view_where view = {
+        .redis = where->redis, .password_file = where->password_file, .site = where->site};
     return weir_view_source_new(ret_source, &view, fault);
 }
 
-int weir_history_load_redis(struct weir_history *history, const struct weir_history_where *where, struct weir_fault *fault)
+int weir_history_load_redis(struct weir_history *history, const struct weir_history_where *where,
+                            struct weir_fault *fault)
 {
     struct reader reader = {.history = history, .where = where};
     int error = open_source(&reader.source, where, fault);
     if (error)
         return error;
     snprintf(history->site, sizeof history->site, "%s", weir_view_source_site(reader.source));
-    snprintf(history->from, sizeof history->from, "%s", weir_redis_shown(weir_view_source_redis(reader.source)));
+    snprintf(history->from, sizeof history->from, "%s",
+             weir_redis_shown(weir_view_source_redis(reader.source)));
     error = load_services(&reader, fault);
     if (!error)
         error = load_incidents(&reader, fault);
@@ -253,7 +279,8 @@ int weir_history_load_redis(struct weir_history *history, const struct weir_hist
     return error;
 }
 
-int weir_history_events_redis(const struct weir_history_where *where, const char *id, weir_history_event_visit visit, void *context,
+int weir_history_events_redis(const struct weir_history_where *where, const char *id,
+                              weir_history_event_visit visit, void *context,
                               struct weir_fault *fault)
 {
     struct reader reader = {.where = where};
@@ -264,7 +291,8 @@ int weir_history_events_redis(const struct weir_history_where *where, const char
     error = entries ? 0 : -EIO;
     for (size_t i = entries ? entries->elements : 0; !error && i-- > 0;) {
         const redisReply *entry = entries->element[i];
-        const char *json = json_of(entry), *of = json ? weir_view_reply_get(entry->element[1], "id") : NULL;
+        const char *json = json_of(entry),
+                   *of = json ? weir_view_reply_get(entry->element[1], "id") : NULL;
         if (of && strcmp(of, id) == 0)
             error = visit(context, 0, id, json);
     }

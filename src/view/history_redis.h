@@ -3,8 +3,10 @@
 
 #include "history/store.h"
 
-int weir_history_load_redis(struct weir_history *history, const struct weir_history_where *where, struct weir_fault *fault);
-int weir_history_events_redis(const struct weir_history_where *where, const char *id, weir_history_event_visit visit, void *context,
+int weir_history_load_redis(struct weir_history *history, const struct weir_history_where *where,
+                            struct weir_fault *fault);
+int weir_history_events_redis(const struct weir_history_where *where, const char *id,
+                              weir_history_event_visit visit, void *context,
                               struct weir_fault *fault);
 
 /* Adds to the end of a history; hours of a service lie side by side. */

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import PCAPS, WEIR, records
+from conftest import PCAPS, WEIR, records, weir
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="as root, so that --user can name root")
 
@@ -43,12 +43,20 @@ class Stream:
         return code, self.process.stderr.read().decode()
 
 
-def test_incidents_while_the_stream_is_open():
+def test_incidents_while_the_stream_is_open(tmp_path):
     whole = (PCAPS / "outage.pcap").read_bytes()
-    stream = Stream()
+    stream = Stream("--state", tmp_path, "--site", "home")
     stream.send(whole[:len(whole) * 2 // 3])
     raised = stream.wait_for("incident")
     assert raised and raised[0]["event"] == "raised" and raised[0]["service"] == "netflix", "told before the stream has ended"
+    evidence = tmp_path / "evidence" / f"{raised[0]['id']}.pcapng"
+    end = time.time() + 10
+    while not evidence.exists() and time.time() < end:
+        time.sleep(0.05)
+    proven = records(evidence, kind="incident")
+    assert proven and proven[-1]["service"] == "netflix", "and its evidence is there"
+    told = json.loads(weir("history", "--state", tmp_path, "--outages", "--json", "--since", "1000d"))["incidents"]
+    assert [incident["id"] for incident in told] == [raised[0]["id"]], "and in the history"
     stream.send(whole[len(whole) * 2 // 3:])
     code, errors = stream.end()
     assert code == 0, errors

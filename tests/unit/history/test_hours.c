@@ -30,7 +30,8 @@ static void see(void *context, weir_service_id service, const struct weir_histor
     seen->hour[seen->n++] = *hour;
 }
 
-static void set(struct weir_window_record *window, const char *group, const char *name, double value)
+static void set(struct weir_window_record *window, const char *group, const char *name,
+                double value)
 {
     size_t n;
     int field = weir_field_find(group, name);
@@ -45,8 +46,10 @@ static void set(struct weir_window_record *window, const char *group, const char
 
 static void book(struct weir_hours *hours, int64_t start_s, enum weir_state state, double goodput)
 {
-    struct weir_window_record window = {.start_us = BEGIN + start_s * 1000000, .end_us = BEGIN + start_s * 1000000 + WEIR_SLOT_US,
-                                        .service = NETFLIX, .state = (uint8_t)state};
+    struct weir_window_record window = {.start_us = BEGIN + start_s * 1000000,
+                                        .end_us = BEGIN + start_s * 1000000 + WEIR_SLOT_US,
+                                        .service = NETFLIX,
+                                        .state = (uint8_t)state};
     for (size_t i = 0; i < WEIR_FIELDS_MAX; i++)
         window.values[i].reason = WEIR_REASON_NO_SAMPLE;
     set(&window, NULL, "trials_ok", 2);
@@ -67,13 +70,18 @@ static struct weir_history_hour read_one(struct weir_hours *hours, int64_t now_s
     return seen.hour[0];
 }
 
-static void event(struct weir_hours *hours, enum weir_incident_event kind, enum weir_state state, enum weir_cause cause, int64_t onset_s, int64_t ts_s,
-                  int64_t recovered_s)
+static void event(struct weir_hours *hours, enum weir_incident_event kind, enum weir_state state,
+                  enum weir_cause cause, int64_t onset_s, int64_t ts_s, int64_t recovered_s)
 {
-    struct weir_incident incident = {.id = "netflix-1", .event = (uint8_t)kind, .state = (uint8_t)state, .cause = (uint8_t)cause,
-                                     .service = cause == WEIR_CAUSE_UPLINK ? WEIR_SERVICE_NONE : NETFLIX,
-                                     .onset_us = BEGIN + onset_s * 1000000, .ts_us = BEGIN + ts_s * 1000000,
-                                     .recovered_us = recovered_s ? BEGIN + recovered_s * 1000000 : 0};
+    struct weir_incident incident = {
+        .id = "netflix-1",
+        .event = (uint8_t)kind,
+        .state = (uint8_t)state,
+        .cause = (uint8_t)cause,
+        .service = cause == WEIR_CAUSE_UPLINK ? WEIR_SERVICE_NONE : NETFLIX,
+        .onset_us = BEGIN + onset_s * 1000000,
+        .ts_us = BEGIN + ts_s * 1000000,
+        .recovered_us = recovered_s ? BEGIN + recovered_s * 1000000 : 0};
     weir_hours_incident(hours, &incident);
 }
 
@@ -184,8 +192,11 @@ static void test_the_clock_going_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows_and_medians), cmocka_unit_test(test_gaps), cmocka_unit_test(test_an_incident_puts_right),
-        cmocka_unit_test(test_the_uplink_judges_no_service), cmocka_unit_test(test_hours_in_order), cmocka_unit_test(test_the_clock_going_back)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_windows_and_medians),
+                                       cmocka_unit_test(test_gaps),
+                                       cmocka_unit_test(test_an_incident_puts_right),
+                                       cmocka_unit_test(test_the_uplink_judges_no_service),
+                                       cmocka_unit_test(test_hours_in_order),
+                                       cmocka_unit_test(test_the_clock_going_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,18 +50,28 @@ static struct weir_history_store *open_store(void)
 
 static struct weir_history_hour an_hour(int64_t n)
 {
-    return (struct weir_history_hour){
-        .start_us = BEGIN_US + n * WEIR_HOUR_US, .healthy_s = (int32_t)(3600 - n % 500), .down_s = (int32_t)(n % 500), .judged_s = 3600,
-        .trials_ok = 100000 + n % 9999, .trials_fail = n % 777, .goodput_bps = 25000000 + (double)(n % 1234567), .ttfb_us = 30000 + n % 999,
-        .rtt_server_us = 12000 + n % 999, .rtt_client_us = NAN, .loss_server = 0.000123, .loss_client = 0.01};
+    return (struct weir_history_hour){.start_us = BEGIN_US + n * WEIR_HOUR_US,
+                                      .healthy_s = (int32_t)(3600 - n % 500),
+                                      .down_s = (int32_t)(n % 500),
+                                      .judged_s = 3600,
+                                      .trials_ok = 100000 + n % 9999,
+                                      .trials_fail = n % 777,
+                                      .goodput_bps = 25000000 + (double)(n % 1234567),
+                                      .ttfb_us = 30000 + n % 999,
+                                      .rtt_server_us = 12000 + n % 999,
+                                      .rtt_client_us = NAN,
+                                      .loss_server = 0.000123,
+                                      .loss_client = 0.01};
 }
 
 static struct weir_history_incident an_event(int n, const char *event)
 {
     static char json[3000];
-    struct weir_history_incident incident = {
-        .onset_us = BEGIN_US + n * 1000000, .raised_us = BEGIN_US + n * 1000000 + 1, .told_us = BEGIN_US + n * 1000000 + 2, .text = (char *)"netflix is down",
-        .json = json};
+    struct weir_history_incident incident = {.onset_us = BEGIN_US + n * 1000000,
+                                             .raised_us = BEGIN_US + n * 1000000 + 1,
+                                             .told_us = BEGIN_US + n * 1000000 + 2,
+                                             .text = (char *)"netflix is down",
+                                             .json = json};
     if (!json[0])
         snprintf(json, sizeof json, "{\"text\":\"%02000d\"}", 7);
     snprintf(incident.id, sizeof incident.id, "netflix-%d", n);
@@ -89,7 +99,8 @@ static int count_event(void *context, int64_t seq, const char *id, const char *j
 static int64_t count_events(struct weir_history_store *store)
 {
     int64_t n = 0;
-    assert_int_equal(weir_history_store_events(store, NULL, 0, INT64_MAX, count_event, &n, &fault), 0);
+    assert_int_equal(weir_history_store_events(store, NULL, 0, INT64_MAX, count_event, &n, &fault),
+                     0);
     return n;
 }
 
@@ -97,17 +108,20 @@ static void test_what_is_written_is_read(void **state)
 {
     struct weir_history_store *store = open_store();
     struct weir_history_hour hour = an_hour(5), there;
-    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &there, &fault), 0);
+    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &there, &fault),
+                     0);
     assert_int_equal(weir_history_store_begin(store, &fault), 0);
     assert_int_equal(weir_history_store_hour(store, "netflix", &hour, &fault), 0);
     hour.down_s = 17; /* takes the place of the first */
     hour.healthy_s = 3583;
     assert_int_equal(weir_history_store_hour(store, "netflix", &hour, &fault), 0);
     assert_int_equal(weir_history_store_end(store, &fault), 0);
-    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &there, &fault), 1);
+    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &there, &fault),
+                     1);
     assert_int_equal(there.down_s, 17);
     assert_int_equal(there.judged_s, 3600);
-    assert_true(there.goodput_bps == hour.goodput_bps && isnan(there.rtt_client_us) && fabs(there.loss_server - hour.loss_server) < 1e-6);
+    assert_true(there.goodput_bps == hour.goodput_bps && isnan(there.rtt_client_us) &&
+                fabs(there.loss_server - hour.loss_server) < 1e-6);
     put_event(store, 1, "raised");
     put_event(store, 1, "raised"); /* told again */
     put_event(store, 1, "cleared");
@@ -126,10 +140,17 @@ static void test_old_rows_go(void **state)
     struct weir_history_hour hour = an_hour(0);
     assert_int_equal(weir_history_store_begin(store, &fault), 0);
     assert_int_equal(weir_history_store_hour(store, "netflix", &hour, &fault), 0);
-    assert_int_equal(weir_history_store_prune(store, hour.start_us + WEIR_HISTORY_DAYS * 24 * WEIR_HOUR_US, &fault), 0);
-    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &hour, &fault), 1);
-    assert_int_equal(weir_history_store_prune(store, hour.start_us + (WEIR_HISTORY_DAYS * 24 + 1) * WEIR_HOUR_US, &fault), 0);
-    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &hour, &fault), 0);
+    assert_int_equal(weir_history_store_prune(
+                         store, hour.start_us + WEIR_HISTORY_DAYS * 24 * WEIR_HOUR_US, &fault),
+                     0);
+    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &hour, &fault),
+                     1);
+    assert_int_equal(
+        weir_history_store_prune(store, hour.start_us + (WEIR_HISTORY_DAYS * 24 + 1) * WEIR_HOUR_US,
+                                 &fault),
+        0);
+    assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &hour, &fault),
+                     0);
     assert_int_equal(weir_history_store_end(store, &fault), 0);
     weir_history_store_free(store);
 }
@@ -158,7 +179,8 @@ static void write_until_killed(int pipe_end, int first)
     for (int n = first;; n++) {
         struct weir_history_hour hour = an_hour(n);
         put_event(store, n, "raised");
-        if (weir_history_store_begin(store, &fault) < 0 || weir_history_store_hour(store, "netflix", &hour, &fault) < 0 ||
+        if (weir_history_store_begin(store, &fault) < 0 ||
+            weir_history_store_hour(store, "netflix", &hour, &fault) < 0 ||
             weir_history_store_end(store, &fault) < 0 || write(pipe_end, &n, sizeof n) != sizeof n)
             _exit(1);
     }
@@ -194,7 +216,9 @@ static void test_killed_at_any_moment(void **state)
         struct weir_history_hour hour;
         assert_true(n >= last + 1);
         if (last >= 0)
-            assert_int_equal(weir_history_store_read_hour(store, "netflix", BEGIN_US + last * WEIR_HOUR_US, &hour, &fault), 1);
+            assert_int_equal(weir_history_store_read_hour(
+                                 store, "netflix", BEGIN_US + last * WEIR_HOUR_US, &hour, &fault),
+                             1);
         weir_history_store_free(store);
         last = (int)n - 1;
     }

@@ -35,11 +35,13 @@ static void end(struct world *world)
     free(world->box);
 }
 
-static void add(struct world *world, const char *id, const char *event, const char *state, int ts_s, int onset_s)
+static void add(struct world *world, const char *id, const char *event, const char *state, int ts_s,
+                int onset_s)
 {
     char json[512], position[48];
     snprintf(json, sizeof json,
-             "{\"id\":\"%s\",\"event\":\"%s\",\"service\":\"netflix\",\"state\":\"%s\",\"cause\":\"cdn\",\"prefixes\":[\"198.18.7.0/24\"],\"ts\":%d,\"onset_ts\":%d,\"text\":\"\"}",
+             "{\"id\":\"%s\",\"event\":\"%s\",\"service\":\"netflix\",\"state\":\"%s\",\"cause\":"
+             "\"cdn\",\"prefixes\":[\"198.18.7.0/24\"],\"ts\":%d,\"onset_ts\":%d,\"text\":\"\"}",
              id, event, state, ts_s, onset_s);
     snprintf(position, sizeof position, "%zu-0", world->n + 1);
     assert_int_equal(weir_event_read(&world->events[world->n], position, json), 0);
@@ -51,7 +53,8 @@ static void add(struct world *world, const char *id, const char *event, const ch
 static int tell(struct world *world, int now_s, bool taken)
 {
     bool changed = false;
-    struct weir_event_record *event = weir_mailbox_next(world->box, world->list, world->n, now_s * S, NULL, NULL, &changed);
+    struct weir_event_record *event =
+        weir_mailbox_next(world->box, world->list, world->n, now_s * S, NULL, NULL, &changed);
     if (!event)
         return 0;
     weir_mailbox_settle(world->box, world->list, world->n, event, taken);
@@ -128,14 +131,16 @@ static void test_least_state_and_one_cause(void **state)
 
 static void test_positions(void **state)
 {
-    assert_true(weir_position_compare("9", "10") < 0 && weir_position_compare("1795469610854-1", "1795469610854-0") > 0);
+    assert_true(weir_position_compare("9", "10") < 0 &&
+                weir_position_compare("1795469610854-1", "1795469610854-0") > 0);
     assert_true(weir_position_compare("5-0", "5") == 0 && weir_position_compare("0", "1-0") < 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_order), cmocka_unit_test(test_held), cmocka_unit_test(test_over_before_it_was_told),
-        cmocka_unit_test(test_least_state_and_one_cause), cmocka_unit_test(test_positions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_in_order), cmocka_unit_test(test_held),
+                                       cmocka_unit_test(test_over_before_it_was_told),
+                                       cmocka_unit_test(test_least_state_and_one_cause),
+                                       cmocka_unit_test(test_positions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,8 +41,15 @@ static const uint8_t payload[1500];
 
 static struct weir_packet segment(int64_t ts_us, uint32_t seq, uint32_t length)
 {
-    return (struct weir_packet){.ts_us = ts_us, .src_port = 443, .dst_port = 50000, .transport = WEIR_TRANSPORT_TCP, .tcp_flags = WEIR_TCP_ACK,
-                                .payload_len = length, .payload_captured = length, .payload = payload, .tcp = {.seq = seq, .window = 100}};
+    return (struct weir_packet){.ts_us = ts_us,
+                                .src_port = 443,
+                                .dst_port = 50000,
+                                .transport = WEIR_TRANSPORT_TCP,
+                                .tcp_flags = WEIR_TCP_ACK,
+                                .payload_len = length,
+                                .payload_captured = length,
+                                .payload = payload,
+                                .tcp = {.seq = seq, .window = 100}};
 }
 
 static void test_joins(void **state)
@@ -55,9 +62,10 @@ static void test_joins(void **state)
     struct seen seen = read_all(ring);
     assert_int_equal(seen.n, 1);
     assert_int_equal(seen.longest, 14000);
-    struct weir_packet hole = segment(2100, 5000 + 12 * 1400, 1400), late = segment(9000, 5000 + 13 * 1400, 1400);
+    struct weir_packet hole = segment(2100, 5000 + 12 * 1400, 1400),
+                       late = segment(9000, 5000 + 13 * 1400, 1400);
     weir_proof_keep(ring, &hole, 77, 2, false, false);
-    weir_proof_keep(ring, &late, 77, 2, false, false);  /* 7 ms later */
+    weir_proof_keep(ring, &late, 77, 2, false, false); /* 7 ms later */
     struct weir_packet other = segment(9001, 5000 + 14 * 1400, 1400);
     weir_proof_keep(ring, &other, 78, 2, false, false); /* another flow */
     weir_proof_keep(ring, &other, 77, 2, false, true);  /* it may tell the name */
@@ -105,6 +113,8 @@ static void test_read_while_written(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_joins), cmocka_unit_test(test_the_oldest_goes), cmocka_unit_test(test_read_while_written)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_joins),
+                                       cmocka_unit_test(test_the_oldest_goes),
+                                       cmocka_unit_test(test_read_while_written)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
