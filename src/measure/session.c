@@ -108,7 +108,7 @@ static bool is_late(const struct weir_session *session, const struct weir_eviden
 {
     if (evidence->progress.waiting)
         return evidence->progress.waiting_us >= WAIT_MIN_US;
-    if (weir_stream_is_told(&session->stream, evidence->client_port))
+    if (weir_lasting_is_told(&session->lasting, evidence->client_port))
         return session->slow;
     return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
            !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
@@ -131,8 +131,8 @@ void weir_session_progress(
         tick->unanswered++;
     if (waiting && evidence->progress.waiting_us > tick->longest_wait_us)
         tick->longest_wait_us = evidence->progress.waiting_us;
-    struct weir_stream_burst burst;
-    if (!waiting && weir_stream_tick(&session->stream, evidence->client_port, asked_us,
+    struct weir_lasting_burst burst;
+    if (!waiting && weir_lasting_tick(&session->lasting, evidence->client_port, asked_us,
                         evidence->ts_us, evidence->progress.bytes, &burst))
         take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
     if (is_late(session, evidence))
@@ -296,8 +296,8 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
     session->on_us += wait_us + transfer_us;
-    struct weir_stream_burst last;
-    if (!weir_stream_end(&session->stream, evidence->client_port, request_us, bytes, &last))
+    struct weir_lasting_burst last;
+    if (!weir_lasting_end(&session->lasting, evidence->client_port, request_us, bytes, &last))
         take_media(session, bytes, request_us, done_us, evidence->chunk.rest_us);
     else if (last.bytes >= WEIR_SMALL_BYTES)
         take_media(session, last.bytes, last.from_us, last.done_us, evidence->chunk.rest_us);

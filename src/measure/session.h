@@ -7,7 +7,7 @@
 #include "measure/hollow.h"
 #include "measure/need.h"
 #include "measure/playout.h"
-#include "measure/stream.h"
+#include "measure/lasting.h"
 #include "measure/tracks.h"
 
 enum {
@@ -55,7 +55,7 @@ struct weir_session {
     struct weir_playout playout;
     struct weir_ladder ladder;
     struct weir_need need;
-    struct weir_stream stream;
+    struct weir_lasting lasting;
 
     struct weir_tick_demand tick;              /* being filled */
     int64_t still_us;           /* since when the picture stands still, at a tick; 0: it runs */
