@@ -1,7 +1,9 @@
-/* The first sentence of a page: what failed, since when, for how long, whose fault it is, and what worked meanwhile.
+/* The first sentence of a page: what failed, since when, for how long, whose fault it is, and what
+ * worked meanwhile.
  *
- * The incident that is told is the worst that is open, else the worst and longest; how many more there were is said. Without
- * one the sentence says what worked, and where too little was seen it says so: silence is not health.
+ * The incident that is told is the worst that is open, else the worst and longest; how many more
+ * there were is said. Without one the sentence says what worked, and where too little was seen it
+ * says so: silence is not health.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +14,9 @@
 
 static int64_t until(const struct weir_page *page, const struct weir_page_incident *incident)
 {
-    return incident->recovered_us ? incident->recovered_us : incident->cleared_us ? incident->cleared_us : page->now_us;
+    return incident->recovered_us ? incident->recovered_us
+           : incident->cleared_us ? incident->cleared_us
+                                  : page->now_us;
 }
 
 static const char *verb(const struct weir_page_incident *incident, bool now)
@@ -56,8 +60,8 @@ static size_t open_count(const struct weir_page *page)
     return n;
 }
 
-__attribute__((format(printf, 3, 4)))
-static void append(char *text, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size,
+                                                         const char *format, ...)
 {
     size_t used = strlen(text);
     va_list args;
@@ -74,11 +78,13 @@ static size_t list_well(const struct weir_page *page, const char *but, char *tex
     text[0] = '\0';
     for (size_t i = 0; i < page->n_services; i++) {
         const struct weir_page_service *one = &page->services[i];
-        if (one->is_control || strcmp(one->id, but) == 0 || (one->state != WEIR_STATE_HEALTHY && one->state != WEIR_STATE_SUSPECT))
+        if (one->is_control || strcmp(one->id, but) == 0 ||
+            (one->state != WEIR_STATE_HEALTHY && one->state != WEIR_STATE_SUSPECT))
             continue;
         bool hit = false;
         for (size_t k = 0; k < page->n_incidents && !hit; k++)
-            hit = strcmp(page->incidents[k].service, one->id) == 0 && (page->replay || page->incidents[k].is_open);
+            hit = strcmp(page->incidents[k].service, one->id) == 0 &&
+                  (page->replay || page->incidents[k].is_open);
         if (!hit && ++n <= 4)
             append(text, size, "%s%.60s", n > 1 ? ", " : "", one->title);
     }
@@ -92,12 +98,14 @@ static void tell_incident(struct weir_page *page, const struct weir_page_inciden
     char from[64], to[64], span[32], well[400];
     bool now = incident->is_open;
     weir_view_span(span, length_of(page, incident));
-    bool days = (until(page, incident) - incident->onset_us) > 86400000000 || page->now_us - incident->onset_us > 86400000000;
+    bool days = (until(page, incident) - incident->onset_us) > 86400000000 ||
+                page->now_us - incident->onset_us > 86400000000;
     weir_page_clock(from, incident->onset_us, days, now);
     weir_page_clock(to, until(page, incident), days, true);
     page->answer[0] = (char)toupper((unsigned char)incident->title[0]);
     page->answer[1] = '\0';
-    APPEND(page->answer, "%.100s %s", incident->title + (incident->title[0] != '\0'), verb(incident, now));
+    APPEND(page->answer, "%.100s %s", incident->title + (incident->title[0] != '\0'),
+           verb(incident, now));
     if (now)
         APPEND(page->answer, " since %s (%s).", from, span);
     else
@@ -133,7 +141,10 @@ static void tell_service(const struct weir_page *page, struct weir_page_service 
         }
     service->sentence[0] = '\0';
     if (n)
-        APPEND(service->sentence, "%s %s", worst == WEIR_STATE_DOWN ? "down for" : worst == WEIR_STATE_PARTIAL ? "failed in part for" : "worked badly for",
+        APPEND(service->sentence, "%s %s",
+               worst == WEIR_STATE_DOWN      ? "down for"
+               : worst == WEIR_STATE_PARTIAL ? "failed in part for"
+                                             : "worked badly for",
                weir_view_span(span, bad_us));
     if (n > 1)
         APPEND(service->sentence, " in %zu incidents", n);
@@ -164,6 +175,8 @@ void weir_page_answer(struct weir_page *page)
     else
         APPEND(page->answer, "Too little was seen of any service to say whether it works.");
     if (page->last_us && page->replay)
-        APPEND(page->answer_more, "From %s to %s no incident was found.", weir_page_clock(from, page->first_us, true, false),
-               weir_page_clock(to, page->last_us, page->last_us - page->first_us > 86400000000, true));
+        APPEND(
+            page->answer_more, "From %s to %s no incident was found.",
+            weir_page_clock(from, page->first_us, true, false),
+            weir_page_clock(to, page->last_us, page->last_us - page->first_us > 86400000000, true));
 }

@@ -1,5 +1,5 @@
-/* JSON in the form of Statuspage's api/v2, which many programs read: components are services, incidents their stories. No
- * client is in it.
+/* JSON in the form of Statuspage's api/v2, which many programs read: components are services,
+ * incidents their stories. No client is in it.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -48,7 +48,10 @@ static const char *indicator(const struct weir_page *page)
     for (size_t i = 0; i < page->n_incidents; i++)
         if (page->incidents[i].is_open && weir_page_badness(page->incidents[i].worst) > worst)
             worst = weir_page_badness(page->incidents[i].worst);
-    return worst >= weir_page_badness(WEIR_STATE_DOWN) ? "critical" : worst >= weir_page_badness(WEIR_STATE_PARTIAL) ? "major" : worst ? "minor" : "none";
+    return worst >= weir_page_badness(WEIR_STATE_DOWN)      ? "critical"
+           : worst >= weir_page_badness(WEIR_STATE_PARTIAL) ? "major"
+           : worst                                          ? "minor"
+                                                            : "none";
 }
 
 static struct json_object *page_json(const struct weir_page *page)
@@ -60,7 +63,8 @@ static struct json_object *page_json(const struct weir_page *page)
     return object;
 }
 
-static struct json_object *component(const struct weir_page *page, const struct weir_page_service *service)
+static struct json_object *component(const struct weir_page *page,
+                                     const struct weir_page_service *service)
 {
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "id", text(service->id));
@@ -73,7 +77,8 @@ static struct json_object *component(const struct weir_page *page, const struct 
     return object;
 }
 
-static struct json_object *update(const struct weir_page_incident *incident, const char *status, const char *body, int64_t at_us)
+static struct json_object *update(const struct weir_page_incident *incident, const char *status,
+                                  const char *body, int64_t at_us)
 {
     struct json_object *object = json_object_new_object();
     char id[96];
@@ -89,7 +94,8 @@ static struct json_object *update(const struct weir_page_incident *incident, con
 
 static struct json_object *incident_json(const struct weir_page_incident *incident)
 {
-    struct json_object *object = json_object_new_object(), *updates = json_object_new_array(), *components = json_object_new_array();
+    struct json_object *object = json_object_new_object(), *updates = json_object_new_array(),
+                       *components = json_object_new_array();
     char name[300];
     snprintf(name, sizeof name, "%s: %s", incident->title, incident->state_name);
     json_object_object_add(object, "id", text(incident->id));
@@ -98,12 +104,19 @@ static struct json_object *incident_json(const struct weir_page_incident *incide
     json_object_object_add(object, "impact", text(impact(incident->worst)));
     json_object_object_add(object, "cause", text(incident->cause));
     json_object_object_add(object, "started_at", when(incident->onset_us));
-    json_object_object_add(object, "created_at", when(incident->raised_us ? incident->raised_us : incident->onset_us));
+    json_object_object_add(object, "created_at",
+                           when(incident->raised_us ? incident->raised_us : incident->onset_us));
     json_object_object_add(object, "updated_at", when(incident->last_us));
-    json_object_object_add(object, "resolved_at", incident->is_open ? NULL : when(incident->recovered_us ? incident->recovered_us : incident->cleared_us));
+    json_object_object_add(object, "resolved_at",
+                           incident->is_open ? NULL
+                                             : when(incident->recovered_us ? incident->recovered_us
+                                                                           : incident->cleared_us));
     if (!incident->is_open)
-        json_object_array_add(updates, update(incident, "resolved", incident->end_text, incident->cleared_us));
-    json_object_array_add(updates, update(incident, "identified", incident->text, incident->raised_us ? incident->raised_us : incident->onset_us));
+        json_object_array_add(
+            updates, update(incident, "resolved", incident->end_text, incident->cleared_us));
+    json_object_array_add(updates,
+                          update(incident, "identified", incident->text,
+                                 incident->raised_us ? incident->raised_us : incident->onset_us));
     json_object_object_add(object, "incident_updates", updates);
     if (incident->service[0]) {
         struct json_object *one = json_object_new_object();
@@ -124,7 +137,8 @@ static struct json_object *incidents(const struct weir_page *page, bool open_onl
     return list;
 }
 
-void weir_page_status_json(const struct weir_page *page, enum weir_page_api which, struct weir_html *json)
+void weir_page_status_json(const struct weir_page *page, enum weir_page_api which,
+                           struct weir_html *json)
 {
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "page", page_json(page));
@@ -143,8 +157,10 @@ void weir_page_status_json(const struct weir_page *page, enum weir_page_api whic
         json_object_object_add(object, "scheduled_maintenances", json_object_new_array());
     }
     if (which != WEIR_PAGE_API_STATUS)
-        json_object_object_add(object, "incidents", incidents(page, which == WEIR_PAGE_API_SUMMARY));
-    weir_html_raw(json, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_object_object_add(object, "incidents",
+                               incidents(page, which == WEIR_PAGE_API_SUMMARY));
+    weir_html_raw(json, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+                                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
     weir_html_raw(json, "\n");
     json_object_put(object);
 }

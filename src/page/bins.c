@@ -1,8 +1,8 @@
 /* Series of a capture of any length in so many bins.
  *
- * All services share one width, 10 s to begin with. A window that lies behind the last bin makes every bin twice as wide:
- * neighbours join, counts add up, what is averaged keeps its sum and its number, and the worst state wins. A day so
- * becomes 270 bins of 320 s.
+ * All services share one width, 10 s to begin with. A window that lies behind the last bin makes
+ * every bin twice as wide: neighbours join, counts add up, what is averaged keeps its sum and its
+ * number, and the worst state wins. A day so becomes 270 bins of 320 s.
  */
 #include <math.h>
 #include <string.h>
@@ -28,7 +28,8 @@ bool weir_page_series_adds_up(enum weir_page_series series)
     return fields[series].adds_up;
 }
 
-void weir_page_series_field(enum weir_page_series series, const char **ret_group, const char **ret_name)
+void weir_page_series_field(enum weir_page_series series, const char **ret_group,
+                            const char **ret_name)
 {
     *ret_group = fields[series].group;
     *ret_name = fields[series].name;
@@ -38,7 +39,8 @@ double weir_page_value(const struct weir_page_bin *bin, enum weir_page_series se
 {
     if (bin->n[series] == 0)
         return NAN;
-    return fields[series].adds_up ? (double)bin->sum[series] : (double)bin->sum[series] / bin->n[series];
+    return fields[series].adds_up ? (double)bin->sum[series]
+                                  : (double)bin->sum[series] / bin->n[series];
 }
 
 static void join(struct weir_page_bin *into, const struct weir_page_bin *from)

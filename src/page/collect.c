@@ -1,7 +1,8 @@
-/* The sink of `weir replay --html`: records into the model; when the capture is over, the page into its file.
+/* The sink of `weir replay --html`: records into the model; when the capture is over, the page into
+ * its file.
  *
- * Windows go into bins as they come; incidents, sessions and the capture pass through the encoder that all sinks share,
- * so that the page says what the records say, and hides what they hide.
+ * Windows go into bins as they come; incidents, sessions and the capture pass through the encoder
+ * that all sinks share, so that the page says what the records say, and hides what they hide.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -23,9 +24,9 @@ struct report_sink {
     const struct weir_publish_context *context;
     struct weir_json *json;
     char *path;
-    FILE *file;                        /* opened before rights are given up; what was there stays until the page is made */
+    FILE *file; /* opened before rights are given up; what was there stays until the page is made */
     int fields[WEIR_PAGE_SERIES_N];
-    int16_t place[WEIR_SERVICES_MAX];  /* in page.services, + 1; 0: none yet */
+    int16_t place[WEIR_SERVICES_MAX]; /* in page.services, + 1; 0: none yet */
     struct weir_page page;
 };
 
@@ -33,7 +34,9 @@ static const char *title_of(const void *of, const char *id)
 {
     const struct report_sink *sink = of;
     weir_service_id found = weir_service_find(sink->context->set, id);
-    return found == WEIR_SERVICE_OTHER ? "Everything else" : found == WEIR_SERVICE_NONE ? id : weir_service_get(sink->context->set, found)->title;
+    return found == WEIR_SERVICE_OTHER  ? "Everything else"
+           : found == WEIR_SERVICE_NONE ? id
+                                        : weir_service_get(sink->context->set, found)->title;
 }
 
 static struct weir_page_service *service_of(struct report_sink *sink, weir_service_id id)
@@ -44,7 +47,8 @@ static struct weir_page_service *service_of(struct report_sink *sink, weir_servi
         return NULL;
     struct weir_page_service *service = &sink->page.services[sink->page.n_services++];
     sink->place[id] = (int16_t)sink->page.n_services;
-    snprintf(service->id, sizeof service->id, "%.60s", weir_service_get(sink->context->set, id)->id);
+    snprintf(service->id, sizeof service->id, "%.60s",
+             weir_service_get(sink->context->set, id)->id);
     snprintf(service->title, sizeof service->title, "%.90s", title_of(sink, service->id));
     service->is_control = id == WEIR_SERVICE_OTHER;
     service->track = calloc(1, sizeof *service->track);
@@ -58,7 +62,8 @@ static double value_at(const struct weir_value *values, int field)
     size_t n;
     if (field < 0 || values[field].reason != WEIR_REASON_NONE)
         return NAN;
-    return weir_fields(&n)[field].type == WEIR_FIELD_RATIO ? values[field].real : (double)values[field].integer;
+    return weir_fields(&n)[field].type == WEIR_FIELD_RATIO ? values[field].real
+                                                           : (double)values[field].integer;
 }
 
 static double named(const struct weir_value *values, const char *group, const char *name)
@@ -106,10 +111,13 @@ static void take_service(struct report_sink *sink, const struct weir_service_rec
     service->rtt_us = named(record->values, "rtt_server", "p50_us");
     service->loss = named(record->values, "loss", "down_before_share");
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++) {
-        double n = weir_outcome_failed(kind) ? named(record->values, "trials_fail", weir_outcome_name(kind)) : 0;
+        double n = weir_outcome_failed(kind)
+                       ? named(record->values, "trials_fail", weir_outcome_name(kind))
+                       : 0;
         if (n > most) {
             most = n;
-            snprintf(service->failing_by, sizeof service->failing_by, "%.60s", weir_outcome_help(kind));
+            snprintf(service->failing_by, sizeof service->failing_by, "%.60s",
+                     weir_outcome_help(kind));
         }
     }
 }
@@ -127,7 +135,8 @@ static int take_incident(struct weir_page *page, const struct weir_page_incident
         page->incidents_left_out++;
         return 0;
     }
-    if (!page->incidents && !(page->incidents = calloc(WEIR_PAGE_INCIDENTS_MAX, sizeof *page->incidents)))
+    if (!page->incidents &&
+        !(page->incidents = calloc(WEIR_PAGE_INCIDENTS_MAX, sizeof *page->incidents)))
         return -ENOMEM;
     page->incidents[page->n_incidents++] = *incident;
     return 0;
@@ -135,7 +144,8 @@ static int take_incident(struct weir_page *page, const struct weir_page_incident
 
 static double still(const struct weir_page_session *session)
 {
-    return fmax(isnan(session->stalled_us) ? 0 : session->stalled_us, isnan(session->starved_us) ? 0 : session->starved_us);
+    return fmax(isnan(session->stalled_us) ? 0 : session->stalled_us,
+                isnan(session->starved_us) ? 0 : session->starved_us);
 }
 
 /* Of more sessions than there is room for, those stay that stood still longest. */
@@ -143,7 +153,8 @@ static int take_session(struct weir_page *page, const struct weir_page_session *
 {
     size_t least = 0;
     page->sessions_total++;
-    if (!page->sessions && !(page->sessions = calloc(WEIR_PAGE_SESSIONS_MAX, sizeof *page->sessions)))
+    if (!page->sessions &&
+        !(page->sessions = calloc(WEIR_PAGE_SESSIONS_MAX, sizeof *page->sessions)))
         return -ENOMEM;
     if (page->n_sessions < WEIR_PAGE_SESSIONS_MAX) {
         page->sessions[page->n_sessions++] = *session;
@@ -167,13 +178,16 @@ static int write_page(struct report_sink *sink, struct weir_fault *fault)
     int error = weir_page_report(page, &html);
     if (!error && ftruncate(fileno(sink->file), 0) < 0 && errno != EINVAL) /* EINVAL: a pipe */
         error = weir_fault_set(fault, -errno, "--html %s: %s", sink->path, strerror(errno));
-    if (!error && (fwrite(html.text, 1, html.length, sink->file) != html.length || fflush(sink->file) != 0))
-        error = weir_fault_set(fault, errno ? -errno : -EIO, "--html %s: %s", sink->path, strerror(errno));
+    if (!error &&
+        (fwrite(html.text, 1, html.length, sink->file) != html.length || fflush(sink->file) != 0))
+        error = weir_fault_set(fault, errno ? -errno : -EIO, "--html %s: %s", sink->path,
+                               strerror(errno));
     weir_html_deinit(&html);
     return error;
 }
 
-static int take_encoded(struct report_sink *sink, const struct weir_record *record, struct weir_fault *fault)
+static int take_encoded(struct report_sink *sink, const struct weir_record *record,
+                        struct weir_fault *fault)
 {
     size_t length;
     struct weir_page *page = &sink->page;
@@ -182,9 +196,11 @@ static int take_encoded(struct report_sink *sink, const struct weir_record *reco
     int error = object ? 0 : -ENOMEM;
     struct weir_page_incident incident;
     struct weir_page_session session;
-    if (!error && record->type == WEIR_RECORD_INCIDENT && weir_page_read_incident(&incident, object, title_of, sink) == 0)
+    if (!error && record->type == WEIR_RECORD_INCIDENT &&
+        weir_page_read_incident(&incident, object, title_of, sink) == 0)
         error = take_incident(page, &incident);
-    else if (!error && record->type == WEIR_RECORD_SESSION && weir_page_read_session(&session, object, title_of, sink) == 0)
+    else if (!error && record->type == WEIR_RECORD_SESSION &&
+             weir_page_read_session(&session, object, title_of, sink) == 0)
         error = take_session(page, &session);
     else if (!error && record->type == WEIR_RECORD_CAPTURE)
         weir_page_read_capture(page, object);
@@ -225,7 +241,8 @@ static void report_free(void *state)
     free(sink);
 }
 
-int weir_sink_report_new(void **ret_state, const struct weir_publish_context *context, const char *path, struct weir_fault *fault)
+int weir_sink_report_new(void **ret_state, const struct weir_publish_context *context,
+                         const char *path, struct weir_fault *fault)
 {
     struct report_sink *sink = calloc(1, sizeof *sink);
     if (!sink)

@@ -1,7 +1,8 @@
 /* Markup, grown by doubling.
  *
- * Escaping: the five characters that mean something in text or in a quoted attribute become references; control bytes and
- * bytes that are no UTF-8 become a question mark, so that a page is valid whatever a stranger called a host.
+ * Escaping: the five characters that mean something in text or in a quoted attribute become
+ * references; control bytes and bytes that are no UTF-8 become a question mark, so that a page is
+ * valid whatever a stranger called a host.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -48,7 +49,11 @@ void weir_html_raw(struct weir_html *html, const char *markup)
 static size_t character(const uint8_t *text, size_t rest)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = text[0] < 0x80 ? 1 : (text[0] & 0xe0) == 0xc0 ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : (text[0] & 0xf8) == 0xf0 ? 4 : 0;
+    size_t n = text[0] < 0x80             ? 1
+               : (text[0] & 0xe0) == 0xc0 ? 2
+               : (text[0] & 0xf0) == 0xe0 ? 3
+               : (text[0] & 0xf8) == 0xf0 ? 4
+                                          : 0;
     if (n == 0 || n > rest)
         return 0;
     uint32_t code = n == 1 ? text[0] : text[0] & (0x7fu >> n);
@@ -57,7 +62,10 @@ static size_t character(const uint8_t *text, size_t rest)
             return 0;
         code = code << 6 | (text[i] & 0x3f);
     }
-    return (n > 1 && code < least[n]) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (code >= 0x80 && code < 0xa0) ? 0 : n;
+    return (n > 1 && code < least[n]) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ||
+                   (code >= 0x80 && code < 0xa0)
+               ? 0
+               : n;
 }
 
 static const char *reference(char c)

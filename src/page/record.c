@@ -1,7 +1,9 @@
-/* Records (NDJSON's objects) into the model: incidents, sessions, and what a capture says of itself.
+/* Records (NDJSON's objects) into the model: incidents, sessions, and what a capture says of
+ * itself.
  *
- * Whatever is absent is not known, never 0: an older probe's records are read too. Rulings say what an incident is not: they
- * repeat the record's evidence (controls, clients, layer, alternatives), and judge nothing anew.
+ * Whatever is absent is not known, never 0: an older probe's records are read too. Rulings say what
+ * an incident is not: they repeat the record's evidence (controls, clients, layer, alternatives),
+ * and judge nothing anew.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -18,7 +20,10 @@
 static struct json_object *member(struct json_object *object, const char *name)
 {
     struct json_object *value = NULL;
-    return json_object_is_type(object, json_type_object) && json_object_object_get_ex(object, name, &value) ? value : NULL;
+    return json_object_is_type(object, json_type_object) &&
+                   json_object_object_get_ex(object, name, &value)
+               ? value
+               : NULL;
 }
 
 static const char *text_of(struct json_object *object, const char *name)
@@ -30,7 +35,9 @@ static const char *text_of(struct json_object *object, const char *name)
 static double number_of(struct json_object *object, const char *name)
 {
     struct json_object *value = member(object, name);
-    return json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double) ? json_object_get_double(value) : NAN;
+    return json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double)
+               ? json_object_get_double(value)
+               : NAN;
 }
 
 static int64_t time_of(struct json_object *object, const char *name)
@@ -62,7 +69,8 @@ static void read_prefixes(struct weir_page_incident *incident, struct json_objec
 {
     struct json_object *list = member(record, "prefixes"), *systems = member(record, "prefix_as");
     for (size_t i = 0; i < length_of(list); i++) {
-        struct json_object *of = i < length_of(systems) ? json_object_array_get_idx(systems, i) : NULL;
+        struct json_object *of =
+            i < length_of(systems) ? json_object_array_get_idx(systems, i) : NULL;
         double number = number_of(of, "asn");
         if (incident->n_prefixes == WEIR_PAGE_LIST_MAX) {
             incident->prefixes_more++;
@@ -71,7 +79,8 @@ static void read_prefixes(struct weir_page_incident *incident, struct json_objec
         char *text = incident->prefixes[incident->n_prefixes++];
         const char *prefix = json_object_get_string(json_object_array_get_idx(list, i));
         if (number > 0)
-            snprintf(text, sizeof incident->prefixes[0], "%.48s (AS%.0f %.50s)", prefix ? prefix : "?", number, text_of(of, "as_org"));
+            snprintf(text, sizeof incident->prefixes[0], "%.48s (AS%.0f %.50s)",
+                     prefix ? prefix : "?", number, text_of(of, "as_org"));
         else
             snprintf(text, sizeof incident->prefixes[0], "%.100s", prefix ? prefix : "?");
     }
@@ -90,12 +99,14 @@ static void read_clients(struct weir_page_incident *incident, struct json_object
 {
     for (size_t i = 0; i < length_of(list); i++)
         if (incident->n_hit < WEIR_PAGE_LIST_MAX)
-            snprintf(incident->hit[incident->n_hit++], sizeof incident->hit[0], "%.60s", client_of(json_object_array_get_idx(list, i)));
+            snprintf(incident->hit[incident->n_hit++], sizeof incident->hit[0], "%.60s",
+                     client_of(json_object_array_get_idx(list, i)));
         else
             incident->hit_more++;
 }
 
-static void read_controls(struct weir_page_incident *incident, struct json_object *controls, weir_page_title title, const void *of)
+static void read_controls(struct weir_page_incident *incident, struct json_object *controls,
+                          weir_page_title title, const void *of)
 {
     struct json_object *by_service = member(controls, "by_service");
     incident->controls_fail = number_of(controls, "fail");
@@ -103,12 +114,12 @@ static void read_controls(struct weir_page_incident *incident, struct json_objec
     if (!json_object_is_type(by_service, json_type_object))
         return;
     struct json_object_iter at;
-    json_object_object_foreachC(by_service, at)
-    {
+    json_object_object_foreachC (by_service, at) {
         if (incident->n_controls == WEIR_PAGE_LIST_MAX)
             return;
         struct weir_page_counted *one = &incident->controls[incident->n_controls++];
-        *one = (struct weir_page_counted){.fail = number_of(at.val, "fail"), .total = number_of(at.val, "total")};
+        *one = (struct weir_page_counted){.fail = number_of(at.val, "fail"),
+                                          .total = number_of(at.val, "total")};
         snprintf(one->text, sizeof one->text, "%.100s", title(of, at.key));
     }
 }
@@ -119,8 +130,7 @@ static void read_alternatives(struct weir_page_incident *incident, struct json_o
     if (!json_object_is_type(by_cause, json_type_object))
         return;
     struct json_object_iter at;
-    json_object_object_foreachC(by_cause, at)
-    {
+    json_object_object_foreachC (by_cause, at) {
         if (incident->n_alternatives == WEIR_PAGE_LIST_MAX)
             return;
         struct weir_page_counted *into = &incident->alternatives[incident->n_alternatives++];
@@ -133,14 +143,16 @@ static void read_blocked(struct weir_page_incident *incident, struct json_object
 {
     for (size_t i = 0; i < length_of(list) && incident->n_blocked < WEIR_PAGE_LIST_MAX; i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(list, i));
-        snprintf(incident->blocked[incident->n_blocked++], sizeof incident->blocked[0], "%.110s", name ? name : "?");
+        snprintf(incident->blocked[incident->n_blocked++], sizeof incident->blocked[0], "%.110s",
+                 name ? name : "?");
     }
 }
 
 /* ---- what it is not ---- */
 
-__attribute__((format(printf, 4, 5)))
-static void rule(struct weir_page_incident *incident, const char *what, const char *verdict, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void rule(struct weir_page_incident *incident,
+                                                       const char *what, const char *verdict,
+                                                       const char *format, ...)
 {
     if (incident->n_rulings == sizeof incident->rulings / sizeof incident->rulings[0])
         return;
@@ -169,8 +181,9 @@ static void rule_uplink(struct weir_page_incident *incident, struct json_object 
     }
     struct weir_interval share = weir_wilson((uint64_t)fail, (uint64_t)total);
     rule(incident, "The uplink", is_alternative(record, "uplink") ? "not ruled out" : "ruled out",
-         "%.0f of %.0f trials of other services were useful at the same time (95 %%: at most %.0f %% failed).", total - fail, total,
-         ceil(share.high * 100));
+         "%.0f of %.0f trials of other services were useful at the same time (95 %%: at most %.0f "
+         "%% failed).",
+         total - fail, total, ceil(share.high * 100));
 }
 
 static void rule_resolver(struct weir_page_incident *incident, struct json_object *record)
@@ -180,7 +193,8 @@ static void rule_resolver(struct weir_page_incident *incident, struct json_objec
     if (is_alternative(record, "dns_resolver"))
         rule(incident, "The DNS resolver", "not ruled out", "Some look-ups failed as well.");
     else if (strcmp(incident->layer, "dns") != 0)
-        rule(incident, "The DNS resolver", "ruled out", "Names were resolved; what failed came after, in the %s layer.", incident->layer);
+        rule(incident, "The DNS resolver", "ruled out",
+             "Names were resolved; what failed came after, in the %s layer.", incident->layer);
 }
 
 static void rule_client(struct weir_page_incident *incident)
@@ -188,12 +202,15 @@ static void rule_client(struct weir_page_incident *incident)
     if (strcmp(incident->cause, "client") == 0 || !(incident->clients > 0))
         return;
     if (incident->clients >= 2)
-        rule(incident, "One device", "ruled out", "%.0f of %.0f clients that used it were hit.", incident->clients, incident->clients_seen);
+        rule(incident, "One device", "ruled out", "%.0f of %.0f clients that used it were hit.",
+             incident->clients, incident->clients_seen);
     else
-        rule(incident, "One device", "not ruled out", "Only one client was hit, of %.0f that used it.", incident->clients_seen);
+        rule(incident, "One device", "not ruled out",
+             "Only one client was hit, of %.0f that used it.", incident->clients_seen);
 }
 
-int weir_page_read_incident(struct weir_page_incident *incident, struct json_object *record, weir_page_title title, const void *of)
+int weir_page_read_incident(struct weir_page_incident *incident, struct json_object *record,
+                            weir_page_title title, const void *of)
 {
     *incident = (struct weir_page_incident){0};
     COPY(incident->id, text_of(record, "id"));
@@ -206,7 +223,8 @@ int weir_page_read_incident(struct weir_page_incident *incident, struct json_obj
     COPY(incident->confidence, text_of(record, "confidence"));
     COPY(incident->part, text_of(record, "part"));
     COPY(incident->layer, text_of(record, "layer"));
-    snprintf(incident->title, sizeof incident->title, "%.100s", incident->service[0] ? title(of, incident->service) : incident->cause_words);
+    snprintf(incident->title, sizeof incident->title, "%.100s",
+             incident->service[0] ? title(of, incident->service) : incident->cause_words);
     incident->state = incident->worst = weir_page_state(incident->state_name);
     incident->is_open = strcmp(text_of(record, "event"), "cleared") != 0;
     COPY(incident->text, text_of(record, "text"));
@@ -239,11 +257,13 @@ int weir_page_read_incident(struct weir_page_incident *incident, struct json_obj
     return 0;
 }
 
-void weir_page_join_incident(struct weir_page_incident *incident, const struct weir_page_incident *later)
+void weir_page_join_incident(struct weir_page_incident *incident,
+                             const struct weir_page_incident *later)
 {
     struct weir_page_incident old = *incident;
     *incident = *later;
-    if (!later->is_open && old.text[0]) { /* trials since then are the recovery's: what was wrong stays shown */
+    if (!later->is_open &&
+        old.text[0]) { /* trials since then are the recovery's: what was wrong stays shown */
         *incident = old;
         incident->is_open = false;
         incident->recovered_us = later->recovered_us;
@@ -260,34 +280,42 @@ void weir_page_join_incident(struct weir_page_incident *incident, const struct w
 
 static void read_stalls(struct weir_page_session *session, struct json_object *list)
 {
-    for (size_t i = 0; i < length_of(list) && session->n_stalls < sizeof session->stall / sizeof session->stall[0]; i++) {
+    for (size_t i = 0; i < length_of(list) &&
+                       session->n_stalls < sizeof session->stall / sizeof session->stall[0];
+         i++) {
         struct json_object *one = json_object_array_get_idx(list, i);
         int64_t start_us = time_of(one, "start_ts");
         double duration_us = number_of(one, "duration_us");
         if (start_us && duration_us > 0)
-            session->stall[session->n_stalls++] = (struct weir_page_span){start_us, start_us + (int64_t)duration_us};
+            session->stall[session->n_stalls++] =
+                (struct weir_page_span){start_us, start_us + (int64_t)duration_us};
     }
 }
 
 static void read_missing(struct weir_page_session *session, struct json_object *unmeasured)
 {
-    static const struct { const char *key, *words; } known[] = {
-        {"startup_us", "start-up"}, {"bitrate_bps", "quality"}, {"stalled_us", "stalls"}};
+    static const struct {
+        const char *key, *words;
+    } known[] = {{"startup_us", "start-up"}, {"bitrate_bps", "quality"}, {"stalled_us", "stalls"}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         const char *why = text_of(unmeasured, known[i].key);
         size_t used = strlen(session->missing);
         if (*why)
-            snprintf(session->missing + used, sizeof session->missing - used, "%s%s: %s", used ? "; " : "", known[i].words, why);
+            snprintf(session->missing + used, sizeof session->missing - used, "%s%s: %s",
+                     used ? "; " : "", known[i].words, why);
     }
 }
 
-int weir_page_read_session(struct weir_page_session *session, struct json_object *record, weir_page_title title, const void *of)
+int weir_page_read_session(struct weir_page_session *session, struct json_object *record,
+                           weir_page_title title, const void *of)
 {
-    *session = (struct weir_page_session){.start_us = time_of(record, "start_ts"), .end_us = time_of(record, "end_ts")};
+    *session = (struct weir_page_session){.start_us = time_of(record, "start_ts"),
+                                          .end_us = time_of(record, "end_ts")};
     if (!session->start_us || session->end_us < session->start_us)
         return -EINVAL;
     struct json_object *stalls = member(record, "stalls");
-    snprintf(session->service, sizeof session->service, "%.90s", title(of, text_of(record, "service")));
+    snprintf(session->service, sizeof session->service, "%.90s",
+             title(of, text_of(record, "service")));
     COPY(session->client, text_of(record, "client"));
     COPY(session->kind, text_of(record, "kind"));
     COPY(session->confidence, text_of(record, "confidence"));
@@ -307,8 +335,8 @@ int weir_page_read_session(struct weir_page_session *session, struct json_object
 
 /* ---- what a capture says of itself ---- */
 
-__attribute__((format(printf, 4, 5)))
-static void fact(struct weir_page *page, const char *name, bool warns, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void fact(struct weir_page *page, const char *name,
+                                                       bool warns, const char *format, ...)
 {
     if (page->n_facts == WEIR_PAGE_FACTS_MAX)
         return;
@@ -321,8 +349,8 @@ static void fact(struct weir_page *page, const char *name, bool warns, const cha
     va_end(args);
 }
 
-__attribute__((format(printf, 2, 3)))
-static void doubt(struct weir_page *page, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void doubt(struct weir_page *page, const char *format,
+                                                        ...)
 {
     if (page->n_unknowns == WEIR_PAGE_FACTS_MAX)
         return;
@@ -334,12 +362,16 @@ static void doubt(struct weir_page *page, const char *format, ...)
 
 static void read_shares(struct weir_page *page, struct json_object *naming)
 {
-    static const struct { const char *key, *words; } ways[] = {{"sni", "server name"}, {"http", "HTTP host"}, {"dns", "DNS answer"},
-        {"address", "known address"}, {"ndpi", "nDPI"}, {"none", "not named"}};
-    struct json_object *flows = member(naming, "flows_share"), *bytes = member(naming, "bytes_share");
+    static const struct {
+        const char *key, *words;
+    } ways[] = {{"sni", "server name"},       {"http", "HTTP host"}, {"dns", "DNS answer"},
+                {"address", "known address"}, {"ndpi", "nDPI"},      {"none", "not named"}};
+    struct json_object *flows = member(naming, "flows_share"),
+                       *bytes = member(naming, "bytes_share");
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         struct weir_page_share *one = &page->shares[page->n_shares];
-        *one = (struct weir_page_share){.flows = number_of(flows, ways[i].key), .bytes = number_of(bytes, ways[i].key)};
+        *one = (struct weir_page_share){.flows = number_of(flows, ways[i].key),
+                                        .bytes = number_of(bytes, ways[i].key)};
         COPY(one->name, ways[i].words);
         page->n_shares += one->flows > 0 || one->bytes > 0;
     }
@@ -354,8 +386,7 @@ static void read_refused(struct weir_page *page, struct json_object *refused, do
         COPY(which, "flows");
     if (json_object_is_type(refused, json_type_object)) {
         struct json_object_iter at;
-        json_object_object_foreachC(refused, at)
-        {
+        json_object_object_foreachC (refused, at) {
             size_t used = strlen(which);
             double n = json_object_get_double(at.val);
             sum += n;
@@ -364,7 +395,8 @@ static void read_refused(struct weir_page *page, struct json_object *refused, do
         }
     }
     if (sum > 0)
-        doubt(page, "%.0f times a table was full (%s): what did not fit was not measured.", sum, which);
+        doubt(page, "%.0f times a table was full (%s): what did not fit was not measured.", sum,
+              which);
 }
 
 static void read_decode(struct weir_page *page, struct json_object *decode)
@@ -373,35 +405,52 @@ static void read_decode(struct weir_page *page, struct json_object *decode)
     if (!json_object_is_type(decode, json_type_object))
         return;
     struct json_object_iter at;
-    json_object_object_foreachC(decode, at)
+    json_object_object_foreachC (decode, at)
         refused += strcmp(at.key, "ok") == 0 ? 0 : json_object_get_double(at.val);
     if (refused > 0)
-        fact(page, "Not decoded", false, "%.0f packets (no IP, no TCP or UDP, or malformed)", refused);
+        fact(page, "Not decoded", false, "%.0f packets (no IP, no TCP or UDP, or malformed)",
+             refused);
 }
 
-static void read_doubts(struct weir_page *page, struct json_object *record, struct json_object *naming)
+static void read_doubts(struct weir_page *page, struct json_object *record,
+                        struct json_object *naming)
 {
-    double lost = number_of(record, "dropped_kernel") + number_of(record, "dropped_interface"), cut = number_of(record, "snaplen_cut");
-    double blind = number_of(naming, "blind_share"), ech = number_of(naming, "flows_ech"), vpn = number_of(naming, "flows_vpn");
+    double lost = number_of(record, "dropped_kernel") + number_of(record, "dropped_interface"),
+           cut = number_of(record, "snaplen_cut");
+    double blind = number_of(naming, "blind_share"), ech = number_of(naming, "flows_ech"),
+           vpn = number_of(naming, "flows_vpn");
     double secret = number_of(naming, "flows_doh") + number_of(naming, "flows_dot");
     if (lost > 0)
-        doubt(page, "The capture lost %.0f packets: losses that it shows need not be the network's.", lost);
+        doubt(page,
+              "The capture lost %.0f packets: losses that it shows need not be the network's.",
+              lost);
     if (cut > 0)
-        doubt(page, "%.0f packets were cut by the snap length: what lay behind it (names, requests) is not known.", cut);
+        doubt(page,
+              "%.0f packets were cut by the snap length: what lay behind it (names, requests) is "
+              "not known.",
+              cut);
     if (blind > 0.5)
-        doubt(page, "DNS is hidden: %.0f %% of HTTPS flows went to addresses that no answer told the client.", blind * 100);
+        doubt(page,
+              "DNS is hidden: %.0f %% of HTTPS flows went to addresses that no answer told the "
+              "client.",
+              blind * 100);
     if (secret > 0)
-        doubt(page, "%.0f flows carried DNS in secret (DoH, DoT): their look-ups are not judged.", secret);
+        doubt(page, "%.0f flows carried DNS in secret (DoH, DoT): their look-ups are not judged.",
+              secret);
     if (ech > 0)
-        doubt(page, "%.0f hellos came with ECH or GREASE: behind real ECH the server's name is hidden.", ech);
+        doubt(page,
+              "%.0f hellos came with ECH or GREASE: behind real ECH the server's name is hidden.",
+              ech);
     if (vpn > 0)
         doubt(page, "%.0f tunnels (VPN): what they carry is not seen.", vpn);
     if (number_of(record, "clock_steps") > 0)
-        doubt(page, "The capture's clock stepped back %.0f times.", number_of(record, "clock_steps"));
+        doubt(page, "The capture's clock stepped back %.0f times.",
+              number_of(record, "clock_steps"));
     struct json_object *hosts = member(naming, "unmatched_media_hosts");
     for (size_t i = 0; i < length_of(hosts) && i < 5; i++) {
         struct json_object *one = json_object_array_get_idx(hosts, i);
-        doubt(page, "No signature knows %.120s, a host of a media CDN (%.0f flows).", text_of(one, "host"), number_of(one, "flows"));
+        doubt(page, "No signature knows %.120s, a host of a media CDN (%.0f flows).",
+              text_of(one, "host"), number_of(one, "flows"));
     }
 }
 
@@ -416,7 +465,8 @@ void weir_page_read_capture(struct weir_page *page, struct json_object *record)
         page->last_us = last_us;
     }
     fact(page, "Packets", false, "%s", weir_view_amount(amount, number_of(record, "packets"), ""));
-    fact(page, "On the wire", false, "%s", weir_view_amount(amount, number_of(record, "bytes"), "B"));
+    fact(page, "On the wire", false, "%s",
+         weir_view_amount(amount, number_of(record, "bytes"), "B"));
     fact(page, "Flows", false, "%s", weir_view_amount(amount, number_of(record, "flows"), ""));
     fact(page, "Lost by the capture", number_of(record, "dropped_kernel") > 0, "%.0f packets",
          number_of(record, "dropped_kernel") + number_of(record, "dropped_interface"));

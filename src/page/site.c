@@ -1,8 +1,10 @@
-/* A site, read again and again, into the model of a page: the last hour of each service, its incidents, its judgement.
+/* A site, read again and again, into the model of a page: the last hour of each service, its
+ * incidents, its judgement.
  *
- * A reading brings the newest windows; those not seen before go into a ring of an hour a service, and are counted once for
- * /metrics. The bins of the model are made anew of the rings each time: so the hour slides. What the prompt says
- * (view/judge.c) is what the page says: one judge, several faces.
+ * A reading brings the newest windows; those not seen before go into a ring of an hour a service,
+ * and are counted once for /metrics. The bins of the model are made anew of the rings each time: so
+ * the hour slides. What the prompt says (view/judge.c) is what the page says: one judge, several
+ * faces.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -22,9 +24,9 @@ static const int64_t window_us = 10000000, hour_us = 3600000000, recent_us = 300
 
 struct past {
     char id[64];
-    size_t n;                         /* ever; the last WINDOWS are kept */
+    size_t n; /* ever; the last WINDOWS are kept */
     struct weir_view_point points[WINDOWS];
-    int64_t counted_us;               /* end of the newest window that was counted */
+    int64_t counted_us; /* end of the newest window that was counted */
     struct weir_page_counts counts;
 };
 
@@ -39,10 +41,13 @@ static const char *title_of(const void *of, const char *id)
 {
     const struct weir_page_site *site = of;
     weir_service_id found = site->set ? weir_service_find(site->set, id) : WEIR_SERVICE_NONE;
-    return strcmp(id, "other") == 0 ? "Everything else" : found == WEIR_SERVICE_NONE ? id : weir_service_get(site->set, found)->title;
+    return strcmp(id, "other") == 0     ? "Everything else"
+           : found == WEIR_SERVICE_NONE ? id
+                                        : weir_service_get(site->set, found)->title;
 }
 
-int weir_page_site_new(struct weir_page_site **ret_site, const struct weir_service_set *set, bool hide_clients)
+int weir_page_site_new(struct weir_page_site **ret_site, const struct weir_service_set *set,
+                       bool hide_clients)
 {
     struct weir_page_site *site = calloc(1, sizeof *site);
     if (!site)
@@ -91,7 +96,8 @@ static struct past *past_of(struct weir_page_site *site, const char *id)
     return past;
 }
 
-const struct weir_page_counts *weir_page_site_counts(const struct weir_page_site *site, const char *service)
+const struct weir_page_counts *weir_page_site_counts(const struct weir_page_site *site,
+                                                     const char *service)
 {
     for (size_t i = 0; i < site->n_past; i++)
         if (strcmp(site->past[i]->id, service) == 0)
@@ -110,7 +116,8 @@ static void keep_points(struct past *past, const struct weir_view_service *servi
         if (service->points[i].end_us > newest(past))
             past->points[past->n++ % WINDOWS] = service->points[i];
     if (past->n && newest(past) == service->end_us) /* it alone is sure to tell its state */
-        snprintf(past->points[(past->n - 1) % WINDOWS].state, sizeof past->points[0].state, "%.11s", service->state);
+        snprintf(past->points[(past->n - 1) % WINDOWS].state, sizeof past->points[0].state, "%.11s",
+                 service->state);
 }
 
 static void count(struct past *past, const struct weir_view_service *service)
@@ -128,10 +135,14 @@ static void count(struct past *past, const struct weir_view_service *service)
 
 static void put_bin(struct weir_page_bin *bin, const struct weir_view_point *point)
 {
-    const double values[WEIR_PAGE_SERIES_N] = {
-        [WEIR_PAGE_OK] = point->ok, [WEIR_PAGE_FAIL] = point->fail, [WEIR_PAGE_DNS_OK] = point->dns_ok, [WEIR_PAGE_GOODPUT] = point->goodput_bps,
-        [WEIR_PAGE_RTT_SERVER] = point->rtt_us, [WEIR_PAGE_RTT_CLIENT] = point->rtt_client_us,
-        [WEIR_PAGE_LOSS_BEFORE] = point->loss_before, [WEIR_PAGE_LOSS_BEYOND] = point->loss_beyond};
+    const double values[WEIR_PAGE_SERIES_N] = {[WEIR_PAGE_OK] = point->ok,
+                                               [WEIR_PAGE_FAIL] = point->fail,
+                                               [WEIR_PAGE_DNS_OK] = point->dns_ok,
+                                               [WEIR_PAGE_GOODPUT] = point->goodput_bps,
+                                               [WEIR_PAGE_RTT_SERVER] = point->rtt_us,
+                                               [WEIR_PAGE_RTT_CLIENT] = point->rtt_client_us,
+                                               [WEIR_PAGE_LOSS_BEFORE] = point->loss_before,
+                                               [WEIR_PAGE_LOSS_BEYOND] = point->loss_beyond};
     enum weir_state state = weir_page_state(point->state);
     bin->seen = true;
     if (weir_page_badness(state) > weir_page_badness(bin->state))
@@ -143,7 +154,8 @@ static void put_bin(struct weir_page_bin *bin, const struct weir_view_point *poi
         }
 }
 
-static void put_past(const struct weir_page *page, struct weir_page_service *service, const struct past *past)
+static void put_past(const struct weir_page *page, struct weir_page_service *service,
+                     const struct past *past)
 {
     service->ok = service->fail = service->recent_ok = service->recent_fail = 0;
     for (size_t i = past->n > WINDOWS ? past->n - WINDOWS : 0; i < past->n; i++) {
@@ -168,16 +180,19 @@ static void put_hosts(const struct weir_page_site *site, struct weir_page_servic
         return;
     const struct weir_service *about = weir_service_get(site->set, id);
     for (size_t i = 0, used = 0; i < about->n_hosts && used + 70 < sizeof service->hosts; i++)
-        used += (size_t)snprintf(service->hosts + used, sizeof service->hosts - used, "%s%.60s", i ? ", " : "", about->hosts[i].suffix);
+        used += (size_t)snprintf(service->hosts + used, sizeof service->hosts - used, "%s%.60s",
+                                 i ? ", " : "", about->hosts[i].suffix);
 }
 
 static uint8_t state_of(const struct weir_view_judgement *judgement)
 {
     enum weir_state state = weir_page_state(judgement->state);
-    return judgement->health == WEIR_VIEW_SICK && state == WEIR_STATE_UNKNOWN ? WEIR_STATE_DOWN : state;
+    return judgement->health == WEIR_VIEW_SICK && state == WEIR_STATE_UNKNOWN ? WEIR_STATE_DOWN
+                                                                              : state;
 }
 
-static int put_service(struct weir_page_site *site, const struct weir_view *view, const struct weir_view_service *from)
+static int put_service(struct weir_page_site *site, const struct weir_view *view,
+                       const struct weir_view_service *from)
 {
     struct weir_page *page = &site->page;
     struct past *past = past_of(site, from->name);
@@ -186,18 +201,30 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
     struct weir_page_service *service = &page->services[page->n_services++];
     struct weir_view_judgement judgement;
     weir_view_judge_service(view, from->name, &judgement);
-    *service = (struct weir_page_service){
-        .state = state_of(&judgement), .is_control = strcmp(from->name, "other") == 0, .flows = from->flows, .bytes_down = from->bytes_down,
-        .clients = from->clients, .goodput_bps = from->goodput_bps, .rtt_us = from->rtt_us, .loss = from->loss_share, .seen_us = from->end_us,
-        .rtt_client_us = from->rtt_client_us, .loss_beyond = from->loss_beyond_share, .viewers = from->viewers,
-        .viewers_stalled = from->viewers_stalled, .startup_us = from->startup_us, .bitrate_bps = from->bitrate_bps, .availability = NAN,
-        .track = calloc(1, sizeof *service->track)};
+    *service = (struct weir_page_service){.state = state_of(&judgement),
+                                          .is_control = strcmp(from->name, "other") == 0,
+                                          .flows = from->flows,
+                                          .bytes_down = from->bytes_down,
+                                          .clients = from->clients,
+                                          .goodput_bps = from->goodput_bps,
+                                          .rtt_us = from->rtt_us,
+                                          .loss = from->loss_share,
+                                          .seen_us = from->end_us,
+                                          .rtt_client_us = from->rtt_client_us,
+                                          .loss_beyond = from->loss_beyond_share,
+                                          .viewers = from->viewers,
+                                          .viewers_stalled = from->viewers_stalled,
+                                          .startup_us = from->startup_us,
+                                          .bitrate_bps = from->bitrate_bps,
+                                          .availability = NAN,
+                                          .track = calloc(1, sizeof *service->track)};
     snprintf(service->id, sizeof service->id, "%.60s", from->name);
     snprintf(service->title, sizeof service->title, "%.90s", title_of(site, from->name));
     snprintf(service->sentence, sizeof service->sentence, "%.390s", judgement.sentence);
     for (int kind = 0; kind < WEIR_OUTCOME_N && from->failing_by[0]; kind++)
         if (strcmp(weir_outcome_name((enum weir_outcome)kind), from->failing_by) == 0)
-            snprintf(service->failing_by, sizeof service->failing_by, "%.60s", weir_outcome_help((enum weir_outcome)kind));
+            snprintf(service->failing_by, sizeof service->failing_by, "%.60s",
+                     weir_outcome_help((enum weir_outcome)kind));
     if (!service->track)
         return -ENOMEM;
     keep_points(past, from);
@@ -209,7 +236,8 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
 
 /* ---- incidents ---- */
 
-static int put_incident(struct weir_page_site *site, const char *json, bool acknowledged, bool maintenance)
+static int put_incident(struct weir_page_site *site, const char *json, bool acknowledged,
+                        bool maintenance)
 {
     struct weir_page *page = &site->page;
     struct weir_page_incident incident;
@@ -225,10 +253,12 @@ static int put_incident(struct weir_page_site *site, const char *json, bool ackn
             weir_page_join_incident(&page->incidents[i], &incident);
             return 0;
         }
-    if (!page->incidents && !(page->incidents = calloc(WEIR_PAGE_INCIDENTS_MAX, sizeof *page->incidents)))
+    if (!page->incidents &&
+        !(page->incidents = calloc(WEIR_PAGE_INCIDENTS_MAX, sizeof *page->incidents)))
         return -ENOMEM;
     if (page->n_incidents == WEIR_PAGE_INCIDENTS_MAX) { /* the oldest goes */
-        memmove(page->incidents, page->incidents + 1, (WEIR_PAGE_INCIDENTS_MAX - 1) * sizeof *page->incidents);
+        memmove(page->incidents, page->incidents + 1,
+                (WEIR_PAGE_INCIDENTS_MAX - 1) * sizeof *page->incidents);
         page->n_incidents--;
         page->incidents_left_out++;
     }
@@ -240,13 +270,16 @@ static int put_incident(struct weir_page_site *site, const char *json, bool ackn
 static int put_history(struct weir_page_site *site, const struct weir_history *history)
 {
     int error = 0;
-    size_t first = history->n_incidents > PAST_INCIDENTS ? history->n_incidents - PAST_INCIDENTS : 0;
+    size_t first =
+        history->n_incidents > PAST_INCIDENTS ? history->n_incidents - PAST_INCIDENTS : 0;
     for (size_t i = first; i < history->n_incidents && !error; i++)
-        error = put_incident(site, history->incidents[i].json, false, history->incidents[i].maintenance);
+        error = put_incident(site, history->incidents[i].json, false,
+                             history->incidents[i].maintenance);
     return error;
 }
 
-/* What stands is the view's to say: it knows windows that speak against an incident that nobody closed. */
+/* What stands is the view's to say: it knows windows that speak against an incident that nobody
+ * closed. */
 static void settle_open(struct weir_page *page, const struct weir_view *view)
 {
     const struct weir_view_event *open[WEIR_VIEW_EVENTS_MAX];
@@ -261,7 +294,8 @@ static void settle_open(struct weir_page *page, const struct weir_view *view)
     }
 }
 
-int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view, const struct weir_history *history)
+int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view,
+                        const struct weir_history *history)
 {
     struct weir_page *page = &site->page;
     int error = 0;
@@ -281,7 +315,8 @@ int weir_page_site_take(struct weir_page_site *site, const struct weir_view *vie
     if (!error && history)
         error = put_history(site, history);
     for (size_t i = 0; i < view->n_events && !error; i++)
-        error = put_incident(site, view->events[i].json, view->events[i].acknowledged, view->events[i].maintenance);
+        error = put_incident(site, view->events[i].json, view->events[i].acknowledged,
+                             view->events[i].maintenance);
     if (error)
         return error;
     settle_open(page, view);

@@ -1,4 +1,5 @@
-/* Times, figures and states as a page shows them. Clocks are local, with their zone; UTC stands beside them. */
+/* Times, figures and states as a page shows them. Clocks are local, with their zone; UTC stands
+ * beside them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 
 const char *weir_page_clock(char text[64], int64_t us, bool with_date, bool with_zone)
 {
-    static const char *const formats[] = {"%H:%M:%S", "%H:%M:%S %Z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S %Z"};
+    static const char *const formats[] = {"%H:%M:%S", "%H:%M:%S %Z", "%Y-%m-%d %H:%M:%S",
+                                          "%Y-%m-%d %H:%M:%S %Z"};
     time_t seconds = (time_t)(us / 1000000);
     struct tm local;
     localtime_r(&seconds, &local);
@@ -42,7 +44,11 @@ const char *weir_page_share_text(char text[32], double share)
     if (isnan(share))
         snprintf(text, 32, "-");
     else
-        snprintf(text, 32, share == 0 || share >= 0.0995 ? "%.0f %%" : share < 0.00995 ? "%.2f %%" : "%.1f %%", share * 100);
+        snprintf(text, 32,
+                 share == 0 || share >= 0.0995 ? "%.0f %%"
+                 : share < 0.00995             ? "%.2f %%"
+                                               : "%.1f %%",
+                 share * 100);
     return text;
 }
 
@@ -67,7 +73,9 @@ enum weir_state weir_page_state(const char *name)
 
 int weir_page_badness(enum weir_state state)
 {
-    static const int order[] = {[WEIR_STATE_UNKNOWN] = 0, [WEIR_STATE_HEALTHY] = 1, [WEIR_STATE_SUSPECT] = 2, [WEIR_STATE_RECOVERING] = 3,
-                                [WEIR_STATE_DEGRADED] = 4, [WEIR_STATE_PARTIAL] = 5, [WEIR_STATE_DOWN] = 6};
+    static const int order[] = {
+        [WEIR_STATE_UNKNOWN] = 0,    [WEIR_STATE_HEALTHY] = 1,  [WEIR_STATE_SUSPECT] = 2,
+        [WEIR_STATE_RECOVERING] = 3, [WEIR_STATE_DEGRADED] = 4, [WEIR_STATE_PARTIAL] = 5,
+        [WEIR_STATE_DOWN] = 6};
     return order[state];
 }

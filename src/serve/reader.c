@@ -1,8 +1,9 @@
-/* The one reader of a site: asks once a second whether anything is new, and makes the pages when it is.
+/* The one reader of a site: asks once a second whether anything is new, and makes the pages when it
+ * is.
  *
- * Pages hold spans ("since 4 min 12 s"), so they are made anew every ten seconds anyway. Other sites of the fleet are read
- * every ten seconds, the history every five minutes and when an incident was told. What cannot be read leaves the last
- * pages, with the reason on them.
+ * Pages hold spans ("since 4 min 12 s"), so they are made anew every ten seconds anyway. Other
+ * sites of the fleet are read every ten seconds, the history every five minutes and when an
+ * incident was told. What cannot be read leaves the last pages, with the reason on them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 #include "history/history.h"
 #include "serve/reader.h"
 
-static const int64_t remake_us = 10000000, history_us = 300000000, days_us = INT64_C(90) * 86400000000;
+static const int64_t remake_us = 10000000, history_us = 300000000,
+                     days_us = INT64_C(90) * 86400000000;
 
 struct weir_reader {
     struct weir_reader_options options;
@@ -34,7 +36,8 @@ int weir_reader_new(struct weir_reader **ret_reader, const struct weir_reader_op
     reader->options = *options;
     reader->view = calloc(1, sizeof *reader->view);
     reader->other = calloc(1, sizeof *reader->other);
-    if (!reader->view || !reader->other || weir_page_site_new(&reader->site, options->set, options->hide_clients) < 0) {
+    if (!reader->view || !reader->other ||
+        weir_page_site_new(&reader->site, options->set, options->hide_clients) < 0) {
         weir_reader_free(reader);
         return -1;
     }
@@ -63,9 +66,11 @@ void weir_reader_free(struct weir_reader *reader)
 
 static bool event_is_new(struct weir_reader *reader)
 {
-    const struct weir_view_event *last = reader->view->n_events ? &reader->view->events[reader->view->n_events - 1] : NULL;
+    const struct weir_view_event *last =
+        reader->view->n_events ? &reader->view->events[reader->view->n_events - 1] : NULL;
     char newest[96];
-    snprintf(newest, sizeof newest, "%.40s %.10s %lld", last ? last->id : "", last ? last->event : "", last ? (long long)last->ts_us : 0);
+    snprintf(newest, sizeof newest, "%.40s %.10s %lld", last ? last->id : "",
+             last ? last->event : "", last ? (long long)last->ts_us : 0);
     bool is_new = strcmp(newest, reader->newest_event) != 0;
     memcpy(reader->newest_event, newest, sizeof newest);
     return is_new;
@@ -75,8 +80,11 @@ static void read_history(struct weir_reader *reader, int64_t now_us)
 {
     struct weir_fault ignored = {0};
     struct weir_history history;
-    const struct weir_history_where where = {.redis = reader->options.where.redis, .password_file = reader->options.where.password_file,
-                                             .state = reader->options.where.state, .site = reader->view->site, .since_us = now_us - days_us};
+    const struct weir_history_where where = {.redis = reader->options.where.redis,
+                                             .password_file = reader->options.where.password_file,
+                                             .state = reader->options.where.state,
+                                             .site = reader->view->site,
+                                             .since_us = now_us - days_us};
     reader->history_read_us = now_us;
     if (weir_history_load(&history, &where, &ignored) < 0)
         return; /* there is none yet: the page says so */
@@ -91,8 +99,10 @@ static void read_history(struct weir_reader *reader, int64_t now_us)
 static uint8_t site_state(const struct weir_view_judgement *judgement)
 {
     enum weir_state state = weir_page_state(judgement->state);
-    return judgement->health == WEIR_VIEW_HEALTHY ? WEIR_STATE_HEALTHY : judgement->health == WEIR_VIEW_UNKNOWN ? WEIR_STATE_UNKNOWN
-         : state == WEIR_STATE_UNKNOWN ? WEIR_STATE_DOWN : state;
+    return judgement->health == WEIR_VIEW_HEALTHY   ? WEIR_STATE_HEALTHY
+           : judgement->health == WEIR_VIEW_UNKNOWN ? WEIR_STATE_UNKNOWN
+           : state == WEIR_STATE_UNKNOWN            ? WEIR_STATE_DOWN
+                                                    : state;
 }
 
 static void read_sites(struct weir_reader *reader, int64_t now_us)
@@ -104,11 +114,13 @@ static void read_sites(struct weir_reader *reader, int64_t now_us)
     for (size_t i = 0; i < n; i++) {
         struct weir_fault ignored = {0};
         struct weir_view_judgement judgement;
-        if (strncmp(names[i], "replay:", 7) == 0 || weir_view_load_other(reader->source, names[i], now_us, reader->other, &ignored) < 0)
+        if (strncmp(names[i], "replay:", 7) == 0 ||
+            weir_view_load_other(reader->source, names[i], now_us, reader->other, &ignored) < 0)
             continue; /* somebody's capture is no site */
         weir_view_judge_site(reader->other, &judgement);
         struct weir_page_place *place = &page->sites[page->n_sites++];
-        *place = (struct weir_page_place){.state = site_state(&judgement), .seen_us = reader->other->seen_us};
+        *place = (struct weir_page_place){.state = site_state(&judgement),
+                                          .seen_us = reader->other->seen_us};
         memcpy(place->name, names[i], sizeof place->name);
         snprintf(place->sentence, sizeof place->sentence, "%.390s", judgement.sentence);
     }
@@ -118,20 +130,27 @@ static void read_sites(struct weir_reader *reader, int64_t now_us)
 
 static int read_site(struct weir_reader *reader, int64_t now_us, struct weir_fault *fault)
 {
-    bool soon = reader->read_us && now_us - reader->read_us < 2 * remake_us; /* what was read is kept: only the newest are asked for */
-    int error = weir_view_load(reader->source, now_us, soon ? 6 : WEIR_VIEW_POINTS_MAX, reader->view, fault);
+    bool soon = reader->read_us &&
+                now_us - reader->read_us <
+                    2 * remake_us; /* what was read is kept: only the newest are asked for */
+    int error = weir_view_load(reader->source, now_us, soon ? 6 : WEIR_VIEW_POINTS_MAX,
+                               reader->view, fault);
     if (error)
         return error;
     reader->read_us = now_us;
-    if (event_is_new(reader) || !reader->history_read_us || now_us - reader->history_read_us >= history_us)
+    if (event_is_new(reader) || !reader->history_read_us ||
+        now_us - reader->history_read_us >= history_us)
         read_history(reader, now_us);
-    return weir_page_site_take(reader->site, reader->view, reader->has_history ? &reader->history : NULL);
+    return weir_page_site_take(reader->site, reader->view,
+                               reader->has_history ? &reader->history : NULL);
 }
 
-static int try_read(struct weir_reader *reader, int64_t now_us, bool *changed, struct weir_fault *fault)
+static int try_read(struct weir_reader *reader, int64_t now_us, bool *changed,
+                    struct weir_fault *fault)
 {
     char mark[WEIR_VIEW_MARK_MAX] = "";
-    int error = reader->source ? 0 : weir_view_source_new(&reader->source, &reader->options.where, fault);
+    int error =
+        reader->source ? 0 : weir_view_source_new(&reader->source, &reader->options.where, fault);
     if (!error)
         error = weir_view_mark(reader->source, mark, fault);
     bool stale = now_us - reader->made_us >= remake_us || now_us < reader->made_us;
@@ -157,7 +176,8 @@ struct weir_shelf *weir_reader_look(struct weir_reader *reader, int64_t now_us)
         changed = !was_trouble || now_us - reader->made_us >= remake_us;
         reader->mark[0] = '\0';
     }
-    if (!changed || weir_shelf_new(&shelf, reader->site, page, reader->view, reader->generation + 1) < 0)
+    if (!changed ||
+        weir_shelf_new(&shelf, reader->site, page, reader->view, reader->generation + 1) < 0)
         return NULL;
     reader->generation++;
     reader->made_us = now_us;

@@ -1,5 +1,5 @@
-/* All pages of one generation as finished responses: libmicrohttpd counts their users, so that one copy serves everybody and
- * goes when the last reader has it.
+/* All pages of one generation as finished responses: libmicrohttpd counts their users, so that one
+ * copy serves everybody and goes when the last reader has it.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -10,28 +10,41 @@
 #include "page/status.h"
 #include "serve/shelf.h"
 
-static const char html_type[] = "text/html; charset=utf-8", json_type[] = "application/json; charset=utf-8";
+static const char html_type[] = "text/html; charset=utf-8",
+                  json_type[] = "application/json; charset=utf-8";
 
-struct entry { char name[64]; struct MHD_Response *response; };
+struct entry {
+    char name[64];
+    struct MHD_Response *response;
+};
 
 struct weir_shelf {
     atomic_uint references;
     unsigned long generation;
     bool healthy;
-    struct MHD_Response *index, *summary, *status, *incidents, *metrics, *open_metrics, *health, *style, *script;
+    struct MHD_Response *index, *summary, *status, *incidents, *metrics, *open_metrics, *health,
+        *style, *script;
     size_t n_services, n_incidents;
     struct entry services[WEIR_PAGE_SERVICES_MAX], incident[WEIR_PAGE_INCIDENTS_MAX];
 };
 
 /* Everything comes from here; nothing is framed, guessed or told to others. */
-static const struct { const char *name, *value; } headers[] = {
-    {"Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-    {"X-Content-Type-Options", "nosniff"}, {"Referrer-Policy", "no-referrer"}, {"Cross-Origin-Resource-Policy", "same-origin"}, {"Cache-Control", "no-cache"},
+static const struct {
+    const char *name, *value;
+} headers[] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cache-Control", "no-cache"},
 };
 
 struct MHD_Response *weir_shelf_response(const char *text, size_t length, const char *type)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *)text, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(length, (void *)text, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return NULL;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
@@ -43,12 +56,14 @@ struct MHD_Response *weir_shelf_response(const char *text, size_t length, const 
 /* Empties the text. */
 static struct MHD_Response *finish(struct weir_html *html, const char *type)
 {
-    struct MHD_Response *response = html->failed || !html->text ? NULL : weir_shelf_response(html->text, html->length, type);
+    struct MHD_Response *response =
+        html->failed || !html->text ? NULL : weir_shelf_response(html->text, html->length, type);
     html->length = 0;
     return response;
 }
 
-static bool put_pages(struct weir_shelf *shelf, const struct weir_page *page, struct weir_html *html)
+static bool put_pages(struct weir_shelf *shelf, const struct weir_page *page,
+                      struct weir_html *html)
 {
     bool whole = true;
     for (size_t i = 0; i < page->n_services && whole; i++) {
@@ -66,9 +81,13 @@ static bool put_pages(struct weir_shelf *shelf, const struct weir_page *page, st
     return whole;
 }
 
-static bool put_texts(struct weir_shelf *shelf, const struct weir_page_site *site, const struct weir_page *page, const struct weir_view *view, struct weir_html *html)
+static bool put_texts(struct weir_shelf *shelf, const struct weir_page_site *site,
+                      const struct weir_page *page, const struct weir_view *view,
+                      struct weir_html *html)
 {
-    struct MHD_Response **const json[] = {[WEIR_PAGE_API_SUMMARY] = &shelf->summary, [WEIR_PAGE_API_STATUS] = &shelf->status, [WEIR_PAGE_API_INCIDENTS] = &shelf->incidents};
+    struct MHD_Response **const json[] = {[WEIR_PAGE_API_SUMMARY] = &shelf->summary,
+                                          [WEIR_PAGE_API_STATUS] = &shelf->status,
+                                          [WEIR_PAGE_API_INCIDENTS] = &shelf->incidents};
     for (int i = 0; i < 3; i++) {
         weir_page_status_json(page, (enum weir_page_api)i, html);
         if (!(*json[i] = finish(html, json_type)))
@@ -77,14 +96,20 @@ static bool put_texts(struct weir_shelf *shelf, const struct weir_page_site *sit
     weir_page_metrics(site, page, view, false, html);
     shelf->metrics = finish(html, "text/plain; version=0.0.4; charset=utf-8");
     weir_page_metrics(site, page, view, true, html);
-    shelf->open_metrics = finish(html, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    shelf->healthy = !page->trouble[0] && page->heard_us && (view->replay || page->now_us - page->heard_us <= WEIR_VIEW_FRESH_US);
-    weir_html_add(html, "%s\n", shelf->healthy ? "ok" : page->trouble[0] ? page->trouble : "the probe is not heard");
+    shelf->open_metrics =
+        finish(html, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    shelf->healthy = !page->trouble[0] && page->heard_us &&
+                     (view->replay || page->now_us - page->heard_us <= WEIR_VIEW_FRESH_US);
+    weir_html_add(html, "%s\n",
+                  shelf->healthy     ? "ok"
+                  : page->trouble[0] ? page->trouble
+                                     : "the probe is not heard");
     shelf->health = finish(html, "text/plain; charset=utf-8");
     return shelf->metrics && shelf->open_metrics && shelf->health;
 }
 
-int weir_shelf_new(struct weir_shelf **ret_shelf, const struct weir_page_site *site, const struct weir_page *page, const struct weir_view *view,
+int weir_shelf_new(struct weir_shelf **ret_shelf, const struct weir_page_site *site,
+                   const struct weir_page *page, const struct weir_view *view,
                    unsigned long generation)
 {
     struct weir_shelf *shelf = calloc(1, sizeof *shelf);
@@ -95,9 +120,12 @@ int weir_shelf_new(struct weir_shelf **ret_shelf, const struct weir_page_site *s
     shelf->generation = generation;
     weir_page_status(page, generation, &html);
     shelf->index = finish(&html, html_type);
-    shelf->style = weir_shelf_response(weir_page_style, strlen(weir_page_style), "text/css; charset=utf-8");
-    shelf->script = weir_shelf_response(weir_page_script, strlen(weir_page_script), "text/javascript; charset=utf-8");
-    bool whole = shelf->index && shelf->style && shelf->script && put_pages(shelf, page, &html) && put_texts(shelf, site, page, view, &html);
+    shelf->style =
+        weir_shelf_response(weir_page_style, strlen(weir_page_style), "text/css; charset=utf-8");
+    shelf->script = weir_shelf_response(weir_page_script, strlen(weir_page_script),
+                                        "text/javascript; charset=utf-8");
+    bool whole = shelf->index && shelf->style && shelf->script && put_pages(shelf, page, &html) &&
+                 put_texts(shelf, site, page, view, &html);
     weir_html_deinit(&html);
     if (!whole) {
         weir_shelf_unref(shelf);
@@ -117,8 +145,9 @@ void weir_shelf_unref(struct weir_shelf *shelf)
 {
     if (!shelf || atomic_fetch_sub(&shelf->references, 1) != 1)
         return;
-    struct MHD_Response *const all[] = {shelf->index, shelf->summary, shelf->status, shelf->incidents, shelf->metrics, shelf->open_metrics, shelf->health,
-                                        shelf->style, shelf->script};
+    struct MHD_Response *const all[] = {shelf->index,     shelf->summary, shelf->status,
+                                        shelf->incidents, shelf->metrics, shelf->open_metrics,
+                                        shelf->health,    shelf->style,   shelf->script};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i])
             MHD_destroy_response(all[i]);
@@ -144,7 +173,8 @@ static struct MHD_Response *by_name(const struct entry *entries, size_t n, const
     return NULL;
 }
 
-struct MHD_Response *weir_shelf_find(const struct weir_shelf *shelf, const struct weir_route *route, bool open_metrics, unsigned *ret_status)
+struct MHD_Response *weir_shelf_find(const struct weir_shelf *shelf, const struct weir_route *route,
+                                     bool open_metrics, unsigned *ret_status)
 {
     *ret_status = MHD_HTTP_OK;
     switch (route->kind) {

@@ -18,8 +18,10 @@
 
 static const char usage[] =
     "Usage: weir serve [OPTIONS]\n\n"
-    "A status page of the site that renews itself, at http://127.0.0.1:8470/, with a page for each service and incident; /metrics for\n"
-    "Prometheus, /api/v2/summary.json, status.json and incidents.json as Statuspage has them, /healthz. Nothing can be written to.\n"
+    "A status page of the site that renews itself, at http://127.0.0.1:8470/, with a page for each "
+    "service and incident; /metrics for\n"
+    "Prometheus, /api/v2/summary.json, status.json and incidents.json as Statuspage has them, "
+    "/healthz. Nothing can be written to.\n"
     "Exit: 0 stopped, 1 failed while running, 2 usage.";
 
 struct serve {
@@ -59,12 +61,21 @@ static int read_token_file(void *context, const char *path, struct weir_fault *f
     serve->token_file = path;
     if (error)
         return weir_fault_set(fault, error, "--token-file %s: %s", path, strerror(-error));
-    return some && strlen(serve->token) >= 16 ? 0 : weir_fault_set(fault, -EINVAL, "--token-file %s: its first line must be 16 to 254 characters", path);
+    return some && strlen(serve->token) >= 16
+               ? 0
+               : weir_fault_set(fault, -EINVAL,
+                                "--token-file %s: its first line must be 16 to 254 characters",
+                                path);
 }
 
 static const struct weir_prompt_option own[] = {
-    {"listen", "ADDR:PORT", "where to listen (default: 127.0.0.1:8470); other addresses than loopback need one of the next two", read_listen},
-    {"token-file", "FILE", "who reads must know its first line: as a bearer token, or as the password in a browser", read_token_file},
+    {"listen", "ADDR:PORT",
+     "where to listen (default: 127.0.0.1:8470); other addresses than loopback need one of the "
+     "next two",
+     read_listen},
+    {"token-file", "FILE",
+     "who reads must know its first line: as a bearer token, or as the password in a browser",
+     read_token_file},
     {"public", NULL, "anybody may read, and no client is shown", read_public},
     {"user", "NAME", "whom to become, if started as root (default: weir, else nobody)", read_user},
     {0}};
@@ -76,9 +87,11 @@ static void on_stop(int number)
     stopped = 1;
 }
 
-static int give_up_rights(const struct serve *serve, const struct weir_prompt *prompt, const char *state, struct weir_fault *fault)
+static int give_up_rights(const struct serve *serve, const struct weir_prompt *prompt,
+                          const char *state, struct weir_fault *fault)
 {
-    struct weir_confinement how = {.user = serve->user, .connects = weir_prompt_redis(prompt) != NULL, .listens = true};
+    struct weir_confinement how = {
+        .user = serve->user, .connects = weir_prompt_redis(prompt) != NULL, .listens = true};
     static char signatures[PATH_MAX];
     weir_confine_path(how.readable, weir_signatures_path(NULL, signatures));
     weir_confine_path(how.readable, state);
@@ -99,15 +112,22 @@ static void look_until_stopped(struct weir_reader *reader, struct weir_server *s
     }
 }
 
-static int run_server(const struct serve *serve, const struct weir_prompt *prompt, int fd, const struct weir_service_set *set, struct weir_fault *fault)
+static int run_server(const struct serve *serve, const struct weir_prompt *prompt, int fd,
+                      const struct weir_service_set *set, struct weir_fault *fault)
 {
-    const char *redis = weir_prompt_redis(prompt), *state = redis ? NULL : weir_state_path(prompt->state, R_OK);
+    const char *redis = weir_prompt_redis(prompt),
+               *state = redis ? NULL : weir_state_path(prompt->state, R_OK);
     const struct weir_reader_options options = {
-        .where = {.redis = redis, .password_file = prompt->config.redis_password_file, .state = state, .site = prompt->site}, .set = set,
+        .where = {.redis = redis,
+                  .password_file = prompt->config.redis_password_file,
+                  .state = state,
+                  .site = prompt->site},
+        .set = set,
         .hide_clients = serve->public};
     struct weir_reader *reader = NULL;
     struct weir_server *server = NULL;
-    const struct weir_server_options how = {.fd = fd, .token = serve->token_file ? serve->token : NULL};
+    const struct weir_server_options how = {.fd = fd,
+                                            .token = serve->token_file ? serve->token : NULL};
     const struct sigaction stop = {.sa_handler = on_stop}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
@@ -116,7 +136,9 @@ static int run_server(const struct serve *serve, const struct weir_prompt *promp
     int error = give_up_rights(serve, prompt, state, fault);
     if (!error)
         error = weir_reader_new(&reader, &options) < 0 ? -ENOMEM : 0;
-    struct weir_shelf *first = error ? NULL : weir_reader_look(reader, weir_prompt_now_us()); /* whoever asks finds pages */
+    struct weir_shelf *first =
+        error ? NULL
+              : weir_reader_look(reader, weir_prompt_now_us()); /* whoever asks finds pages */
     if (!error)
         error = weir_server_start(&server, &how, fault);
     if (!error && first)
@@ -133,7 +155,8 @@ static int run_server(const struct serve *serve, const struct weir_prompt *promp
     return error;
 }
 
-static int serve_site(const struct serve *serve, const struct weir_prompt *prompt, struct weir_fault *fault)
+static int serve_site(const struct serve *serve, const struct weir_prompt *prompt,
+                      struct weir_fault *fault)
 {
     char path[PATH_MAX];
     struct weir_fault ignored = {0};
@@ -142,7 +165,10 @@ static int serve_site(const struct serve *serve, const struct weir_prompt *promp
     int fd = weir_serve_listen(serve->listen, &loopback, fault);
     if (fd >= 0 && !loopback && !serve->token_file && !serve->public) {
         close(fd);
-        fd = weir_fault_set(fault, -EINVAL, "--listen %s: others than this machine can reach it; give --token-file, or --public, which shows no client", serve->listen);
+        fd = weir_fault_set(fault, -EINVAL,
+                            "--listen %s: others than this machine can reach it; give "
+                            "--token-file, or --public, which shows no client",
+                            serve->listen);
     }
     if (fd < 0)
         return fd;
@@ -158,11 +184,15 @@ static int run(int argc, char **argv)
     struct weir_prompt prompt;
     struct weir_fault fault = {0};
     struct serve serve = {.listen = "127.0.0.1:8470"};
-    int operand = weir_prompt_parse(&prompt, argc, argv, usage, own, &serve, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_prompt_parse(&prompt, argc, argv, usage, own, &serve, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': serve takes options only; see weir serve --help", argv[operand]);
+        operand =
+            weir_fault_set(&fault, -EINVAL, "'%s': serve takes options only; see weir serve --help",
+                           argv[operand]);
     else if (operand >= 0 && prompt.json)
-        operand = weir_fault_set(&fault, -EINVAL, "--json: serve answers JSON at /api/v2/summary.json");
+        operand =
+            weir_fault_set(&fault, -EINVAL, "--json: serve answers JSON at /api/v2/summary.json");
     if (operand >= 0 && operand != WEIR_CONFIG_HELP)
         operand = serve_site(&serve, &prompt, &fault);
     if (operand < 0)
@@ -171,4 +201,5 @@ static int run(int argc, char **argv)
     return code;
 }
 
-const struct weir_command weir_command_serve = {"serve", "a status page, metrics and JSON over HTTP", run};
+const struct weir_command weir_command_serve = {"serve",
+                                                "a status page, metrics and JSON over HTTP", run};

@@ -9,4 +9,5 @@ static int run(int argc, char **argv)
     return WEIR_EXIT_FAILED;
 }
 
-const struct weir_command weir_command_serve = {"serve", "(not in this build: it needs libmicrohttpd)", run};
+const struct weir_command weir_command_serve = {"serve",
+                                                "(not in this build: it needs libmicrohttpd)", run};

@@ -9,7 +9,10 @@ attr_t weir_top_paint(const struct weir_top_screen *screen, enum colour colour)
     static const attr_t without[] = {A_NORMAL, A_NORMAL, A_BOLD, A_REVERSE, A_DIM, A_BOLD};
     if (!screen->colour)
         return without[colour];
-    return colour == PLAIN ? A_NORMAL : (attr_t)COLOR_PAIR(colour) | (colour == BAD || colour == HEAD ? A_BOLD : colour == DIM && COLORS < 16 ? A_DIM : 0);
+    return colour == PLAIN ? A_NORMAL
+                           : (attr_t)COLOR_PAIR(colour) | (colour == BAD || colour == HEAD ? A_BOLD
+                                                           : colour == DIM && COLORS < 16  ? A_DIM
+                                                                                           : 0);
 }
 
 enum colour weir_top_colour(const char *state)
@@ -21,7 +24,8 @@ enum colour weir_top_colour(const char *state)
     return strcmp(state, "unknown") == 0 ? DIM : WARN;
 }
 
-void weir_top_put(const struct weir_top_screen *screen, int y, int x, int width, enum colour colour, const char *text, bool right)
+void weir_top_put(const struct weir_top_screen *screen, int y, int x, int width, enum colour colour,
+                  const char *text, bool right)
 {
     int room = COLS - x < width ? COLS - x : width;
     if (y < 0 || y >= LINES || room <= 0)
@@ -32,7 +36,8 @@ void weir_top_put(const struct weir_top_screen *screen, int y, int x, int width,
     attrset(A_NORMAL);
 }
 
-int weir_top_put_wrapped(const struct weir_top_screen *screen, int y, int x, int lines, enum colour colour, const char *text)
+int weir_top_put_wrapped(const struct weir_top_screen *screen, int y, int x, int lines,
+                         enum colour colour, const char *text)
 {
     int room = COLS - x, line = 0;
     while (*text && line < lines && room > 8) {
@@ -53,10 +58,12 @@ int weir_top_put_wrapped(const struct weir_top_screen *screen, int y, int x, int
     return line;
 }
 
-void weir_top_put_spark(const struct weir_top_screen *screen, int y, int x, int width, const struct weir_view_service *service,
-                        enum weir_top_series series, int64_t now_us, int64_t step_us)
+void weir_top_put_spark(const struct weir_top_screen *screen, int y, int x, int width,
+                        const struct weir_view_service *service, enum weir_top_series series,
+                        int64_t now_us, int64_t step_us)
 {
-    static const char *const blocks[] = {" ", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588"};
+    static const char *const blocks[] = {" ",      "\u2581", "\u2582", "\u2583", "\u2584",
+                                         "\u2585", "\u2586", "\u2587", "\u2588"};
     static const char plain[] = " .,-~=+*#";
     int levels[WEIR_VIEW_POINTS_MAX], failed[WEIR_VIEW_POINTS_MAX];
     int n = width < WEIR_VIEW_POINTS_MAX ? width : WEIR_VIEW_POINTS_MAX;
@@ -67,7 +74,9 @@ void weir_top_put_spark(const struct weir_top_screen *screen, int y, int x, int 
     for (int i = 0; i < n; i++) {
         if (x + i >= COLS || levels[i] < 0)
             continue;
-        attrset(weir_top_paint(screen, series == WEIR_TOP_TRIALS && failed[i] > 0 ? BAD : series == WEIR_TOP_TRIALS ? GOOD : HEAD));
+        attrset(weir_top_paint(screen, series == WEIR_TOP_TRIALS && failed[i] > 0 ? BAD
+                                       : series == WEIR_TOP_TRIALS                ? GOOD
+                                                                                  : HEAD));
         if (screen->utf8)
             mvaddstr(y, x + i, blocks[levels[i]]);
         else

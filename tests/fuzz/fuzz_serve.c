@@ -1,5 +1,5 @@
-/* Any bytes as what weir serve reads of a request: a path, an Authorization and an Accept header; and as a record that a page
- * shows. Markup comes out only as this program's own. */
+/* Any bytes as what weir serve reads of a request: a path, an Authorization and an Accept header;
+ * and as a record that a page shows. Markup comes out only as this program's own. */
 #undef NDEBUG
 #include <assert.h>
 #include <json-c/json.h>
@@ -23,9 +23,11 @@ static void a_request(const char *text)
     struct weir_route route = weir_route_find(text);
     assert(strlen(route.name) < sizeof route.name);
     assert(!strpbrk(route.name, "/<>&\"'% \t\r\n\\"));
-    assert((route.kind == WEIR_ROUTE_SERVICE || route.kind == WEIR_ROUTE_INCIDENT) == (route.name[0] != '\0'));
+    assert((route.kind == WEIR_ROUTE_SERVICE || route.kind == WEIR_ROUTE_INCIDENT) ==
+           (route.name[0] != '\0'));
     bool allowed = weir_request_allowed(text, "a-token-of-some-length");
-    assert(!allowed || strncasecmp(text, "Basic ", 6) == 0 || strcmp(text + 7, "a-token-of-some-length") == 0);
+    assert(!allowed || strncasecmp(text, "Basic ", 6) == 0 ||
+           strcmp(text + 7, "a-token-of-some-length") == 0);
     weir_request_wants_open_metrics(text);
 }
 

@@ -34,13 +34,13 @@ def pages(tmp_path_factory):
 def test_answer_comes_first(pages, browser):
     browser.look(1024)
     browser.open("file://" + str(pages("outage.pcap")))
-    assert re.match(r"Netflix was down for 1 min \d\d s, from 21:33:\d\d to 21:35:\d\d UTC\.", browser.run("return document.querySelector('h1').textContent"))
+    assert re.match(r"Netflix was down for 1 min \d+ s, from 21:33:[23]\d to 21:3[45]:\d\d UTC\.", browser.run("return document.querySelector('h1').textContent"))
     card = browser.run("return document.querySelector('article.card').innerText")
     for told in ("Began", "21:33:", "SYNs unanswered", "198.18.10.0/24", "10.77.0.13", "The uplink", "ruled out", "One device"):
         assert told in card, told
     assert re.fullmatch(r"2026-11-23 21:33:[23]\d UTC", browser.run("return document.querySelector('article.card time').title"))
     down = browser.run("return [...document.querySelectorAll('.bands')].filter(b => b.querySelector('.s-down')).map(b => b.getAttribute('aria-label'))")
-    assert len(down) == 1 and re.match("Netflix: down from 21:33:[23].* to 21:35:", down[0])
+    assert len(down) == 1 and re.match("Netflix: down from 21:33:[23].* to 21:3[45]:", down[0])
     assert browser.run("return document.querySelectorAll('.multiple').length") == 4
     keep(browser, "outage")
 

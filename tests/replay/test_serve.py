@@ -169,7 +169,7 @@ def test_json_as_statuspage_has_it(place, serve, moments):
     tell(place, moments["after"])
     server.wait("/api/v2/status.json", '"none"')
     incidents = json.loads(server.get("/api/v2/incidents.json")[1])["incidents"]
-    assert incidents[0]["status"] == "resolved" and incidents[0]["resolved_at"].startswith("2026-11-23T21:35:")
+    assert incidents[0]["status"] == "resolved" and re.match("2026-11-23T21:3[45]:", incidents[0]["resolved_at"])
     assert "10.77.0." not in json.dumps(incidents)
 
 

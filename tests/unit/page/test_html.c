@@ -29,16 +29,17 @@ static void test_what_is_no_text(void **state)
 {
     expect("a\x01\x1b[2J\x7f", "a??[2J?");
     expect("\xff\xfe", "??");
-    expect("\xc0\xbc", "??");                 /* an overlong '<' */
-    expect("\xed\xa0\x80", "???");            /* half of a surrogate pair */
-    expect("\xc2\x9b", "??");                 /* a control character of two bytes */
+    expect("\xc0\xbc", "??");      /* an overlong '<' */
+    expect("\xed\xa0\x80", "???"); /* half of a surrogate pair */
+    expect("\xc2\x9b", "??");      /* a control character of two bytes */
     expect("cut \xe2\x9c", "cut ??");
 }
 
 static void test_conversions(void **state)
 {
     struct weir_html html = {0};
-    weir_html_add(&html, "<p class=\"%.*s\" x=\"%.2f%%\" n=%d z=%zu l=%lu>%s</p>", 2, "ab<c", 12.345, -7, (size_t)9, 10ul, "<&");
+    weir_html_add(&html, "<p class=\"%.*s\" x=\"%.2f%%\" n=%d z=%zu l=%lu>%s</p>", 2, "ab<c",
+                  12.345, -7, (size_t)9, 10ul, "<&");
     assert_string_equal(html.text, "<p class=\"ab\" x=\"12.35%\" n=-7 z=9 l=10>&lt;&amp;</p>");
     weir_html_deinit(&html);
 }
@@ -55,6 +56,8 @@ static void test_grows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_escapes), cmocka_unit_test(test_what_is_no_text), cmocka_unit_test(test_conversions), cmocka_unit_test(test_grows)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_escapes), cmocka_unit_test(test_what_is_no_text),
+        cmocka_unit_test(test_conversions), cmocka_unit_test(test_grows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

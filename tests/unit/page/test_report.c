@@ -1,4 +1,5 @@
-/* The model of a page: bins that widen, bands under incidents, the answer; and a day of 25 services as a file. */
+/* The model of a page: bins that widen, bands under incidents, the answer; and a day of 25 services
+ * as a file. */
 #include "page/page.h"
 
 #include <json-c/json.h>
@@ -39,10 +40,14 @@ static struct weir_page_incident incident_of(const char *json)
 }
 
 static const char outage[] =
-    "{\"id\":\"netflix-1\",\"event\":\"raised\",\"service\":\"netflix\",\"state\":\"partial\",\"cause\":\"service\",\"ts\":1795469620,\"onset_ts\":1795469605,"
-    "\"raised_ts\":1795469620,\"cleared_ts\":null,\"layer\":\"connect\",\"clients\":3,\"clients_seen\":3,\"kinds\":{\"syn_timeout\":12},"
-    "\"trials\":{\"fail\":12,\"total\":12,\"low\":0.75,\"high\":1},\"controls\":{\"fail\":0,\"total\":40,\"by_service\":{\"youtube\":{\"fail\":0,\"total\":40}}},"
-    "\"clients_hit\":[\"<b>\"],\"prefixes\":[\"198.18.0.0/24\"],\"confidence\":\"high\",\"text\":\"netflix is down\"}";
+    "{\"id\":\"netflix-1\",\"event\":\"raised\",\"service\":\"netflix\",\"state\":\"partial\","
+    "\"cause\":\"service\",\"ts\":1795469620,\"onset_ts\":1795469605,"
+    "\"raised_ts\":1795469620,\"cleared_ts\":null,\"layer\":\"connect\",\"clients\":3,\"clients_"
+    "seen\":3,\"kinds\":{\"syn_timeout\":12},"
+    "\"trials\":{\"fail\":12,\"total\":12,\"low\":0.75,\"high\":1},\"controls\":{\"fail\":0,"
+    "\"total\":40,\"by_service\":{\"youtube\":{\"fail\":0,\"total\":40}}},"
+    "\"clients_hit\":[\"<b>\"],\"prefixes\":[\"198.18.0.0/"
+    "24\"],\"confidence\":\"high\",\"text\":\"netflix is down\"}";
 
 static void test_bins_widen(void **state)
 {
@@ -60,10 +65,11 @@ static void test_bins_widen(void **state)
     }
     assert_int_equal(page.bin_us, 20 * S);
     assert_int_equal(page.n_bins, WEIR_PAGE_BINS_MAX / 2 + 1);
-    assert_true(weir_page_value(&track->bins[0], WEIR_PAGE_OK) == 4);            /* counts add up */
-    assert_true(weir_page_value(&track->bins[0], WEIR_PAGE_RTT_SERVER) == 5000); /* delays are averaged */
+    assert_true(weir_page_value(&track->bins[0], WEIR_PAGE_OK) == 4); /* counts add up */
+    assert_true(weir_page_value(&track->bins[0], WEIR_PAGE_RTT_SERVER) ==
+                5000); /* delays are averaged */
     assert_true(weir_page_value(&track->bins[WEIR_PAGE_BINS_MAX / 2], WEIR_PAGE_OK) == 2);
-    assert_int_equal(track->bins[0].state, WEIR_STATE_DOWN);                     /* the worst wins */
+    assert_int_equal(track->bins[0].state, WEIR_STATE_DOWN); /* the worst wins */
     assert_true(isnan(weir_page_value(&track->bins[0], WEIR_PAGE_GOODPUT)));
     assert_int_equal(weir_page_place(&page, start_us - S), -1);
     weir_page_deinit(&page);
@@ -78,7 +84,8 @@ static void test_bands_follow_the_incident(void **state)
     strcpy(service->title, "Netflix");
     service->track = calloc(1, sizeof *service->track);
     for (int w = 0; w < 20; w++)
-        service->track->bins[weir_page_place(&page, start_us + w * 10 * (int64_t)S)].state = w >= 7 && w < 14 ? WEIR_STATE_PARTIAL : WEIR_STATE_HEALTHY;
+        service->track->bins[weir_page_place(&page, start_us + w * 10 * (int64_t)S)].state =
+            w >= 7 && w < 14 ? WEIR_STATE_PARTIAL : WEIR_STATE_HEALTHY;
     page.last_us = page.now_us = start_us + 200 * S;
     page.incidents = calloc(1, sizeof *page.incidents);
     page.n_incidents = 1;
@@ -87,7 +94,13 @@ static void test_bands_follow_the_incident(void **state)
     page.incidents[0].cleared_us = start_us + 140 * S;
     page.incidents[0].is_open = false;
     weir_page_finish(&page);
-    const struct { int64_t end_s; int band; } expected[] = {{55, WEIR_STATE_HEALTHY}, {125, WEIR_STATE_PARTIAL}, {140, WEIR_STATE_RECOVERING}, {200, WEIR_STATE_HEALTHY}};
+    const struct {
+        int64_t end_s;
+        int band;
+    } expected[] = {{55, WEIR_STATE_HEALTHY},
+                    {125, WEIR_STATE_PARTIAL},
+                    {140, WEIR_STATE_RECOVERING},
+                    {200, WEIR_STATE_HEALTHY}};
     assert_int_equal(service->n_bands, 4);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(service->bands[i].state, expected[i].band);
@@ -155,7 +168,9 @@ static void set_value(struct weir_value *values, const char *group, const char *
 
 static void a_window(struct weir_window_record *window, int service, int w)
 {
-    *window = (struct weir_window_record){.start_us = start_us + w * INT64_C(10) * S, .service = (weir_service_id)service, .state = WEIR_STATE_HEALTHY};
+    *window = (struct weir_window_record){.start_us = start_us + w * INT64_C(10) * S,
+                                          .service = (weir_service_id)service,
+                                          .state = WEIR_STATE_HEALTHY};
     window->end_us = window->start_us + 10 * S;
     for (size_t i = 0; i < WEIR_FIELDS_MAX; i++)
         window->values[i].reason = WEIR_REASON_NO_SAMPLE;
@@ -176,27 +191,38 @@ static void test_a_day_is_small_and_quick(void **state)
     close(mkstemp(path));
     assert_int_equal(weir_service_set_load(&context.set, WEIR_SOURCE_DIR "/signatures", &fault), 0);
     size_t n_services = weir_service_set_count(context.set);
-    assert_in_range(n_services, 24, 60); /* NONE is no service */;
+    assert_in_range(n_services, 24, 60); /* NONE is no service */
+    ;
     void *sink;
     assert_int_equal(weir_sink_report_new(&sink, &context, path, &fault), 0);
     static struct weir_window_record window;
     for (int w = 0; w < 8640; w++)
         for (int service = 1; service < (int)n_services; service++) {
             a_window(&window, service, w);
-            give(sink, (struct weir_record){.type = WEIR_RECORD_WINDOW, .ts_us = window.end_us, .window = &window});
+            give(sink, (struct weir_record){
+                           .type = WEIR_RECORD_WINDOW, .ts_us = window.end_us, .window = &window});
         }
     for (int i = 0; i < 3000; i++) {
-        struct weir_session_record session = {.start_us = start_us + i * INT64_C(20) * S, .service = 2, .startup_us = 900000, .chunks = 300};
+        struct weir_session_record session = {.start_us = start_us + i * INT64_C(20) * S,
+                                              .service = 2,
+                                              .startup_us = 900000,
+                                              .chunks = 300};
         session.end_us = session.start_us + 1800 * INT64_C(1000000);
-        give(sink, (struct weir_record){.type = WEIR_RECORD_SESSION, .ts_us = session.end_us, .session = &session});
+        give(sink, (struct weir_record){
+                       .type = WEIR_RECORD_SESSION, .ts_us = session.end_us, .session = &session});
     }
-    struct weir_capture_record capture = {.packets = 1, .first_ts_us = start_us, .last_ts_us = start_us + INT64_C(86400) * S, .blind_share_ppm = WEIR_NULL};
+    struct weir_capture_record capture = {.packets = 1,
+                                          .first_ts_us = start_us,
+                                          .last_ts_us = start_us + INT64_C(86400) * S,
+                                          .blind_share_ppm = WEIR_NULL};
     clock_t begin = clock();
-    give(sink, (struct weir_record){.type = WEIR_RECORD_CAPTURE, .ts_us = capture.last_ts_us, .capture = &capture});
+    give(sink, (struct weir_record){
+                   .type = WEIR_RECORD_CAPTURE, .ts_us = capture.last_ts_us, .capture = &capture});
     double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
     struct stat file;
     assert_int_equal(stat(path, &file), 0);
-    print_message("# a day of %zu services: %lld bytes in %.3f s\n", n_services - 1, (long long)file.st_size, seconds);
+    print_message("# a day of %zu services: %lld bytes in %.3f s\n", n_services - 1,
+                  (long long)file.st_size, seconds);
     assert_in_range(file.st_size, 100000, 999999);
     assert_true(seconds < 1 || getenv("ASAN_OPTIONS"));
     weir_sink_report.free(sink);
@@ -206,8 +232,11 @@ static void test_a_day_is_small_and_quick(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bins_widen), cmocka_unit_test(test_bands_follow_the_incident), cmocka_unit_test(test_the_worst_state_and_its_sentence_stay),
-        cmocka_unit_test(test_rulings), cmocka_unit_test(test_odd_records), cmocka_unit_test(test_a_day_is_small_and_quick)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bins_widen),
+                                       cmocka_unit_test(test_bands_follow_the_incident),
+                                       cmocka_unit_test(test_the_worst_state_and_its_sentence_stay),
+                                       cmocka_unit_test(test_rulings),
+                                       cmocka_unit_test(test_odd_records),
+                                       cmocka_unit_test(test_a_day_is_small_and_quick)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
