@@ -1,12 +1,12 @@
 /* When a file is written: at the first word of an incident, and again when its state or cause has
- * changed, up to WRITES_MAX times: what was blamed at first may turn out otherwise, and the file
- * is to lead to what was said last. Once more AGAIN_US after the first word, or at the end: a
- * verdict is given when there is just enough evidence for it, and a reader should have more than
- * just enough.
+ * changed, up to WRITES_MAX times: what was blamed at first may turn out otherwise, and the file is
+ * to lead to what was said last. Once more AGAIN_US after each of these, or at the end: a verdict
+ * is given when there is just enough evidence for it, and a reader should have more than just
+ * enough.
  *
  * A reader of the file needs what went before the fault as well: a service is judged only after it
- * has worked, so the packets begin AHEAD_US before the onset. All is gathered, sorted and chosen
- * in memory of the moment, by a thread where capture goes on.
+ * has worked, so the packets begin AHEAD_US before the onset. All is gathered, sorted and chosen in
+ * memory of the moment, by a thread where capture goes on.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ struct task {
 
 struct told {
     struct weir_incident last;
-    int64_t first_us;
+    int64_t changed_us;
     bool again; /* is still to be written once more */
     unsigned writes;
 };
@@ -317,7 +317,7 @@ static struct told *find_told(struct weir_proof *proof, const struct weir_incide
 static struct told *begin_told(struct weir_proof *proof, const struct weir_incident *incident)
 {
     struct told *told = &proof->told[proof->n_told++ % TOLD_MAX];
-    *told = (struct told){.first_us = incident->ts_us, .again = true};
+    *told = (struct told){.changed_us = incident->ts_us, .again = true};
     return told;
 }
 
@@ -354,6 +354,10 @@ static int take_incident(struct proof_sink *sink, const struct weir_incident *in
                   told->writes < WRITES_MAX);
     if (!told)
         told = begin_told(sink->proof, incident);
+    if (news) {
+        told->changed_us = incident->ts_us;
+        told->again = true;
+    }
     told->last = *incident;
     return news ? write_one(sink, told, fault) : 0;
 }
@@ -374,7 +378,7 @@ static int proof_flush(void *state, struct weir_fault *fault)
     int error = 0;
     for (unsigned i = 0; !error && i < TOLD_MAX && i < sink->proof->n_told; i++) {
         struct told *told = &sink->proof->told[i];
-        if (!told->again || (sink->now_us - told->first_us < again_us && !sink->over))
+        if (!told->again || (sink->now_us - told->changed_us < again_us && !sink->over))
             continue;
         told->again = false;
         error = write_one(sink, told, fault);

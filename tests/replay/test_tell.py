@@ -323,6 +323,16 @@ def test_from_a_state_directory_and_restart(receiver, tmp_path):
     assert hook.events() == first
 
 
+def test_what_a_fleet_concludes(redis, receiver, tmp_path):
+    hook = receiver()
+    record = {"weir": 1, "type": "fleet", "ts": 1000.0, "id": "fleet-netflix-1", "event": "raised", "service": "netflix", "state": "down",
+              "cause": "service", "scope": "global", "onset_ts": 990.0, "text": "netflix is down at 3 of 4 sites"}
+    redis.cli("XADD", "weir:fleet:incidents", "1000-0", "json", json.dumps(record))
+    subprocess.run([WEIR, "notify", "--user", "root", "--redis", redis.url, "--fleet", "--from-start", "--once", "--cursor", str(tmp_path / "cursor"),
+                    "--to", f"slack {hook.url}"], check=True, timeout=30)
+    assert json.loads(hook.taken[0])["text"] == "*netflix is down* (fleet)\nnetflix is down at 3 of 4 sites"
+
+
 def test_usage(tmp_path, redis):
     for wrong in ("pager http://a/", "json ftp://a/", "slack", "json http://a/ services=", "json quiet=9-5 http://a/", "command rm -rf"):
         done = subprocess.run([WEIR, "notify", "--redis", redis.url, "--cursor", str(tmp_path / "c"), "--to", wrong], capture_output=True, text=True, timeout=20)
