@@ -275,13 +275,38 @@ static void said_waiting(struct weir_flow *flow, struct serve *serve, const stru
     }
 }
 
+/* What was said while the answer arrived began a chunk of its own. */
+static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
+{
+    enum { AGE_MAX_US = 10000000 };
+    uint32_t age_us = low_span(flow->next_us, ts_us);
+    int64_t asked_us = serve->last_byte_us + (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us);
+    unsigned size = serve->next_size;
+    chunk_done(flow, serve, asked_us, now_us);
+    open_chunk(flow, serve, asked_us, now_ms(now_us) - (age_us < AGE_MAX_US ? age_us : (uint32_t)AGE_MAX_US) / 1000, size);
+    serve->request_bytes = at_most(weir_ask_bytes(size));
+    tell_request(flow, serve, now_us);
+}
+
+static bool nothing_since(const struct weir_flow *flow, const struct serve *serve)
+{
+    return (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us) >= 0;
+}
+
 /* More from the client while an answer arrives. */
 static void said_answering(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
 {
     unsigned size = weir_ask_size(bytes);
-    if (serve->next_size) {
-        if (in_burst(flow, packet) && size > serve->next_size)
+    if (serve->next_size && in_burst(flow, packet)) {
+        if (size > serve->next_size)
             serve->next_size = size & 127;
+        return;
+    }
+    if (serve->next_size) {
+        if (nothing_since(flow, serve)) { /* what was said before has been waiting */
+            turn_to_next(flow, serve, packet->ts_us, packet->now_us);
+            said_waiting(flow, serve, packet, bytes);
+        }
         return;
     }
     if (is_thin(flow, size))
@@ -317,23 +342,10 @@ void request_client(struct weir_flow *flow, const struct weir_packet *packet, ui
         open_at(flow, serve, packet, bytes);
 }
 
-/* What was said while the answer arrived began a chunk of its own. */
-static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
-{
-    enum { AGE_MAX_US = 10000000 };
-    uint32_t age_us = low_span(flow->next_us, ts_us);
-    int64_t asked_us = serve->last_byte_us + (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us);
-    unsigned size = serve->next_size;
-    chunk_done(flow, serve, asked_us, now_us);
-    open_chunk(flow, serve, asked_us, now_ms(now_us) - (age_us < AGE_MAX_US ? age_us : (uint32_t)AGE_MAX_US) / 1000, size);
-    serve->request_bytes = at_most(weir_ask_bytes(size));
-    tell_request(flow, serve, now_us);
-}
-
 /* No byte has come since that shows what it was. */
 static void settle_next(struct weir_flow *flow, struct serve *serve, int64_t now_us)
 {
-    if ((int32_t)(flow->next_us - (uint32_t)serve->last_byte_us) >= 0)
+    if (nothing_since(flow, serve))
         turn_to_next(flow, serve, now_us, now_us);
     else
         serve->next_size = 0; /* the last bytes of what was asked before, or all of a short answer */

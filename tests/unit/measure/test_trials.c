@@ -619,6 +619,64 @@ static void test_a_late_answer_answers_for_itself(void **state)
     assert_true(!seen.open[0].fail && seen.open[0].ok);
 }
 
+/* Media and telemetry behind one /24: the one's success does not answer for the other. */
+static void test_roles_are_kept_apart(void **state)
+{
+    struct weir_trials *trials = *state;
+    struct weir_evidence media = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + S, S);
+    struct weir_evidence control = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_TLS_ALERT, T0 + 4 * S, 3 * S);
+    media.role = WEIR_ROLE_MEDIA;
+    control.role = WEIR_ROLE_CONTROL;
+    control.host_hash = 77;
+    weir_trials_take(trials, &media);
+    weir_trials_take(trials, &control);
+    control.host_hash = 78; /* the first failing host is told */
+    weir_trials_take(trials, &control);
+    weir_trials_tick(trials, T0 + 5 * S);
+    assert_int_equal(seen.n_open, 2);
+    assert_true(seen.open[0].role == WEIR_ROLE_MEDIA && seen.open[0].ok && !seen.open[0].fail);
+    assert_true(seen.open[1].role == WEIR_ROLE_CONTROL && seen.open[1].fail && !seen.open[1].ok);
+    assert_int_equal(seen.open[1].host_hash, 77);
+}
+
+static void wait_one(struct weir_trials *trials, int64_t now_us, int64_t waiting_us)
+{
+    struct weir_evidence progress = fake_progress(FILM, CLIENT, SERVER, now_us, 0, waiting_us);
+    progress.progress.timeout_us = 5 * S;
+    weir_trials_take(trials, &progress);
+}
+
+/* A request that hangs is not one failure: it fails in every slot, says how rare such a wait is, and stops with the answer. */
+static void test_a_request_that_hangs_fails_in_each_slot(void **state)
+{
+    struct weir_trials *trials = *state;
+    for (int i = 0; i < 99; i++) {
+        struct weir_evidence chunk = fake_chunk(FILM, CLIENT, SERVER, T0, 900000, S / 100, S / 2);
+        weir_trials_take(trials, &chunk);
+    }
+    float nats = 0;
+    for (int s = 1; s <= 25; s++) { /* asked at T0 */
+        wait_one(trials, T0 + s * S, s * S);
+        weir_trials_tick(trials, T0 + s * S);
+        bool shown_closed = s % 10 == 0; /* the tick that closes a slot shows the next one, still empty */
+        if (shown_closed)
+            continue;
+        assert_int_equal(seen.n_open, 1);
+        assert_int_equal(seen.open[0].wait_us, s * S);
+        assert_true(seen.open[0].wait_nats >= nats);
+        assert_int_equal(seen.open[0].fail, s >= 5);
+        nats = seen.open[0].wait_nats;
+    }
+    assert_true(nats > 4.5f);
+    weir_trials_tick(trials, T0 + 26 * S); /* answered: it waits no more */
+    assert_true(seen.open[0].wait_us == 0 && seen.open[0].wait_nats == 0);
+    assert_int_equal(seen.n_closed, 2);
+    assert_true(seen.trials[0][0].fail && seen.trials[1][0].fail);
+    wait_one(trials, T0 + 65 * S, 61 * S); /* forgotten by the client as well */
+    weir_trials_tick(trials, T0 + 65 * S);
+    assert_int_equal(seen.n_open, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -635,7 +693,8 @@ int main(void)
         TEST(test_silence_counts_at_once_after_a_retry_or_for_a_known_name),
         TEST(test_rejects_need_two_clients), TEST(test_connection_ends), TEST(test_finish_decides_what_is_held),
         TEST(test_a_late_answer_takes_the_fail_back), TEST(test_a_late_answer_of_the_next_slot), TEST(test_no_answer_stands), TEST(test_one_late_of_many_stands),
-        TEST(test_a_late_answer_answers_for_itself),
+        TEST(test_a_late_answer_answers_for_itself), TEST(test_roles_are_kept_apart),
+        TEST(test_a_request_that_hangs_fails_in_each_slot),
         cmocka_unit_test(test_bounds_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
