@@ -1,7 +1,8 @@
 /* What a request's size tells: whether one of that size has been answered with data before.
  *
- * No size by itself tells a request from a control frame, so sizes are learned, in buckets a few bytes wide, by service
- * and transport. Flows learn by themselves as well; what the coordinator learned of a service reaches them as a page.
+ * No size by itself tells a request from a control frame, so sizes are learned, in buckets a few
+ * bytes wide, by service and transport. Flows learn by themselves as well; what the coordinator
+ * learned of a service reaches them as a page.
  */
 #pragma once
 
@@ -9,7 +10,8 @@
 
 enum {
     WEIR_ASK_SIZES = 96,
-    WEIR_ASK_NEAR = 16, /* sizes from here (128 bytes) on hold names that vary: a neighbour's answers count as well */
+    /* Sizes from here (128 bytes) on hold names that vary: a neighbour's answers count as well. */
+    WEIR_ASK_NEAR = 16,
 };
 
 /* The bucket of a size: 8 bytes wide below 512, 64 up to 1,536, one for all above. 0: no size. */
@@ -30,6 +32,7 @@ static inline uint32_t weir_ask_bytes(unsigned size)
 
 /* One page a service. */
 struct weir_ask_page {
-    uint16_t timeout_ds[2][WEIR_ASK_SIZES]; /* TCP, UDP: a request of that size counts as unanswered after so many tenths
-                                             * of a second; 0: no such request was ever answered with data */
+    /* TCP, UDP: a request of that size counts as unanswered after so many tenths of a second; 0: no
+     * such request was ever answered with data. */
+    uint16_t timeout_ds[2][WEIR_ASK_SIZES];
 };

@@ -22,7 +22,7 @@
 #include <weir/wire.h>
 
 #define WEIR_TICK_US INT64_C(1000000)
-#define WEIR_MEDIA_BYTES UINT64_C(1000000) /* this much down makes a flow media (METHODS 5) */
+#define WEIR_MEDIA_BYTES UINT64_C(1000000) /* this much down makes a flow media */
 
 enum weir_side { WEIR_CLIENT = 0, WEIR_SERVER = 1 };
 
@@ -81,7 +81,7 @@ enum weir_event_kind {
     WEIR_EVENT_RESET,      /* a RST was seen (first of the flow) */
     WEIR_EVENT_PAUSE,      /* TCP: the server had said nothing for a second or more when it was asked and answered, or reset the connection */
     WEIR_EVENT_HANDSHAKE,  /* the TLS or QUIC handshake is done */
-    WEIR_EVENT_REQUEST,    /* the client asked (METHODS 5) */
+    WEIR_EVENT_REQUEST,    /* the client asked */
     WEIR_EVENT_FIRST_BYTE, /* the server began to answer */
     WEIR_EVENT_CHUNK,      /* an answer is complete: the next request came, or the flow fell silent or ended */
     WEIR_EVENT_PROGRESS,   /* of media flows, once a tick in which a request was open or bytes of its answer arrived */

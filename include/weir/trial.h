@@ -1,4 +1,4 @@
-/* Evidence, and the trials that it collapses to (METHODS 0): what measure hands to detect. */
+/* Evidence, and the trials that it collapses to: what measure hands to detect. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,7 +44,7 @@ struct weir_slot {
     size_t n_trials;
 };
 
-/* Ends of finished media connections, by how they ended: fed to the connection-ends CUSUM (METHODS 6.1). */
+/* Ends of finished media connections, by how they ended: fed to the connection-ends CUSUM. */
 struct weir_connection_end {
     struct weir_addr client, prefix;
     weir_service_id service;

@@ -4,112 +4,55 @@
  *      server          |first ..... last|     ^
  *              |-ttfb--|---transfer-----|     chunk ends (or after 5 s of silence, or a FIN)
  *
- * Encryption hides what a client's bytes are, and their size does not tell: over HTTP/2 a browser's request is 66 to 69
- * bytes and its control frames 31 to 70. So whatever the client says after the handshake may open a chunk, and how it is
- * answered shows what it was:
+ * Encryption hides what a client's bytes are, and their size does not tell: over HTTP/2 a browser's
+ * request is 66 to 69 bytes and its control frames 31 to 70. So whatever the client says after the
+ * handshake may open a chunk, and how it is answered shows what it was:
  *
- *   thin      below 60 bytes (of QUIC 100) and never yet answered with data: a control frame, most likely. It is
- *             remembered where nothing is open, and was a request when data comes within two seconds. What little comes
- *             instead acknowledges it (and is told as an answer of so many bytes, so that the size is known for that).
- *   known     a size that this flow, or by its page this service, has answered with data before. Only such a request
- *             waits: it may time out and counts as demand.
- *   burst     packets within 20 ms are one request. While it waits, what else the client says changes nothing, unless
- *             only the later one can be the request.
- *   while an answer arrives   a request is remembered and judged by the next bytes: no answer to it can come within a few
- *             milliseconds. Where bytes arrive without a pause after that, the answer goes on, whatever was asked (HTTP/2
- *             and QUIC: the two are one chunk). After a pause, or with nothing more, a new chunk began with the request.
+ *   thin      below 60 bytes (of QUIC 100) and never yet answered with data: a control frame, most
+ *             likely. It is remembered where nothing is open, and was a request when data comes
+ *             within two seconds. What little comes instead acknowledges it (and is told as an
+ *             answer of so many bytes, so that the size is known for that).
+ *   known     a size that this flow, or by its page this service, has answered with data before.
+ *             Only such a request waits: it may time out and counts as demand.
+ *   burst     packets within 20 ms are one request. While it waits, what else the client says
+ *             changes nothing, unless only the later one can be the request.
+ *   while an answer arrives   a request is remembered and judged by the next bytes: no answer to it
+ *             can come within a few milliseconds. Where bytes arrive without a pause after that, the answer goes on,
+ *             whatever was asked (HTTP/2 and QUIC: the two are one chunk). After a pause, or with
+ *             nothing more, a new chunk began with the request.
  *
- * A server that says a little after long silences, unasked, pushes (WebSockets): on its flow nothing waits. While the
- * client is still sending much, the clock of its request starts over: an upload is not waiting.
+ * A server that says a little after long silences, unasked, pushes (WebSockets): on its flow
+ * nothing waits. While the client is still sending much, the clock of its request starts over: an
+ * upload is not waiting.
  *
- * A silent spell is a stall when it lies inside a transfer (10 kB before it, 500 bytes after it, one second long, the
- * client's window was open, and it acknowledged nothing that we had not seen), or when it was an unanswered request.
+ * A silent spell is a stall when it lies inside a transfer (10 kB before it, 500 bytes after it,
+ * one second long, the client's window was open, and it acknowledged nothing that we had not seen),
+ * or when it was an unanswered request.
  *
- * Blind spots: a request of a size that was never answered here hangs unseen. The first of two multiplexed requests
- * answers for both.
+ * Blind spots: a request of a size that was never answered here hangs unseen. The first of two
+ * multiplexed requests answers for both.
  */
-#include "flow/flow.h"
+#include "flow/request.h"
 
 enum {
-    THIN_TCP = 60,
-    THIN_UDP = 100,
     DATAGRAM_MIN = 45, /* below it a QUIC datagram acknowledges, and nothing else */
-    PUSHED = 127,      /* in serve.known: the server speaks unasked */
     BURST_US = 20000,
     THIN_ANSWER_US = 2000000,
     LITTLE_MAX = 100,
     PAUSE_UNKNOWN_US = 100,
     PAUSE_MAX_US = 5000,
-    NEXT_AGE_US = 50000,
     DATA_MIN = 500,
     UPLOAD_PACKET_MIN = 1000,
     UPLOAD_MIN = 4000,
-    CHUNK_SILENT_MS = 5000,
     STALL_US = 1000000,
     STALL_BEFORE_MIN = 10000,
     STALL_AFTER_MIN = 500,
     GOODPUT_MIN = 100000,
-    TIMEOUT_DEFAULT_US = 5000000,
-    FROZEN_MIN_MS = 1000,
-    FROZEN_MAX_MS = 60000, /* below the span of byte_ms */
-    CANCELLED_US = 2000000,
     DATAGRAM_FULL_MIN = 1200,
-    COPIES_MIN = 2,
-    UNACKED_MIN_MS = 3000,
-    UNACKED_RTTS = 8,
-    STALE_US = 120000000,
 };
 
-/* ---- what sizes tell ---- */
-
-static unsigned transport_of(const struct weir_flow *flow) { return flow->transport == WEIR_TRANSPORT_UDP; }
-
-/* When a request of that size counts as unanswered, in tenths of a second; 0: the service never answered one. */
-static uint16_t page_timeout_ds(const struct weir_flow *flow, unsigned size)
-{
-    const struct weir_ask_page *pages = flow->table->config.asks;
-    if (!pages || size == 0)
-        return 0;
-    return pages[flow->named.service].timeout_ds[transport_of(flow)][size];
-}
-
-static bool is_near(unsigned known, unsigned size)
-{
-    return known == size || (size >= WEIR_ASK_NEAR && known && (known + 1 == size || known == size + 1));
-}
-
-static bool is_known(const struct weir_flow *flow, unsigned size)
-{
-    const struct serve *serve = &flow->serve;
-    if (size == 0 || serve->known == PUSHED)
-        return false;
-    return is_near(serve->known, size) || is_near(serve->known_before, size) || page_timeout_ds(flow, size);
-}
-
-/* Too small to be taken for a request at sight. */
-static bool is_thin(const struct weir_flow *flow, unsigned size)
-{
-    unsigned least = weir_ask_size(transport_of(flow) ? THIN_UDP : THIN_TCP);
-    return size < least && !is_known(flow, size);
-}
-
-static void learn(struct weir_flow *flow, struct serve *serve)
-{
-    if (serve->known == PUSHED)
-        return;
-    if (serve->resumed && serve->chunk_bytes < STALL_BEFORE_MIN) {
-        serve->known = PUSHED;
-        return;
-    }
-    if (serve->resumed || serve->chunk_bytes < DATA_MIN || serve->size == 0 || is_thin(flow, serve->size) ||
-        serve->size == serve->known)
-        return;
-    serve->known_before = serve->known;
-    serve->known = serve->size;
-}
-
-/* A byte that comes sooner behind a request is no answer to it. The handshake's round trip is an upper bound of later
- * ones, often by far: a quarter of it, and little at most. */
+/* A byte that comes sooner behind a request is no answer to it. The handshake's round trip is an
+ * upper bound of later ones, often by far: a quarter of it, and little at most. */
 static uint32_t pause_us(const struct weir_flow *flow)
 {
     uint32_t rtt_us = flow->opening_rtt_us[WEIR_SERVER];
@@ -156,11 +99,15 @@ static void stall_keep(struct weir_flow *flow, int64_t start_us, int64_t us)
 
 static void keep(struct weir_flow *flow, struct spread *spread, uint64_t value)
 {
-    if (!spread_add(spread, &flow->table->histograms, value < UINT32_MAX ? (uint32_t)value : UINT32_MAX))
+    if (!spread_add(spread, &flow->table->histograms,
+                    value < UINT32_MAX ? (uint32_t)value : UINT32_MAX))
         flow->table->stats.detail_refused++;
 }
 
-static int64_t first_byte_us(const struct serve *serve) { return serve->asked_us + serve->first_byte_after_us; }
+static int64_t first_byte_us(const struct serve *serve)
+{
+    return serve->asked_us + serve->first_byte_after_us;
+}
 
 static void first_byte_at(struct serve *serve, int64_t us)
 {
@@ -169,15 +116,17 @@ static void first_byte_at(struct serve *serve, int64_t us)
     serve->last_byte_us = us;
 }
 
-static void stall(struct weir_flow *flow, struct serve *serve, int64_t start_us, int64_t ts_us, int64_t now_us)
+static void stall(struct weir_flow *flow, struct serve *serve, int64_t start_us, int64_t ts_us,
+                  int64_t now_us)
 {
     int64_t us = span_us(flow->table, start_us, ts_us);
     stall_keep(flow, start_us, us);
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_STALL, .stall = {start_us, us}}, ts_us, now_us);
+    emit(flow, (struct weir_event){.kind = WEIR_EVENT_STALL, .stall = {start_us, us}}, ts_us,
+         now_us);
 }
 
 /* Told with the stamp of its last byte, whenever that is noticed. */
-static void chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
+void request_chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
 {
     int64_t transfer_us = span_us(flow->table, first_byte_us(serve), serve->last_byte_us);
     struct report *report = flow_report(flow);
@@ -191,9 +140,9 @@ static void chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_u
                   .transfer_us = transfer_us,
                   .rest_us = ts_us > serve->last_byte_us ? ts_us - serve->last_byte_us : 0,
                   .request_bytes = serve->size ? serve->request_bytes : 0,
-                  .known = is_known(flow, serve->size),
+                  .known = ask_is_known(flow, serve->size),
                   .cut = flow_is(flow, FLOW_RST) && (flow->reset & 15) == WEIR_RESET_MID}};
-    learn(flow, serve);
+    ask_learn(flow, serve);
     emit(flow, event, serve->last_byte_us, now_us);
 }
 
@@ -201,26 +150,26 @@ static void chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_u
 
 static uint16_t at_most(uint32_t bytes)
 {
-    return (uint16_t)((bytes < REQUEST_BYTES_MAX ? bytes : (uint32_t)REQUEST_BYTES_MAX) & REQUEST_BYTES_MAX);
+    return (uint16_t)((bytes < REQUEST_BYTES_MAX ? bytes : (uint32_t)REQUEST_BYTES_MAX) &
+                      REQUEST_BYTES_MAX);
 }
-
-/* Whether each tick asks what the answer does: of media, and of what may yet turn out to be. */
-static bool is_watched(const struct weir_flow *flow) { return !flow->named.done || flow_is_media(flow); }
 
 /* The next tick asks, or the first one by which the answer may be over. */
 static void watch(struct weir_flow *flow, int64_t now_us)
 {
-    timer_by(flow, now_us + (is_watched(flow) ? 1 : CHUNK_SILENT_MS * INT64_C(1000)));
+    timer_by(flow, now_us + (request_is_watched(flow) ? 1 : REQUEST_SILENT_MS * INT64_C(1000)));
 }
 
 static void tell_request(struct weir_flow *flow, const struct serve *serve, int64_t now_us)
 {
     if (flow_report(flow))
         flow_report(flow)->requests++;
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_REQUEST, .request = {serve->request_bytes}}, serve->asked_us, now_us);
+    emit(flow, (struct weir_event){.kind = WEIR_EVENT_REQUEST, .request = {serve->request_bytes}},
+         serve->asked_us, now_us);
 }
 
-static void open_chunk(struct weir_flow *flow, struct serve *serve, int64_t asked_us, uint32_t asked_ms, unsigned size)
+static void open_chunk(struct weir_flow *flow, struct serve *serve, int64_t asked_us,
+                       uint32_t asked_ms, unsigned size)
 {
     serve->asked_us = asked_us;
     serve->asked_ms = asked_ms;
@@ -232,7 +181,8 @@ static void open_chunk(struct weir_flow *flow, struct serve *serve, int64_t aske
     flow->flags |= FLOW_ASKED;
 }
 
-static void open_at(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+static void open_at(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet,
+                    uint32_t bytes)
 {
     unsigned size = weir_ask_size(bytes);
     open_chunk(flow, serve, packet->ts_us, now_ms(packet->now_us), size);
@@ -255,10 +205,11 @@ static void widen(struct serve *serve, uint32_t bytes)
 }
 
 /* More from the client, and not a byte of an answer yet. */
-static void said_waiting(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+static void said_waiting(struct weir_flow *flow, struct serve *serve,
+                         const struct weir_packet *packet, uint32_t bytes)
 {
     unsigned size = weir_ask_size(bytes);
-    bool firm = is_known(flow, serve->size) || serve->timed_out;
+    bool firm = ask_is_known(flow, serve->size) || serve->timed_out;
     if (bytes >= UPLOAD_PACKET_MIN) {
         widen(serve, bytes);
         if (serve->request_bytes >= UPLOAD_MIN && !serve->timed_out) {
@@ -267,7 +218,7 @@ static void said_waiting(struct weir_flow *flow, struct serve *serve, const stru
         }
     } else if (in_burst(flow, packet)) {
         widen(serve, bytes);
-    } else if (is_thin(flow, size)) {
+    } else if (ask_is_thin(flow, size)) {
         serve->next_size = size & 127;
         flow->next_us = (uint32_t)packet->ts_us;
     } else if (!firm && size != serve->size) { /* the same size again: sent again, over QUIC */
@@ -280,10 +231,12 @@ static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts
 {
     enum { AGE_MAX_US = 10000000 };
     uint32_t age_us = low_span(flow->next_us, ts_us);
-    int64_t asked_us = serve->last_byte_us + (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us);
+    int64_t asked_us =
+        serve->last_byte_us + (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us);
     unsigned size = serve->next_size;
-    chunk_done(flow, serve, asked_us, now_us);
-    open_chunk(flow, serve, asked_us, now_ms(now_us) - (age_us < AGE_MAX_US ? age_us : (uint32_t)AGE_MAX_US) / 1000, size);
+    request_chunk_done(flow, serve, asked_us, now_us);
+    open_chunk(flow, serve, asked_us,
+               now_ms(now_us) - (age_us < AGE_MAX_US ? age_us : (uint32_t)AGE_MAX_US) / 1000, size);
     serve->request_bytes = at_most(weir_ask_bytes(size));
     tell_request(flow, serve, now_us);
 }
@@ -294,7 +247,8 @@ static bool nothing_since(const struct weir_flow *flow, const struct serve *serv
 }
 
 /* More from the client while an answer arrives. */
-static void said_answering(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+static void said_answering(struct weir_flow *flow, struct serve *serve,
+                           const struct weir_packet *packet, uint32_t bytes)
 {
     unsigned size = weir_ask_size(bytes);
     if (serve->next_size && in_burst(flow, packet)) {
@@ -309,7 +263,7 @@ static void said_answering(struct weir_flow *flow, struct serve *serve, const st
         }
         return;
     }
-    if (is_thin(flow, size))
+    if (ask_is_thin(flow, size))
         return;
     serve->next_size = size & 127;
     flow->next_us = (uint32_t)packet->ts_us;
@@ -317,7 +271,8 @@ static void said_answering(struct weir_flow *flow, struct serve *serve, const st
 }
 
 /* Nothing is open: was it a request? The next bytes will tell. */
-static void said_thin(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+static void said_thin(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet,
+                      uint32_t bytes)
 {
     flow->flags |= FLOW_ASKED;
     serve->state = SERVE_SILENT;
@@ -330,25 +285,27 @@ void request_client(struct weir_flow *flow, const struct weir_packet *packet, ui
     struct serve *serve = &flow->serve;
     if (bytes == 0 || flow_is(flow, FLOW_DNS))
         return;
-    if (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN && serve->state != SERVE_WAITING)
+    if (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN &&
+        serve->state != SERVE_WAITING)
         return;
     if (serve->state == SERVE_WAITING)
         said_waiting(flow, serve, packet, bytes);
     else if (serve->state == SERVE_ANSWERING)
         said_answering(flow, serve, packet, bytes);
-    else if (is_thin(flow, weir_ask_size(bytes)))
+    else if (ask_is_thin(flow, weir_ask_size(bytes)))
         said_thin(flow, serve, packet, bytes);
     else
         open_at(flow, serve, packet, bytes);
 }
 
 /* No byte has come since that shows what it was. */
-static void settle_next(struct weir_flow *flow, struct serve *serve, int64_t now_us)
+void request_settle_next(struct weir_flow *flow, struct serve *serve, int64_t now_us)
 {
     if (nothing_since(flow, serve))
         turn_to_next(flow, serve, now_us, now_us);
     else
-        serve->next_size = 0; /* the last bytes of what was asked before, or all of a short answer */
+        serve->next_size =
+            0; /* the last bytes of what was asked before, or all of a short answer */
 }
 
 /* ---- the server speaks ---- */
@@ -357,7 +314,8 @@ static void settle_next(struct weir_flow *flow, struct serve *serve, int64_t now
 static bool is_full(struct weir_flow *flow, const struct weir_packet *packet)
 {
     uint32_t len = packet->payload_len;
-    if (flow->transport == WEIR_TRANSPORT_UDP) { /* `mss` has no other use there: the largest so far */
+    if (flow->transport ==
+        WEIR_TRANSPORT_UDP) { /* `mss` has no other use there: the largest so far */
         if (len > flow->mss[WEIR_SERVER])
             flow->mss[WEIR_SERVER] = (uint16_t)len;
         return len >= DATAGRAM_FULL_MIN && len == flow->mss[WEIR_SERVER];
@@ -366,23 +324,26 @@ static bool is_full(struct weir_flow *flow, const struct weir_packet *packet)
     return flow->mss[WEIR_CLIENT] > 12 && (len == segment || (len > segment && len % segment == 0));
 }
 
-static void first_byte(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet)
+static void first_byte(struct weir_flow *flow, struct serve *serve,
+                       const struct weir_packet *packet)
 {
     int64_t ttfb_us = span_us(flow->table, serve->asked_us, packet->ts_us);
     serve->state = SERVE_ANSWERING;
     first_byte_at(serve, packet->ts_us);
     if (flow_report(flow))
         keep(flow, &flow_report(flow)->ttfb, (uint64_t)ttfb_us);
-    emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}}, packet->ts_us,
-         packet->now_us);
+    emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}},
+         packet->ts_us, packet->now_us);
     if (serve->timed_out)
         stall(flow, serve, serve->asked_us, packet->ts_us, packet->now_us);
     if (!serve->timed_out || flow_is_media(flow)) /* answered late: its failure may be taken back */
-        flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL, serve->asked_us);
+        flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL,
+                     serve->asked_us);
 }
 
 /* More of an answer: was there a silence before it? */
-static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+static void next_bytes(struct weir_flow *flow, struct serve *serve,
+                       const struct weir_packet *packet, uint32_t bytes)
 {
     int64_t gap_us = packet->ts_us > serve->last_byte_us ? packet->ts_us - serve->last_byte_us : 0;
     if (gap_us >= STALL_US && serve->chunk_bytes >= STALL_BEFORE_MIN && bytes >= STALL_AFTER_MIN &&
@@ -390,7 +351,8 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct
         stall(flow, serve, serve->last_byte_us, packet->ts_us, packet->now_us);
     if (serve->state == SERVE_ANSWERING && serve->timed_out && gap_us >= STALL_US) {
         serve->timed_out = false; /* it was frozen: its failure may be taken back */
-        flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL, serve->last_byte_us);
+        flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL,
+                     serve->last_byte_us);
     }
     if (serve->state != SERVE_SILENT)
         return;
@@ -402,7 +364,8 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve, const struct
 }
 
 /* The client has said something since: do these bytes answer it, or what was asked before? */
-static void judge_next(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet)
+static void judge_next(struct weir_flow *flow, struct serve *serve,
+                       const struct weir_packet *packet)
 {
     uint32_t pause = pause_us(flow);
     if (low_span(flow->next_us, packet->ts_us) < pause)
@@ -414,13 +377,15 @@ static void judge_next(struct weir_flow *flow, struct serve *serve, const struct
 }
 
 /* Bytes behind something thin: data within two seconds make it a request. */
-static void judge_thin(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet, uint32_t bytes)
+static void judge_thin(struct weir_flow *flow, struct serve *serve,
+                       const struct weir_packet *packet, uint32_t bytes)
 {
     uint32_t age_us = low_span(flow->next_us, packet->ts_us);
     unsigned size = serve->next_size;
     serve->next_size = 0;
     if (bytes >= DATA_MIN && age_us < THIN_ANSWER_US) {
-        open_chunk(flow, serve, packet->ts_us - age_us, now_ms(packet->now_us) - age_us / 1000, size);
+        open_chunk(flow, serve, packet->ts_us - age_us, now_ms(packet->now_us) - age_us / 1000,
+                   size);
         serve->request_bytes = at_most(weir_ask_bytes(size));
         tell_request(flow, serve, packet->now_us);
     } else if (bytes < LITTLE_MAX) {
@@ -457,7 +422,9 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
         next_bytes(flow, serve, packet, bytes);
     flow->flags &= ~(uint32_t)FLOW_ZERO_SINCE;
     serve->chunk_bytes += bytes;
-    serve->tick_bytes = serve->tick_bytes + bytes < TICK_BYTES_MAX ? (serve->tick_bytes + bytes) & TICK_BYTES_MAX : TICK_BYTES_MAX;
+    serve->tick_bytes = serve->tick_bytes + bytes < TICK_BYTES_MAX
+                            ? (serve->tick_bytes + bytes) & TICK_BYTES_MAX
+                            : TICK_BYTES_MAX;
     serve->full = is_full(flow, packet);
     if (packet->ts_us > serve->last_byte_us)
         serve->last_byte_us = packet->ts_us;
@@ -465,7 +432,7 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
     watch(flow, packet->now_us);
 }
 
-/* ---- ends and ticks ---- */
+/* ---- ends ---- */
 
 static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
 {
@@ -473,162 +440,17 @@ static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
     if (!serve)
         return;
     if (serve->state == SERVE_ANSWERING)
-        chunk_done(flow, serve, ts_us, now_us);
+        request_chunk_done(flow, serve, ts_us, now_us);
     else if (serve->state == SERVE_WAITING && serve->timed_out)
         stall(flow, serve, serve->asked_us, ts_us, now_us);
     serve->state = SERVE_IDLE;
 }
 
-void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us) { finish(flow, ts_us, now_us); }
-void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us) { finish(flow, ts_us, now_us); }
-
-static uint32_t timeout_ms(const struct weir_flow *flow)
+void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
 {
-    const int64_t *learned = flow->table->config.request_timeout_us;
-    int64_t us = learned ? learned[flow->named.service] : 0, own_us = page_timeout_ds(flow, flow->serve.size) * INT64_C(100000);
-    if (us <= 0)
-        us = TIMEOUT_DEFAULT_US;
-    if (us < own_us)
-        us = own_us;
-    return us / 1000 < UINT32_MAX ? (uint32_t)(us / 1000) : UINT32_MAX;
+    finish(flow, ts_us, now_us);
 }
-
-static void check_timeout(struct weir_flow *flow, struct serve *serve, int64_t first_us, uint32_t waited_ms, int64_t now_us)
+void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
 {
-    if (serve->timed_out || waited_ms < timeout_ms(flow) ||
-        flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || weir_flow_one_way(flow))
-        return;
-    serve->timed_out = true;
-    if (flow_report(flow))
-        flow_report(flow)->timeouts++;
-    flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, first_us);
-}
-
-static void tell_progress(struct weir_flow *flow, const struct serve *serve, int64_t open_us, int64_t waiting_us, int64_t now_us)
-{
-    if (!waiting_us && !serve->tick_bytes)
-        return;
-    emit(flow,
-         (struct weir_event){.kind = WEIR_EVENT_PROGRESS,
-                             .progress = {.bytes = serve->tick_bytes,
-                                          .last_us = serve->tick_bytes ? serve->last_byte_us : 0,
-                                          .open_us = open_us,
-                                          .waiting = waiting_us > 0,
-                                          .waiting_us = waiting_us,
-                                          .timeout_us = waiting_us ? timeout_ms(flow) * INT64_C(1000) : 0}},
-         now_us, now_us);
-}
-
-/* ---- what nobody acknowledges ---- */
-
-static bool is_acked(const struct weir_flow *flow)
-{
-    return flow_is(flow, FLOW_ACK << WEIR_SERVER) && (int32_t)(flow->nxt[WEIR_CLIENT] - flow->ack[WEIR_SERVER]) <= 0;
-}
-
-static uint32_t unacked_limit_ms(const struct weir_flow *flow)
-{
-    uint32_t rtt_ms = flow_opening_rtt_us(flow) / 1000;
-    return rtt_ms * UNACKED_RTTS > UNACKED_MIN_MS ? rtt_ms * UNACKED_RTTS : UNACKED_MIN_MS;
-}
-
-void request_copy(struct weir_flow *flow, const struct weir_packet *packet)
-{
-    struct serve *serve = flow_serve(flow);
-    if (!serve || flow_is(flow, FLOW_DNS) || serve->copies >= COPIES_TOLD - 1)
-        return;
-    if (++serve->copies == COPIES_MIN)
-        timer_by(flow, packet->now_us + 1);
-}
-
-/* The client's network has carried it as far as here, so it was lost behind us. A connection that had rested for two minutes
- * may have been forgotten by any box on the way: that says nothing. When to ask again. */
-static int64_t unacked_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us)
-{
-    if (serve->state != SERVE_WAITING || serve->copies < COPIES_MIN || serve->copies == COPIES_TOLD || is_acked(flow) ||
-        flow->transport != WEIR_TRANSPORT_TCP || low_span(flow->payload_us[WEIR_SERVER], serve->asked_us) >= STALE_US)
-        return INT64_MAX;
-    uint32_t waited_ms = now_ms(now_us) - serve->asked_ms, limit_ms = unacked_limit_ms(flow);
-    if (waited_ms < limit_ms)
-        return now_us + (int64_t)(limit_ms - waited_ms) * 1000;
-    serve->copies = COPIES_TOLD;
-    bool media = flow_is_media(flow);
-    if (media || !flow_is(flow, FLOW_MID))
-        flow_attempt(flow, now_us, now_us, media ? WEIR_LAYER_SERVE : WEIR_LAYER_CONNECT, WEIR_OUTCOME_UNACKED, serve->asked_us);
-    return INT64_MAX;
-}
-
-/* ---- what froze, what was given up ---- */
-
-/* The answer stopped where more was to come, and the client, which wants it, has all that we saw. */
-static bool is_frozen(const struct weir_flow *flow, const struct serve *serve)
-{
-    bool has_all = flow->transport == WEIR_TRANSPORT_UDP || (int32_t)(flow->nxt[WEIR_SERVER] - flow->ack[WEIR_CLIENT]) <= 0;
-    return serve->full && has_all && !serve->next_size && is_known(flow, serve->size) && flow_is_media(flow) &&
-           !flow_is(flow, FLOW_ZERO_SINCE | FLOW_UNSEEN | FLOW_FIN << WEIR_CLIENT);
-}
-
-/* While it waited the client said something small, which the server took without a word: it gave the request up. */
-static bool is_cancelled(const struct weir_flow *flow, const struct serve *serve, int64_t now_us)
-{
-    if (!serve->next_size || low_span(flow->next_us, now_us) < CANCELLED_US)
-        return false;
-    return flow->transport == WEIR_TRANSPORT_UDP ? flow->payload_us[WEIR_CLIENT] == flow->next_us : is_acked(flow);
-}
-
-/* ---- ticks ---- */
-
-/* While an answer arrives: when to ask again. */
-static int64_t answering_timer(struct weir_flow *flow, struct serve *serve, bool quiet, uint32_t silent_ms, int64_t now_us)
-{
-    bool waits = is_watched(flow) && silent_ms < FROZEN_MAX_MS && is_frozen(flow, serve);
-    if (silent_ms >= CHUNK_SILENT_MS && !waits) {
-        chunk_done(flow, serve, now_us, now_us);
-        serve->state = SERVE_SILENT;
-        return INT64_MAX;
-    }
-    /* The next byte of media brings the timer forward again. */
-    return is_watched(flow) && (!quiet || serve->next_size || waits)
-               ? now_us + WEIR_TICK_US
-               : now_us + (int64_t)(CHUNK_SILENT_MS - silent_ms) * 1000;
-}
-
-static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us)
-{
-    if (is_cancelled(flow, serve, now_us)) {
-        serve->state = SERVE_SILENT;
-        serve->next_size = 0;
-        return INT64_MAX;
-    }
-    uint32_t open_ms = now_ms(now_us) - serve->asked_ms;
-    int64_t again_us = unacked_timer(flow, serve, now_us);
-    bool known = flow_is_media(flow) && is_known(flow, serve->size);
-    if (known)
-        check_timeout(flow, serve, serve->asked_us, open_ms, now_us);
-    if (flow_is_media(flow))
-        tell_progress(flow, serve, (int64_t)open_ms * 1000, known ? (int64_t)open_ms * 1000 : 0, now_us);
-    serve->tick_bytes = 0;
-    return is_watched(flow) ? now_us + WEIR_TICK_US : again_us;
-}
-
-int64_t request_timer(struct weir_flow *flow, int64_t now_us)
-{
-    struct serve *serve = flow_serve(flow);
-    if (!serve || flow->state == STATE_CLOSED || (serve->state != SERVE_WAITING && serve->state != SERVE_ANSWERING))
-        return INT64_MAX;
-    if (serve->state == SERVE_WAITING && flow_is(flow, FLOW_FIN << WEIR_CLIENT))
-        return INT64_MAX; /* given up: nobody waits for it, though a dead server may leave the flow open for minutes */
-    if (serve->state == SERVE_ANSWERING && serve->next_size && low_span(flow->next_us, now_us) >= NEXT_AGE_US)
-        settle_next(flow, serve, now_us);
-    if (serve->state == SERVE_WAITING)
-        return waiting_timer(flow, serve, now_us);
-    uint32_t silent_ms = (uint16_t)(now_ms(now_us) - serve->byte_ms);
-    bool quiet = serve->tick_bytes == 0, waits = quiet && silent_ms >= FROZEN_MIN_MS && is_frozen(flow, serve);
-    if (waits)
-        check_timeout(flow, serve, serve->last_byte_us, silent_ms, now_us);
-    if (flow_is_media(flow))
-        tell_progress(flow, serve, (int64_t)(now_ms(now_us) - serve->asked_ms) * 1000, waits ? (int64_t)silent_ms * 1000 : 0,
-                      now_us);
-    serve->tick_bytes = 0;
-    return answering_timer(flow, serve, quiet, silent_ms, now_us);
+    finish(flow, ts_us, now_us);
 }

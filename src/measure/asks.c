@@ -1,15 +1,16 @@
 /* Whether a client's bytes are a request is told by what came back: data, or next to nothing.
  *
  *     data     500 bytes or more: three such answers, and the size is known
- *     little   an acknowledged PING, an empty reply to a beacon. A size that is answered so four times as often as with
- *              data is no request for media. (Error pages are little as well: an outage of errors must last for four
- *              times as many requests as were served before it hides itself.)
- *     held     answered after 5 s or more. Where half of a size's answers are (long polls, held playlists), it counts
- *              as unanswered only after twice the longest of them
+ *     little   an acknowledged PING, an empty reply to a beacon. A size that is answered so four
+ *              times as often as with data is no request for media. (Error pages are little as
+ *              well: an outage of errors must last for four times as many requests as were served
+ *              before it hides itself.)
+ *     held     answered after 5 s or more. Where half of a size's answers are (long polls, held
+ *              playlists), it counts as unanswered only after twice the longest of them
  *
- * Counts are halved when they grow large, so that a service's next software is learned. Ambiguous exchanges, in which
- * several things were asked at once, teach nothing. Blind spot: a long poll whose size is that of requests for media is
- * timed out like them.
+ * Counts are halved when they grow large, so that a service's next software is learned. Ambiguous
+ * exchanges, in which several things were asked at once, teach nothing. Blind spot: a long poll
+ * whose size is that of requests for media is timed out like them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +38,10 @@ void weir_asks_deinit(struct weir_asks *asks)
     asks->pages = NULL;
 }
 
-static uint16_t in_ds(int64_t us) { return us / DS_US < UINT16_MAX ? (uint16_t)(us / DS_US) : UINT16_MAX; }
+static uint16_t in_ds(int64_t us)
+{
+    return us / DS_US < UINT16_MAX ? (uint16_t)(us / DS_US) : UINT16_MAX;
+}
 
 static void halve(struct weir_asked *asked)
 {
@@ -49,10 +53,11 @@ static void halve(struct weir_asked *asked)
 void weir_asks_chunk(struct weir_asks *asks, const struct weir_evidence *evidence)
 {
     unsigned size = weir_ask_size(evidence->chunk.request_bytes);
-    if (evidence->service < WEIR_SERVICE_FIRST || evidence->service >= asks->n_services || size == 0 ||
-        evidence->chunk.ttfb_us < 0)
+    if (evidence->service < WEIR_SERVICE_FIRST || evidence->service >= asks->n_services ||
+        size == 0 || evidence->chunk.ttfb_us < 0)
         return;
-    struct weir_asked *asked = &asks->services[evidence->service][evidence->transport == WEIR_TRANSPORT_UDP][size];
+    struct weir_asked *asked =
+        &asks->services[evidence->service][evidence->transport == WEIR_TRANSPORT_UDP][size];
     if (asked->data >= COUNT_MAX || asked->little >= COUNT_MAX)
         halve(asked);
     if (evidence->chunk.bytes < DATA_MIN) {
@@ -83,7 +88,8 @@ bool weir_asks_knows(const struct weir_asks *asks, const struct weir_evidence *c
 {
     unsigned size = weir_ask_size(chunk->chunk.request_bytes);
     bool udp = chunk->transport == WEIR_TRANSPORT_UDP;
-    return size && chunk->service < asks->n_services && known(asks->services[chunk->service][udp], size);
+    return size && chunk->service < asks->n_services &&
+           known(asks->services[chunk->service][udp], size);
 }
 
 static uint16_t timeout_of(const struct weir_asked *asked, int64_t timeout_us)

@@ -1,4 +1,5 @@
-/* Which sizes of requests a service answers with data: learned from all its flows, told to them as pages. See asks.c. */
+/* Which sizes of requests a service answers with data: learned from all its flows, told to them as
+ * pages. See asks.c. */
 #pragma once
 
 #include <weir/ask.h>

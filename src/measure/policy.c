@@ -1,20 +1,24 @@
-/* Local policy is no outage. Households and schools run filters that answer for names they dislike, most often for
- * telemetry: with their own address, 0.0.0.0 or ::, NXDOMAIN, or REFUSED. The service is as well as before.
+/* Local policy is no outage. Households and schools run filters that answer for names they dislike,
+ * most often for telemetry: with their own address, 0.0.0.0 or ::, NXDOMAIN, or REFUSED. The
+ * service is as well as before.
  *
- *     points inside   a lookup of a service's name answered with local addresses alone, while the service also lives
- *                     outside (another lookup, or something useful, had an outside address): a filter's doing. So is
- *                     whatever then happens at that address, refused, unanswered or a page with an explanation. An
- *                     address from which much has come is no filter but the service's own server here.
- *     denied          NXDOMAIN or REFUSED for one name, while the same resolver goes on answering other names of the
- *                     service and the service serves. `Goes on` means: after this name was first denied. Within the
- *                     first minute an answer of the last half a minute will do, if this name alone is denied: when
- *                     a zone breaks, the next name that anybody asks for is denied too.
+ *     points inside   a lookup of a service's name answered with local addresses alone, while the
+ *                     service also lives outside (another lookup, or something useful, had an
+ *                     outside address): a filter's doing. So is whatever then happens at that
+ *                     address, refused, unanswered or a page with an explanation. An address from
+ *                     which much has come is no filter but the service's own server here.
+ *     denied          NXDOMAIN or REFUSED for one name, while the same resolver goes on answering
+ *                     other names of the service and the service serves. `Goes on` means: after
+ *                     this name was first denied. Within the first minute an answer of the last
+ *                     half a minute will do, if this name alone is denied: when a zone breaks, the
+ *                     next name that anybody asks for is denied too.
  *
- * The service serves while its last useful connection or answer is not a minute older than its last failure. A name
- * that is answered from outside again is no longer blocked.
+ * The service serves while its last useful connection or answer is not a minute older than its last
+ * failure. A name that is answered from outside again is no longer blocked.
  *
- * Blind spots: a service that takes one of its own names away looks the same. A filter that answers with an outside
- * address is not recognised. Where nothing but the denied name is ever asked for, it counts as failing.
+ * Blind spots: a service that takes one of its own names away looks the same. A filter that answers
+ * with an outside address is not recognised. Where nothing but the denied name is ever asked for,
+ * it counts as failing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,11 +27,17 @@
 #include "base/hash.h"
 #include "measure/policy.h"
 
-enum { NAMES_MAX = 1024, RESOLVERS_MAX = 1024, TRUSTED_MAX = 256, TRUST_BYTES = 100000, ANSWERS = 2 };
+enum {
+    NAMES_MAX = 1024,
+    RESOLVERS_MAX = 1024,
+    TRUSTED_MAX = 256,
+    TRUST_BYTES = 100000,
+    ANSWERS = 2
+};
 #define RECENT_US INT64_C(30000000)
 #define DOUBT_US INT64_C(60000000)
 #define SERVES_US INT64_C(60000000)
-#define RUN_US INT64_C(600000000)                 /* not denied for so long: it begins anew */
+#define RUN_US INT64_C(600000000) /* not denied for so long: it begins anew */
 #define OUTSIDE_US (INT64_C(24) * 3600 * 1000000)
 
 struct name_key {
@@ -48,7 +58,10 @@ struct resolver_key {
 struct resolver {
     struct weir_assoc_mark mark;
     struct resolver_key key;
-    struct { uint64_t hash; int64_t us; } answered[ANSWERS]; /* the last two names, the newer first */
+    struct {
+        uint64_t hash;
+        int64_t us;
+    } answered[ANSWERS]; /* the last two names, the newer first */
     uint64_t denied_hash;
     uint32_t n_denied; /* different names in a row, since anything was answered */
 };
@@ -61,8 +74,11 @@ int weir_policy_init(struct weir_policy *policy, const struct weir_cidr *local, 
 {
     *policy = (struct weir_policy){.local = local, .n_local = n_local};
     policy->services = calloc(WEIR_SERVICES_MAX, sizeof *policy->services);
-    if (policy->services && weir_assoc_init(&policy->names, sizeof(struct name), sizeof(struct name_key), NAMES_MAX) == 0 &&
-        weir_assoc_init(&policy->resolvers, sizeof(struct resolver), sizeof(struct resolver_key), RESOLVERS_MAX) == 0 &&
+    if (policy->services &&
+        weir_assoc_init(&policy->names, sizeof(struct name), sizeof(struct name_key), NAMES_MAX) ==
+            0 &&
+        weir_assoc_init(&policy->resolvers, sizeof(struct resolver), sizeof(struct resolver_key),
+                        RESOLVERS_MAX) == 0 &&
         weir_known_names_init(&policy->trusted, TRUSTED_MAX) == 0)
         return 0;
     weir_policy_deinit(policy);
@@ -78,13 +94,15 @@ void weir_policy_deinit(struct weir_policy *policy)
     policy->services = NULL;
 }
 
-static struct name *name_of(struct weir_policy *policy, weir_service_id service, uint64_t hash, int64_t now_us)
+static struct name *name_of(struct weir_policy *policy, weir_service_id service, uint64_t hash,
+                            int64_t now_us)
 {
     struct name_key key = {service, hash};
     return weir_assoc_get(&policy->names, &key, now_us);
 }
 
-void weir_policy_name(struct weir_policy *policy, const struct weir_heard_name *heard, int64_t now_us)
+void weir_policy_name(struct weir_policy *policy, const struct weir_heard_name *heard,
+                      int64_t now_us)
 {
     struct name *name = name_of(policy, heard->service, heard->hash, now_us);
     memcpy(name->text, heard->text, sizeof name->text);
@@ -146,7 +164,8 @@ static bool is_single(const struct name *name, const struct resolver *resolver, 
     int64_t answer_us = other_answer_us(resolver, name->key.hash);
     if (answer_us >= name->denied_us || name->blocked_us)
         return true;
-    return answer_us >= name->denied_us - RECENT_US && now_us - name->denied_us <= DOUBT_US && resolver->n_denied <= 1;
+    return answer_us >= name->denied_us - RECENT_US && now_us - name->denied_us <= DOUBT_US &&
+           resolver->n_denied <= 1;
 }
 
 bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *evidence)
@@ -203,7 +222,8 @@ bool weir_policy_flow(struct weir_policy *policy, const struct weir_evidence *ev
         !lives_outside(policy, evidence->service, evidence->now_us))
         return false;
     if (evidence->host_hash)
-        name_of(policy, evidence->service, evidence->host_hash, evidence->now_us)->blocked_us = evidence->now_us;
+        name_of(policy, evidence->service, evidence->host_hash, evidence->now_us)->blocked_us =
+            evidence->now_us;
     return true;
 }
 
@@ -223,13 +243,14 @@ static void insert(struct weir_blocked_names *names, const char text[WEIR_BLOCKE
     names->n += names->n < WEIR_BLOCKED_NAMES_MAX;
 }
 
-void weir_policy_blocked(const struct weir_policy *policy, weir_service_id service, int64_t since_us,
-                         struct weir_blocked_names *ret_names)
+void weir_policy_blocked(const struct weir_policy *policy, weir_service_id service,
+                         int64_t since_us, struct weir_blocked_names *ret_names)
 {
     size_t cursor = 0;
     const struct name *name;
     ret_names->n = 0;
     while ((name = weir_assoc_next(&policy->names, &cursor)))
-        if (name->key.service == service && name->blocked_us && name->blocked_us >= since_us && name->text[0])
+        if (name->key.service == service && name->blocked_us && name->blocked_us >= since_us &&
+            name->text[0])
             insert(ret_names, name->text);
 }

@@ -21,7 +21,8 @@ void weir_policy_deinit(struct weir_policy *policy);
 void weir_policy_name(struct weir_policy *policy, const struct weir_heard_name *name, int64_t now_us);
 /* A lookup. True: a filter's doing, which says nothing of the service. */
 bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *evidence);
-/* Anything of a flow. True: its server is a local address that stands in for the service, and says nothing of it. */
+/* Anything of a flow. True: its server is a local address that stands in for the service, and says
+ * nothing of it. */
 bool weir_policy_flow(struct weir_policy *policy, const struct weir_evidence *evidence);
 /* Names of the service that were blocked at `since_us` or later, the first in alphabetical order. */
 void weir_policy_blocked(const struct weir_policy *policy, weir_service_id service, int64_t since_us,

@@ -1,4 +1,4 @@
-/* Attempts collapse to trials (METHODS 0): a retry is no new evidence, so what counts is whether a client got through
+/* Attempts collapse to trials: a retry is no new evidence, so what counts is whether a client got through
  * to a server's network in ten seconds, layer by layer.
  *
  *     attempt -> does it say anything? -> lost race, fall-back? (held until that is known) -> trial of the open slot

@@ -1,13 +1,17 @@
-/* A request that waits says more with each second: how rare it is that this service's answers take so long.
+/* A request that waits says more with each second: how rare it is that this service's answers take
+ * so long.
  *
- *     nats = -ln S(wait),  S the share of the service's last answers whose first byte took that long or longer,
- *                          (longer + 1) / (all + 1): with 30 answers known at most 3.4 nats, with 1,000 at most 6.9
+ *     nats = -ln S(wait),  S the share of the service's last answers whose first byte took that
+ *                          long or longer, (longer + 1) / (all + 1): with 30 answers known at most
+ *                          3.4 nats, with 1,000 at most 6.9
  *
- * What waits is the client, not the connection: a player that gives up after four seconds and asks again elsewhere is
- * not served by that. So its wait begins with the first request that was not answered, and ends when a chunk comes, or
- * when it has asked for nothing for ten seconds. Fewer than eight answers say nothing.
+ * What waits is the client, not the connection: a player that gives up after four seconds and asks
+ * again elsewhere is not served by that. So its wait begins with the first request that was not
+ * answered, and ends when a chunk comes, or when it has asked for nothing for ten seconds. Fewer
+ * than eight answers say nothing.
  *
- * Blind spot: sound that is served on another connection ends the picture's wait as far as it was carried over.
+ * Blind spot: sound that is served on another connection ends the picture's wait as far as it was
+ * carried over.
  */
 #include <errno.h>
 #include <math.h>
@@ -32,8 +36,9 @@ struct unserved {
 int weir_waits_init(struct weir_waits *waits, size_t clients_max)
 {
     *waits = (struct weir_waits){.answers = calloc(WEIR_SERVICES_MAX, sizeof *waits->answers)};
-    if (waits->answers && weir_assoc_init(&waits->unserved, sizeof(struct unserved), sizeof(struct key),
-                                          clients_max ? clients_max : CLIENTS_MAX) == 0)
+    if (waits->answers &&
+        weir_assoc_init(&waits->unserved, sizeof(struct unserved), sizeof(struct key),
+                        clients_max ? clients_max : CLIENTS_MAX) == 0)
         return 0;
     weir_waits_deinit(waits);
     return -ENOMEM;
@@ -56,7 +61,8 @@ void weir_waits_served(struct weir_waits *waits, const struct weir_evidence *evi
     bool chunk = evidence->kind == WEIR_EVIDENCE_CHUNK;
     uint64_t bytes = chunk ? evidence->chunk.bytes : evidence->progress.bytes;
     if (chunk && evidence->chunk.known && evidence->chunk.ttfb_us >= 0 && !evidence->chunk.cut)
-        weir_learned_add(&waits->answers[evidence->service % WEIR_SERVICES_MAX], (uint64_t)evidence->chunk.ttfb_us);
+        weir_learned_add(&waits->answers[evidence->service % WEIR_SERVICES_MAX],
+                         (uint64_t)evidence->chunk.ttfb_us);
     if (bytes < SERVED_BYTES)
         return;
     struct key key = key_of(evidence);
@@ -70,7 +76,8 @@ static float nats_of(const struct weir_learned *answers, int64_t wait_us)
     if (answers->n < ANSWERS_MIN)
         return 0;
     uint32_t longer = 0;
-    for (unsigned bucket = weir_histogram_bucket((uint64_t)wait_us); bucket < WEIR_HISTOGRAM_BUCKETS; bucket++)
+    for (unsigned bucket = weir_histogram_bucket((uint64_t)wait_us);
+         bucket < WEIR_HISTOGRAM_BUCKETS; bucket++)
         longer += answers->counts[bucket];
     return -logf((float)(longer + 1) / (float)(answers->n + 1));
 }
@@ -80,9 +87,11 @@ struct weir_hang weir_waits_hanging(struct weir_waits *waits, const struct weir_
     int64_t since_us = evidence->now_us - evidence->progress.waiting_us;
     struct key key = key_of(evidence);
     struct unserved *unserved = weir_assoc_get(&waits->unserved, &key, evidence->now_us);
-    if (!unserved->seen_us || evidence->now_us - unserved->seen_us > FORGET_US || since_us < unserved->since_us)
+    if (!unserved->seen_us || evidence->now_us - unserved->seen_us > FORGET_US ||
+        since_us < unserved->since_us)
         unserved->since_us = since_us;
     unserved->seen_us = evidence->now_us;
     int64_t us = evidence->now_us - unserved->since_us;
-    return (struct weir_hang){us, nats_of(&waits->answers[evidence->service % WEIR_SERVICES_MAX], us)};
+    return (struct weir_hang){us,
+                              nats_of(&waits->answers[evidence->service % WEIR_SERVICES_MAX], us)};
 }

@@ -13,7 +13,7 @@ struct weir_waits {
 
 struct weir_hang {
     int64_t us; /* for how long the client has been waiting */
-    float nats; /* -ln of the share of this service's answers that took so long; 0 where too few are known */
+    float nats; /* -ln of the share of its answers that took so long; 0: too few are known */
 };
 
 int weir_waits_init(struct weir_waits *waits, size_t clients_max); /* 0 or -ENOMEM */
