@@ -20,7 +20,7 @@
  * common but the service are the service's, for two spells of bad WiFi at once are as rare as their product.
  *
  * Troubles beside the one that is asked for are had by every hypothesis, each at its own price: another service that fails by
- * itself, another client in bad WiFi, a place, a resolver. So two services of ten that are dead are two services: the uplink
+ * itself, several of them for one reason, another client in bad WiFi, a place, a resolver. So two services of ten that are dead are two services: the uplink
  * would have to fail the other eight as well, in the same share, and one price is not worth that.
  *
  * A path needs proof: that the service was useful from another of its places in the same layer and role, in slots in which
@@ -46,6 +46,7 @@ static const struct share whole = {30, 1}, part = {2, 3}, of_path = {2, 1}, loss
 
 enum { PROOF_OK = 2 }; /* useful trials elsewhere that prove a path */
 /* A path that nobody went round, against the service: where it was served from several places lately, and where from this one only. */
+static const double rarer_than_uplink = 0.2, one_of_those = 0.2; /* several services for one reason; one among them */
 static const double one_of_several = 0.8, the_only_one = 0.2;
 
 static double log_beta(double a, double b)
@@ -114,6 +115,23 @@ static double own_trouble(struct weir_tally tally, double prior, double p0)
     return tally.fail ? fmax(0, gain_of_service(tally, p0) + log(prior)) : 0;
 }
 
+/* Services that fail each by itself, or several for one reason of theirs (a provider, a peering, a release): rarer than the uplink,
+ * but then each of them is as likely to be one of those that fail as not to be. That the others work is what tells it from the
+ * uplink, which would fail each in the same share. */
+static double several_services(const struct weir_detector *detector, const struct weir_tally by_service[WEIR_SERVICES_MAX])
+{
+    const struct weir_detect_config *config = &detector->config;
+    double each = 0, together = log(config->prior_uplink * rarer_than_uplink);
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
+        if (!by_service[id].total)
+            continue;
+        double gain = gain_of_service(by_service[id], config->p0), hit = log(one_of_those) + gain, spared = log(1 - one_of_those);
+        each += by_service[id].fail ? fmax(0, gain + log(config->prior_service)) : 0;
+        together += fmax(hit, spared) + log1p(exp(-fabs(hit - spared)));
+    }
+    return fmax(each, together);
+}
+
 static struct beside beside(const struct weir_detector *detector)
 {
     const struct weir_detect_config *config = &detector->config;
@@ -124,8 +142,7 @@ static struct beside beside(const struct weir_detector *detector)
         if (elsewhere.fail)
             beside.clients += fmax(0, gain_of_client(elsewhere, config->p0) + log(config->prior_client));
     }
-    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++)
-        beside.services += own_trouble(judgement->by_service[id], config->prior_service, config->p0);
+    beside.services = several_services(detector, judgement->by_service);
     for (size_t i = 0; i < judgement->places.n; i++) {
         const struct weir_sums *place = &judgement->by_place[i];
         beside.resolvers += own_trouble(place->lookups, config->prior_resolver, config->p0);
@@ -391,8 +408,7 @@ static void blame_each(const struct weir_detector *detector, struct weir_blame *
     for (size_t i = 0; i < judgement->n; i++)
         if (judgement->trials[i].flags & WEIR_JUDGED_OWN)
             weir_tally_add(&by_service[judgement->trials[i].service], weir_item_tally(judgement->trials[i].flags, false));
-    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++)
-        services += own_trouble(by_service[id], config->prior_service, config->p0);
+    services = several_services(detector, by_service);
     for (size_t i = 0; i < judgement->places.n; i++)
         places += own_trouble(judgement->by_place[i].own, config->prior_path, config->p0);
     for (size_t i = 0; i < judgement->clients.n; i++)

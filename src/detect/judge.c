@@ -279,7 +279,8 @@ static bool has_faded(const struct weir_detector *detector, const struct weir_se
     if (incident->record.cause == WEIR_CAUSE_QUIC_BLOCKED)
         state = now_of(detector, &service->quic_blocked);
     bool stale = detector->now_us - state->last_us > STALE_US;
-    return stale ? service->ok_run >= OTHER_LAYERS_OK : state->ok_run >= (uint32_t)detector->config.clear_ok;
+    return stale ? service->ok_run >= OTHER_LAYERS_OK :
+                   !incident->record.trials.fail && state->ok_run >= (uint32_t)detector->config.clear_ok;
 }
 
 /* What is over is over in all that watched it: nothing of it is left to be raised again. */

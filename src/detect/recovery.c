@@ -1,9 +1,9 @@
 /* Is it over, and since when?
  *
  * Trials of what failed, from the last failure that spoke for the incident on: each useful one says ln((1-p0)/(1-q)) for "over", each
- * failure takes ln(q/p0) back, q the share that failed while it lasted. Over it is at ln 99 (Wald's bound for an error of 1 %) and
- * five useful trials in a row: after an outage of everything that is five trials, after one of a third fourteen, and where a
- * hundredth fails for ever a failure now and then does not keep it open. It recovered with the first useful trial of that run.
+ * failure takes ln(q/p0) back, q the share that failed while it lasted. Over it is at twice ln 99 (Wald's bound for an error of 1 %,
+ * twice, because it is asked slot after slot) and five useful trials in a row: after an outage of everything that is five trials,
+ * after one of a third 28, and where a hundredth fails for ever a failure now and then does not keep it open. It recovered with the first useful trial of that run.
  *
  * A useful trial counts for the layer that failed and for those below it: a served request says that connecting works, an opened
  * connection says nothing of requests that hang, and a lookup nothing of either. A path recovers where it failed.
@@ -94,7 +94,7 @@ struct weir_recovery weir_recovery_of(const struct weir_detector *detector, cons
         d += ok;
         recovery.run++;
     }
-    recovery.over = d >= weir_sprt_bound(detector->config.sprt_error) && recovery.run >= (uint32_t)detector->config.clear_ok &&
+    recovery.over = d >= 2 * weir_sprt_bound(detector->config.sprt_error) && recovery.run >= (uint32_t)detector->config.clear_ok &&
                     detector->now_us - recovery.at_us >= WEIR_SLOT_US;
     recovery.seems_over = d > 0 && recovery.run >= SEEMS_OVER;
     return recovery;
