@@ -1,4 +1,4 @@
-/* detect: from trials to incidents (METHODS 6 and 7). Touches no packet and reads no clock, so that a simulator drives
+/* detect: from trials to incidents. Touches no packet and reads no clock, so that a simulator drives
  * months of it with hand-made slots.
  *
  * Order of the calls in each tick (1 s of the engine's clock), by the coordinator:
@@ -70,7 +70,7 @@ void weir_detect_config_default(struct weir_detect_config *ret_config);
 /* Sets one option by name, in its unit. 0, -ENOENT (no such option) or -ERANGE (outside its bounds). */
 int weir_detect_config_set(struct weir_detect_config *config, const char *name, double value);
 
-/* The signals of METHODS 6.3. */
+/* The continuous signals: delays and rates. */
 enum weir_continuous { WEIR_CONTINUOUS_RTT_SERVER, WEIR_CONTINUOUS_RTT_CLIENT, WEIR_CONTINUOUS_TTFB, WEIR_CONTINUOUS_DNS, WEIR_CONTINUOUS_GOODPUT, WEIR_CONTINUOUS_N };
 
 struct weir_detect_service_window {
@@ -108,7 +108,7 @@ struct weir_detect_window {
     size_t n_links;
 };
 
-/* Open media requests of a service at this moment (METHODS 5), over the whole site. */
+/* Open media requests of a service at this moment, over the whole site. */
 struct weir_detect_demand {
     weir_service_id service;
     uint32_t open, overdue;               /* requests: without their answer complete; unanswered for T or longer */

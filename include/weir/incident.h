@@ -1,4 +1,4 @@
-/* The incident: what weir concludes, as it leaves the program (DESIGN 3). Made by detect, read by sinks. */
+/* The incident: what weir concludes, as it leaves the program. Made by detect, read by sinks. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,7 +40,7 @@ struct weir_as {                  /* an autonomous system: whose network an addr
     uint32_t number;              /* 0: not known */
     char name[60];                /* of its organisation, UTF-8, printable; may be empty */
 };
-struct weir_incident_silence {     /* nobody asks any more (METHODS 6.4); window_us 0: the incident isn't of that kind */
+struct weir_incident_silence {     /* nobody asks any more; window_us 0: the incident isn't of that kind */
     int64_t window_us;            /* over which was judged last */
     double clients, expected;     /* that tried to connect in it; how many are normal */
     double others_share;          /* the same of all other services, seen / normal */

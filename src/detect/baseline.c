@@ -75,7 +75,7 @@ static double normal_of_hour(const struct weir_baseline *baseline, int64_t start
     return (hour->n * own + 20 * baseline->median_all) / (hour->n + 20.0);
 }
 
-/* The rolling minimum of METHODS 1.2, known long before a normal is: a minute's few windows have crossed an empty queue. */
+/* A rolling minimum, known long before a normal is: a minute's few windows have crossed an empty queue. */
 static enum weir_against_least against_least(const struct weir_baseline *baseline, enum weir_continuous signal, double value,
                                              int64_t start_us)
 {

@@ -1,4 +1,4 @@
-/* A downlink that carries what it carries at its busiest has no room for more (METHODS 7: at least 90 % of the learned p99).
+/* A downlink that carries what it carries at its busiest has no room for more (at least 90 % of the learned p99).
  *
  * By itself that is no fault, and never an incident: a hundredth of all windows is at the p99 by definition. Beside several
  * starved services it says that these starve for want of room, also where another still gets its share.

@@ -1,4 +1,4 @@
-/* The trials since the onset of whatever is judged: who failed, where, and what did not (METHODS 7: "over [t_on, now] only").
+/* The trials since the onset of whatever is judged: who failed, where, and what did not.
  *
  * A ring; its bound is a number of trials, so a home looks back for days and an ISP for tens of minutes. A judgement whose
  * onset is older is made on what is left, and counted. The open slot's items lie behind the closed ones and are written anew

@@ -1,6 +1,6 @@
 /* Every constant of the detectors: one table, which the configuration, --help and the defaults read.
  *
- * The values are METHODS 6 and 7; what each guards against is said there. None was fitted to a single capture.
+ * contrib/doc/method-verdict.md says what each guards against. None was fitted to a single capture.
  */
 #include <errno.h>
 #include <string.h>

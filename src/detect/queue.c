@@ -3,7 +3,7 @@
  *
  * It is asked before a starved service is accused. The first one to starve does so ten seconds and more before a second one
  * does, for a player starves only after 15 s and where its buffer asks for more, while each packet has waited in the queue
- * since the first window. A queue that is full is full in all of it, so the low decile rises, too (METHODS 1.2, 7): by a factor of
+ * since the first window. A queue that is full is full in all of it, so the low decile rises, too: by a factor of
  * 3 and by 20 ms against the least of ten minutes.
  *
  *     throttled       its own 20 -> 200 ms, others' 20 ms: 0 of 5 others above         the service

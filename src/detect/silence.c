@@ -1,5 +1,5 @@
 /* At a site with many clients somebody always asks: a service that nobody tries any more, while all else is tried as usual, is
- * in trouble that no trial shows (METHODS 6.4). So it looks where names can't be seen and don't resolve, or an app that fails
+ * in trouble that no trial shows. So it looks where names can't be seen and don't resolve, or an app that fails
  * before it ever connects.
  *
  * What is counted over the last 1, 2, 5 and 10 minutes is clients that tried to connect, TCP or QUIC, whatever came of it: one

@@ -141,6 +141,22 @@ static void print_head(const struct terminal_sink *sink, const struct weir_captu
             clock_text(begin, sizeof begin, capture->first_ts_us, "%Y-%m-%d %H:%M:%S"));
 }
 
+/* What happened, not only how it ended; and why nothing is said of a service. */
+static void print_past(const struct terminal_sink *sink, const struct weir_service_record *service, double useful, double failed)
+{
+    const struct weir_incident *worst = NULL;
+    for (size_t i = 0; i < sink->n_incidents; i++) {
+        const struct weir_incident *one = sink->incidents[i];
+        if (one->service == service->service && one->recovered_us && (!worst || one->state > worst->state))
+            worst = one;
+    }
+    if (worst && service->state != WEIR_STATE_DOWN)
+        fprintf(sink->stream, "  was %s %.0f s", weir_state_name(worst->state), (double)(worst->recovered_us - worst->onset_us) / 1e6);
+    if (service->state == WEIR_STATE_UNKNOWN && service->service != WEIR_SERVICE_OTHER && useful + failed > 0)
+        fprintf(sink->stream, useful > 0 ? "  too few useful trials to judge" : "  never worked in this capture, so not judged");
+    fputc('\n', sink->stream);
+}
+
 static void print_service(const struct terminal_sink *sink, const struct weir_service_record *service)
 {
     const struct weir_service *about = weir_service_get(sink->context->set, service->service);
@@ -155,10 +171,11 @@ static void print_service(const struct terminal_sink *sink, const struct weir_se
         amount(goodput, sizeof goodput, value, "bit/s");
     else
         strcpy(goodput, "-");
-    fprintf(sink->stream, "%-13s %s%-10s%s %4.0f/%-4.0f %-16s %5.0f %9s %12s %9s %7s\n",
+    fprintf(sink->stream, "%-13s %s%-10s%s %4.0f/%-4.0f %-16s %5.0f %9s %12s %9s %7s",
             service->service == WEIR_SERVICE_OTHER ? "other" : about->id, state_colour(sink, service->state), weir_state_name(service->state),
             plain(sink), ok, ok + failed, failed ? kind : "-", count_of(service, NULL, "flows_new"),
             amount(down, sizeof down, count_of(service, NULL, "bytes_down"), "B"), goodput, rtt, loss);
+    print_past(sink, service, ok, failed);
 }
 
 static void print_services(const struct terminal_sink *sink)
