@@ -11,7 +11,7 @@ struct continuous_fields {
 
 static const struct continuous_fields *find_fields(void)
 {
-    /* METHODS 1.2: delayed ACKs inflate round-trip times, so their low decile is what is compared. */
+    /* Delayed acknowledgements inflate round-trip times, so their low decile is what is compared. */
     static const struct { const char *group, *value; } names[WEIR_CONTINUOUS_N] = {
         [WEIR_CONTINUOUS_RTT_SERVER] = {"rtt_server", "p10_us"}, [WEIR_CONTINUOUS_RTT_CLIENT] = {"rtt_client", "p10_us"},
         [WEIR_CONTINUOUS_TTFB] = {"ttfb", "p50_us"}, [WEIR_CONTINUOUS_DNS] = {"dns_latency", "p50_us"},

@@ -1,4 +1,4 @@
-/* How connections end: FINs, and RSTs by when they came (METHODS 1.1).
+/* How connections end: FINs, and RSTs by when they came.
  *
  * Half of all healthy connections hold a RST, nearly all from a client that has what it wanted. Only a server's RST
  * into an open request, or on the heels of its own data, is a failure at once; of one into a pause the length of the pause is

@@ -1,4 +1,4 @@
-/* Round-trip times, split at the vantage (METHODS 1.2).
+/* Round-trip times, split at the vantage.
  *
  *      client ---- [vantage] ---- server
  *         <--client-->  <--server-->

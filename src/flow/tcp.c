@@ -1,5 +1,5 @@
-/* TCP at a vantage in the middle of the path: the handshake, and what each segment means for the stages above it
- * (METHODS 1.1). Nothing is reassembled: a segment is judged by its numbers when it passes. */
+/* TCP at a vantage in the middle of the path: the handshake, and what each segment means for the stages above
+ * it. Nothing is reassembled: a segment is judged by its numbers when it passes. */
 #include "flow/flow.h"
 
 enum { SYN_TIMEOUT_US = 3000000, REUSE_IDLE_MS = 1000, PORT_TLS = 443, ASIDE_MAX = 100 };

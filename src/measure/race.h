@@ -1,5 +1,5 @@
 /* What became of a client's connections to a name: enough to tell the loser of a race, and a fall-back from QUIC to
- * TCP, from a failure (METHODS 1.1, 4). A bounded memory of the newest; the oldest of a bucket makes room. */
+ * TCP, from a failure. A bounded memory of the newest; the oldest of a bucket makes room. */
 #pragma once
 
 #include <weir/measure.h>

@@ -1,4 +1,4 @@
-/* Losses of TCP segments, by who sent them and on which side of the vantage they were lost (METHODS 1.3): "before" is
+/* Losses of TCP segments, by who sent them and on which side of the vantage they were lost: "before" is
  * between the sender and here, "beyond" between here and the receiver. Shares are of the TCP payload that passed, the
  * repeats among it, in the same direction. QUIC shows no losses. */
 #include "measure/signal.h"

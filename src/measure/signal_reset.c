@@ -1,4 +1,4 @@
-/* TCP resets by when they came (METHODS 1.1). About half of all healthy connections end by one: never alarm on
+/* TCP resets by when they came. About half of all healthy connections end by one: never alarm on
  * these. */
 #include "measure/signal.h"
 

@@ -1,4 +1,4 @@
-/* Round-trip times split at the vantage (METHODS 1.2): the server's part and the client's. Delayed acknowledgements
+/* Round-trip times split at the vantage: the server's part and the client's. Delayed acknowledgements
  * inflate single samples, hence the 10th percentile. */
 #include "measure/signal.h"
 
