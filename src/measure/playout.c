@@ -218,6 +218,17 @@ void weir_playout_take_back(struct weir_playout *playout, uint32_t found)
     playout->debt += found;
 }
 
+void weir_playout_give_up(struct weir_playout *playout, int64_t value_us)
+{
+    bool waits = false;
+    for (int i = 0; i < playout->n_queue; i++)
+        waits |= playout->queue[i].answer;
+    if (waits || !playout->known)
+        playout->debt++;
+    else
+        playout->buffer_us = playout->buffer_us > value_us ? playout->buffer_us - value_us : 0;
+}
+
 /* One that goes on is one note, not many. */
 void weir_playout_wanted(
     struct weir_playout *playout, int64_t since_us, int64_t until_us, int64_t value_us)

@@ -36,6 +36,8 @@ void weir_playout_answer(
     struct weir_playout *playout, int64_t request_us, int64_t done_us, int64_t value_us);
 /* `found` earlier answers were none of the picture's. */
 void weir_playout_take_back(struct weir_playout *playout, uint32_t found);
+/* The newest answer was given up by the player: it carried nothing. */
+void weir_playout_give_up(struct weir_playout *playout, int64_t value_us);
 /* Something was asked for and is not there yet: a request that waits, a connection that failed, an
  * empty answer. */
 void weir_playout_wanted(

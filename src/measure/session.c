@@ -12,6 +12,9 @@
  *     starved     the same for ten seconds: a shorter wait is what buffers are for. Live streams
  *                 have little of that
  *
+ * So was one that took longer than it plays, when the player goes on over another connection,
+ * though it usually keeps its connections: they have come to an end together.
+ *
  * A request that waits while the picture's later ones were answered waits for nothing: players ask
  * for one segment after the other, so that it was asked for again elsewhere, or is not needed any
  * more.
@@ -287,6 +290,24 @@ static void take_media(struct weir_session *session, uint64_t bytes, int64_t req
         take_picture(session, bytes, request_us, done_us, rest_us);
 }
 
+/* Before each answer: was the one before it given up together with its connection? */
+static void note_connection(
+    struct weir_session *session, uint16_t port, int64_t took_us)
+{
+    int64_t value_us = session->cadence.value_us;
+    bool moved = session->port && session->port != port;
+    if (moved && session->late && session->moved * 3 <= session->kept && session->chunks) {
+        session->chunks--;
+        weir_playout_give_up(&session->playout, value_us);
+    }
+    if (session->port && !session->late) {
+        session->moved += moved;
+        session->kept += !moved;
+    }
+    session->port = port;
+    session->late = value_us > 0 && took_us >= value_us;
+}
+
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence)
 {
     uint64_t bytes = evidence->chunk.bytes;
@@ -295,12 +316,15 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t request_us = evidence->chunk.request_us, done_us = request_us + wait_us + transfer_us;
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
+    note_connection(session, evidence->client_port, done_us - request_us);
+    uint32_t pictures = session->chunks;
     session->on_us += wait_us + transfer_us;
     struct weir_lasting_burst last;
     if (!weir_lasting_end(&session->lasting, evidence->client_port, request_us, bytes, &last))
         take_media(session, bytes, request_us, done_us, evidence->chunk.rest_us);
     else if (last.bytes >= WEIR_SMALL_BYTES)
         take_media(session, last.bytes, last.from_us, last.done_us, evidence->chunk.rest_us);
+    session->late &= session->chunks > pictures; /* sound and what was given up are not taken back */
     if (bytes < LARGE_BYTES)
         return false;
     if (!session->slow && transfer_us > 0)

@@ -46,6 +46,9 @@ struct weir_session {
     uint32_t answers;            /* of media: picture and sound */
     uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
     int64_t on_us;               /* time in which answers were arriving, all flows added up */
+    uint16_t port;               /* of the last answer's connection */
+    bool late;                   /* that answer took longer than it plays */
+    uint32_t moved, kept;        /* answers in time, after which the connection was another, or the same */
     uint32_t least_bytes;        /* of an answer of the picture that came in time */
     uint32_t n_rates;
     uint16_t rates[WEIR_SESSION_RATES];        /* kbit/s, packed: see session.c */

@@ -435,6 +435,25 @@ static void test_a_stream_in_one_answer(void **state)
     assert_in_range(seen.sessions[0].chunks, 12, 20);
 }
 
+/* A segment that took longer than it plays, and then another connection: it was given up. On the same one it was not. */
+static void test_given_up_with_its_connection(void **state)
+{
+    struct weir_sessions *sessions = *state;
+    for (int other = 0; other < 2; other++) {
+        int64_t now_us = play(sessions, other ? SPORT : FILM, T0, 12, 5) + 8 * S;
+        weir_service_id service = other ? SPORT : FILM;
+        struct weir_evidence late = fake_chunk(service, CLIENT, SERVER, now_us, 700000, S, 7 * S);
+        weir_sessions_take(sessions, &late);
+        struct weir_evidence next = fake_chunk(service, CLIENT, SERVER, now_us + 30 * S, 1000000, S, S);
+        next.client_port += (uint16_t)other;
+        weir_sessions_tick(sessions, now_us + 20 * S);
+        weir_sessions_take(sessions, &next);
+    }
+    weir_sessions_finish(sessions, T0 + 120 * S);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(seen.sessions[i].chunks, seen.sessions[i].service == SPORT ? 13 : 14);
+}
+
 /* Two players of one client pause and close in turn; whoever looks on is served. Nobody stalls. */
 static void test_two_players_of_one_client(void **state)
 {
@@ -846,7 +865,7 @@ int main(void)
         TEST(test_short_segments_slower_than_before_but_enough),
             TEST(test_resting_sound_hides_nothing),
          TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand), TEST(test_each_answer_too_late), TEST(test_a_third_of_the_need),
-        TEST(test_a_stream_in_one_answer), TEST(test_two_players_of_one_client), TEST(test_viewers_do_what_they_like), TEST(test_an_outage_stalls),
+        TEST(test_a_stream_in_one_answer), TEST(test_two_players_of_one_client), TEST(test_given_up_with_its_connection), TEST(test_viewers_do_what_they_like), TEST(test_an_outage_stalls),
         TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_cut_answer_is_not_useful),
         TEST(test_a_chunk_between_breaks_the_run),
         TEST(test_below_eight_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
