@@ -72,8 +72,12 @@ def judge(truth, incidents):
         if any(fits(last, row) and in_window(records, row, t0, ALLOWED_LATE_S) for row in truth["allow"]):
             continue
         false.append({"said": words(last), "at": round(records[0]["ts"] - t0, 1), "trials": last.get("trials"), "kinds": last.get("kinds")})
-    said = [{"said": words(last_word(records, float("inf"))), "at": round(records[0]["ts"] - t0, 1),
-             "probability": last_word(records, float("inf")).get("probability")} for records in incidents]
+    said = []
+    for records in incidents:
+        last = last_word(records, float("inf"))
+        so = [row for row in [*truth["want"], *truth["allow"]] if in_window(records, row, t0, ALLOWED_LATE_S)
+              and last.get("service") in row["services"] and last.get("cause") in row["cause"]]
+        said.append({"said": words(last), "at": round(records[0]["ts"] - t0, 1), "probability": last.get("probability"), "right": bool(so)})
     return {"seed": truth["seed"], "site": truth["site"], "clients": truth["clients"], "faults": [fault["name"] for fault in truth["faults"]],
             "want": wanted, "false": false, "said": said, "healthy": not truth["faults"],
             "right": all(row["right"] for row in wanted) and not false}
