@@ -143,7 +143,7 @@ static void answer(struct world *world, void *object, uint64_t six)
     } else if (world->no_name[lookup->host->id]) {
         length = put_question(bytes, lookup, six, 0x8183);
     } else if (fault) {
-        length = put_question(bytes, lookup, six, fault->row->act == NAMES_SERVFAIL ? 0x8182 : 0x8183);
+        length = put_question(bytes, lookup, six, fault->row->act == NAMES_NXDOMAIN ? 0x8183 : 0x8182);
     } else {
         length = put_answers(world, lookup, six, bytes, lookup->host->ttl_s / 2 + chance(world, lookup->host->ttl_s / 2 + 1));
     }

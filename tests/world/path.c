@@ -108,11 +108,30 @@ static int64_t in_order(struct flow *flow, int leg, int64_t at_us)
     return at_us;
 }
 
+enum { SLOT_S = 10, LOSSY_SENT = 60, LOSSY_SHARE = 25 /* one in so many */ };
+
+/* Which links were bad, whatever the reason: a spell, a slow link's full queue. */
+static void note_link(struct world *world, struct client *client, bool lost)
+{
+    uint32_t slot = (uint32_t)(world->now_us / (SLOT_S * SECOND));
+    if (slot != client->link_slot) {
+        client->link_slot = slot;
+        client->n_link_sent = client->n_link_lost = 0;
+    }
+    client->n_link_sent++;
+    client->n_link_lost += lost;
+    if (client->n_link_sent >= LOSSY_SENT && client->n_link_lost * LOSSY_SHARE >= client->n_link_sent) {
+        client->lossy_us[0] = client->lossy_us[0] ? client->lossy_us[0] : slot * SLOT_S * SECOND;
+        client->lossy_us[1] = (slot + 1) * SLOT_S * SECOND;
+    }
+}
+
 static void passes_down(struct world *world, void *object, uint64_t unused)
 {
     struct packet *packet = object;
     frames_packet(world, packet);
     int64_t come_us = near_link(world, packet->flow->client, SERVER, packet);
+    note_link(world, packet->flow->client, come_us < 0);
     if (come_us >= 0)
         world_at(world, in_order(packet->flow, 2 + SERVER, come_us), arrives, packet, 0);
     else

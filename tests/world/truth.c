@@ -144,6 +144,12 @@ static void put_list(const struct world *world, bool wanted, FILE *out)
                         (double)client->spells[j].from_us / SECOND, (double)client->spells[j].to_us / SECOND);
                 comma = ",";
             }
+        if (client->lossy_us[0]) {
+            fprintf(out, "%s\n  {\"fault\": \"lossy link\", \"services\": [null], \"state\": [\"degraded\", \"partial\", \"down\"],"
+                    " \"cause\": [\"client\"], \"w\": [%.3f, %.3f]}", comma, (double)client->lossy_us[0] / SECOND,
+                    (double)client->lossy_us[1] / SECOND);
+            comma = ",";
+        }
         if (client->gone_us != NEVER) {
             fprintf(out, "%s\n  {\"fault\": \"gone\", \"services\": [null], \"state\": [\"degraded\", \"partial\", \"down\"],"
                     " \"cause\": [\"client\"], \"w\": [%.3f, %.3f]}", comma, (double)client->gone_us / SECOND,

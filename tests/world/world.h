@@ -157,6 +157,8 @@ struct client {
     struct pipe up, down;
     struct spell spells[SPELLS_MAX];
     unsigned n_spells;
+    uint32_t link_slot, n_link_sent, n_link_lost;   /* packets to it in this slot, and those its link lost */
+    int64_t lossy_us[2];     /* the first and the last such slot with many losses; 0: none */
     int64_t gone_us;         /* leaves the network, silently */
     int64_t *names_until;    /* by host: its cache */
     bool *names_asked;       /* by host: a lookup is under way */
