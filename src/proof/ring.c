@@ -94,7 +94,9 @@ static struct segment *segment_at(const struct weir_proof_ring *ring, uint64_t n
 static uint32_t bytes_to_keep(const struct weir_packet *packet, bool naming)
 {
     uint32_t captured = packet->payload_captured, most = DATA_BYTES;
-    if (naming || packet->src_port == 53 || packet->dst_port == 53)
+    bool quic_handshake = packet->transport == WEIR_TRANSPORT_UDP && captured &&
+                          (packet->payload[0] & 0xc0) == 0xc0; /* long headers */
+    if (naming || quic_handshake || packet->src_port == 53 || packet->dst_port == 53)
         most = WEIR_PROOF_KEPT_MAX;
     else if (packet->transport == WEIR_TRANSPORT_UDP)
         most = UDP_BYTES;

@@ -190,6 +190,20 @@ static bool is_plain_ack(const struct weir_proof_entry *entry)
            !entry->payload_len && entry->window && !(entry->options & WEIR_PROOF_SACK);
 }
 
+/* QUIC's data from the server: short headers, full datagrams. */
+static bool is_quic_data(const struct weir_proof_entry *entry)
+{
+    return entry->transport == WEIR_TRANSPORT_UDP && !entry->from_client && !is_lookup(entry) &&
+           entry->payload_len >= 1000 && entry->kept && !(*(const uint8_t *)(entry + 1) & 0x80);
+}
+
+static bool joins_datagram(const struct weir_proof_entry *last, const struct weir_proof_entry *entry)
+{
+    enum { TOGETHER_US = 2000, TOGETHER_BYTES = 60000 };
+    return last && is_quic_data(entry) && entry->ts_us - last->ts_us <= TOGETHER_US &&
+           last->payload_len + entry->payload_len <= TOGETHER_BYTES;
+}
+
 /* Of the acknowledgements of a transfer, more than half of all packets, the first and the last of
  * each ACKS_US are enough to tell delay and progress. Returns how many entries are left of the
  * flow. */
@@ -205,8 +219,14 @@ static size_t thin(struct weir_proof_entry **entries, size_t n)
             next_us[side] = entries[i]->ts_us;
     }
     size_t left = 0;
+    struct weir_proof_entry *datagrams = NULL; /* the last of a QUIC transfer, which takes those behind it */
     for (size_t i = 0; i < n; i++) {
         int side = entries[i]->from_client;
+        if (joins_datagram(datagrams, entries[i])) {
+            datagrams->payload_len += entries[i]->payload_len;
+            continue;
+        }
+        datagrams = is_quic_data(entries[i]) ? entries[i] : NULL;
         if (entries[i]->bulk && entries[i]->ts_us - kept_us[side] < ACKS_US)
             continue;
         if (is_plain_ack(entries[i]))
