@@ -873,6 +873,45 @@ static void only_the_west_is_hit(void **state)
 }
 
 #define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
+/* Three clients in a window of two services each; client 0 loses `beyond` of 1,000 packets on the last stretch, `before` before. */
+static void links_window(uint32_t beyond, uint32_t before, uint32_t others)
+{
+    struct weir_detect_link links[3];
+    for (unsigned i = 0; i < 3; i++)
+        links[i] = (struct weir_detect_link){.client = site_client(i), .services = {1u << NETFLIX | 1u << YOUTUBE}, .segments_down = 1000,
+                                             .lost_beyond = i ? others : beyond, .lost_before = i ? 0 : before};
+    struct weir_detect_window window = {.start_us = site.slot_us - WEIR_SLOT_US, .links = links, .n_links = 3};
+    weir_detector_window(site.detector, &window);
+}
+
+/* A tenth is lost to one client alone: its own link, after two windows, and no service; not where all lose, nor behind a hole. */
+static void one_clients_link(void **state)
+{
+    static const struct { uint32_t beyond, before, others; bool raised; } rows[] = {
+        {100, 0, 1, true}, {250, 5, 10, true}, {40, 0, 1, false}, {100, 60, 1, false}, {100, 0, 90, false}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        site_end(&site);
+        site_begin(&site);
+        site_healthy(&site, 12, 3);
+        for (int i = 0; i < 3; i++) {
+            site_healthy(&site, 1, 3);
+            links_window(rows[row].beyond, rows[row].before, rows[row].others);
+        }
+        site_healthy(&site, 1, 3);
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), rows[row].raised);
+        if (!rows[row].raised)
+            continue;
+        const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+        assert_true(raised->cause == WEIR_CAUSE_CLIENT && raised->state == WEIR_STATE_DEGRADED && raised->service == WEIR_SERVICE_NONE);
+        assert_int_equal(raised->link.lost_beyond, rows[row].beyond);
+        for (int i = 0; i < 9; i++) {
+            site_healthy(&site, 1, 3);
+            links_window(5, 0, 1);
+        }
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -885,6 +924,7 @@ int main(void)
         SCENARIO(never_healthy_service),     SCENARIO(begins_in_an_outage),
         SCENARIO(outage_after_three_trials), SCENARIO(dead_alternative_prefix),
         SCENARIO(dead_server_at_night),      SCENARIO(on_and_off_is_one_incident),
+        SCENARIO(one_clients_link),
         SCENARIO(a_single_client),           SCENARIO(starved_is_degraded),
         SCENARIO(congestion_is_the_uplinks), SCENARIO(first_to_starve), SCENARIO(served_until_the_slots_end), SCENARIO(an_answered_lookup_is_a_witness), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
         SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
