@@ -24,6 +24,7 @@ enum weir_reason {
     WEIR_REASON_NO_SAMPLE,     /* "no sample" */
     WEIR_REASON_SNAPLEN,       /* "cut by the snap length" */
     WEIR_REASON_TRANSPORT,     /* "not visible in this transport" */
+    WEIR_REASON_NO_TIME,       /* "no time stamps": none, or all the same */
     WEIR_REASON_N
 };
 const char *weir_reason_text(enum weir_reason reason);

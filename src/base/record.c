@@ -11,6 +11,7 @@ const char *weir_reason_text(enum weir_reason reason)
         [WEIR_REASON_NO_SAMPLE] = "no sample",
         [WEIR_REASON_SNAPLEN] = "cut by the snap length",
         [WEIR_REASON_TRANSPORT] = "not visible in this transport",
+        [WEIR_REASON_NO_TIME] = "no time stamps",
     };
     return texts[reason];
 }

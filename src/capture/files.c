@@ -31,6 +31,7 @@ enum {
     WAITING_BYTES = 16 * 1024, /* of a file whose turn has not come */
     LINKTYPES_MAX = 32,        /* on which a filter is tried at the start */
 };
+#define RELATIVE_MAX_US (INT64_C(365) * 86400 * 1000000) /* stamps below count from the capture's start: 0 is one of them */
 
 struct file {
     struct weir_reader reader;
@@ -49,6 +50,7 @@ struct files {
     struct weir_source_stats stats;
     bool growing;
     int64_t heard_us, heard_now_us; /* growing: when the newest frame came, by the monotonic clock and by the engine's */
+    bool timeless;              /* a frame had no stamp, or 0, and none came before it */
     size_t n_files;
     size_t n_heap;
     struct file **heap;         /* the files that still have frames, smallest head first */
@@ -71,7 +73,9 @@ static size_t admit(struct files *files, struct weir_frame *frames, size_t n)
         stats->snaplen_cut += frame->caplen < frame->wirelen;
         if (frame->ts_us > stats->last_ts_us)
             stats->last_ts_us = frame->ts_us;
-        if (frame->ts_us < stats->first_ts_us)
+        if (frame->ts_us == 0)
+            files->timeless = true;
+        else if (frame->ts_us < stats->first_ts_us)
             stats->first_ts_us = frame->ts_us;
         if (n_kept != i)
             frames[n_kept] = *frame;
@@ -277,7 +281,7 @@ static void files_stats(const void *state, struct weir_source_stats *ret_stats)
 {
     const struct files *files = state;
     *ret_stats = files->stats;
-    if (files->stats.packets == 0)
+    if (files->stats.last_ts_us == 0 || (files->timeless && files->stats.last_ts_us < RELATIVE_MAX_US))
         ret_stats->first_ts_us = 0;
     for (size_t i = 0; i < files->n_files; i++)
         ret_stats->dropped_kernel += files->files[i].reader.dropped;

@@ -71,6 +71,7 @@ static inline __attribute__((always_inline)) int walk(struct weir_reader *reader
     const size_t header_bytes = reader->pcap.header_bytes;
     const uint16_t linktype = reader->pcap.linktype;
     const uint8_t *at = reader->at, *const end = reader->end;
+    int64_t last_us = reader->last_ts_us;
     uint32_t caplen = 0;
     size_t n = 0;
     while (n < max) {
@@ -82,8 +83,18 @@ static inline __attribute__((always_inline)) int walk(struct weir_reader *reader
         if (caplen > WEIR_CAPLEN_MAX || left - header_bytes < caplen)
             break;
         uint32_t wirelen = weir_load32(at + 12, swapped), fraction = weir_load32(at + 4, swapped);
+        int64_t ts_us = (int64_t)weir_load32(at, swapped) * 1000000 + (nano ? fraction / 1000 : fraction);
+        if (ts_us == 0) {
+            if (caplen == 0 && wirelen == 0) { /* padding */
+                at += header_bytes;
+                reader->padded = true;
+                continue;
+            }
+            ts_us = last_us;
+        }
+        last_us = ts_us;
         frames[n++] = (struct weir_frame){
-            .ts_us = (int64_t)weir_load32(at, swapped) * 1000000 + (nano ? fraction / 1000 : fraction),
+            .ts_us = ts_us,
             .data = at + header_bytes,
             .caplen = caplen,
             .wirelen = wirelen > caplen ? wirelen : caplen,
@@ -92,6 +103,7 @@ static inline __attribute__((always_inline)) int walk(struct weir_reader *reader
         at += header_bytes + caplen;
     }
     reader->at = at;
+    reader->last_ts_us = last_us;
     reader->want = 0;
     *ret_n = n;
     if (n == max)

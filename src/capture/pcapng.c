@@ -12,7 +12,7 @@
  *
  * Stamps count units since the epoch, of 10^-n or 2^-n seconds as each interface says; they come out as
  * microseconds between 1970 and the year 9999, whatever was written. A simple packet has none and gets its
- * predecessor's. Statistics count from the start of the capture, so of several for one interface the highest holds.
+ * predecessor's, as one whose stamp is 0. Zeros behind the last block are padding. Statistics count from the start of the capture, so of several for one interface the highest holds.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -252,9 +252,9 @@ static inline int on_stamped_packet(struct weir_reader *reader, struct body body
         return no_interface(reader, id, fault);
     int r = give_frame(reader, id, at + 20, body.length - 20, weir_load32(at + 12, swapped),
                        weir_load32(at + 16, swapped), ret_frame, fault);
-    if (r == BLOCK_FRAME)
-        ret_frame->ts_us = reader->last_ts_us = stamp_us(&ng->interfaces[id], weir_load32(at + 4, swapped),
-                                                         weir_load32(at + 8, swapped));
+    uint32_t high = weir_load32(at + 4, swapped), low = weir_load32(at + 8, swapped);
+    if (r == BLOCK_FRAME && (high | low))
+        ret_frame->ts_us = reader->last_ts_us = stamp_us(&ng->interfaces[id], high, low);
     return r;
 }
 
@@ -365,6 +365,11 @@ static inline int next_block(struct weir_reader *reader, struct weir_frame *ret_
             return r;
     }
     uint32_t length = weir_load32(reader->at + 4, ng->swapped);
+    if (type == 0 && length == 0) {
+        reader->at += 4;
+        reader->padded = true;
+        return BLOCK_DONE;
+    }
     if (length < BLOCK_FRAME_BYTES || length % 4 != 0)
         return weir_reader_fault(reader, fault, -EBADMSG, "block length %u", length);
     const struct block *block = find_block(type);

@@ -89,12 +89,23 @@ int weir_reader_refill(struct weir_reader *reader, struct weir_buffer *buffer, s
     return 0;
 }
 
-/* The stream has ended: well, broken, or inside a record. */
+/* Behind zeros, or as many as no stamp is. */
+static bool is_padding(const struct weir_reader *reader)
+{
+    if (!reader->padded && weir_reader_left(reader) < 4)
+        return false;
+    for (const uint8_t *at = reader->at; at < reader->end; at++)
+        if (*at)
+            return false;
+    return true;
+}
+
+/* The stream has ended: well, perhaps padded with zeros; broken, or inside a record. */
 static int end_of_stream(const struct weir_reader *reader, struct weir_fault *fault)
 {
     if (reader->broken)
         return weir_reader_fault(reader, fault, reader->broken, "%s", reader->why.text);
-    if (weir_reader_left(reader) == 0 && reader->want == 0)
+    if (weir_reader_left(reader) == 0 ? reader->want == 0 : reader->format && is_padding(reader))
         return WEIR_READER_END;
     return weir_reader_fault(reader, fault, -EBADMSG, "cut in mid-record: %zu of at least %zu bytes are there",
                              weir_reader_left(reader), reader->want);

@@ -89,6 +89,7 @@ struct weir_reader {
     bool at_end;               /* of the stream: nothing follows `end` */
     int broken;                /* why the stream ended, < 0; 0: it just ended */
     int64_t last_ts_us;        /* for frames without a stamp */
+    bool padded;               /* zeros were passed in place of a record */
     uint64_t dropped;          /* told by the file */
     struct weir_fault why;     /* of `broken` */
     union {

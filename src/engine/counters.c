@@ -68,8 +68,9 @@ void weir_counters_fill(const struct weir_counters *counters, const struct weir_
     bool any = stats->packets > 0;
     record->packets = stats->packets;
     record->bytes = stats->bytes;
-    record->first_ts_us = any ? stats->first_ts_us : WEIR_NULL;
-    record->last_ts_us = any ? stats->last_ts_us : WEIR_NULL;
+    bool timed = any && stats->last_ts_us != 0;
+    record->first_ts_us = timed ? stats->first_ts_us : WEIR_NULL;
+    record->last_ts_us = timed ? stats->last_ts_us : WEIR_NULL;
     record->dropped_kernel = stats->dropped_kernel;
     record->dropped_interface = stats->dropped_interface;
     record->truncated = stats->snaplen_cut;

@@ -282,6 +282,10 @@ static inline int64_t span_us(struct weir_flow_table *table, int64_t earlier_us,
     return span;
 }
 
+/* No time has passed since the flow's first packet: where several packets later that is still so, the capture has no stamps,
+ * or one for all. Spans of 0 are then no measurements. */
+static inline bool flow_is_timeless(const struct weir_flow *flow, int64_t ts_us) { return ts_us == flow->first_ts_us; }
+
 static inline uint32_t handle_of(const struct weir_flow *flow)
 {
     return (uint32_t)(((const uint8_t *)flow - flow->table->flows.base) / sizeof *flow);

@@ -203,6 +203,8 @@ static void handshake_timed(struct weir_flow *flow, struct shake *shake, const s
     if (shake->flags & (SHAKE_TIMED | SHAKE_BLIND) || !shake->start_us)
         return;
     int64_t us = span_us(flow->table, shake->start_us, packet->ts_us);
+    if (us == 0 && flow_is_timeless(flow, packet->ts_us))
+        return;
     shake->flags |= SHAKE_TIMED;
     shake->handshake_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_HANDSHAKE, .ts_us = packet->ts_us, .now_us = packet->now_us,

@@ -3,7 +3,10 @@
 
 static uint8_t no_samples(const struct weir_flow *flow, uint8_t otherwise)
 {
-    return flow->packets[0] && flow->packets[1] ? otherwise : WEIR_REASON_ONE_DIRECTION;
+    const struct report *report = flow_report(flow);
+    if (!flow->packets[0] || !flow->packets[1])
+        return WEIR_REASON_ONE_DIRECTION;
+    return report && flow_is_timeless(flow, report->last_ts_us) ? WEIR_REASON_NO_TIME : otherwise;
 }
 
 static void quantiles(const struct weir_flow *flow, const struct spread *spread, struct weir_quantiles *ret)

@@ -330,7 +330,7 @@ static void first_byte(struct weir_flow *flow, struct serve *serve,
     int64_t ttfb_us = span_us(flow->table, serve->asked_us, packet->ts_us);
     serve->state = SERVE_ANSWERING;
     first_byte_at(serve, packet->ts_us);
-    if (flow_report(flow))
+    if (flow_report(flow) && !(ttfb_us == 0 && flow_is_timeless(flow, packet->ts_us)))
         keep(flow, &flow_report(flow)->ttfb, (uint64_t)ttfb_us);
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}},
          packet->ts_us, packet->now_us);

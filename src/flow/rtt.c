@@ -20,6 +20,8 @@ void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, e
                      bool handshake)
 {
     uint32_t kept = us < RTT_NONE - 1 ? (uint32_t)us : RTT_NONE - 1;
+    if (us == 0 && flow_is_timeless(flow, packet->ts_us))
+        return;
     if (handshake) {
         flow->opening_rtt_us[side] = kept;
     } else {

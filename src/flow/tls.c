@@ -130,6 +130,8 @@ static void handshake_timed(struct view *view)
     if (shake->flags & (SHAKE_TIMED | SHAKE_BLIND) || !(shake->flags & SHAKE_CLIENT_HELLO))
         return; /* or the first data may have been behind the snap length */
     int64_t us = span_us(view->flow->table, shake->start_us, view->packet->ts_us);
+    if (us == 0 && flow_is_timeless(view->flow, view->packet->ts_us))
+        return;
     shake->flags |= SHAKE_TIMED;
     shake->handshake_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
     flow_emit(view->flow, &(struct weir_event){.kind = WEIR_EVENT_HANDSHAKE, .ts_us = view->packet->ts_us,

@@ -76,9 +76,9 @@ enum weir_sampled weir_sampled_by(const struct weir_sample *sample)
     case WEIR_EVENT_RTT:
         return event->rtt.us < 0 ? WEIR_SAMPLED_N : event->rtt.side == WEIR_SERVER ? WEIR_SAMPLED_RTT_SERVER : WEIR_SAMPLED_RTT_CLIENT;
     case WEIR_EVENT_FIRST_BYTE:
-        return sample->media && event->first_byte.ttfb_us >= 0 ? WEIR_SAMPLED_TTFB : WEIR_SAMPLED_N;
+        return sample->media && event->first_byte.ttfb_us > 0 ? WEIR_SAMPLED_TTFB : WEIR_SAMPLED_N;
     case WEIR_EVENT_DNS:
-        return event->dns.latency_us >= 0 ? WEIR_SAMPLED_DNS : WEIR_SAMPLED_N;
+        return event->dns.latency_us > 0 ? WEIR_SAMPLED_DNS : WEIR_SAMPLED_N;
     case WEIR_EVENT_CHUNK:
         return sample->media && event->chunk.bytes >= GOODPUT_BYTES && event->chunk.transfer_us > 0 &&
                event->chunk.bytes <= UINT64_MAX / 8000000 ? WEIR_SAMPLED_GOODPUT : WEIR_SAMPLED_N;

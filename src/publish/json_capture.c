@@ -74,8 +74,9 @@ void weir_json_capture(const struct weir_publish_context *context, struct json_o
     json_put(object, "naming", naming(capture));
     struct json_object *unmeasured = NULL;
     if (capture->first_ts_us == WEIR_NULL) {
-        json_unmeasured(&unmeasured, "first_ts", WEIR_REASON_NO_SAMPLE);
-        json_unmeasured(&unmeasured, "last_ts", WEIR_REASON_NO_SAMPLE);
+        enum weir_reason reason = capture->packets ? WEIR_REASON_NO_TIME : WEIR_REASON_NO_SAMPLE;
+        json_unmeasured(&unmeasured, "first_ts", reason);
+        json_unmeasured(&unmeasured, "last_ts", reason);
     }
     if (capture->blind_share_ppm == WEIR_NULL)
         json_unmeasured(&unmeasured, "naming.blind_share", WEIR_REASON_NO_SAMPLE);

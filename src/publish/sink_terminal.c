@@ -135,6 +135,11 @@ static void print_head(const struct terminal_sink *sink, const struct weir_captu
         fprintf(sink->stream, "%s: no packets\n", sink->context->site);
         return;
     }
+    if (capture->first_ts_us == WEIR_NULL) {
+        fprintf(sink->stream, "%s: %" PRIu64 " packets, %s, %" PRIu64 " flows, no time stamps: nothing that takes time is measured\n",
+                sink->context->site, capture->packets, amount(bytes, sizeof bytes, (double)capture->bytes, "B"), capture->flows);
+        return;
+    }
     fprintf(sink->stream, "%s: %" PRIu64 " packets, %s, %" PRIu64 " flows, %s from %s UTC\n", sink->context->site, capture->packets,
             amount(bytes, sizeof bytes, (double)capture->bytes, "B"), capture->flows,
             span_text(span, sizeof span, capture->last_ts_us - capture->first_ts_us),
@@ -160,21 +165,23 @@ static void print_past(const struct terminal_sink *sink, const struct weir_servi
 static void print_service(const struct terminal_sink *sink, const struct weir_service_record *service)
 {
     const struct weir_service *about = weir_service_get(sink->context->set, service->service);
-    char down[32], goodput[32], rtt[32], loss[32];
+    char down[32], goodput[32], rtt[32], loss[2][32];
     const char *kind;
     double ok = count_of(service, NULL, "trials_ok"), failed = failures(service, &kind), value = 0;
     bool known = value_of(service, "rtt_server", "p50_us", &value);
     or_dash(rtt, sizeof rtt, known, "%.1f ms", value / 1000);
     known = value_of(service, "loss", "down_before_share", &value);
-    or_dash(loss, sizeof loss, known, "%.2f %%", value * 100);
+    or_dash(loss[0], sizeof loss[0], known, "%.2f %%", value * 100);
+    known = value_of(service, "loss", "down_beyond_share", &value);
+    or_dash(loss[1], sizeof loss[1], known, "%.2f %%", value * 100);
     if (value_of(service, "goodput", "p50_bps", &value))
         amount(goodput, sizeof goodput, value, "bit/s");
     else
         strcpy(goodput, "-");
-    fprintf(sink->stream, "%-13s %s%-10s%s %4.0f/%-4.0f %-16s %5.0f %9s %12s %9s %7s",
+    fprintf(sink->stream, "%-13s %s%-10s%s %4.0f/%-4.0f %-16s %5.0f %9s %12s %9s %8s %8s",
             service->service == WEIR_SERVICE_OTHER ? "other" : about->id, state_colour(sink, service->state), weir_state_name(service->state),
             plain(sink), ok, ok + failed, failed ? kind : "-", count_of(service, NULL, "flows_new"),
-            amount(down, sizeof down, count_of(service, NULL, "bytes_down"), "B"), goodput, rtt, loss);
+            amount(down, sizeof down, count_of(service, NULL, "bytes_down"), "B"), goodput, rtt, loss[0], loss[1]);
     print_past(sink, service, ok, failed);
 }
 
@@ -182,14 +189,15 @@ static void print_services(const struct terminal_sink *sink)
 {
     if (!sink->n_services)
         return;
-    fprintf(sink->stream, "\n%s%-13s %-10s %9s %-16s %5s %9s %12s %9s %7s%s\n", paint(sink, "\033[1m"), "service", "state", "useful", "failing by",
-            "flows", "down", "goodput", "rtt", "loss", plain(sink));
+    fprintf(sink->stream, "\n%s%-13s %-10s %9s %-16s %5s %9s %12s %9s %8s %8s%s\n", paint(sink, "\033[1m"), "service", "state", "useful", "failing by",
+            "flows", "down", "goodput", "rtt", "srv loss", "cli loss", plain(sink));
     for (size_t i = 0; i < sink->n_services; i++) /* services first, the control group last */
         if (sink->services[i]->service != WEIR_SERVICE_OTHER)
             print_service(sink, sink->services[i]);
     for (size_t i = 0; i < sink->n_services; i++)
         if (sink->services[i]->service == WEIR_SERVICE_OTHER)
             print_service(sink, sink->services[i]);
+    fprintf(sink->stream, "  rtt and srv loss: between the servers and here; cli loss: between here and the clients\n");
 }
 
 /* What viewers went through over the run, of the services that anybody watched. */

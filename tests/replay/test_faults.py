@@ -208,3 +208,106 @@ def test_hello_behind_noise_left_of_the_window(tmp_path):
     made.packets[3:4] = [(at, parts[0]), (at + .0001, parts[1])]
     flow = only_flow(tmp_path, made.packets)
     assert (flow["service"], flow["named_by"], flow["outcome"]) == ("netflix", "sni", "useful")
+
+
+# ---- time ----
+
+def simple_packets(path, frames):
+    """pcapng of Simple Packet Blocks, which have no room for a stamp."""
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28) + struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20))
+        for _, data in frames:
+            padded = data + bytes(-len(data) % 4)
+            out.write(struct.pack("<III", 3, 16 + len(padded), len(data)) + padded + struct.pack("<I", 16 + len(padded)))
+    return path
+
+
+def stamped(seconds):
+    return lambda path, frames: forge.capture(path, [(seconds, data) for _, data in frames])
+
+
+TIMES = ("handshake_rtt_server_us", "handshake_rtt_client_us", "tls_handshake_us", "ttfb_p50_us", "goodput_p50_bps")
+
+
+@pytest.mark.parametrize("write", [simple_packets, stamped(0), stamped(forge.START)], ids=["no stamps", "all zero", "all the same"])
+@pytest.mark.parametrize("make", [lambda: forge.Https(NETFLIX), lambda: forge.Quic().open(NETFLIX).answer()], ids=["tcp", "quic"])
+def test_without_time_nothing_that_takes_time_is_measured(tmp_path, write, make):
+    path = write(tmp_path / "made.pcap", [(at, forge.frame(packet)) for at, packet in make().packets])
+    found = records(path)
+    flow, = [record for record in found if record["type"] == "flow"]
+    capture, = [record for record in found if record["type"] == "capture"]
+    assert (flow["service"], flow["outcome"]) == ("netflix", "useful")
+    for name in TIMES:
+        assert flow[name] is None and flow["unmeasured"][name] == "no time stamps", name
+    for side in ("rtt_server", "rtt_client"):
+        assert flow[side + "_us"] == {"min": None, "p50": None, "p95": None, "samples": 0}
+        assert flow["unmeasured"][side] == "no time stamps"
+    for record in found:
+        if record["type"] in ("window", "service"):
+            assert record["rtt_server"]["p50_us"] is None and record["ttfb"]["p50_us"] is None
+        if record["type"] == "session":
+            assert record["startup_us"] is None
+    timed = write is not simple_packets and capture["last_ts"] is not None
+    assert capture["first_ts"] == (forge.START if timed else None)
+    assert timed or capture["unmeasured"]["first_ts"] == "no time stamps"
+
+
+@pytest.mark.parametrize("padding", [3 * 16 + 2, 16, 11, 4096])
+def test_zeros_behind_the_last_record_are_padding(tmp_path, padding):
+    frames = [(at, forge.frame(packet)) for at, packet in forge.Https(NETFLIX).packets]
+    path = forge.capture(tmp_path / "made.pcap", frames)
+    before = records(path)
+    path.write_bytes(path.read_bytes() + bytes(padding))
+    assert records(path) == before
+    capture = [record for record in before if record["type"] == "capture"][0]
+    assert capture["first_ts"] == forge.START and capture["packets"] == len(frames)
+
+
+def test_zeros_behind_the_last_block_are_padding(tmp_path):
+    path = simple_packets(tmp_path / "made.pcapng", [(at, forge.frame(packet)) for at, packet in forge.Https(NETFLIX).packets])
+    before = records(path)
+    path.write_bytes(path.read_bytes() + bytes(1000))
+    assert records(path) == before
+
+
+def test_a_stamp_of_zero_among_others_is_none(tmp_path):
+    """It gets its predecessor's: neither does the capture begin in 1970 nor does the clock step."""
+    frames = [(at, forge.frame(packet)) for at, packet in forge.Https(NETFLIX).packets]
+    path = forge.capture(tmp_path / "made.pcap", frames)
+    data = bytearray(path.read_bytes())
+    at = 24
+    for _ in range(9):
+        at += 16 + struct.unpack_from("<I", data, at + 8)[0]
+    data[at:at + 8] = bytes(8)
+    path.write_bytes(bytes(data))
+    found = records(path)
+    capture = [record for record in found if record["type"] == "capture"][0]
+    assert capture["first_ts"] == forge.START and capture["clock_steps"] == 0
+    assert [record["handshake_rtt_server_us"] for record in found if record["type"] == "flow"] == [20000]
+
+
+# ---- what is printed ----
+
+@pytest.mark.parametrize("lost", ["beyond", "before", "both"])
+def test_the_report_shows_loss_on_both_sides(tmp_path, lost):
+    made = forge.Https(NETFLIX, segments=100)
+    data = [i for i, (_, packet) in enumerate(made.packets) if len(packet) == 1500]
+    again = []
+    for i in data[10:90:10]:
+        at, packet = made.packets[i]
+        repaired = packet[:4] + struct.pack("!H", 30000 + i) + packet[6:]
+        again.append((at + .03, repaired))
+    if lost == "before":
+        made.packets = [one for i, one in enumerate(made.packets) if i not in data[10:90:10]]
+    elif lost == "both":
+        made.packets = [one for i, one in enumerate(made.packets) if i not in data[10:90:20]]
+    for at, packet in again:  # the acknowledgements stand still behind what is missing: nothing is sent twice for nothing
+        made.packets = [(when, one) for when, one in made.packets if not (up(one) and at - .031 < when < at)]
+    path = forge.capture(tmp_path / "made.pcap", [(at, forge.frame(packet)) for at, packet in made.packets + again])
+    service = [record for record in records(path, kind="service") if record["service"] == "netflix"][0]["loss"]
+    text = weir("replay", path)
+    row = [line for line in text.splitlines() if line.startswith("netflix")][0].split()
+    heading = [line for line in text.splitlines() if line.startswith("service")][0]
+    assert heading.split()[-4:] == ["srv", "loss", "cli", "loss"]
+    assert [row[-4], row[-2]] == ["%.2f" % (100 * service[f"down_{side}_share"]) for side in ("before", "beyond")]
+    assert (float(row[-4]) > 1) == (lost != "beyond") and (float(row[-2]) > 1) == (lost != "before")

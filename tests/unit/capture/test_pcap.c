@@ -133,7 +133,7 @@ static void cut_anywhere_keeps_the_frames_before(void **state)
     forge_pcap(forge, MAGIC_MICRO, 1);
     ends[n_ends++] = forge->n;
     for (uint32_t i = 0; i < 4; i++) {
-        forge_record(forge, i, 0, i * 7, 100, (uint8_t)i);
+        forge_record(forge, i + 1, 0, i * 7, 100, (uint8_t)i);
         ends[n_ends++] = forge->n;
     }
     for (size_t n = 0; n <= forge->n; n++) {
