@@ -19,14 +19,12 @@ enum ethertype {
     ETHERTYPE_PPPOE = 0x8864,
     ETHERTYPE_QINQ = 0x88a8,
     ETHERTYPE_QINQ_OLD = 0x9100,
+    ETHERTYPE_VNTAG = 0x8926,
     /* Encapsulations that carry IP where weir cannot see it. */
     ETHERTYPE_FABRICPATH = 0x8903,
-    ETHERTYPE_VNTAG = 0x8926,
     ETHERTYPE_MACSEC = 0x88e5,
     ETHERTYPE_PBB = 0x88e7,
     ETHERTYPE_NSH = 0x894f,
-    ETHERTYPE_ERSPAN = 0x88be,
-    ETHERTYPE_ERSPAN_3 = 0x22eb,
 };
 
 enum ppp_protocol {
@@ -46,6 +44,10 @@ enum {
     LLC_BYTES = 3,
     SNAP_BYTES = 8,
     TAG_BYTES = 4,
+    VNTAG_BYTES = 6,
+    HDLC_BYTES = 4,
+    NFLOG_BYTES = 4,
+    NFLOG_FIELDS_MAX = 32,
     LABEL_BYTES = 4,
     CONTROL_WORD_BYTES = 4,
     PPPOE_BYTES = 6,
@@ -93,8 +95,19 @@ static int walk_vlan_tag(struct walk *walk, uint16_t *ret_ethertype)
     return WEIR_DECODE_OK;
 }
 
-/* Types that make a reading of a pseudowire plausible. */
-static bool carries_ip(uint16_t ethertype)
+/* Between a switch and a virtual interface (IEEE 802.1BR's forerunner): the interfaces' ids, which differ by direction. */
+static int walk_vntag(struct walk *walk, uint16_t *ret_ethertype)
+{
+    if (walk_deeper(walk))
+        return WEIR_DECODE_TUNNEL_DEPTH;
+    if (walk_captured(walk) < VNTAG_BYTES)
+        return WEIR_DECODE_LINK_CUT;
+    *ret_ethertype = be16(walk->at + 4);
+    walk_skip(walk, VNTAG_BYTES);
+    return WEIR_DECODE_OK;
+}
+
+bool ethertype_carries_ip(uint16_t ethertype)
 {
     return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6 || ethertype == ETHERTYPE_VLAN ||
            ethertype == ETHERTYPE_QINQ || ethertype == ETHERTYPE_MPLS || ethertype == ETHERTYPE_PPPOE;
@@ -108,8 +121,9 @@ static int walk_pseudowire(struct walk *walk)
     if (walk_captured(walk) < ETHERNET_BYTES)
         return WEIR_DECODE_LINK_CUT;
     if (be16(walk->at) == 0) {
-        bool plain = carries_ip(be16(walk->at + 12));
-        bool behind_word = walk_captured(walk) >= CONTROL_WORD_BYTES + ETHERNET_BYTES && carries_ip(be16(walk->at + 16));
+        bool plain = ethertype_carries_ip(be16(walk->at + 12));
+        bool behind_word =
+            walk_captured(walk) >= CONTROL_WORD_BYTES + ETHERNET_BYTES && ethertype_carries_ip(be16(walk->at + 16));
         if (behind_word || !plain)
             walk_skip(walk, CONTROL_WORD_BYTES);
     }
@@ -218,8 +232,13 @@ int walk_ethertype(struct walk *walk, uint16_t ethertype)
             return walk_mpls(walk);
         case ETHERTYPE_TEB:
             return walk_deeper(walk) ? WEIR_DECODE_TUNNEL_DEPTH : walk_ethernet(walk);
+        case ETHERTYPE_VNTAG: {
+            int outcome = walk_vntag(walk, &ethertype);
+            if (outcome)
+                return outcome;
+            continue;
+        }
         case ETHERTYPE_FABRICPATH:
-        case ETHERTYPE_VNTAG:
         case ETHERTYPE_MACSEC:
         case ETHERTYPE_PBB:
         case ETHERTYPE_NSH:
@@ -280,7 +299,7 @@ static int walk_family(struct walk *walk)
     }
 }
 
-static int walk_ppp_framed(struct walk *walk)
+int walk_ppp_framed(struct walk *walk)
 {
     if (walk_captured(walk) < 2)
         return WEIR_DECODE_LINK_CUT;
@@ -290,17 +309,89 @@ static int walk_ppp_framed(struct walk *walk)
     return walk_ppp(walk);
 }
 
-/* LINKTYPE_PPP_HDLC holds Cisco's framing too: unicast 0x0f or multicast 0x8f, 0, an Ethernet type. */
+/* Cisco's framing: unicast 0x0f or multicast 0x8f, 0, an Ethernet type (or SLARP, CDP and the like). */
+static int walk_cisco_hdlc(struct walk *walk)
+{
+    if (walk_captured(walk) < HDLC_BYTES)
+        return WEIR_DECODE_LINK_CUT;
+    uint16_t ethertype = be16(walk->at + 2);
+    walk_skip(walk, HDLC_BYTES);
+    return ethertype < ETHERTYPE_MIN ? WEIR_DECODE_NOT_IP : walk_ethertype(walk, ethertype);
+}
+
+/* LINKTYPE_PPP_HDLC holds Cisco's framing too. */
 static int walk_ppp_hdlc(struct walk *walk)
 {
-    if (walk_captured(walk) < 4)
+    if (walk_captured(walk) < HDLC_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t address_control = be16(walk->at);
-    if (address_control != 0x0f00 && address_control != 0x8f00)
-        return walk_ppp_framed(walk);
-    uint16_t ethertype = be16(walk->at + 2);
-    walk_skip(walk, 4);
-    return ethertype < ETHERTYPE_MIN ? WEIR_DECODE_NOT_IP : walk_ethertype(walk, ethertype);
+    return address_control == 0x0f00 || address_control == 0x8f00 ? walk_cisco_hdlc(walk) : walk_ppp_framed(walk);
+}
+
+/* A field's length and type are in the capturing machine's order: the reading that fits is taken. */
+static uint32_t nflog_length(const uint8_t *field, uint32_t left, bool *ret_little)
+{
+    uint32_t little = (uint32_t)field[0] | (uint32_t)field[1] << 8, big = be16(field);
+    *ret_little = little >= 4 && (little <= left || big < 4 || big > little);
+    return *ret_little ? little : big;
+}
+
+/* What netfilter logs: family, version, resource; then fields of which one is the packet, from its IP header on. */
+static int walk_nflog(struct walk *walk)
+{
+    enum { FIELD_PAYLOAD = 9, TYPE_MASK = 0x3fff };
+    if (walk_captured(walk) < NFLOG_BYTES)
+        return WEIR_DECODE_LINK_CUT;
+    if (walk->at[1] != 0)
+        return WEIR_DECODE_LINK_UNKNOWN;
+    walk_skip(walk, NFLOG_BYTES);
+    for (unsigned n = 0; n < NFLOG_FIELDS_MAX && walk_wire(walk) >= 4; n++) {
+        if (walk_captured(walk) < 4)
+            return WEIR_DECODE_LINK_CUT;
+        bool little;
+        uint32_t length = nflog_length(walk->at, walk_wire(walk), &little);
+        uint32_t type = (little ? (uint32_t)walk->at[2] | (uint32_t)walk->at[3] << 8 : be16(walk->at + 2)) & TYPE_MASK;
+        if (length < 4 || length > walk_wire(walk))
+            return WEIR_DECODE_TUNNEL_MALFORMED;
+        if (type == FIELD_PAYLOAD) {
+            walk_limit(walk, length);
+            walk_skip(walk, 4);
+            return found_ip(walk, 0);
+        }
+        uint32_t padded = (length + 3) & ~3u;
+        if (padded > walk_captured(walk))
+            return WEIR_DECODE_LINK_CUT;
+        walk_skip(walk, padded);
+    }
+    return WEIR_DECODE_NOT_IP;
+}
+
+/* A data frame of IEEE 802.11: addresses, perhaps a fourth and quality of service, then LLC. Some access points hand its
+ * first two bytes on swapped. Of several frames in one (A-MSDU) the first is read. */
+int walk_wifi(struct walk *walk)
+{
+    enum { WIFI_BYTES = 24, TYPE = 0x0c, DATA = 0x08, QOS = 0x80, EMPTY = 0x40, BOTH_WAYS = 0x03, PROTECTED = 0x40, ORDER = 0x80,
+           AGGREGATE = 0x80, SUBFRAME_BYTES = 14 };
+    if (walk_deeper(walk))
+        return WEIR_DECODE_TUNNEL_DEPTH;
+    if (walk_captured(walk) < WIFI_BYTES)
+        return WEIR_DECODE_LINK_CUT;
+    bool straight = (walk->at[0] & (TYPE | 0x03)) == DATA;
+    uint8_t kind = walk->at[straight ? 0 : 1], flags = walk->at[straight ? 1 : 0];
+    if ((kind & (TYPE | 0x03)) != DATA || kind & EMPTY)
+        return WEIR_DECODE_NOT_IP;
+    if (flags & PROTECTED)
+        return WEIR_DECODE_LINK_UNKNOWN;
+    uint32_t length = WIFI_BYTES + ((flags & BOTH_WAYS) == BOTH_WAYS ? 6 : 0), qos = length;
+    length += kind & QOS ? 2 + (flags & ORDER ? 4 : 0) : 0;
+    if (length > walk_captured(walk))
+        return WEIR_DECODE_LINK_CUT;
+    if (kind & QOS && walk->at[qos] & AGGREGATE)
+        length += SUBFRAME_BYTES;
+    if (length > walk_captured(walk))
+        return WEIR_DECODE_LINK_CUT;
+    walk_skip(walk, length);
+    return walk_llc(walk);
 }
 
 /* Linux cooked headers give, for each kind of interface, an Ethernet type or a small number of their own,
@@ -349,6 +440,8 @@ static const struct {
     {108, walk_family},  /* LOOP: OpenBSD loopback */
     {9, walk_ppp_framed},
     {50, walk_ppp_hdlc},
+    {104, walk_cisco_hdlc},
+    {239, walk_nflog},
     {51, walk_pppoe},    /* PPPoE without the Ethernet header */
     {12, walk_raw},      /* raw IP, where a writer used its DLT_ number */
     {14, walk_raw},

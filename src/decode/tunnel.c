@@ -1,30 +1,45 @@
-/* Tunnels: IP in IP, GRE, MPLS in IP, and over UDP VXLAN, Geneve and GTP-U.
+/* Tunnels with an IP protocol number of their own: IP in IP, GRE (and the mirror ports' ERSPAN in it), MPLS, L2TPv3.
+ * Those over UDP are in tunnel_udp.c.
  *
- * A tunnel with an IP protocol number of its own is what it says: when its inside cannot be read, that is
- * the outcome. A UDP tunnel is a guess from the destination port, which an ordinary flow may use as well:
- * it is entered only when every fixed bit, its length and a consistent inner IP header agree, else the
- * outer UDP packet is the packet.
+ * Such a tunnel is what it says: when its inside cannot be read, that is the outcome.
  *
  * Which ids enter the domain: only those that both directions of a conversation carry alike. A VXLAN or
  * Geneve network id does (as VLAN ids in link.c). A GTP TEID and a GRE key are chosen by each receiver for
  * itself, and MPLS labels too: mixing them in would make two one-sided flows of each conversation. PPPoE
  * session ids are left out as well, since a new session may go on with the old address and flows.
  *
- * Blind spots: one-way VLANs and asymmetric VXLAN routing (each side sends in its own network's id) still
- * split a conversation; VXLAN and Geneve on ports other than their own; customers with overlapping addresses told apart
- * only by a GRE key, TEID or label meet in one domain. */
+ * Blind spots: customers with overlapping addresses told apart only by a GRE key, TEID or label meet in one domain. Ids that
+ * differ by direction make two domains of a conversation, which flow joins again (src/flow/domain.c).
+ */
 #include "walk.h"
 
-enum {
-    PORT_GTP_U = 2152,
-    PORT_VXLAN = 4789,
-    PORT_GENEVE = 6081,
-    UDP_BYTES = 8,
-    VXLAN_BYTES = 8,
-    GENEVE_BYTES = 8,
-    GTP_BYTES = 8,
-    GTP_EXTENSIONS_MAX = 8,
-};
+/* What a mirror port sends (draft-foschiano-erspan). Type I has no header of its own, II has 8 bytes, III 12 and perhaps
+ * 8 more; the GRE header says which. Where the mirror cut the frame, its inner lengths go beyond it. */
+static int enter_erspan(struct walk *walk, bool with_sequence, bool third)
+{
+    enum { TRUNCATED = 0x0400, SUBHEADER = 0x01, FRAME_TYPE_ETHERNET = 0, FRAME_TYPE_IP = 2 };
+    if (!third && !with_sequence)
+        return walk_ethernet(walk);
+    uint32_t length = third ? 12 : 8;
+    if (walk_wire(walk) < length)
+        return WEIR_DECODE_TUNNEL_MALFORMED;
+    if (walk_captured(walk) < length)
+        return WEIR_DECODE_TRANSPORT_CUT;
+    const uint8_t *at = walk->at;
+    if (at[0] >> 4 != (third ? 2 : 1))
+        return WEIR_DECODE_TUNNEL_MALFORMED;
+    walk->outer_cut |= (be16(at + 2) & TRUNCATED) != 0;
+    uint8_t frame_type = third ? be16(at + 10) >> 10 & 0x1f : FRAME_TYPE_ETHERNET;
+    length += third && at[11] & SUBHEADER ? 8 : 0;
+    if (walk_captured(walk) < length)
+        return walk_wire(walk) < length ? WEIR_DECODE_TUNNEL_MALFORMED : WEIR_DECODE_TRANSPORT_CUT;
+    walk_skip(walk, length);
+    if (frame_type == FRAME_TYPE_IP) {
+        walk->ip_version = 0;
+        return WEIR_DECODE_OK;
+    }
+    return frame_type == FRAME_TYPE_ETHERNET ? walk_ethernet(walk) : WEIR_DECODE_NOT_IP;
+}
 
 /* RFC 2784 with the key and sequence number of RFC 2890. Version 1 is PPTP, whose PPP frames are encrypted
  * as a rule. */
@@ -44,88 +59,46 @@ static int enter_gre(struct walk *walk)
     if (length > walk_captured(walk))
         return WEIR_DECODE_TRANSPORT_CUT;
     walk_skip(walk, length);
+    if (ethertype == ETHERTYPE_ERSPAN || ethertype == ETHERTYPE_ERSPAN_3)
+        return enter_erspan(walk, flags & SEQUENCE, ethertype == ETHERTYPE_ERSPAN_3);
     if (ethertype < 0x0600) /* 0 is a keep-alive; no lengths here, so LLC cannot follow */
         return WEIR_DECODE_NOT_TRANSPORT;
     return walk_ethertype(walk, ethertype);
 }
 
-/* RFC 7348: flag I set, the reserved ones clear but for the group policy draft's (G, D and A). */
-static bool enter_vxlan(struct walk *walk)
+/* A session of L2TPv3 (RFC 3931): its id, a cookie of 0, 4 or 8 bytes, perhaps 4 bytes of numbering, and a frame of whatever
+ * link was agreed on. Nothing in the packet says which: the first reading that leads to IP is taken. False: none does. */
+bool walk_l2tp3(struct walk *walk)
 {
-    if (walk_captured(walk) < VXLAN_BYTES || (walk->at[0] & 0x7f) != 0x08 || (walk->at[1] & 0xb7) || walk->at[7])
+    enum { SESSION_BYTES = 4, BETWEEN_MAX = 12, PPP_BYTES = 4 };
+    if (walk_captured(walk) < SESSION_BYTES || be32(walk->at) == 0) /* 0: a control message */
         return false;
-    uint32_t network = be32(walk->at + 4) >> 8;
-    walk_skip(walk, VXLAN_BYTES);
-    walk_domain(walk, DOMAIN_VNI, network);
-    return walk_ethernet(walk) == WEIR_DECODE_OK;
-}
-
-/* RFC 8926: version 0, length of the options in words, flags O (control: no frame of a user) and C, protocol, network id. */
-static bool enter_geneve(struct walk *walk)
-{
-    enum { TRANSPARENT_ETHERNET = 0x6558, CONTROL = 0x80, RESERVED = 0x3f };
-    if (walk_captured(walk) < GENEVE_BYTES || walk->at[0] >> 6 || (walk->at[1] & (CONTROL | RESERVED)) || walk->at[7])
-        return false;
-    uint32_t network = be32(walk->at + 4) >> 8, length = GENEVE_BYTES + (walk->at[0] & 0x3fu) * 4;
-    uint16_t protocol = be16(walk->at + 2);
-    if (length > walk_captured(walk))
-        return false;
-    walk_skip(walk, length);
-    walk_domain(walk, DOMAIN_VNI, network);
-    return (protocol == TRANSPARENT_ETHERNET ? walk_ethernet(walk) : walk_ethertype(walk, protocol)) == WEIR_DECODE_OK;
-}
-
-/* 3GPP TS 29.281: version 1, protocol type GTP, a G-PDU; any of E, S, PN adds four bytes, whose last
- * starts a chain of extension headers counted in words. */
-static bool enter_gtp(struct walk *walk)
-{
-    enum { G_PDU = 0xff, OPTIONAL_FIELDS = 0x07, EXTENSIONS = 0x04 };
-    if (walk_captured(walk) < GTP_BYTES || (walk->at[0] & 0xf8) != 0x30 || walk->at[1] != G_PDU)
-        return false;
-    uint8_t flags = walk->at[0];
-    uint32_t length = be16(walk->at + 2);
-    walk_skip(walk, GTP_BYTES);
-    if (length > walk_wire(walk) && !walk->outer_cut)
-        return false;
-    walk_limit(walk, length);
-    if (!(flags & OPTIONAL_FIELDS))
-        return true;
-    if (walk_captured(walk) < 4)
-        return false;
-    uint8_t next = flags & EXTENSIONS ? walk->at[3] : 0;
-    walk_skip(walk, 4);
-    for (unsigned n = 0; next; n++) {
-        uint32_t bytes = walk_captured(walk) ? walk->at[0] * 4u : 0;
-        if (bytes == 0 || bytes > walk_captured(walk) || n == GTP_EXTENSIONS_MAX)
-            return false;
-        next = walk->at[bytes - 1];
-        walk_skip(walk, bytes);
+    const uint8_t *frame = walk->at + SESSION_BYTES;
+    uint32_t left = walk_captured(walk) - SESSION_BYTES;
+    for (uint32_t between = 0; between <= BETWEEN_MAX && left > between + ETHERNET_BYTES; between += 4) {
+        const uint8_t *at = frame + between;
+        if (at[0] == 0xff && at[1] == 3 && at[2] == 0 && (at[3] == 0x21 || at[3] == 0x57)) {
+            walk_skip(walk, SESSION_BYTES + between + PPP_BYTES);
+            walk->ip_version = at[3] == 0x21 ? 4 : 6;
+            return true;
+        }
+        uint16_t ethertype = be16(at + 12);
+        uint8_t version = at[ETHERNET_BYTES] >> 4;
+        bool agrees = ethertype == ETHERTYPE_IPV4 ? version == 4 : ethertype == ETHERTYPE_IPV6 ? version == 6 : true;
+        if (!ethertype_carries_ip(ethertype) || !agrees)
+            continue;
+        walk_skip(walk, SESSION_BYTES + between);
+        return walk_ethernet(walk) == WEIR_DECODE_OK;
     }
-    return true;
+    return false;
 }
 
-static bool is_tunnel_port(uint16_t port)
-{
-    return port == PORT_VXLAN || port == PORT_GENEVE || port == PORT_GTP_U;
-}
-
-/* A guess, made on copies; it stands once the inner IP header is read and consistent. */
-static int walk_udp_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
+/* The protocol number says L2TP, but not what is in it: where that cannot be read the packet is none that weir measures. */
+static int walk_l2tp_over_ip(struct walk *walk, struct ip_header *ip, bool *ret_inner)
 {
     struct walk guess = *walk;
     struct ip_header guess_ip;
-    uint16_t port = be16(walk->at + 2);
-    uint32_t udp_len = be16(walk->at + 4);
-    bool plausible = udp_len ? udp_len >= UDP_BYTES && (udp_len <= walk_wire(walk) || walk->outer_cut) : ip->length_unsaid;
-    if (!plausible) /* read_transport() refuses it */
-        return WEIR_DECODE_OK;
-    if (udp_len && udp_len < walk_wire(&guess))
-        walk_limit(&guess, udp_len);
-    walk_skip(&guess, UDP_BYTES);
-    guess.ip_version = 0;
-    if (!(port == PORT_VXLAN  ? enter_vxlan(&guess) :
-          port == PORT_GENEVE ? enter_geneve(&guess) :
-                                enter_gtp(&guess)))
+    if (!walk_l2tp3(&guess))
         return WEIR_DECODE_OK;
     int outcome = walk_ip(&guess, &guess_ip);
     if (outcome && outcome != WEIR_DECODE_FRAGMENT)
@@ -157,9 +130,9 @@ int walk_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
     *ret_inner = false;
     switch (ip->protocol) {
     case PROTOCOL_UDP:
-        if (walk_captured(walk) < UDP_BYTES || !is_tunnel_port(be16(walk->at + 2)))
-            return WEIR_DECODE_OK;
         return walk_udp_tunnel(walk, ip, ret_inner);
+    case PROTOCOL_L2TP:
+        return walk_l2tp_over_ip(walk, ip, ret_inner);
     case PROTOCOL_IPV4:
     case PROTOCOL_IPV6:
     case PROTOCOL_GRE:

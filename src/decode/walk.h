@@ -37,7 +37,7 @@ struct ip_header {
 };
 
 enum { LINKTYPE_ETHERNET = 1, ETHERNET_BYTES = 14 };
-enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, ETHERTYPE_MPLS = 0x8847 };
+enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, ETHERTYPE_MPLS = 0x8847, ETHERTYPE_ERSPAN = 0x88be, ETHERTYPE_ERSPAN_3 = 0x22eb };
 
 enum ip_protocol {
     PROTOCOL_HOP_BY_HOP = 0,
@@ -52,6 +52,7 @@ enum ip_protocol {
     PROTOCOL_AH = 51,
     PROTOCOL_ICMPV6 = 58,
     PROTOCOL_DESTINATION = 60,
+    PROTOCOL_L2TP = 115,
     PROTOCOL_MPLS = 137,
 };
 
@@ -105,6 +106,10 @@ void walk_domain(struct walk *walk, enum domain_kind kind, uint32_t id);
 int walk_link(struct walk *walk, uint16_t linktype);
 int walk_ethernet(struct walk *walk);
 int walk_ethertype(struct walk *walk, uint16_t ethertype);
+int walk_ppp_framed(struct walk *walk); /* with the bytes ff 03 or without */
+int walk_wifi(struct walk *walk);       /* IEEE 802.11 */
+/* Types that make a reading of a frame whose beginning is a guess plausible. */
+bool ethertype_carries_ip(uint16_t ethertype);
 
 /* ip.c: passes one IP header and what extends it. */
 int walk_ip(struct walk *walk, struct ip_header *ret_ip);
@@ -112,6 +117,9 @@ int walk_ip(struct walk *walk, struct ip_header *ret_ip);
  * is not checked. */
 int walk_ip_quoted(struct walk *walk, struct ip_header *ret_ip);
 
+/* tunnel_udp.c and tunnel.c: the same for what is over UDP; a session of L2TPv3, false where it cannot be read. */
+int walk_udp_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner);
+bool walk_l2tp3(struct walk *walk);
 /* tunnel.c: when `ip` carries a tunnel that can be read, passes it and the inner IP header, sets
  * *ret_inner, and `ip` is the inner header. Otherwise changes nothing: the packet at hand is the one. */
 int walk_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner);

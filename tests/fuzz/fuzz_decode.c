@@ -6,7 +6,7 @@
 
 #include <weir/decode.h>
 
-static const uint16_t linktypes[] = {1, 113, 276, 101, 228, 229, 0, 108, 9, 50, 51, 12, 14};
+static const uint16_t linktypes[] = {1, 113, 276, 101, 228, 229, 0, 108, 9, 50, 51, 12, 14, 104, 239};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

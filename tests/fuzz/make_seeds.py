@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 SEED_MAX, RUN_MAX, SEEDS_MAX = 4000, 3600, 150
 ETHERNET_IN_PIPELINE, RAW_IN_PIPELINE = 1, 0  # places in fuzz_pipeline's and fuzz_decode's lists of link types
-LINKS_IN_DECODE = {"ethernet": 0, "sll": 1, "raw": 3}
+LINKS_IN_DECODE = {"ethernet": 0, "sll": 1, "raw": 3, "hdlc": 13, "nflog": 14}
 STEP_DATA, STEP_INITIAL, STEP_DNS, STEP_END, STEP_CUT, STEP_TIME, STEP_LEARN = range(7)
 
 HTTP = [b"GET /seg/1.m4s HTTP/1.1\r\nUser-Agent: x\r\nHost: ipv4-c001.oca.nflxvideo.net:80\r\n\r\n",
@@ -93,6 +93,24 @@ def wrapped(frame):
     yield "raw", gre + b"\0\0" + kind + ip
     yield "raw", udp(4789, b"\x08\0\0\0\0\0\x05\0" + frame.data)
     yield "raw", udp(2152, b"\x30\xff" + struct.pack(">HI", len(ip), 7) + ip)
+    pppd = (b"\xff\3\0\x21" if ip[0] >> 4 == 4 else b"\xff\3\0\x57") + ip
+    air = bytes.fromhex("880100000200000000030200000000010200000000020000" + "0000") + b"\xaa\xaa\3\0\0\0" + kind + ip
+    over = lambda protocol, body: gre[:2] + struct.pack(">H", 20 + len(body)) + gre[4:9] + bytes([protocol]) + gre[10:20] + body  # noqa: E731
+    yield "raw", over(47, b"\0\0\x88\xbe" + frame.data)
+    yield "raw", over(47, struct.pack(">HHIHHI", 0x1000, 0x88be, 1, 0x1005, 0x4007, 9) + frame.data)
+    yield "raw", over(47, struct.pack(">HHIHHIHHQ", 0x1000, 0x22eb, 1, 0x2005, 7, 99, 0, 1, 0) + frame.data)
+    yield "raw", over(115, b"\0\0\0\x2a\1\2\3\4" + frame.data)
+    yield "raw", udp(8472, b"\x08\0\0\0\0\0\x05\0" + frame.data)
+    yield "raw", udp(4790, b"\x0c\0\0\3\0\0\x05\0" + frame.data)
+    yield "raw", udp(1701, b"\0\2\0\5\0\6" + pppd)
+    yield "raw", udp(1701, b"\0\3\0\0\0\0\0\x2a" + frame.data)
+    yield "raw", udp(5247, b"\0\x10\2\0\0\0\0\0" + frame.data)
+    yield "raw", udp(5247, b"\0\x10\3\0\0\0\0\0" + air)
+    yield "raw", udp(3544, b"\0\0\x63\xc0\x3f\xff\xff\xfe" + b"\x60" + ip[1:8] + b"\x20\1\0\0" + ip[12:])
+    yield "raw", udp(37008, b"\1\0\0\1\x0a\1\xd8\1" + frame.data)
+    yield "ethernet", ether[:12] + b"\x89\x26\x80\3\0\x09" + kind + ip
+    yield "hdlc", b"\x0f\0" + kind + ip
+    yield "nflog", b"\2\0\0\5" + struct.pack("<HH", 7, 10) + b"fw\0\0" + struct.pack("<HH", 4 + len(ip), 9) + ip
     yield "sll", b"\0\0\0\1\0\6" + bytes(8) + kind + ip
 
 

@@ -2,6 +2,7 @@
 is made here (forge.py) and stands for its kind; the figures are known because the packets were made so."""
 import itertools
 import struct
+import subprocess
 
 import forge
 import pytest
@@ -311,3 +312,87 @@ def test_the_report_shows_loss_on_both_sides(tmp_path, lost):
     assert heading.split()[-4:] == ["srv", "loss", "cli", "loss"]
     assert [row[-4], row[-2]] == ["%.2f" % (100 * service[f"down_{side}_share"]) for side in ("before", "beyond")]
     assert (float(row[-4]) > 1) == (lost != "beyond") and (float(row[-2]) > 1) == (lost != "before")
+
+
+# ---- encapsulations ----
+
+def ether(packet):
+    return forge.frame(packet)
+
+
+def gre(flags, kind, rest):
+    return forge.ip("10.9.0.1", "10.9.0.2", 47, struct.pack("!HH", flags, kind) + rest)
+
+
+def over_udp(port, *between, inner=ether, sport=50000):
+    return lambda packet: ether(forge.udp("10.9.0.1", sport, "10.9.0.2", port, b"".join(between) + inner(packet)))
+
+
+def ethertype(packet):
+    return struct.pack("!H", 0x86dd if packet[0] >> 4 == 6 else 0x0800)
+
+
+def ppp(packet):
+    return b"\xff\3\0" + (b"\x57" if packet[0] >> 4 == 6 else b"\x21") + packet
+
+
+def wifi(packet):
+    return bytes.fromhex("88010000 020000000003 020000000001 020000000002 0000 0000") + b"\xaa\xaa\3\0\0\0" + ethertype(packet) + packet
+
+
+def nflog(packet):
+    return bytes([10 if packet[0] >> 4 == 6 else 2, 0, 0, 5]) + struct.pack("<HH", 7, 10) + b"fw\0\0" + struct.pack("<HH", 4 + len(packet), 9) + packet
+
+
+# name: (link type, how a packet is wrapped, what tshark must be told; None: it does not decode this)
+WRAPPED = {
+    "ERSPAN I": (1, lambda p: ether(gre(0, 0x88be, ether(p))), ()),
+    "ERSPAN II": (1, lambda p: ether(gre(0x1000, 0x88be, struct.pack("!IHHI", 7, 0x1005, 0x4007, 9) + ether(p))), ()),
+    "ERSPAN III": (1, lambda p: ether(gre(0x1000, 0x22eb, struct.pack("!IHHIHH", 7, 0x2005, 7, 99, 0, 0) + ether(p))), ()),
+    "VXLAN 8472": (1, over_udp(8472, b"\x08\0\0\0\0\0\x07\0"), ("-d", "udp.port==8472,vxlan")),
+    "VXLAN-GPE": (1, over_udp(4790, b"\x0c\0\0\3\0\0\x07\0"), ()),
+    "L2TPv2": (1, over_udp(1701, b"\0\2\0\5\0\6", inner=ppp), ()),
+    "L2TPv2 back": (1, over_udp(50000, b"\0\2\0\5\0\6", inner=ppp, sport=1701), ()),
+    "L2TPv3": (1, lambda p: ether(forge.ip("10.9.0.1", "10.9.0.2", 115, b"\0\0\0\x2a" + ether(p))), None),
+    "L2TPv3 over UDP": (1, over_udp(1701, b"\0\3\0\0\0\0\0\x2a\1\2\3\4"), None),
+    "CAPWAP": (1, over_udp(5247, b"\0\x10\2\0\0\0\0\0"), ()),
+    "CAPWAP 802.11": (1, over_udp(5247, b"\0\x10\3\0\0\0\0\0", inner=wifi), ("-o", "capwap.swap_fc:FALSE")),
+    "TZSP": (1, over_udp(37008, b"\1\0\0\1\1"), ()),
+    "VN-Tag": (1, lambda p: forge.MAC_B + forge.MAC_A + b"\x89\x26\x80\3\0\x09" + ethertype(p) + p, ()),
+    "NFLOG": (239, nflog, ()),
+    "Cisco HDLC": (104, lambda p: b"\x0f\0" + ethertype(p) + p, ()),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+@pytest.mark.parametrize("addresses", [{}, {"client": "2001:db8:1::10", "server": "2001:db8:2::10"}], ids=["IPv4", "IPv6"])
+def test_encapsulations(tmp_path, name, addresses):
+    linktype, wrap, options = WRAPPED[name]
+    packets = forge.Https(NETFLIX, **addresses).packets
+    alone = only_flow(tmp_path, packets)
+    found = flows(tmp_path, [(at, wrap(packet)) for at, packet in packets], linktype=linktype)
+    assert len(found) == 1
+    assert_as_alone(found[0], alone, 0)
+    if options is not None and not addresses:
+        seen = subprocess.run(["tshark", "-r", str(tmp_path / "made.pcap"), *options, "-T", "fields", "-e", "tcp.port"], capture_output=True, text=True)
+        ports = [line for line in seen.stdout.split("\n") if line]
+        assert len(ports) == len(packets) and all("443" in line and "40000" in line for line in ports), seen.stdout[:300]
+
+
+def test_teredo(tmp_path):
+    packets = forge.Https(NETFLIX, client="2001:0:53aa:64c:0:efff:3f57:fe3f", server="2001:db8:2::10").packets
+    alone = only_flow(tmp_path, packets)
+    for sport, port in ((50000, 3544), (3544, 50000)):
+        found = flows(tmp_path, [(at, over_udp(port, b"\0\0\x63\xc0\x3f\xff\xff\xfe" if sport == 3544 else b"", inner=bytes, sport=sport)(packet))
+                                 for at, packet in packets])
+        assert len(found) == 1
+        assert_as_alone(found[0], alone, 0)
+
+
+@pytest.mark.parametrize("port", [1701, 3544, 4790, 5247, 8472, 37008])
+def test_a_port_alone_is_no_tunnel(tmp_path, port):
+    """QUIC and DNS to these ports stay what they are."""
+    quic = forge.Quic(port=port).open(YOUTUBE).answer()
+    assert_answered(only_flow(tmp_path, quic.packets))
+    questions = [(at, forge.udp("192.168.1.10", port, "192.168.1.1", 53, forge.dns(7, NETFLIX)[2:])) for at in (forge.START, forge.START + 1)]
+    assert only_flow(tmp_path, questions)["dns"]["queries"] == 1

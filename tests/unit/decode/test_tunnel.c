@@ -154,7 +154,7 @@ static void test_gre_that_carries_no_ip(void **state)
         {{0, 2, 8, 0}, WEIR_DECODE_TUNNEL_MALFORMED},         /* version 2 */
         {{0x40, 0, 8, 0}, WEIR_DECODE_TUNNEL_MALFORMED},      /* source routes */
         {{0, 0, 8, 6}, WEIR_DECODE_NOT_IP},                   /* ARP */
-        {{0, 0, 0x88, 0xbe}, WEIR_DECODE_LINK_UNKNOWN},       /* ERSPAN */
+        {{0, 0, 0x88, 0xe7}, WEIR_DECODE_LINK_UNKNOWN},       /* a provider backbone bridge */
     };
     struct frame_builder frame;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
