@@ -67,6 +67,7 @@ int weir_field_find(const char *group, const char *name)
     return -1;
 }
 
+/* A span of 0 is none: the capture has no time stamps (flow.h). */
 enum { GOODPUT_BYTES = 100000 }; /* a smaller answer is over within a round trip or two and says more of latency */
 
 enum weir_sampled weir_sampled_by(const struct weir_sample *sample)
