@@ -69,7 +69,8 @@ enum weir_evidence_kind {
 
 struct weir_evidence {
     int64_t now_us, ts_us;
-    struct weir_addr client, server;
+    struct weir_addr client, server; /* the coordinator puts the device's name in the client's place (weir/device.h) */
+    struct weir_addr client_seen;    /* ... and keeps the flow's address here; all zero: it is `client` */
     uint16_t client_port, server_port;
     uint8_t kind;            /* enum weir_evidence_kind */
     uint8_t layer;           /* ATTEMPT, DNS: enum weir_layer */
@@ -128,6 +129,8 @@ struct weir_block {
     /* Filled by the pipeline (the meter leaves them 0): */
     const struct weir_address_fact *facts;
     size_t n_facts;
+    const struct weir_device_fact *devices;
+    size_t n_devices;
     uint64_t decode[WEIR_DECODE_N];  /* outcomes since the start */
     struct weir_flow_stats flow;
     const struct weir_naming_stats *naming;
@@ -284,6 +287,9 @@ struct weir_rollup_stats {
 
 int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services, size_t clients_max /* 0: 65536 */);
 void weir_rollup_free(struct weir_rollup *rollup);
+/* Rows of clients are counted by device from now on; `devices` outlives the rollup. */
+struct weir_devices;
+void weir_rollup_by_device(struct weir_rollup *rollup, const struct weir_devices *devices);
 void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *block);
 void weir_rollup_prefetch(const struct weir_rollup *rollup, const struct weir_evidence *evidence); /* as above */
 void weir_rollup_evidence(struct weir_rollup *rollup, const struct weir_evidence *evidence);

@@ -95,6 +95,7 @@ struct weir_packet {
     uint32_t payload_len;        /* bytes behind the transport header */
     uint32_t payload_captured;   /* of these, how many are at `payload`; <= payload_len */
     const uint8_t *payload;
+    const uint8_t *mac;          /* who sent it on this network, 6 bytes; NULL: no such header, or a tunnel around */
 
     union {
         struct { /* TCP */

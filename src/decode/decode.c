@@ -44,6 +44,7 @@ static inline int link_enter(struct walk *walk, uint16_t linktype)
     uint16_t ethertype = be16(walk->at + 12);
     if (ethertype != ETHERTYPE_IPV4 && ethertype != ETHERTYPE_IPV6)
         return walk_link(walk, linktype);
+    walk->mac = walk->at + MAC_OFFSET;
     walk_skip(walk, ETHERNET_BYTES);
     walk->ip_version = ethertype == ETHERTYPE_IPV4 ? 4 : 6;
     return WEIR_DECODE_OK;
@@ -74,6 +75,7 @@ int weir_decode(const struct weir_frame *frame, struct weir_packet *packet)
     packet->ip_id = ip.id;
     packet->fragment = ip.first_fragment;
     packet->domain = walk.domain;
+    packet->mac = walk.mac;
     packet->ip_payload_len = walk_wire(&walk);
     ip_addresses(&ip, &packet->src, &packet->dst);
     return read_transport(&walk, &ip, packet);

@@ -257,6 +257,7 @@ int walk_ethernet(struct walk *walk)
     if (walk_captured(walk) < ETHERNET_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t ethertype = be16(walk->at + 12);
+    walk->mac = walk->at + MAC_OFFSET;
     walk_skip(walk, ETHERNET_BYTES);
     return walk_ethertype(walk, ethertype);
 }
@@ -413,6 +414,7 @@ static int walk_sll(struct walk *walk)
     if (walk_captured(walk) < SLL_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t hardware = be16(walk->at + 2), protocol = be16(walk->at + 14);
+    walk->mac = be16(walk->at + 4) == MAC_BYTES ? walk->at + 6 : NULL;
     walk_skip(walk, SLL_BYTES);
     return walk_cooked(walk, hardware, protocol);
 }
@@ -422,6 +424,7 @@ static int walk_sll2(struct walk *walk)
     if (walk_captured(walk) < SLL2_BYTES)
         return WEIR_DECODE_LINK_CUT;
     uint16_t protocol = be16(walk->at), hardware = be16(walk->at + 8);
+    walk->mac = walk->at[11] == MAC_BYTES ? walk->at + 12 : NULL;
     walk_skip(walk, SLL2_BYTES);
     return walk_cooked(walk, hardware, protocol);
 }

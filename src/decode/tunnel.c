@@ -98,6 +98,7 @@ static int walk_l2tp_over_ip(struct walk *walk, struct ip_header *ip, bool *ret_
 {
     struct walk guess = *walk;
     struct ip_header guess_ip;
+    guess.mac = NULL;
     if (!walk_l2tp3(&guess))
         return WEIR_DECODE_OK;
     int outcome = walk_ip(&guess, &guess_ip);
@@ -143,6 +144,7 @@ int walk_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
     }
     if (walk_deeper(walk))
         return WEIR_DECODE_TUNNEL_DEPTH;
+    walk->mac = NULL;
     int entered = ip->protocol == PROTOCOL_GRE    ? enter_gre(walk)
                   : ip->protocol == PROTOCOL_MPLS ? walk_ethertype(walk, ETHERTYPE_MPLS)
                                                   : enter_ip(walk, ip->protocol == PROTOCOL_IPV4 ? 4 : 6);

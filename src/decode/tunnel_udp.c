@@ -245,6 +245,7 @@ int walk_udp_tunnel(struct walk *walk, struct ip_header *ip, bool *ret_inner)
         walk_limit(&guess, udp_len);
     walk_skip(&guess, UDP_BYTES);
     guess.ip_version = 0;
+    guess.mac = NULL;
     if (!enter(&guess))
         return WEIR_DECODE_OK;
     int outcome = walk_ip(&guess, &guess_ip);

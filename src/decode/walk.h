@@ -18,6 +18,7 @@ enum { WALK_DEPTH_MAX = 16 };
 
 struct walk {
     const uint8_t *at, *end; /* the readable bytes */
+    const uint8_t *mac;  /* source address of the last Ethernet header, NULL: none around this packet */
     uint32_t uncaptured; /* bytes of the packet behind `end` */
     uint32_t domain;     /* see decode.h */
     uint8_t depth;       /* tags, labels and tunnels passed, bounded */
@@ -36,7 +37,7 @@ struct ip_header {
     uint16_t id;
 };
 
-enum { LINKTYPE_ETHERNET = 1, ETHERNET_BYTES = 14 };
+enum { LINKTYPE_ETHERNET = 1, ETHERNET_BYTES = 14, MAC_OFFSET = 6, MAC_BYTES = 6 };
 enum { ETHERTYPE_IPV4 = 0x0800, ETHERTYPE_IPV6 = 0x86dd, ETHERTYPE_MPLS = 0x8847, ETHERTYPE_ERSPAN = 0x88be, ETHERTYPE_ERSPAN_3 = 0x22eb };
 
 enum ip_protocol {

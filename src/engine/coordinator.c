@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <weir/classify.h>
+#include <weir/device.h>
 #include <weir/detect.h>
 #include <weir/measure.h>
 
@@ -41,6 +42,7 @@ struct weir_coordinator {
 
     struct weir_names_file *names;     /* an earlier run's; NULL: none */
     struct weir_address_memory *addresses;
+    struct weir_devices *devices;
     struct weir_address_fact *facts;   /* of the window that is open, and of the one before (what workers may learn) */
     size_t n_facts, facts_max;
     struct weir_address_fact *bulletin_facts;
@@ -135,9 +137,19 @@ static void learn_addresses(struct weir_coordinator *c)
         for (size_t i = 0; i < block->n_facts && c->n_facts < c->facts_max; i++)
             c->facts[c->n_facts++] = block->facts[i];
     }
+    weir_devices_tick(c->devices, c->now_us / WEIR_TICK_US);
+    for (unsigned w = 0; w < c->options->n_workers; w++)
+        weir_devices_learn(c->devices, c->blocks[w].devices, c->blocks[w].n_devices, c->now_us / WEIR_TICK_US);
     c->n_facts = weir_address_facts_unify(c->facts, c->n_facts);
     for (size_t i = 0; i < c->n_facts; i++)
         weir_address_memory_learn(c->addresses, &c->facts[i], c->now_us);
+}
+
+/* A client is a device where that is known. */
+static void resolve_client(const struct weir_coordinator *c, struct weir_evidence *evidence)
+{
+    evidence->client_seen = evidence->client;
+    evidence->client = *weir_devices_client(c->devices, &evidence->client);
 }
 
 /* A flow that never said its name belongs to what its server's address serves. */
@@ -174,6 +186,7 @@ static void take_evidence(struct weir_coordinator *c)
             weir_sessions_prefetch(c->sessions, evidence[i + AHEAD]);
             weir_rollup_prefetch(c->rollup, evidence[i + AHEAD]);
         }
+        resolve_client(c, evidence[i]);
         resolve_evidence(c, evidence[i]);
         weir_sessions_take(c->sessions, evidence[i]);
         weir_trials_take(c->trials, evidence[i]);
@@ -488,6 +501,8 @@ struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c)
     return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts, c->bulletin_asks};
 }
 
+const struct weir_devices *weir_coordinator_devices(const struct weir_coordinator *c) { return c->devices; }
+
 const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *c)
 {
     return c->names;
@@ -596,7 +611,11 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
     if (!error)
         error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
     if (!error)
+        error = weir_devices_new(&c->devices, 0);
+    if (!error)
         error = new_measure(c);
+    if (!error)
+        weir_rollup_by_device(c->rollup, c->devices);
     if (!error)
         error = new_detector(c);
     if (!error)
@@ -620,6 +639,7 @@ void weir_coordinator_free(struct weir_coordinator *c)
     weir_trials_free(c->trials);
     weir_gather_free(c->gather);
     weir_address_memory_free(c->addresses);
+    weir_devices_free(c->devices);
     weir_names_file_free(c->names);
     free(c->flows);
     free(c->bulletin_facts);

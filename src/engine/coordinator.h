@@ -33,6 +33,9 @@ enum weir_meeting_part weir_coordinator_work(void *coordinator, const struct wei
 
 /* What an earlier run knew of names, for a worker to learn before its first packet; NULL: nothing. */
 const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *coordinator);
+/* Which addresses are one client (weir/device.h); for whoever works on ticks. */
+struct weir_devices;
+const struct weir_devices *weir_coordinator_devices(const struct weir_coordinator *coordinator);
 
 /* Between the meeting's wait and deliver of a window's last tick: what to learn. Valid until deliver. */
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *coordinator);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <weir/decode.h>
+#include <weir/device.h>
 #include <weir/flow.h>
 #include <weir/wire.h>
 
@@ -25,6 +26,8 @@ struct delivery {
     struct weir_naming_stats naming;
     struct weir_address_fact *facts;
     size_t facts_room;
+    struct weir_device_fact *devices;
+    size_t devices_room;
 };
 
 struct weir_worker {
@@ -36,6 +39,8 @@ struct weir_worker {
     struct weir_flow_table *flows;
     struct weir_classifier *classifier;
     struct weir_dns_answers *dns_answers;
+    struct weir_device_teller *devices;
+    const struct weir_packet *packet;  /* that is being tracked */
     struct weir_meter *meter;
     struct weir_proof_ring *proof;     /* or NULL */
     int64_t next_tick_us;              /* 0 until the first frame */
@@ -57,6 +62,8 @@ struct weir_worker {
 static void on_event(void *context, struct weir_flow *flow, const struct weir_event *event)
 {
     struct weir_worker *worker = context;
+    if (event->kind == WEIR_EVENT_NEW && weir_addr_compare(weir_flow_addr(flow, WEIR_CLIENT), &worker->packet->src) == 0)
+        weir_device_tell(worker->devices, worker->packet);
     if (event->kind == WEIR_EVENT_NEW)
         weir_classify_begin(worker->classifier, flow, NULL, event->now_us);
     if (event->kind == WEIR_EVENT_END)
@@ -90,6 +97,23 @@ static void take_requests(struct weir_worker *worker, const struct weir_bulletin
     memcpy(worker->asks, bulletin->asks, n * sizeof worker->asks[0]);
 }
 
+static void take_devices(struct weir_worker *worker, struct delivery *delivery, struct weir_block *block)
+{
+    const struct weir_device_fact *facts;
+    size_t n = weir_device_take(worker->devices, &facts, block->window_end);
+    if (n > delivery->devices_room) {
+        struct weir_device_fact *room = realloc(delivery->devices, n * sizeof *room);
+        if (!room)
+            return;
+        delivery->devices = room;
+        delivery->devices_room = n;
+    }
+    if (n)
+        memcpy(delivery->devices, facts, n * sizeof *facts);
+    block->devices = delivery->devices;
+    block->n_devices = n;
+}
+
 static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end)
 {
     struct delivery *delivery = &worker->deliveries[worker->delivery];
@@ -103,6 +127,7 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
     }
     weir_meter_take(worker->meter, &block, tick_us, window_end);
     take_facts(worker, delivery, &block);
+    take_devices(worker, delivery, &block);
     weir_classify_stats(worker->classifier, &delivery->naming);
     block.naming = &delivery->naming;
     memcpy(block.decode, worker->decode, sizeof block.decode);
@@ -163,6 +188,7 @@ static void process(struct weir_worker *worker, const struct weir_packet *packet
 {
     struct weir_flow *flow;
     enum weir_side side;
+    worker->packet = packet;
     if (weir_flow_track(worker->flows, hash, packet, &flow, &side) != WEIR_TRACK_OK)
         return;
     bool naming = packet->payload_captured && !weir_flow_named(flow)->done;
@@ -348,6 +374,8 @@ int weir_worker_new(struct weir_worker **ret_worker, unsigned index, struct weir
     if (!error)
         error = weir_dns_answers_new(&worker->dns_answers);
     if (!error)
+        error = weir_device_teller_new(&worker->devices);
+    if (!error)
         error = weir_meter_new(&worker->meter, &meter);
     if (error) {
         weir_worker_free(worker);
@@ -367,8 +395,11 @@ void weir_worker_free(struct weir_worker *worker)
     weir_meter_free(worker->meter);
     weir_flow_table_free(worker->flows);
     weir_dns_answers_free(worker->dns_answers);
+    weir_device_teller_free(worker->devices);
     weir_classifier_free(worker->classifier);
-    for (unsigned i = 0; i < worker->n_deliveries; i++)
+    for (unsigned i = 0; i < worker->n_deliveries; i++) {
         free(worker->deliveries[i].facts);
+        free(worker->deliveries[i].devices);
+    }
     free(worker);
 }

@@ -153,9 +153,9 @@ static void merge_sampled(struct weir_links *links, struct weir_link_row *row, c
         }
 }
 
-bool weir_links_merge(struct weir_links *links, const struct weir_link_row *from)
+bool weir_links_merge(struct weir_links *links, const struct weir_addr *client, const struct weir_link_row *from)
 {
-    struct weir_link_row *row = row_need(links, &from->client);
+    struct weir_link_row *row = row_need(links, client);
     if (!row)
         return false;
     row->segments_down += from->segments_down;

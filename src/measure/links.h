@@ -31,5 +31,5 @@ void weir_links_packet(struct weir_links *links, struct weir_flow *flow, enum we
 /* An event as the signals see it, which `service` counts. */
 void weir_links_event(struct weir_links *links, struct weir_flow *flow, weir_service_id service, const struct weir_sample *sample);
 /* Adds a row of a worker; false: no room. */
-bool weir_links_merge(struct weir_links *links, const struct weir_link_row *row);
+bool weir_links_merge(struct weir_links *links, const struct weir_addr *client, const struct weir_link_row *row);
 void weir_links_read(const struct weir_link_row *row, struct weir_link *ret_link);

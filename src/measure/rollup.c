@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/device.h>
+
 #include "measure/links.h"
 #include "measure/mix.h"
 #include "measure/signal.h"
@@ -29,6 +31,7 @@ struct weir_rollup {
     uint64_t window_clients[WEIR_SERVICES_MAX];
     uint32_t window_number;
     struct client *clients;
+    const struct weir_devices *devices; /* or NULL */
     size_t n_clients, clients_max, clients_mask;
     struct weir_links links;                  /* all workers', of the window */
     struct weir_link *shown;
@@ -89,6 +92,13 @@ static void add_naming(const struct weir_accumulator *accumulator, uint64_t flow
     }
 }
 
+void weir_rollup_by_device(struct weir_rollup *rollup, const struct weir_devices *devices) { rollup->devices = devices; }
+
+static const struct weir_addr *client_of(const struct weir_rollup *rollup, const struct weir_link_row *row)
+{
+    return rollup->devices ? weir_devices_client(rollup->devices, &row->client) : &row->client;
+}
+
 void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *block)
 {
     if (!block->window_end || !block->accumulators)
@@ -97,7 +107,7 @@ void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *bloc
         weir_accumulator_merge(window_of(rollup, (weir_service_id)id), weir_accumulator_at(block->accumulators, id));
     rollup->stats.clients_refused += block->links_refused;
     for (size_t i = 0; i < block->n_links; i++)
-        rollup->stats.clients_refused += !weir_links_merge(&rollup->links, &block->links[i]);
+        rollup->stats.clients_refused += !weir_links_merge(&rollup->links, client_of(rollup, &block->links[i]), &block->links[i]);
 }
 
 static int compare_links(const void *a, const void *b)

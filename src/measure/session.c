@@ -41,8 +41,10 @@ enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6
 
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence)
 {
+    static const struct weir_addr none;
     *session = (struct weir_session){
         .client = evidence->client,
+        .shown = weir_addr_compare(&evidence->client_seen, &none) ? evidence->client_seen : evidence->client,
         .service = evidence->service,
         .midstream = evidence->midstream,
         .start_us = evidence->flow_first_us,
@@ -435,7 +437,7 @@ void weir_session_report(struct weir_session *session, enum weir_service_kind ki
     *ret_record = (struct weir_session_record){
         .start_us = session->start_us,
         .end_us = session->active_us > session->start_us ? session->active_us : session->start_us,
-        .client = session->client,
+        .client = session->shown,
         .service = session->service,
         .kind = (uint8_t)kind,
         .media_bytes = session->media_bytes,

@@ -30,7 +30,7 @@ struct weir_ladder {
 
 /* A large site has thousands of these: what is kept of each chunk is packed. */
 struct weir_session {
-    struct weir_addr client;
+    struct weir_addr client, shown; /* the device's name, and the address of the first flow */
     weir_service_id service;
     bool midstream;              /* its first flow was */
     bool told_startup;           /* to the window */

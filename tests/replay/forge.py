@@ -107,7 +107,8 @@ class Https:
         self.wait(.020).send("down", ACK | PUSH, server_hello() + record(23, bytes(1100)))
         self.wait(.0005).send("up", ACK | PUSH, record(23, bytes(53)) + record(23, bytes(400)))
         self.wait(.020)
-        answer = record(23, bytes(16000)) * (segments * 1460 // 16000 + 1)
+        sizes = [min(14600, segments * 1460 - at) for at in range(0, segments * 1460, 14600)]
+        answer = b"".join(record(23, bytes(size - 5)) for size in sizes)
         for i in range(segments):
             self.wait(.0005).send("down", ACK, answer[i * 1460:(i + 1) * 1460])
             self.send("up", ACK)

@@ -1,10 +1,12 @@
 """Small inputs on which a packet monitor goes wrong: copies, tags, tunnels, cut messages, disguised hellos, missing stamps. Each input
 is made here (forge.py) and stands for its kind; the figures are known because the packets were made so."""
 import itertools
+import json
 import struct
 import subprocess
 
 import forge
+import household
 import pytest
 
 from conftest import records, weir
@@ -396,3 +398,44 @@ def test_a_port_alone_is_no_tunnel(tmp_path, port):
     assert_answered(only_flow(tmp_path, quic.packets))
     questions = [(at, forge.udp("192.168.1.10", port, "192.168.1.1", 53, forge.dns(7, NETFLIX)[2:])) for at in (forge.START, forge.START + 1)]
     assert only_flow(tmp_path, questions)["dns"]["queries"] == 1
+
+
+# ---- who is a client ----
+
+def evening(macs, ttl=64):
+    """Three televisions with IPv4 and IPv6 each watch; after two minutes one service falls silent. `macs` gives each television's."""
+    made, homes = household.Capture(), [(f"192.168.1.{10 + i}", f"2a00:1450:1::{i + 1}") for i in range(3)]
+    for second in range(0, 240, 4):
+        for i, home in enumerate(homes):
+            for service, servers in (("netflix", ("45.57.18.20", "2a00:86c0:1001::20")), ("youtube", ("74.125.168.8", "2a00:1450:4007:12::8"))):
+                family, host = second // 4 % 2, household.SERVICES[service][1][0]
+                made.connect(household.START + second + i * .3 + len(service) * .01, home[family], servers[family], host,
+                             "syn_timeout" if service == "netflix" and second >= 120 else "ok")
+    frames = []
+    for at, packet in made.packets:
+        number = next((i for i, home in enumerate(homes) if forge.source(packet) in home), None)
+        packet = forge.routed(packet, 64 - ttl) if number is not None and ttl < 64 else packet
+        frames.append((at, forge.frame(packet, src=forge.MAC_B if number is None else macs[number])))
+    return frames
+
+
+OWN_MACS = [bytes([2, 0, 0, 0, 9, i]) for i in range(3)]
+
+
+@pytest.mark.parametrize("name, macs, ttl, clients", [
+    ("a network", OWN_MACS, 64, 3), ("behind a router", [forge.MAC_A] * 3, 63, 6), ("one MAC for all, as after rewriting", [forge.MAC_A] * 3, 64, 6),
+    ("behind a router that keeps MACs apart", OWN_MACS, 63, 6)])
+def test_a_television_is_one_client(tmp_path, name, macs, ttl, clients):
+    path = forge.capture(tmp_path / "made.pcap", evening(macs, ttl))
+    said = weir("replay", "--json", "--records", "flow,window,service,session,incident,capture", path)
+    assert said == weir("replay", "--json", "--records", "flow,window,service,session,incident,capture", "--workers", 2, path)
+    found = [json.loads(line) for line in said.splitlines()]
+    incidents = [record for record in found if record["type"] == "incident" and record["event"] == "raised"]
+    assert [(one["service"], one["cause"]) for one in incidents] == [("netflix", "service")]
+    assert [record["clients"] for record in found if record["type"] == "service" and record["service"] == "netflix"] == [clients]
+    addresses = {record["client"]["addr"] for record in found if record["type"] == "flow"}
+    assert len(addresses) == 6, "a flow's record shows the flow's own address"
+    last = [record for record in found if record["type"] == "incident"][-1]
+    assert f"{clients} of {clients} clients" in last["text"] or clients == 6
+    for mac in OWN_MACS:
+        assert ":".join("%02x" % byte for byte in mac) not in said and mac.hex() not in said
