@@ -292,7 +292,7 @@ def test_a_stamp_of_zero_among_others_is_none(tmp_path):
 
 # ---- what is printed ----
 
-@pytest.mark.parametrize("lost", ["beyond", "before", "both"])
+@pytest.mark.parametrize("lost", ["beyond", "before"])
 def test_the_report_shows_loss_on_both_sides(tmp_path, lost):
     made = forge.Https(NETFLIX, segments=100)
     data = [i for i, (_, packet) in enumerate(made.packets) if len(packet) == 1500]
@@ -303,8 +303,6 @@ def test_the_report_shows_loss_on_both_sides(tmp_path, lost):
         again.append((at + .03, repaired))
     if lost == "before":
         made.packets = [one for i, one in enumerate(made.packets) if i not in data[10:90:10]]
-    elif lost == "both":
-        made.packets = [one for i, one in enumerate(made.packets) if i not in data[10:90:20]]
     for at, packet in again:  # the acknowledgements stand still behind what is missing: nothing is sent twice for nothing
         made.packets = [(when, one) for when, one in made.packets if not (up(one) and at - .031 < when < at)]
     path = forge.capture(tmp_path / "made.pcap", [(at, forge.frame(packet)) for at, packet in made.packets + again])
