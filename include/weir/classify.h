@@ -114,7 +114,7 @@ void weir_classify_names_each(const struct weir_classifier *classifier, weir_nam
 /* Teaches a name again, unless it has expired at `now_us`. */
 void weir_classify_names_restore(struct weir_classifier *classifier, const struct weir_learned_name *name, int64_t now_us);
 
-/* ---- what classify says of itself (DESIGN 6) ---- */
+/* ---- what classify says of itself ---- */
 
 /* A host of a media CDN that no signature knows. Kept by space-saving: `flows` is at most `flows_over` too high. */
 #define WEIR_DRIFT_MAX 32

@@ -173,7 +173,7 @@ int weir_evidence_compare(const struct weir_evidence *a, const struct weir_evide
 /* The same order for flow records (last_ts, client, port, server, port, first_ts). */
 int weir_flow_record_compare(const struct weir_flow_record *a, const struct weir_flow_record *b);
 
-/* ---- coordinator side: trials (METHODS 0) ---- */
+/* ---- coordinator side: trials ---- */
 
 struct weir_trials_config {
     const struct weir_service_set *set; /* kinds of services: audio and calls have no request outcomes; NULL: all VoD */

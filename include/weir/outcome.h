@@ -1,4 +1,4 @@
-/* How an attempt ended: the names that flows, trials, windows and incidents share (METHODS 1.1, 2-5).
+/* How an attempt ended: the names that flows, trials, windows and incidents share.
  * Enum, record names and help come from one list. */
 #pragma once
 

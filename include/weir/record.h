@@ -1,4 +1,4 @@
-/* Records: what leaves weir (NDJSON schema version 1, DESIGN 3). Plain structs, filled by the stages, read by sinks.
+/* Records: what leaves weir (NDJSON schema version 1, contrib/doc/method.md). Plain structs, filled by the stages, read by sinks.
  *
  * A value that was not measured is WEIR_NULL, never 0; `unmeasured` lists say why.
  */

@@ -31,7 +31,7 @@ struct weir_record {
     };
 };
 
-/* How client addresses leave weir (DESIGN 8). */
+/* How client addresses leave weir. */
 enum weir_clients_mode { WEIR_CLIENTS_PLAIN, WEIR_CLIENTS_PSEUDONYM, WEIR_CLIENTS_NONE };
 
 /* What every sink needs to turn records into text. Lives as long as the sinks. */

@@ -278,7 +278,7 @@ static void tell_traffic(struct weir_coordinator *c)
     weir_detector_traffic(c->detector, c->now_us, heard, asking);
 }
 
-/* Most flows go to servers whose names no lookup told (METHODS 3): then nothing is known of the resolvers. */
+/* Most flows go to servers whose names no lookup told: then nothing is known of the resolvers. */
 static bool dns_is_blind(const struct weir_coordinator *c)
 {
     return c->counters.naming.https_blind * 2 > c->counters.naming.https_flows;

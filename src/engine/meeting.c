@@ -4,7 +4,7 @@
  *      worker 1 --block--> queue  > all blocks of the next tick are there: work, part by part, one thread at a time
  *      worker 2 --block--> queue /
  *
- * Queues are short, so that no worker waits while a tick of the past is worked on (a few ticks apart, and within a window: METHODS'
+ * Queues are short, so that no worker waits while a tick of the past is worked on (a few ticks apart, and within a window:
  * learning is a window late). The work is done by the worker that has got furthest in the packets, while the others catch up. A
  * thread of its own would be one more than there are cores, and take one from a worker that the others then wait for
  * (tests/bench/README.md). Only where each worker has an interface to empty there is one: a tick must not keep it.

@@ -1,4 +1,4 @@
-/* `weir fleet`: sites' incidents in, one verdict out (METHODS 7). One turn is one step; the caller waits between turns. */
+/* `weir fleet`: sites' incidents in, one verdict out. One turn is one step; the caller waits between turns. */
 #pragma once
 
 #include <weir/error.h>

@@ -1,4 +1,4 @@
-/* One verdict of many sites (METHODS 7): pure arithmetic, no Redis, no clock.
+/* One verdict of many sites: pure arithmetic, no Redis, no clock.
  *
  * Each site that may speak (its own verdict is the service's fault, or that the service is well) votes by Wald's test over its trials
  * since the outage began: bad, good, or not yet known. No healthy site and two bad ones: GLOBAL. Some of each, and Fisher's test

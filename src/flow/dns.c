@@ -1,4 +1,4 @@
-/* DNS transactions (METHODS 3), keyed (client, resolver, name, type): some stub resolvers change port and id when
+/* DNS transactions, keyed (client, resolver, name, type): some stub resolvers change port and id when
  * they ask again, so neither is part of the key.
  *
  * Open transactions stand in a list by the time of their first question, so that a tick looks only at those older

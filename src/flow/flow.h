@@ -309,7 +309,7 @@ static inline struct serve *flow_serve(const struct weir_flow *flow)
     return flow_is(flow, FLOW_ASKED) ? (struct serve *)&flow->serve : NULL;
 }
 
-/* Much came down, or the name says so (METHODS 5). */
+/* Much came down, or the name says so. */
 static inline bool flow_is_media(const struct weir_flow *flow)
 {
     return flow->named.role == WEIR_ROLE_MEDIA || flow->payload[WEIR_SERVER] >= WEIR_MEDIA_BYTES;

@@ -385,7 +385,7 @@ static bool icmp_unreachable(const struct weir_packet *packet)
     return type == 3 && code < 32 && (codes >> code & 1);
 }
 
-/* An error about the packet that opens a flow is held for three seconds: an answer may still come (METHODS 1.1). */
+/* An error about the packet that opens a flow is held for three seconds: an answer may still come. */
 static enum weir_track icmp_packet(struct weir_flow_table *table, uint64_t hash, const struct weir_packet *packet,
                                    struct weir_flow **ret_flow, enum weir_side *ret_side)
 {

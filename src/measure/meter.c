@@ -298,7 +298,7 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event)
     keep_name(meter, evidence, name, length);
 }
 
-/* What says whether the capture sees both directions (METHODS 7, row 0). Flows without payload, as floods leave them, don't. */
+/* What says whether the capture sees both directions. Flows without payload, as floods leave them, don't. */
 static void count_direction(struct weir_meter *meter, struct weir_flow *flow)
 {
     struct weir_traffic *traffic = &accumulator_of(meter, weir_flow_named(flow)->service)->traffic;

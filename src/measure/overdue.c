@@ -9,7 +9,7 @@
  *       waits        FAIL, until ... | stands
  *                    the answer takes it back
  *
- * The FAIL counts the moment it is known, as any other (METHODS 0). Until then it was taken back within its slot only; now
+ * The FAIL counts the moment it is known, as any other. Until then it was taken back within its slot only; now
  * a trial of which nothing but such requests is known at the slot's end goes on in the next slot, beside that slot's own
  * trial of the same key, until it stands or is taken back. So the evidence needs no subtraction afterwards, and an outage
  * loses none: what nobody answers weighs from the first second, in one slot or in the other, as one trial.

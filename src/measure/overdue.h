@@ -3,7 +3,7 @@
 
 #include <weir/measure.h>
 
-#define WEIR_OVERDUE_US INT64_C(10000000) /* after the request: the failure stands (METHODS 5: severe) */
+#define WEIR_OVERDUE_US INT64_C(10000000) /* after the request: the failure stands (severe) */
 
 struct weir_overdue_request {
     struct weir_addr client, server;

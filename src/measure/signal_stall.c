@@ -1,5 +1,5 @@
 /* Silent spells inside media transfers and unanswered media requests: stalls of connections. Whether playback stood
- * still is another question, which buffers hide (METHODS 5): see `starved_us` and the sessions. */
+ * still is another question, which buffers hide: see `starved_us` and the sessions. */
 #include "measure/signal.h"
 
 struct stall_state {

@@ -1,4 +1,4 @@
-/* Trials of closed slots (METHODS 0): useful ones, failed ones by the kind of their first failure, and both by layer. A
+/* Trials of closed slots: useful ones, failed ones by the kind of their first failure, and both by layer. A
  * trial with both useful and failed attempts counts as useful; `mixed` says how many there were. */
 #include "measure/signal.h"
 

@@ -1,4 +1,4 @@
-/* The `capture` record: how much was seen, what was refused, and how well flows were named (DESIGN 6). */
+/* The `capture` record: how much was seen, what was refused, and how well flows were named. */
 #include <math.h>
 
 #include "publish/json.h"

@@ -1,4 +1,4 @@
-/* Records as commands for Redis (DESIGN 4). Every key of a site carries the hash tag {<site>}, so a site is one slot; the
+/* Records as commands for Redis. Every key of a site carries the hash tag {<site>}, so a site is one slot; the
  * keys that all sites share (weir:sites, weir:fleet:inbox:{n}) have slots of their own, and so messages of their own.
  *
  *   window    MULTI HSET service EXPIRE EXEC,  XADD metrics (id: the window's end),  EXPIRE metrics, TS.ADD where Redis knows it

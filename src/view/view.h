@@ -12,7 +12,7 @@
 #include <weir/error.h>
 #include <weir/outcome.h>
 
-/* A probe that was not heard for so long is gone, and nothing that it said counts (METHODS 7); a service, unseen for so long, unknown. */
+/* A probe that was not heard for so long is gone, and nothing that it said counts; a service, unseen for so long, unknown. */
 #define WEIR_VIEW_FRESH_US INT64_C(40000000)
 #define WEIR_VIEW_SILENT_US INT64_C(900000000)
 

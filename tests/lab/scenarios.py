@@ -74,7 +74,7 @@ def clear(lab, v):
 @dataclasses.dataclass(frozen=True)
 class Scenario:
     name: str
-    row: int = 0                         # of METHODS 10; 0: beyond that table
+    row: int = 0                         # of the method's table of scenarios; 0: beyond that table
     impair: typing.Callable = None       # (lab, victim), at t0
     heal: typing.Callable = clear        # at t1
     services: tuple = ()                 # whose incident is expected: "victim", or names; () with causes: the site's

@@ -1,4 +1,4 @@
-"""One capture through weir, through tshark and by METHODS' definitions: flows joined, every field of each compared."""
+"""One capture through weir, through tshark and by the method's definitions: flows joined, every field of each compared."""
 import collections
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The fields that are compared: for each flow what weir says, what the oracle (Wireshark) says and what METHODS' definition
+"""The fields that are compared: for each flow what weir says, what the oracle (Wireshark) says and what the method's definition
 gives, with the packets on which oracle and definition part.
 
     weir == definition == oracle                 agree
@@ -87,7 +87,7 @@ def handshake_fields(flow, record):
 
 
 def part_rule(packet, kind, n, flow, wanted):
-    """Why Wireshark's judgement of one packet is not METHODS', or None."""
+    """Why Wireshark's judgement of one packet is not the method's, or None."""
     judged = packet.judged
     if packet.header_cut:
         return NO_OPTIONS

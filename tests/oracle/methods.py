@@ -1,4 +1,4 @@
-"""METHODS 1.1 - 1.3, written a second time from the definitions, over raw sequence numbers and stamps. It shares nothing
+"""The method's rules for TCP, written a second time from the definitions, over raw sequence numbers and stamps. It shares nothing
 with src/flow but the definitions; where those leave a choice, the choice is named here:
 
 - A flow is a 5-tuple (in one VLAN). It is cut where a SYN brings a new ISN and the flow is closed or idle for over 1 s,
@@ -240,7 +240,7 @@ def segment_bytes(flow):
 
 
 def classify(flow, irtt_us):
-    """What each packet of a TCP flow is by METHODS 1.3: frame -> (class, segments, reason in words)."""
+    """What each packet of a TCP flow is by the method: frame -> (class, segments, reason in words)."""
     directions = Direction(), Direction()
     mss = segment_bytes(flow)
     bound_us = (irtt_us / 2 if irtt_us else 3 * MS, max(3 * MS, irtt_us or 0))
@@ -405,5 +405,5 @@ def has_timestamps(flow):
 
 
 def round_trips(flow):
-    """All samples of METHODS 1.2, (client side, server side); the handshake apart. The lists' elements: microseconds."""
+    """All round-trip samples, (client side, server side); the handshake apart. The lists' elements: microseconds."""
     return pping(flow) if has_timestamps(flow) else karn(flow)

@@ -1,4 +1,4 @@
-"""A capture as tshark sees it: one Packet a TCP or UDP packet, with the raw fields that METHODS' definitions need
+"""A capture as tshark sees it: one Packet a TCP or UDP packet, with the raw fields that the method's definitions need
 and, beside them, Wireshark's own judgement of it.
 
 Everything that would make tshark put packets together is off, so that each frame speaks for itself: a fragment is no

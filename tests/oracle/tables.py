@@ -75,7 +75,7 @@ def losses(weir, directory):
 
 
 def round_trips(weir, path):
-    """Per side: weir's values of each flow; the samples of METHODS' definition, pooled."""
+    """Per side: weir's values of each flow; the samples of the method's definition, pooled."""
     found = {side: {"handshake": [], "min": [], "p50": [], "p95": [], "definition": []} for side in LOSSES}
     for flow in compare.weir_records(weir, path)["flow"]:
         for side, values in found.items():

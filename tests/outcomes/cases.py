@@ -1,4 +1,4 @@
-"""The cases: what is done to real connections, and what METHODS 1-4 want to be said of it. What is expected is written
+"""The cases: what is done to real connections, and what the method wants to be said of it. What is expected is written
 here by hand from those rules, never copied from weir's answer.
 
 flows      every flow but DNS, as "service transport outcome", in any order

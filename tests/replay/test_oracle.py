@@ -1,4 +1,4 @@
-"""The short form of tests/oracle/run: weir against Wireshark and METHODS' definitions on a few captures; nothing unexplained."""
+"""The short form of tests/oracle/run: weir against Wireshark and the method's definitions on a few captures; nothing unexplained."""
 import sys
 
 import pytest

@@ -1,5 +1,5 @@
 """Failures and successes that real servers, resolvers and dropped packets made (tests/outcomes): what weir says of each
-capture must be what METHODS' rules say of it."""
+capture must be what the method's rules say of it."""
 import json
 import sys
 

@@ -7,7 +7,7 @@
  * 0.26 lookups (two sessions of Requet), 0.5 to 2.1 and 0.3 to 0.6 (five runs of a laboratory); 12 to 32 % of the slots had neither. One
  * client in four is a television that does nothing else: it is answered elsewhere once in three minutes.
  *
- * Troubles that nobody is to be called for, or not a service (METHODS 6.1): a trial in a hundred fails by itself, and as
+ * Troubles that nobody is to be called for, or not a service: a trial in a hundred fails by itself, and as
  * many fail first and succeed when tried again within the slot; each client has two spells of bad WiFi a day, 1 to 5
  * minutes in which 30 to 90 % of its trials fail; each service has a bad prefix once a day, 5 to 30 minutes, 30 to 100 %;
  * the uplink loses 30 to 100 % for 1 to 10 minutes once a week.

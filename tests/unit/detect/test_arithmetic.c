@@ -1,4 +1,4 @@
-/* The detectors' arithmetic by hand-worked numbers: METHODS 6.1, 6.3, 6.5, 7. */
+/* The detectors' arithmetic by hand-worked numbers. */
 #undef NDEBUG
 #include <assert.h>
 #include <errno.h>

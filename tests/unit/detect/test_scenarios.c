@@ -1,4 +1,4 @@
-/* METHODS 10 at the level of trials: each cause, its scope, its onset; and what must not alarm. */
+/* The scenarios at the level of trials: each cause, its scope, its onset; and what must not alarm. */
 #undef NDEBUG
 #include <assert.h>
 #include <setjmp.h>

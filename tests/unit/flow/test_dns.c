@@ -1,4 +1,4 @@
-/* DNS transactions (METHODS 3) and the flows that carry them. */
+/* DNS transactions and the flows that carry them. */
 #include "rig.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* QUIC stages and outcomes (METHODS 4), with packets that the decoder's own tests build. */
+/* QUIC stages and outcomes, with packets that the decoder's own tests build. */
 #include "../decode/quic_builder.h"
 #include "rig.h"
 

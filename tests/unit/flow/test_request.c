@@ -1,4 +1,4 @@
-/* Requests, answers, silences (METHODS 5), on a plain protocol. */
+/* Requests, answers, silences, on a plain protocol. */
 #include "rig.h"
 
 #define ACK WEIR_TCP_ACK

@@ -1,4 +1,4 @@
-/* Connection attempts and their ends (METHODS 1.1). */
+/* Connection attempts and their ends. */
 #include "rig.h"
 
 #define SYN WEIR_TCP_SYN

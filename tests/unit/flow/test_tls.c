@@ -1,4 +1,4 @@
-/* TLS outcomes from record headers (METHODS 2). */
+/* TLS outcomes from record headers. */
 #include <stdlib.h>
 
 #include "rig.h"

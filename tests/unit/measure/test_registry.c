@@ -1,4 +1,4 @@
-/* Is every signal complete, every field named once, and everything that DESIGN's windows promise there? */
+/* Is every signal complete, every field named once, and everything that windows promise there? */
 #include "fake.h"
 #include "measure/signal.h"
 
