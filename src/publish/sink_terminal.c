@@ -13,6 +13,11 @@
 
 enum { TIMELINE_MAX = 120, INCIDENTS_MAX = 256 };
 
+struct told { /* of one incident */
+    struct weir_incident incident; /* its last event */
+    char before[sizeof ((struct weir_incident *)0)->text + 16]; /* of a cleared one: what was said while it lasted */
+};
+
 struct terminal_sink {
     const struct weir_publish_context *context;
     FILE *stream;
@@ -21,7 +26,7 @@ struct terminal_sink {
     size_t n_services;
     struct weir_service_record *services[WEIR_SERVICES_MAX];
     size_t n_incidents;
-    struct weir_incident *incidents[INCIDENTS_MAX]; /* the last event of each, with the evidence of its last judgement */
+    struct told *incidents[INCIDENTS_MAX];
     uint64_t n_incidents_left_out;
 };
 
@@ -151,7 +156,7 @@ static void print_past(const struct terminal_sink *sink, const struct weir_servi
 {
     const struct weir_incident *worst = NULL;
     for (size_t i = 0; i < sink->n_incidents; i++) {
-        const struct weir_incident *one = sink->incidents[i];
+        const struct weir_incident *one = &sink->incidents[i]->incident;
         if (one->service == service->service && one->recovered_us && (!worst || one->state > worst->state))
             worst = one;
     }
@@ -251,18 +256,27 @@ static void print_wrapped(const struct terminal_sink *sink, const char *text, un
     fputc('\n', sink->stream);
 }
 
-static void print_incident(const struct terminal_sink *sink, const struct weir_incident *incident)
+/* The time when it was over, not the one when that was sure. */
+static int64_t over_us(const struct weir_incident *incident)
 {
+    return incident->recovered_us ? incident->recovered_us : incident->cleared_us;
+}
+
+static void print_incident(const struct terminal_sink *sink, const struct told *told)
+{
+    const struct weir_incident *incident = &told->incident;
     char begin[32], end[32], span[32];
     bool cleared = incident->event == WEIR_INCIDENT_CLEARED;
     const char *who = incident->service ? weir_service_get(sink->context->set, incident->service)->id : weir_cause_name(incident->cause);
-    int64_t until = cleared ? incident->cleared_us : incident->ts_us;
+    int64_t until = cleared ? over_us(incident) : incident->ts_us;
     fprintf(sink->stream, "  %s%-13s %-9s%s %s - %s  %s, cause: %s, confidence %s\n", state_colour(sink, incident->state), who,
             weir_state_name(incident->state), plain(sink), clock_text(begin, sizeof begin, incident->onset_us, "%H:%M:%S"),
             cleared ? clock_text(end, sizeof end, until, "%H:%M:%S") : "still open",
             span_text(span, sizeof span, until - incident->onset_us), weir_cause_name(incident->cause),
             weir_confidence_name(incident->confidence));
     print_wrapped(sink, incident->text, 4);
+    if (told->before[0])
+        print_wrapped(sink, told->before, 4);
 }
 
 /* One line an incident over the time of the capture: '#' down, '=' partial, '-' degraded, '.' well; '>' where it is still open. */
@@ -273,7 +287,7 @@ static void print_bar(const struct terminal_sink *sink, const struct weir_incide
     char mark = incident->state == WEIR_STATE_DOWN ? '#' : incident->state == WEIR_STATE_PARTIAL ? '=' : '-';
     bool open = !incident->cleared_us;
     double scale = (double)width / (double)(last_us - first_us);
-    int from = (int)((double)(incident->onset_us - first_us) * scale), to = open ? width : (int)((double)(incident->cleared_us - first_us) * scale);
+    int from = (int)((double)(incident->onset_us - first_us) * scale), to = open ? width : (int)((double)(over_us(incident) - first_us) * scale);
     from = from < 0 ? 0 : from >= width ? width - 1 : from;
     to = to <= from ? from + 1 : to > width ? width : to;
     memset(bar, '.', (size_t)width);
@@ -296,7 +310,7 @@ static void print_timeline(const struct terminal_sink *sink, const struct weir_c
             width - 8, clock_text(begin, sizeof begin, capture->first_ts_us, "%H:%M:%S"),
             clock_text(end, sizeof end, capture->last_ts_us, "%H:%M:%S"), plain(sink));
     for (size_t i = 0; i < sink->n_incidents; i++)
-        print_bar(sink, sink->incidents[i], capture->first_ts_us, capture->last_ts_us, width);
+        print_bar(sink, &sink->incidents[i]->incident, capture->first_ts_us, capture->last_ts_us, width);
     fputc('\n', sink->stream);
 }
 
@@ -365,19 +379,20 @@ static void print_warnings(const struct terminal_sink *sink, const struct weir_c
 static int keep_incident(struct terminal_sink *sink, const struct weir_incident *incident)
 {
     size_t i = 0;
-    while (i < sink->n_incidents && strcmp(sink->incidents[i]->id, incident->id) != 0)
+    while (i < sink->n_incidents && strcmp(sink->incidents[i]->incident.id, incident->id) != 0)
         i++;
     if (i == INCIDENTS_MAX) {
         sink->n_incidents_left_out++;
         return 0;
     }
-    if (i == sink->n_incidents && !(sink->incidents[sink->n_incidents++] = calloc(1, sizeof *incident)))
+    if (i == sink->n_incidents && !(sink->incidents[sink->n_incidents++] = calloc(1, sizeof *sink->incidents[i])))
         return -ENOMEM;
-    char evidence[sizeof incident->text];
-    bool cleared = incident->event == WEIR_INCIDENT_CLEARED && sink->incidents[i]->id[0];
-    memcpy(evidence, cleared ? sink->incidents[i]->text : incident->text, sizeof evidence);
-    *sink->incidents[i] = *incident;
-    memcpy(sink->incidents[i]->text, evidence, sizeof evidence); /* "well again" says less than what was wrong */
+    struct told *told = sink->incidents[i];
+    if (incident->event == WEIR_INCIDENT_CLEARED && told->incident.id[0]) /* "well again" says less than what was wrong */
+        snprintf(told->before, sizeof told->before, "Told before: \"%s\"", told->incident.text);
+    else
+        told->before[0] = '\0';
+    told->incident = *incident;
     return 0;
 }
 
