@@ -94,5 +94,5 @@ def test_an_outage_that_spreads_is_told_with_its_scope(tmp_path):
                       fate=lambda at, client, service, server: "syn_timeout" if service == "netflix" and during(at, 60, 100) else "ok")
     told = [record for record in records(capture.write(tmp_path / "many.pcap"), kind="incident") if record["event"] != "cleared"]
     assert {record["service"] for record in told} == {"netflix"}
-    assert told[-1]["clients"] >= 30 and " for " + str(told[-1]["clients"]) + " of " in told[-1]["text"]
+    assert told[-1]["clients"] >= 30 and f"{told[-1]['clients']} of " in told[-1]["text"]
     assert len(told) <= 4
