@@ -42,7 +42,7 @@ static bool is_about(const struct weir_page_incident *incident, const char *serv
                      const char *cause)
 {
     return service ? strcmp(incident->service, service) == 0
-                   : !incident->service[0] && strcmp(incident->cause, cause) == 0;
+                   : cause && !incident->service[0] && strcmp(incident->cause, cause) == 0;
 }
 
 static const struct weir_page_incident *worst_at(const struct weir_page *page, const char *service,
