@@ -36,8 +36,8 @@ static int not_a_command(const char *name)
     const char *near = weir_nearest(name, names, N_COMMANDS);
     char shown[64];
     weir_printable_copy(shown, sizeof shown, name);
-    fprintf(stderr, "weir: '%s' is not a command%s%s%s\n\n", shown, near ? "; did you mean weir " : "", near ? near : "", near ? "?" : "");
-    usage(stderr);
+    fprintf(stderr, "weir: '%s' is not a command%s%s%s weir help lists the commands\n", shown,
+            near ? "; did you mean weir " : ";", near ? near : "", near ? "?" : "");
     return WEIR_EXIT_USAGE;
 }
 

@@ -102,7 +102,8 @@ static void serve(int fd, const char *command_line)
         char *body = malloc(length + 1);
         if (!body || whole(fd, body, length, false) < 0)
             break;
-        char answer = run_once(command_line, body, length);
+        body[length] = '\n'; /* a line, as programs read it */
+        char answer = run_once(command_line, body, length + (size_t)1);
         free(body);
         if (whole(fd, &answer, 1, true) < 0)
             break;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct weir_notifier {
     struct weir_event_record *events[EVENTS_MAX];
     char read_to[48]; /* position of the newest event that was read */
     bool began, feed_trouble, dirty;
+    bool stuck; /* the cursor can't be written */
     int64_t looked_us;
 };
 
@@ -57,7 +59,7 @@ static int64_t clock_us(clockid_t clock)
 
 /* ---- the cursor ---- */
 
-static int save(struct weir_notifier *n)
+static int write_cursor(struct weir_notifier *n)
 {
     struct json_object *object = json_object_new_object(), *targets = json_object_new_object();
     for (size_t i = 0; i < n->n_posts; i++)
@@ -78,11 +80,29 @@ static int save(struct weir_notifier *n)
     json_object_put(object);
     if (!error && rename(draft, n->options.cursor) < 0)
         error = -errno;
+    n->dirty = false;
+    return error;
+}
+
+static void save(struct weir_notifier *n)
+{
+    int error = write_cursor(n);
     if (error)
         weir_log(WEIR_LOG_ERROR, "%s: %s; what was told may be told again", n->options.cursor,
                  strerror(-error));
-    n->dirty = false;
-    return error;
+}
+
+/* Whoever can't remember what was told must not begin to tell. */
+static int cannot_write(struct weir_notifier *n, int error, struct weir_fault *fault)
+{
+    const struct passwd *self = getpwuid(geteuid());
+    char number[24];
+    snprintf(number, sizeof number, "%u", (unsigned)geteuid());
+    n->stuck = true;
+    return weir_fault_set(fault, error,
+                          "%s: user %s cannot write there: %s; give the directory to that user, or "
+                          "name another with --user/--cursor",
+                          n->options.cursor, self ? self->pw_name : number, strerror(-error));
 }
 
 /* What earlier runs told each target. A cursor of another site counts for nothing: its positions
@@ -116,7 +136,8 @@ static int begin(struct weir_notifier *n, struct weir_fault *fault)
             strcpy(n->read_to, box->at);
     }
     n->began = true;
-    return save(n) < 0 ? -EIO : 0;
+    error = write_cursor(n);
+    return error ? cannot_write(n, error, fault) : 0;
 }
 
 /* ---- events ---- */
@@ -164,7 +185,7 @@ static int look(struct weir_notifier *n, struct weir_fault *fault)
         if (!error && max > 0)
             error = weir_feed_read(n->options.feed, n->read_to, max, take_event, n, fault);
     } while (!error && n->n_events - before == READ_AT_ONCE);
-    if (error && !n->feed_trouble)
+    if (error && !n->feed_trouble && !n->stuck)
         weir_log(WEIR_LOG_WARNING, "%s; waiting", fault->text);
     else if (!error && n->feed_trouble)
         weir_log(WEIR_LOG_NOTICE, "incidents can be read (again)");
@@ -378,7 +399,7 @@ int weir_notifier_run(struct weir_notifier *n, const volatile int *stop, void (*
         int64_t now_us = clock_us(CLOCK_MONOTONIC);
         if (now_us - n->looked_us >= LOOK_MS * 1000) {
             n->looked_us = now_us;
-            if (look(n, fault) < 0 && n->options.once)
+            if (look(n, fault) < 0 && (n->options.once || n->stuck))
                 return -EIO;
             if (alive)
                 alive();

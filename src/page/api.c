@@ -1,5 +1,9 @@
 /* JSON in the form of Statuspage's api/v2, which many programs read: components are services,
  * incidents their stories. No client is in it.
+ *
+ * Statuspage has no word for unknown. A service of which nothing is known is no component then: it
+ * is in `unknown`, a list of our own. While weir itself is blind the indicator is "major", for
+ * silence is not health.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -33,8 +37,15 @@ static const char *component_status(enum weir_state state)
     case WEIR_STATE_PARTIAL: return "partial_outage";
     case WEIR_STATE_DEGRADED:
     case WEIR_STATE_RECOVERING: return "degraded_performance";
-    default: return "operational"; /* Statuspage has no word for unknown; `state` says it */
+    default: return "operational"; /* unknown is not asked for: see is_known */
     }
+}
+
+/* Of what was before weir went blind only trouble is still told: it may stand, health may not. */
+static bool is_known(const struct weir_page *page, const struct weir_page_service *service)
+{
+    return weir_page_badness(service->state) >
+           weir_page_badness(page->blind ? WEIR_STATE_SUSPECT : WEIR_STATE_UNKNOWN);
 }
 
 static const char *impact(enum weir_state state)
@@ -49,9 +60,19 @@ static const char *indicator(const struct weir_page *page)
         if (page->incidents[i].is_open && weir_page_badness(page->incidents[i].worst) > worst)
             worst = weir_page_badness(page->incidents[i].worst);
     return worst >= weir_page_badness(WEIR_STATE_DOWN)      ? "critical"
-           : worst >= weir_page_badness(WEIR_STATE_PARTIAL) ? "major"
+           : worst >= weir_page_badness(WEIR_STATE_PARTIAL) || page->blind ? "major"
            : worst                                          ? "minor"
                                                             : "none";
+}
+
+static struct json_object *status_json(const struct weir_page *page)
+{
+    struct json_object *object = json_object_new_object();
+    char unread[420];
+    snprintf(unread, sizeof unread, "Unknown: %s", page->trouble);
+    json_object_object_add(object, "indicator", text(indicator(page)));
+    json_object_object_add(object, "description", text(page->trouble[0] ? unread : page->answer));
+    return object;
 }
 
 static struct json_object *page_json(const struct weir_page *page)
@@ -69,8 +90,11 @@ static struct json_object *component(const struct weir_page *page,
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "id", text(service->id));
     json_object_object_add(object, "name", text(service->title));
-    json_object_object_add(object, "status", text(component_status(service->state)));
-    json_object_object_add(object, "state", text(weir_state_name(service->state)));
+    if (is_known(page, service))
+        json_object_object_add(object, "status", text(component_status(service->state)));
+    json_object_object_add(
+        object, "state",
+        text(weir_state_name(is_known(page, service) ? service->state : WEIR_STATE_UNKNOWN)));
     json_object_object_add(object, "description", text(service->sentence));
     json_object_object_add(object, "updated_at", when(service->seen_us));
     json_object_object_add(object, "page_id", text(page->site));
@@ -142,18 +166,17 @@ void weir_page_status_json(const struct weir_page *page, enum weir_page_api whic
 {
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "page", page_json(page));
-    if (which != WEIR_PAGE_API_INCIDENTS) {
-        struct json_object *status = json_object_new_object();
-        json_object_object_add(status, "indicator", text(indicator(page)));
-        json_object_object_add(status, "description", text(page->answer));
-        json_object_object_add(object, "status", status);
-    }
+    if (which != WEIR_PAGE_API_INCIDENTS)
+        json_object_object_add(object, "status", status_json(page));
     if (which == WEIR_PAGE_API_SUMMARY) {
-        struct json_object *components = json_object_new_array();
+        struct json_object *components = json_object_new_array(),
+                           *unknown = json_object_new_array();
         for (size_t i = 0; i < page->n_services; i++)
             if (!page->services[i].is_control)
-                json_object_array_add(components, component(page, &page->services[i]));
+                json_object_array_add(is_known(page, &page->services[i]) ? components : unknown,
+                                      component(page, &page->services[i]));
         json_object_object_add(object, "components", components);
+        json_object_object_add(object, "unknown", unknown);
         json_object_object_add(object, "scheduled_maintenances", json_object_new_array());
     }
     if (which != WEIR_PAGE_API_STATUS)

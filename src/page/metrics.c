@@ -144,29 +144,49 @@ static void put_gauges(struct weir_html *text, bool open, const struct weir_page
     }
 }
 
+static bool stands(const struct weir_page_incident *incident, const char *service,
+                   const char *cause)
+{
+    return incident->is_open && !incident->maintenance &&
+           strcmp(incident->service, service) == 0 &&
+           (!cause || strcmp(incident->cause, cause) == 0);
+}
+
+/* A sample for each cause of an incident that stands; one with cause "" and 0 where none does. */
+static void put_service_incidents(struct weir_html *text, const struct weir_page *page,
+                                  const char *service)
+{
+    bool any = false;
+    for (size_t k = 0; k < page->n_incidents; k++) {
+        const struct weir_page_incident *incident = &page->incidents[k];
+        bool again = false; /* no sample may come twice */
+        for (size_t j = 0; j < k; j++)
+            again |= stands(&page->incidents[j], service, incident->cause);
+        if (!stands(incident, service, NULL) || again)
+            continue;
+        any = true;
+        weir_html_add(text, "weir_incident_open{service=\"%s\",cause=\"%s\"} 1\n", service,
+                      incident->cause);
+    }
+    if (!any)
+        weir_html_add(text, "weir_incident_open{service=\"%s\",cause=\"\"} 0\n", service);
+}
+
 /* Incidents by cause: the whole site's have no service. */
 static void put_incidents(struct weir_html *text, bool open, const struct weir_page *page)
 {
     static const char *const site_wide[] = {"uplink", "dns_resolver", "client", "capture"};
     family(text, open, "weir_incident_open", "gauge", "",
            "Whether an incident of that service, or of that cause where it is nobody's, stands.");
-    for (size_t i = 0; i < page->n_services; i++) {
-        bool stands = false;
-        for (size_t k = 0; k < page->n_incidents; k++)
-            stands |= page->incidents[k].is_open && !page->incidents[k].maintenance &&
-                      strcmp(page->incidents[k].service, page->services[i].id) == 0;
+    for (size_t i = 0; i < page->n_services; i++)
         if (!page->services[i].is_control)
-            weir_html_add(text, "weir_incident_open{service=\"%s\",cause=\"\"} %d\n",
-                          page->services[i].id, stands);
-    }
+            put_service_incidents(text, page, page->services[i].id);
     for (size_t c = 0; c < sizeof site_wide / sizeof site_wide[0]; c++) {
-        bool stands = false;
+        bool any = false;
         for (size_t k = 0; k < page->n_incidents; k++)
-            stands |= page->incidents[k].is_open && !page->incidents[k].maintenance &&
-                      !page->incidents[k].service[0] &&
-                      strcmp(page->incidents[k].cause, site_wide[c]) == 0;
+            any |= stands(&page->incidents[k], "", site_wide[c]);
         weir_html_add(text, "weir_incident_open{service=\"\",cause=\"%s\"} %d\n", site_wide[c],
-                      stands);
+                      any);
     }
 }
 

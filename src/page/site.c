@@ -323,6 +323,10 @@ int weir_page_site_take(struct weir_page_site *site, const struct weir_view *vie
     weir_page_finish(page);
     struct weir_view_judgement judgement;
     weir_view_judge_site(view, &judgement);
+    bool heard = view->seen_us &&
+                 (view->replay || view->now_us - view->seen_us <= WEIR_VIEW_FRESH_US);
+    /* unknown with an incident: the capture's */
+    page->blind = judgement.health == WEIR_VIEW_UNKNOWN && (!heard || judgement.incident);
     if (judgement.health == WEIR_VIEW_UNKNOWN) {
         page->state = WEIR_STATE_UNKNOWN;
         snprintf(page->answer, sizeof page->answer, "%.690s", judgement.sentence);
@@ -335,6 +339,7 @@ void weir_page_site_trouble(struct weir_page_site *site, const char *reason, int
 {
     struct weir_page *page = &site->page;
     snprintf(page->trouble, sizeof page->trouble, "%.390s", reason);
+    page->blind = true;
     if (!page->last_us)
         snprintf(page->answer, sizeof page->answer, "Waiting for a probe that writes.");
     page->now_us = now_us;

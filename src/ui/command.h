@@ -22,6 +22,8 @@ const char *weir_signatures_path(const char *given, char *path);
 
 /* The state directory: `given`, else /var/lib/weir where it is there and may be entered in this way (access(2)'s mode), else NULL. */
 const char *weir_state_path(const char *given, int mode);
+/* The fault where that is NULL and no Redis is named: `what` weir live keeps there. Returns -ENOENT. */
+int weir_state_absent(const char *what, struct weir_fault *fault);
 
 unsigned weir_terminal_columns(void); /* of stdout; 100 where it is no terminal */
 /* Says the fault (or what the error means) on stderr; returns `code`. */

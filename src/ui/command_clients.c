@@ -11,6 +11,7 @@
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/prompt.h"
+#include "ui/service_names.h"
 #include "ui/status.h"
 
 static const char usage[] = "Usage: weir clients [OPTIONS] [NAME]\n\n"
@@ -166,6 +167,26 @@ static size_t show_events(const struct asked *asked, const struct weir_view *vie
     return n;
 }
 
+/* A service that hits nobody is an answer; a word that nothing is called by is not. */
+static int say_nobody(const struct asked *asked, const struct weir_view *view,
+                      struct weir_fault *fault)
+{
+    char near[200];
+    struct weir_service_set *set = weir_services_shipped();
+    bool known = weir_view_find(view, asked->name) ||
+                 (set && weir_service_find(set, asked->name) != WEIR_SERVICE_NONE);
+    weir_services_near(set, asked->name, near, sizeof near);
+    weir_service_set_unref(set);
+    if (!known)
+        return weir_fault_set(
+            fault, -ENOENT,
+            "'%s': no incident, service that fails, or device that was hit, at site %s%s%s%s",
+            asked->name, view->site, near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
+    if (!asked->prompt.json)
+        printf("nobody is hit by %s\n", asked->name);
+    return 0;
+}
+
 static int show(struct asked *asked, struct weir_fault *fault)
 {
     struct weir_view_source *source = NULL;
@@ -177,10 +198,7 @@ static int show(struct asked *asked, struct weir_fault *fault)
         asked->names = load_names(asked->state, view->site);
         size_t n = show_events(asked, view);
         if (!n && asked->name)
-            error = weir_fault_set(
-                fault, -ENOENT,
-                "'%s': no incident, service that fails, or device that was hit, at site %s",
-                asked->name, view->site);
+            error = say_nobody(asked, view, fault);
         else if (!n && !asked->prompt.json)
             printf("nobody is hit at site %s\n", view->site);
         json_object_put(asked->names);

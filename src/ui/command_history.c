@@ -15,6 +15,7 @@
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/prompt.h"
+#include "ui/service_names.h"
 #include "ui/status.h"
 #include "view/view.h"
 
@@ -117,11 +118,17 @@ static const char *span_name(char text[32], int64_t us, enum weir_history_step s
     return text;
 }
 
+/* Those in which anything could be judged. */
 static size_t spans_of(const struct asked *asked, const struct weir_history_service *service,
                        struct weir_history_span spans[SPANS_MAX])
 {
-    return weir_history_spans(service, asked->step, asked->from_us, asked->now_us, spans,
-                              SPANS_MAX);
+    size_t all = weir_history_spans(service, asked->step, asked->from_us, asked->now_us, spans,
+                                    SPANS_MAX),
+           n = 0;
+    for (size_t i = 0; i < all; i++)
+        if (spans[i].judged_s)
+            spans[n++] = spans[i];
+    return n;
 }
 
 static struct weir_history_span sum_of(const struct asked *asked,
@@ -173,8 +180,7 @@ static void print_spans(const struct asked *asked, const struct weir_history_ser
     printf("\n%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", steps[asked->step], "up", "well",
            "judged", "down", "partly down", "degraded", "failed");
     for (size_t i = 0; i < n; i++)
-        if (spans[i].judged_s || asked->step != WEIR_HISTORY_HOUR)
-            print_row(span_name(name, spans[i].start_us, asked->step), 16, &spans[i]);
+        print_row(span_name(name, spans[i].start_us, asked->step), 16, &spans[i]);
 }
 
 static void print_outages(const struct asked *asked, const struct weir_history *history)
@@ -250,8 +256,6 @@ static void print_csv_spans(const struct asked *asked, const struct weir_history
         size_t n = spans_of(asked, &history->services[i], spans);
         for (size_t s = 0; s < n; s++) {
             const struct weir_history_span *span = &spans[s];
-            if (asked->step == WEIR_HISTORY_HOUR && !span->judged_s)
-                continue;
             printf("%s,", history->services[i].name);
             csv_time(span->start_us);
             putchar(',');
@@ -405,6 +409,15 @@ static void cut(const struct asked *asked, struct weir_history *history)
     history->n_incidents = kept;
 }
 
+/* 0 for a service that is known, of which nothing is kept. */
+static int must_be_service(const char *name, struct weir_fault *fault)
+{
+    struct weir_service_set *set = weir_services_shipped();
+    int error = weir_service_must_be(set, name, "", fault);
+    weir_service_set_unref(set);
+    return error;
+}
+
 static int show(struct asked *asked, struct weir_fault *fault)
 {
     struct weir_history history;
@@ -415,14 +428,20 @@ static int show(struct asked *asked, struct weir_fault *fault)
         .state = weir_state_path(asked->prompt.state, R_OK),
         .site = asked->prompt.site,
         .service = asked->service};
+    if (!where.redis && !where.state)
+        return weir_state_absent(WEIR_HISTORY_FILE, fault);
     int error = weir_history_load(&history, &where, fault);
     if (error)
         return error;
+    bool nothing = asked->service && !history.n_services && !history.n_incidents;
     settle_times(asked, &history);
     cut(asked, &history);
-    if (asked->service && !history.n_services && !history.n_incidents)
-        error = weir_fault_set(fault, -ENOENT, "%s: nothing of %s in that time", history.from,
-                               asked->service);
+    if (nothing)
+        error = must_be_service(asked->service, fault);
+    if (error)
+        ;
+    else if (nothing && !asked->prompt.json && !asked->csv)
+        printf("nothing recorded of %s yet\n", asked->service);
     else if (asked->prompt.json)
         print_json(asked, &history);
     else if (asked->csv && asked->outages)

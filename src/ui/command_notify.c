@@ -206,9 +206,7 @@ static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
     struct weir_notifier *notifier = NULL;
     char cursor[PATH_MAX] = "";
     if (!redis && !state)
-        return weir_fault_set(fault, -EINVAL,
-                              "nothing to read: name Redis by --redis URL, or by --state DIR the "
-                              "directory where weir live keeps history.db");
+        return weir_state_absent("history.db", fault);
     if (asked->fleet && !redis)
         return weir_fault_set(
             fault, -EINVAL,

@@ -87,12 +87,29 @@ static int add_report(struct weir_publisher *publisher, const struct weir_config
     return error;
 }
 
+/* And the one it is in, no more: what is not there above is a slip of the pen. < 0 with errno. */
+static int make_directory(const char *path)
+{
+    char above[PATH_MAX];
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    if (mkdir(path, 0777) == 0 || errno == EEXIST)
+        return 0;
+    if (errno != ENOENT || !length)
+        return -1;
+    snprintf(above, sizeof above, "%.*s", (int)length, path);
+    return mkdir(above, 0777) < 0 ? -1 : mkdir(path, 0777);
+}
+
 /* A capture is a stranger's bytes. All files are open; no thread runs yet. */
 static int confine(const struct weir_config *config, struct weir_fault *fault)
 {
     struct weir_confinement how = {.keep_user = true, .state = config->state};
     weir_confinement_of_config(&how, config);
-    if (config->evidence && mkdir(config->evidence, 0777) < 0 && errno != EEXIST)
+    if (config->evidence && make_directory(config->evidence) < 0)
         return weir_fault_set(fault, -errno, "--evidence %s: %s", config->evidence, strerror(errno));
     weir_confine_path(how.writable, config->evidence);
     return weir_confine(&how, fault);
@@ -181,7 +198,9 @@ static int run(int argc, char **argv)
         weir_config_deinit(&config);
         return code;
     }
-    if (operand >= 0 && operand == argc)
+    if (operand >= 0 && operand == argc && config.html)
+        operand = weir_fault_set(&fault, -EINVAL, "--html takes the file to write; name a capture as well");
+    else if (operand >= 0 && operand == argc)
         operand = weir_fault_set(&fault, -EINVAL, "name a capture to replay, or - for stdin; see weir replay --help");
     struct weir_service_set *set = NULL;
     char path[PATH_MAX];

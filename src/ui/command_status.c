@@ -1,13 +1,10 @@
 /* `weir status [SERVICE]`: does it work? A sentence first, then what it rests on. */
 #include <errno.h>
 #include <json-c/json.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <weir/service.h>
 
 #include "ui/command.h"
 #include "ui/confined.h"
@@ -27,13 +24,9 @@ enum { RECENT_US = 300000000 };
 /* 0 where the service is known to the site or to the signatures; else a fault with the nearest names. */
 static int check_service(const struct weir_view *view, const char *wanted, struct weir_fault *fault)
 {
-    char path[PATH_MAX];
-    struct weir_fault ignored = {0};
-    struct weir_service_set *set = NULL;
     if (weir_view_find(view, wanted))
         return 0;
-    if (weir_service_set_load(&set, weir_signatures_path(NULL, path), &ignored) < 0)
-        set = NULL;
+    struct weir_service_set *set = weir_services_shipped();
     int error = weir_service_must_be(set, wanted, "", fault);
     weir_service_set_unref(set);
     return error;

@@ -29,7 +29,7 @@ enum { CONFIG, REDIS, PASSWORD, SITE, STATE, JSON, NO_COLOUR, HELP, N_COMMON };
 static void print_option(const struct weir_prompt_option *option)
 {
     char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+    snprintf(left, sizeof left, "%s--%s%s%s", option == &common[0] ? "-c, " : "", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
     printf("  %-27s %s\n", left, option->help);
 }
 
@@ -71,8 +71,9 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
         fill(&options[n++], &own[i], OWN + i);
     opterr = 0;
     optind = 1;
-    while (!error && (letter = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+    while (!error && (letter = getopt_long(argc, argv, ":hc:", options, NULL)) != -1) {
         switch (letter) {
+        case 'c':
         case 256 + CONFIG: config = optarg; break;
         case 256 + REDIS:
             text_of_url = strdup(optarg); /* the command line, which ps shows, keeps no password */
@@ -117,6 +118,8 @@ int weir_prompt_open(const struct weir_prompt *prompt, struct weir_view_source *
     const struct weir_view_where where = {
         .redis = prompt->redis || !prompt->state ? weir_prompt_redis(prompt) : NULL, .password_file = prompt->config.redis_password_file,
         .state = weir_state_path(prompt->state, R_OK), .site = prompt->site};
+    if (!where.redis && !where.state)
+        return weir_state_absent("status.json", fault);
     return weir_view_source_new(ret_source, &where, fault);
 }
 

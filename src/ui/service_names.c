@@ -1,10 +1,12 @@
 /* A name is near where few letters differ, or where one is a part of the other ("prime" for primevideo). */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/nearest.h"
+#include "ui/command.h"
 #include "ui/service_names.h"
 
 static bool is_near(const char *name, const char *wanted)
@@ -32,4 +34,12 @@ int weir_service_must_be(const struct weir_service_set *set, const char *wanted,
     if (near[0])
         return weir_fault_set(fault, -ENOENT, "%s%sno service '%s'; did you mean %s?", where, *where ? ": " : "", wanted, near);
     return weir_fault_set(fault, -ENOENT, "%s%sno service '%s'; `weir services` lists them", where, *where ? ": " : "", wanted);
+}
+
+struct weir_service_set *weir_services_shipped(void)
+{
+    char path[PATH_MAX];
+    struct weir_fault ignored = {0};
+    struct weir_service_set *set = NULL;
+    return weir_service_set_load(&set, weir_signatures_path(NULL, path), &ignored) < 0 ? NULL : set;
 }

@@ -1,4 +1,5 @@
 /* Finds signatures/ and the state directory: an installed weir and one run from its build directory both work without an option. */
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,8 +31,17 @@ const char *weir_signatures_path(const char *given, char *path)
     return path;
 }
 
+static const char usual_state[] = "/var/lib/weir";
+
 const char *weir_state_path(const char *given, int mode)
 {
-    static const char usual[] = "/var/lib/weir";
-    return given ? given : access(usual, mode | X_OK) == 0 ? usual : NULL;
+    return given ? given : access(usual_state, mode | X_OK) == 0 ? usual_state : NULL;
+}
+
+int weir_state_absent(const char *what, struct weir_fault *fault)
+{
+    bool there = access(usual_state, F_OK) == 0;
+    return weir_fault_set(fault, -ENOENT,
+                          "nothing to read: %s, where weir live keeps %s, %s; name another directory by --state DIR, or Redis by --redis URL",
+                          usual_state, what, there ? "may not be entered by this user" : "is not there");
 }

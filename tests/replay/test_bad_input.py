@@ -1,4 +1,5 @@
 """Files that are no captures, cut, or lie: one clear line, what was read before is reported, exit 1. Options that are wrong: exit 2."""
+import pathlib
 import struct
 import subprocess
 
@@ -169,6 +170,9 @@ def test_wrong_filter():
 def test_no_operand():
     weir("replay", code=2)
     assert "name a capture" in weir.stderr
+    weir("replay", "--html", "evening.pcap", code=2)
+    assert "--html takes the file to write; name a capture as well" in weir.stderr
+    assert not pathlib.Path("evening.pcap").exists()
 
 
 def test_configuration_file(tmp_path):
@@ -197,7 +201,9 @@ def test_help_and_services():
     assert "nflxvideo.net" in weir("services", "netflix")
     weir("services", "nothing", code=2)
     assert "weir" in weir("--version")
-    weir("nonsense", code=2)
+    for typed, words in (("nonsense", "'nonsense' is not a command"), ("statsu", "did you mean weir status?")):
+        weir(typed, code=2)
+        assert words in weir.stderr and "weir help lists" in weir.stderr and len(weir.stderr.splitlines()) == 1
     assert subprocess.run([WEIR], capture_output=True).returncode == 2
 
 

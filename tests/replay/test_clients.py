@@ -86,4 +86,8 @@ def test_pseudonyms_have_no_names(capture, clients, tmp_path):
 def test_nobody(tmp_path):
     weir("replay", "-q", "--state", tmp_path, PCAPS / "outage.pcap")
     assert "nobody is hit" in weir("clients", "--state", tmp_path)
+    for service in ("netflix", "hulu"):  # seen here, and only known
+        assert weir("clients", "--state", tmp_path, service) == f"nobody is hit by {service}\n"
+    weir("clients", "--state", tmp_path, "netflux", code=2)
+    assert "did you mean netflix?" in weir.stderr
     weir("clients", "--state", tmp_path / "nothing", code=2)

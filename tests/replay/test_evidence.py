@@ -50,6 +50,13 @@ def test_a_place_that_cannot_be_written(tmp_path):
     assert "--evidence" in weir.stderr
 
 
+def test_its_place_is_made(tmp_path):
+    weir("replay", "-q", "--evidence", tmp_path / "new" / "dir", PCAPS / "outage.pcap")
+    assert len(list((tmp_path / "new" / "dir").glob("*.pcapng"))) == 1
+    weir("replay", "-q", "--evidence", tmp_path / "two" / "levels" / "dir", PCAPS / "outage.pcap", code=1)
+    assert not (tmp_path / "two").exists()
+
+
 def test_its_cost_is_bounded():
     """--evidence takes memory only as it is used, and refuses what is no size."""
     done = subprocess.run([WEIR, "live", "-i", "lo", "--evidence", "1MB"], capture_output=True, text=True)

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import subprocess
 
@@ -38,7 +39,7 @@ def test_outage_and_availability(state):
     assert told["services"]["other"]["all"]["up"] is None, "what was never judged has no availability"
     assert incident["service"] == "netflix" and incident["event"] == "cleared" and 60 <= incident["duration_s"] <= 120
     days = told["services"]["netflix"]["day"]
-    assert len(days) == 31 and [day["judged_s"] for day in days] == 30 * [0] + [190]
+    assert [day["judged_s"] for day in days] == [190], "days in which nothing was judged have no row"
 
 
 def test_text_csv_and_errors(state, tmp_path):
@@ -49,6 +50,10 @@ def test_text_csv_and_errors(state, tmp_path):
     assert {len(row) for row in rows} == {12} and ["netflix", "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", "190"] in [row[:4] for row in rows]
     outages = weir("history", "--state", state, "--csv", "--outages").splitlines()
     assert len(outages) == 2 and outages[1].startswith("netflix-")
+    assert len(re.findall(r"(?m)^2026-\d\d-\d\d  .* %", text)) == 1 and not re.search(r"(?m)^2026-\d\d-\d\d +-", text)
+    assert weir("history", "--state", state, "hulu") == "nothing recorded of hulu yet\n"
+    weir("history", "--state", state, "netflux", code=2)
+    assert "did you mean netflix" in weir.stderr
     weir("history", "--state", state, "nosuch", code=2)
     weir("history", "--state", tmp_path, code=2)
     assert "no history yet" in weir.stderr

@@ -173,6 +173,62 @@ def test_json_as_statuspage_has_it(place, serve, moments):
     assert "10.77.0." not in json.dumps(incidents)
 
 
+def test_blind_is_not_green(tmp_path):
+    """No file, a probe that fell silent, a capture that is incomplete: none of these is an operational service."""
+    def looks(server):
+        summary = json.loads(server.get("/api/v2/summary.json")[1])
+        assert summary["status"] == json.loads(server.get("/api/v2/status.json")[1])["status"]
+        assert "operational" not in [component["status"] for component in summary["components"]]
+        return summary["status"]["indicator"], summary["status"]["description"], {one["id"] for one in summary["unknown"]}
+
+    path, services = tmp_path / "status.json", {"netflix", "youtube", "disneyplus"}
+    server = Serve("--state", tmp_path)
+    try:
+        indicator, why, _ = looks(server)
+        assert indicator == "major" and "status.json" in why
+        weir("replay", "--quiet", "--site", "home", "--state", tmp_path, PCAPS / "outage.pcap")
+        server.wait("/api/v2/status.json", '"none"')
+        whole = json.loads(path.read_text())
+        whole["mode"] = whole["probe"]["mode"] = "live"
+        write = lambda: (path.with_suffix(".new").write_text(json.dumps(whole)), path.with_suffix(".new").rename(path))
+        write()
+        server.wait("/api/v2/status.json", "last heard")
+        assert looks(server)[0] == "major" and looks(server)[2] == services
+        whole["probe"]["seen_ts"] = time.time()
+        write()
+        server.wait("/api/v2/status.json", '"none"')  # heard, and nobody has used anything for long: unknown, not blind
+        assert looks(server)[2] == services
+        now = time.time()
+        whole["incidents"].append({"weir": 1, "type": "incident", "id": "capture-1", "event": "raised", "site": "home", "ts": now, "service": None, "cause": "capture",
+                                   "state": "degraded", "onset_ts": now - 60, "text": "The capture loses packets.", "confidence": "high", "clients_hit": [], "prefixes": []})
+        write()
+        server.wait("/api/v2/status.json", "The capture loses packets.")
+        assert looks(server)[0] == "major" and looks(server)[2] == services
+        path.unlink()
+        server.wait("/api/v2/status.json", "cannot be read")
+        assert looks(server)[0] == "major" and looks(server)[2] == services
+    finally:
+        server.stop()
+
+
+def test_metrics_name_the_cause(tmp_path, moments):
+    """Of an incident that stands, acknowledged or not, also while the probe is not heard."""
+    weir("replay", "--quiet", "--site", "home", "--state", tmp_path, moments["during"])
+    path = tmp_path / "status.json"
+    whole = json.loads(path.read_text())
+    whole["mode"] = whole["probe"]["mode"] = "live"
+    path.write_text(json.dumps(whole))
+    (tmp_path / "acknowledged").write_text(whole["incidents"][-1]["id"] + "\n")
+    server = Serve("--state", tmp_path)
+    try:
+        text = server.get("/metrics")[1]
+        assert f'weir_incident_open{{service="netflix",cause="{whole["incidents"][-1]["cause"]}"}} 1' in text
+        assert 'weir_incident_open{service="youtube",cause=""} 0' in text and text.count('weir_incident_open{service="netflix"') == 1
+        assert json.loads(server.get("/api/v2/summary.json")[1])["status"]["indicator"] == "critical"
+    finally:
+        server.stop()
+
+
 def test_past_comes_from_the_history(tmp_path):
     """An incident that status.json no longer tells is on record still; availability counts what could be judged."""
     weir("replay", "--quiet", "--site", "home", "--state", tmp_path, PCAPS / "outage.pcap")

@@ -2,6 +2,7 @@
 import json
 import re
 import os
+import pathlib
 import signal
 import struct
 import subprocess
@@ -92,6 +93,10 @@ def test_what_is_wrong_is_said(redis, tmp_path):
     (tmp_path / "status.json").write_text("[1, 2")
     weir("status", "--state", tmp_path, code=2)
     assert "status.json" in weir.stderr
+    if not pathlib.Path("/var/lib/weir").exists():
+        for command in ("status", "alerts", "history", "clients", "top", "notify"):
+            weir(command, *(["--to", "json http://127.0.0.1:1/", "--cursor", tmp_path / "cursor", "--user", "root"] if command == "notify" else []), code=2)
+            assert "/var/lib/weir" in weir.stderr and "is not there" in weir.stderr, command
     weir("status", "--nonsense", code=2)
     weir("alerts", "--since", "yesterday", code=2)
     assert "2h" in weir.stderr

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -258,7 +259,7 @@ def test_formats(site, receiver, tmp_path):
 
 def test_a_command(site, tmp_path):
     script = tmp_path / "hook"
-    script.write_text(f'#!/bin/sh\nread line\ncase "$line" in *updated*) exit 100;; esac\n[ -e {tmp_path}/ready ] || exit 1\necho "$1 $line" >>{tmp_path}/out\n')
+    script.write_text(f'#!/bin/sh\nread line || exit 1\ncase "$line" in *updated*) exit 100;; esac\n[ -e {tmp_path}/ready ] || exit 1\necho "$1 $line" >>{tmp_path}/out\n')
     script.chmod(0o755)
     for n, event in enumerate(("raised", "updated", "cleared")):
         add(site, "netflix-1", event, 1000 + n)
@@ -339,8 +340,20 @@ def test_usage(tmp_path, redis):
         assert done.returncode == 2 and done.stderr, wrong
     config = tmp_path / "weir.yaml"
     config.write_text("site: home\nto: [\"json http://127.0.0.1:1/x\", \"json http://127.0.0.1:1/x\"]\n")
-    done = subprocess.run([WEIR, "notify", "--config", str(config), "--redis", redis.url, "--cursor", str(tmp_path / "c")], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([WEIR, "notify", "-c", str(config), "--redis", redis.url, "--cursor", str(tmp_path / "c")], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and "twice" in done.stderr
+
+
+def test_a_cursor_that_cannot_be_written(site, tmp_path):
+    """Of another user's directory: said at once, and nothing is told that would be told again and again."""
+    shut = pathlib.Path(tempfile.mkdtemp(prefix="weir-tell-"))
+    try:
+        done = subprocess.run([WEIR, "notify", "--user", "nobody", "--redis", site.url, "--site", SITE, "--cursor", str(shut / "cursor"), "--to", "json http://127.0.0.1:1/x"],
+                              capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and "user nobody cannot write there" in done.stderr and "--user/--cursor" in done.stderr
+        assert "waiting" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    finally:
+        shutil.rmtree(shut)
 
 
 def test_it_is_confined(site, receiver, tmp_path):
