@@ -145,12 +145,11 @@ static void take_continuous(struct weir_detector *detector, const struct weir_de
 
 void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window)
 {
-    detector->drop_share = window->drop_share;
-    detector->one_way_share = window->one_way_share;
     detector->dns_blind = window->dns_blind;
-    bool sound =
-        window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share &&
-        !detector->sight.blindness;
+    bool whole = window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share;
+    bool sound = whole && !detector->sight.blindness;
+    if (!whole && !detector->sight.blindness)
+        detector->blind = (struct weir_blind){.drop_share = window->drop_share, .one_way_share = window->one_way_share};
     if (!sound)
         weir_detector_freeze(detector, window->start_us);
     sound = sound && !is_frozen(detector, window->start_us);

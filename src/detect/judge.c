@@ -14,7 +14,7 @@
     (2 * WEIR_SLOT_US) /* a raise needs a failure this fresh: what was held is not raised when it is over */
 #define STALE_US INT64_C(300000000) /* evidence of a layer without trials for so long gives way to other layers' */
 static const double quic_share = 0.65;
-enum { CAPTURE_RUN = 6, ENDS_CLEAN = 30, OTHER_LAYERS_OK = 10 };
+enum { ENDS_CLEAN = 30, OTHER_LAYERS_OK = 10 };
 
 static const struct weir_track_state *now_of(const struct weir_detector *detector, const struct weir_track *track)
 {
@@ -372,6 +372,36 @@ static void merge_into_uplink(struct weir_detector *detector, const struct weir_
         weir_case_clear(detector, part, &detector->uplink_case);
 }
 
+/* What it failed with, it last failed with while the uplink was down; an attempt of that time may have ended in the slot after it. */
+static bool failed_with_uplink(const struct weir_detector *detector, const struct weir_track *track)
+{
+    const struct weir_incident *uplink = &detector->uplink_case.record;
+    int64_t fail_us = now_of(detector, track)->last_fail_us;
+    return fail_us >= uplink->onset_us && fail_us <= uplink->recovered_us + WEIR_SLOT_US;
+}
+
+static void forget_with_uplink(const struct weir_detector *detector, struct weir_track *track)
+{
+    if (failed_with_uplink(detector, track))
+        weir_track_reset(track);
+}
+
+/* What services and their prefixes failed with meanwhile was the uplink's, and makes none of them suspect. What fails on, or has an
+ * incident of its own, is kept. */
+static void clear_uplink(struct weir_detector *detector)
+{
+    weir_case_clear(detector, &detector->uplink_case, NULL);
+    weir_track_reset(&detector->uplink);
+    weir_track_reset(&detector->congestion);
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
+        for (int layer = 0; layer < WEIR_LAYER_N && !detector->services[id].incident.open; layer++)
+            forget_with_uplink(detector, &detector->services[id].layer[layer]);
+    size_t cursor = 0;
+    for (struct weir_prefix *prefix; (prefix = weir_assoc_next(&detector->prefixes, &cursor));)
+        if (!detector->services[prefix->head.service].incident.open)
+            forget_with_uplink(detector, &prefix->track);
+}
+
 static void judge_uplink(struct weir_detector *detector)
 {
     struct weir_case *incident = &detector->uplink_case;
@@ -379,9 +409,7 @@ static void judge_uplink(struct weir_detector *detector)
     struct candidate worst = {0};
     struct weir_scope scope = {.layer = WEIR_LAYER_CONNECT};
     if (incident->open && has_recovered(detector, incident)) {
-        weir_case_clear(detector, incident, NULL);
-        weir_track_reset(&detector->uplink);
-        weir_track_reset(&detector->congestion);
+        clear_uplink(detector);
         return;
     }
     offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
@@ -410,7 +438,7 @@ static void judge_uplink(struct weir_detector *detector)
     if (incident->open && track_is_over(detector, &detector->uplink) && track_is_over(detector, &detector->congestion) &&
         state->ok_run >= (uint32_t)detector->config.clear_ok && is_quiet(detector, incident) &&
         detector->now_us - incident->evidence_us >= detector->config.clear_us)
-        weir_case_clear(detector, incident, NULL);
+        clear_uplink(detector);
 }
 
 static void merge_into_resolver(struct weir_detector *detector, const struct weir_verdict *verdict, int64_t evidence_us)
@@ -495,20 +523,46 @@ static void clear_the_gone(struct weir_detector *detector)
     }
 }
 
+/* Whole windows count from a window's begin; sight that came back in the one before them came back earlier. */
+static int64_t seen_again_us(const struct weir_detector *detector)
+{
+    int64_t sound_us = detector->open_start_us - (int64_t)detector->sound_run * WEIR_SLOT_US, back_us = detector->blind.back_us;
+    return back_us && sound_us - back_us <= WEIR_SLOT_US ? back_us : sound_us;
+}
+
+/* Told at once the first time; a link that goes up and down is told of once a slot. */
+static void tell_sight(struct weir_detector *detector, struct weir_case *incident)
+{
+    bool first = incident->emitted_us == incident->reraised_us;
+    if (incident->record.recovered_us == detector->blind.back_us || (!first && detector->now_us - incident->emitted_us < WEIR_SLOT_US))
+        return;
+    incident->record.recovered_us = detector->blind.back_us;
+    weir_case_report(detector, incident);
+}
+
 static void judge_capture(struct weir_detector *detector)
 {
     struct weir_case *incident = &detector->capture_case;
     bool blind = detector->sight.blindness != WEIR_BLIND_NOT;
-    if (!incident->open && (blind || detector->frozen_run >= CAPTURE_RUN)) {
+    if (blind)
+        detector->blind = (struct weir_blind){.sight = detector->sight};
+    else if (detector->blind.sight.blindness && !detector->blind.back_us)
+        detector->blind.back_us = detector->now_us;
+    if (!incident->open && (blind || detector->frozen_run >= WEIR_CAPTURE_RUN)) {
         int64_t onset_us = blind ? detector->sight.since_us : detector->open_start_us - detector->frozen_run * WEIR_SLOT_US;
         struct weir_verdict verdict = {.record = {.onset_us = onset_us,
                                                   .state = WEIR_STATE_DEGRADED,
                                                   .cause = WEIR_CAUSE_CAPTURE,
                                                   .confidence = WEIR_CONFIDENCE_HIGH,
+                                                  .probability = 1,
                                                   .trials = {.high = 1}}};
         weir_case_apply(detector, incident, &verdict, detector->now_us);
-    } else if (incident->open && !blind && detector->sound_run >= CAPTURE_RUN)
+    } else if (incident->open && !blind && detector->sound_run >= WEIR_CAPTURE_RUN) {
+        incident->evidence_us = seen_again_us(detector);
         weir_case_clear(detector, incident, NULL);
+        detector->blind = (struct weir_blind){.back_us = 0};
+    } else if (incident->open)
+        tell_sight(detector, incident);
 }
 
 void weir_judge(struct weir_detector *detector)

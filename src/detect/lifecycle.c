@@ -141,7 +141,8 @@ void weir_case_move(struct weir_case *from, struct weir_case *to)
 void weir_case_report(struct weir_detector *detector, struct weir_case *incident)
 {
     struct weir_recovery recovery = weir_recovery_of(detector, incident);
-    incident->record.recovered_us = incident->record.trials.fail && recovery.seems_over ? recovery.at_us : 0;
+    if (incident->record.cause != WEIR_CAUSE_CAPTURE) /* that one's is no trial's: judge.c knows */
+        incident->record.recovered_us = incident->record.trials.fail && recovery.seems_over ? recovery.at_us : 0;
     emit(detector, incident, WEIR_INCIDENT_UPDATED, NULL);
 }
 

@@ -233,26 +233,44 @@ static void say_downlink(struct text *text, const struct weir_detector *detector
         say(text, " The downlink carries what it carries in its busiest hundredth of the time: it is full.");
 }
 
-static void say_blindness(struct text *text, const struct weir_detector *detector)
+static void say_sight(struct text *text, const struct weir_blind *blind, bool over)
 {
-    const struct weir_detect_sight *sight = &detector->sight;
-    say(text, " No service is judged meanwhile: ");
+    const struct weir_detect_sight *sight = &blind->sight;
     switch (sight->blindness) {
     case WEIR_BLIND_LINK_DOWN:
-        say(text, "interface %s is down, or has no carrier.", sight->where);
-        return;
+        say(text, over ? "interface %s is back since " : "interface %s is down, or has no carrier", sight->where);
+        break;
     case WEIR_BLIND_SILENT:
-        say(text, "no packet has come at all since ");
-        say_clock(text, sight->since_us);
-        say(text, " UTC.");
+        say(text, over ? "packets come again since " : "no packet has come at all since ");
+        say_clock(text, over ? blind->back_us : sight->since_us);
+        say(text, " UTC");
         return;
     case WEIR_BLIND_UNDECODED:
-        say(text, "%.0f %% of the packets cannot be decoded.", sight->share * 100);
-        return;
+        say(text, over ? "%.0f %% of the packets could not be decoded until " : "%.0f %% of the packets cannot be decoded", sight->share * 100);
+        break;
     default:
-        say(text, "%.1f %% of packets were lost before weir, %.0f %% of flows show one direction only.", detector->drop_share * 100,
-            detector->one_way_share * 100);
+        say(text, "%.1f %% of packets were lost before weir, %.0f %% of flows show one direction only", blind->drop_share * 100,
+            blind->one_way_share * 100);
+        return;
     }
+    if (over) {
+        say_clock(text, blind->back_us);
+        say(text, " UTC");
+    }
+}
+
+static void say_blindness(struct text *text, const struct weir_detector *detector)
+{
+    const struct weir_blind *blind = &detector->blind;
+    bool over = blind->back_us != 0, known = blind->sight.blindness || blind->drop_share > 0 || blind->one_way_share > 0;
+    say(text, " No service is judged meanwhile");
+    if (known) { /* else parts of windows were lost, of which none lost much */
+        say(text, ": ");
+        say_sight(text, blind, over);
+    }
+    if (over)
+        say(text, "; judged again after %d s of whole capture", (int)(WEIR_CAPTURE_RUN * WEIR_SLOT_US / 1000000));
+    say(text, ".");
 }
 
 /* Those that fail, the worst first, five at the most: "netflix 5 of 5, hulu 7 of 9 failed". */
@@ -434,7 +452,7 @@ void weir_sentence(const struct weir_detector *detector, struct weir_case *incid
         say_evidence(&text, incident);
     }
     say(&text, ".");
-    if (record->recovered_us)
+    if (record->recovered_us && record->cause != WEIR_CAUSE_CAPTURE)
         say(&text, " It seems to be over.");
     say_family(&text, record);
     say_reason(&text, detector, incident);

@@ -11,7 +11,14 @@
 #include "detect/verdict.h"
 #include "detect/watches.h"
 
-enum { WEIR_CLIENT_CASES = 16, WEIR_RESOLVER_CASES = 16, WEIR_FROZEN = 64 };
+enum { WEIR_CLIENT_CASES = 16, WEIR_RESOLVER_CASES = 16, WEIR_FROZEN = 64, WEIR_CAPTURE_RUN = 6 };
+
+/* What last kept the capture from seeing: remembered after it sees again. */
+struct weir_blind {
+    struct weir_detect_sight sight;   /* WEIR_BLIND_NOT: the shares below, or nothing yet */
+    double drop_share, one_way_share; /* of the last window that was lost in part */
+    int64_t back_us;                  /* since when it sees again; 0: it does not, or always did */
+};
 
 struct weir_detector {
     struct weir_detect_config config;
@@ -42,9 +49,9 @@ struct weir_detector {
     int64_t frozen[WEIR_FROZEN]; /* ring of slots that aren't judged */
     unsigned n_frozen;
     unsigned frozen_run, sound_run; /* windows in a row */
-    double drop_share, one_way_share;
     bool dns_blind;
     struct weir_detect_sight sight;
+    struct weir_blind blind;
 
     int64_t silence_minute, silence_open; /* the last that was over, the one that is open */
     unsigned silence_slots;               /* of the open one, judged */

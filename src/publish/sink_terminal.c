@@ -154,14 +154,18 @@ static void print_head(const struct terminal_sink *sink, const struct weir_captu
 /* What happened, not only how it ended; and why nothing is said of a service. */
 static void print_past(const struct terminal_sink *sink, const struct weir_service_record *service, double useful, double failed)
 {
-    const struct weir_incident *worst = NULL;
+    const struct weir_incident *worst = NULL, *uplink = NULL;
     for (size_t i = 0; i < sink->n_incidents; i++) {
         const struct weir_incident *one = &sink->incidents[i]->incident;
+        if (one->cause == WEIR_CAUSE_UPLINK && one->recovered_us && failed > 0)
+            uplink = one;
         if (one->service == service->service && one->recovered_us && (!worst || one->state > worst->state))
             worst = one;
     }
     if (worst && service->state != WEIR_STATE_DOWN)
         fprintf(sink->stream, "  was %s %.0f s", weir_state_name(worst->state), (double)(worst->recovered_us - worst->onset_us) / 1e6);
+    else if (uplink && !worst && service->service != WEIR_SERVICE_OTHER)
+        fprintf(sink->stream, "  hit by the uplink %.0f s", (double)(uplink->recovered_us - uplink->onset_us) / 1e6);
     if (service->state == WEIR_STATE_UNKNOWN && service->service != WEIR_SERVICE_OTHER && useful + failed > 0)
         fprintf(sink->stream, useful > 0 ? "  too few useful trials to judge" : "  never worked in this capture, so not judged");
     fputc('\n', sink->stream);

@@ -62,6 +62,10 @@ def test_a_link_that_goes_down_is_said_at_once(link, state):
         assert "eth1 is down, or has no carrier" in line and time.time() - down < 5
         code, text = status(state)
         assert code == 4 and "eth1" in text and "well" not in text
+        run("ip", "-n", PEER, "link", "set", "eth0", "up")
+        back = time.time()
+        line = live.stdout.readline()
+        assert "interface eth1 is back since" in line and "is down, or" not in line and time.time() - back < 5
     finally:
         live.send_signal(signal.SIGINT)
         out, errors = live.communicate(timeout=30)

@@ -84,6 +84,17 @@ def test_a_blocked_name_is_no_outage(tmp_path, kind):
     assert not windows[2]["blocked_names"] and windows[-1]["blocked_names"] == [TELEMETRY]
 
 
+def test_an_incident_names_what_a_filter_blocks(tmp_path):
+    """The service goes down a minute after a filter began to answer for its telemetry: whoever reads of the one must know of the other."""
+    down = lambda at, client, service, server: "syn_timeout" if service == "netflix" and at >= BEGIN + 60 else "ok"
+    capture = Filtered()
+    capture.household(180, CLIENTS, fate=down)
+    telemetry(capture, 180, pointed_at(capture, "0.0.0.0"))
+    incidents = records(capture.write(tmp_path / "filtered.pcap"), kind="incident")
+    assert incidents and {record["service"] for record in incidents} == {"netflix"}
+    assert all(record["blocked_names"] == [TELEMETRY] for record in incidents)
+
+
 @pytest.mark.parametrize("code", [NXDOMAIN, REFUSED])
 def test_a_zone_that_is_gone_is_an_outage(tmp_path, code):
     """All names of the service are denied from one moment on, and so nobody connects any more."""

@@ -112,6 +112,43 @@ static void uplink_is_one_incident(void **state)
     assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
 }
 
+/* After the uplink nobody looks hulu's name up any more; its lookups failed with the uplink and do not leave it suspect. Twitch's requests
+ * fail on: that is its own. */
+static void what_failed_with_the_uplink_is_forgotten(void **state)
+{
+    for (int i = 0; i < 48 && !site_count(&site, WEIR_INCIDENT_CLEARED); i++) {
+        bool before = i < 12, down = i >= 12 && i < 18;
+        for (unsigned client = 0; client < 3; client++) {
+            if (before)
+                site_ok(&site, HULU, WEIR_LAYER_DNS, client, 53, 0.8);
+            if (i == 12 && client < 2)
+                site_fail(&site, HULU, WEIR_LAYER_DNS, client, 53, 9);
+            if (down && i > 12)
+                site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 4.5);
+        }
+        if (i == 12) { /* the uplink's first seconds */
+            site_slot(&site);
+            assert_int_equal(weir_detector_state(site.detector, HULU), WEIR_STATE_SUSPECT);
+            continue;
+        }
+        (before ? site_well : site_sick)(&site, TWITCH, 6, before ? 3 : 1);
+        if (!down)
+            site_well(&site, HULU, 5, 3);
+        if (down) {
+            site_sick(&site, NETFLIX, 1, 3);
+            site_sick(&site, YOUTUBE, 3, 3);
+            site_slot(&site);
+        } else
+            site_healthy(&site, 1, 3);
+    }
+    const struct weir_incident *cleared = site_last(&site, WEIR_INCIDENT_CLEARED);
+    assert_non_null(cleared);
+    assert_int_equal(cleared->cause, WEIR_CAUSE_UPLINK);
+    assert_int_equal(weir_detector_state(site.detector, HULU), WEIR_STATE_HEALTHY);
+    assert_int_equal(weir_detector_state(site.detector, YOUTUBE), WEIR_STATE_HEALTHY);
+    assert_true(weir_detector_state(site.detector, TWITCH) != WEIR_STATE_HEALTHY);
+}
+
 /* Only netflix is used when the uplink dies; the rest is tried a minute later. */
 static void service_turns_out_to_be_the_uplink(void **state)
 {
@@ -674,9 +711,76 @@ static void capture_drops_freeze(void **state)
     for (int i = 0; i < 6; i++) {
         struct weir_detect_window window = {.start_us = site.slot_us};
         weir_detector_window(site.detector, &window);
+        if (i == 0) {
+            weir_detector_finish(site.detector, site.slot_us);
+            assert_non_null(strstr(site_last(&site, WEIR_INCIDENT_UPDATED)->text, "5.0 % of packets were lost before weir"));
+        }
         site_healthy(&site, 1, 3);
     }
-    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
+    const struct weir_incident *cleared = site_last(&site, WEIR_INCIDENT_CLEARED);
+    assert_non_null(cleared);
+    assert_in_range((int)site_seconds(&site, cleared->recovered_us), 230, 240); /* the first whole window's begin */
+}
+
+/* A link is down for three seconds, from the second tick of a slot on; `again`: and once more five seconds later. */
+static void lose_link(bool again)
+{
+    for (int tick = 1; tick <= 10; tick++) {
+        int64_t now_us = site.slot_us + tick * SECOND;
+        struct weir_detect_sight sight = {.since_us = now_us};
+        if ((tick >= 2 && tick < 5) || (again && tick >= 8)) {
+            sight = (struct weir_detect_sight){.blindness = WEIR_BLIND_LINK_DOWN, .since_us = site.slot_us + 2 * SECOND};
+            strcpy(sight.where, "eth7");
+        }
+        if (tick == 10) {
+            struct weir_detect_window window = {.start_us = site.slot_us};
+            weir_detector_window(site.detector, &window);
+        }
+        weir_detector_sight(site.detector, &sight);
+        weir_detector_step(site.detector, now_us);
+        struct weir_slot slot = {.start_us = site.slot_us};
+        if (tick == 10)
+            weir_detector_slot(site.detector, &slot, true);
+    }
+    site.slot_us += WEIR_SLOT_US;
+}
+
+static void sight_that_is_back_is_told_at_once(void **state)
+{
+    site_healthy(&site, 12, 3);
+    weir_detector_slot(site.detector, &(struct weir_slot){.start_us = site.slot_us}, false);
+    lose_link(false);
+    assert_int_equal(site.n_events, 2);
+    assert_int_equal(site.events[0].event, WEIR_INCIDENT_RAISED);
+    assert_true(site.events[0].probability == 1);
+    assert_non_null(strstr(site.events[0].text, "interface eth7 is down, or has no carrier."));
+    assert_int_equal(site.events[1].event, WEIR_INCIDENT_UPDATED);
+    assert_true(site_seconds(&site, site.events[1].ts_us) == 125);
+    assert_non_null(strstr(site.events[1].text, "interface eth7 is back since 15:08:45 UTC; judged again after 60 s of whole capture."));
+    weir_detector_finish(site.detector, site.slot_us);
+    assert_non_null(strstr(site.events[2].text, "interface eth7 is back since")); /* its reason is remembered */
+    for (int i = 0; i < 6; i++) {
+        struct weir_detect_window window = {.start_us = site.slot_us};
+        weir_detector_window(site.detector, &window);
+        site_healthy(&site, 1, 3);
+    }
+    const struct weir_incident *cleared = site_last(&site, WEIR_INCIDENT_CLEARED);
+    assert_non_null(cleared);
+    assert_true(site_seconds(&site, cleared->onset_us) == 122 && site_seconds(&site, cleared->recovered_us) == 125);
+    assert_non_null(strstr(cleared->text, "The capture was incomplete from 15:08:42 to 15:08:45 UTC, for 3 s."));
+    assert_int_equal(site.n_events, 4);
+}
+
+/* A link that goes up and down is told of once a slot. */
+static void a_link_up_and_down(void **state)
+{
+    site_healthy(&site, 12, 3);
+    weir_detector_slot(site.detector, &(struct weir_slot){.start_us = site.slot_us}, false);
+    for (int i = 0; i < 6; i++)
+        lose_link(true);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_in_range(site_count(&site, WEIR_INCIDENT_UPDATED), 2, 7);
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 0);
 }
 
 /* Time to first byte goes up tenfold for three clients while every request is answered. */
@@ -927,7 +1031,8 @@ int main(void)
         SCENARIO(one_clients_link),
         SCENARIO(a_single_client),           SCENARIO(starved_is_degraded),
         SCENARIO(congestion_is_the_uplinks), SCENARIO(first_to_starve), SCENARIO(served_until_the_slots_end), SCENARIO(an_answered_lookup_is_a_witness), SCENARIO(short_total_freeze), SCENARIO(freeze_over_the_slots_end),
-        SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze),
+        SCENARIO(connection_ends),           SCENARIO(capture_drops_freeze), SCENARIO(sight_that_is_back_is_told_at_once), SCENARIO(a_link_up_and_down),
+        SCENARIO(what_failed_with_the_uplink_is_forgotten),
         SCENARIO(slow_answers_are_degraded), SCENARIO(taken_back_failures),
         SCENARIO(open_at_the_end),           SCENARIO(silence_is_unknown),
         SCENARIO(reopened_or_new),           SCENARIO(open_connections_and_cached_names),

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -131,6 +132,13 @@ static void test_cases_survive_being_written(void **state)
     assert_int_equal(weir_fleet_case_read(&one, "eu/home", json, 900600000), 0); /* said 100 s before it was: the clock is ahead */
     assert_true(one.skewed);
     assert_int_equal(one.onset_us, 990250000 - 99900000);
+    static const struct { const char *event; int64_t ended_us; int error; } events[] = {
+        {"updated", 0, 0}, {"cleared", 77, 0}, {"reopened", 0, 0}, {"resolved", 0, -22}};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        snprintf(text, sizeof text, "{\"id\":\"netflix-1\",\"event\":\"%s\",\"service\":\"netflix\"}", events[i].event);
+        assert_int_equal(weir_fleet_case_read(&one, "eu/home", text, 77), events[i].error);
+        assert_true(one.ended_us == events[i].ended_us);
+    }
     assert_int_equal(weir_fleet_case_read(&one, "two words", json, 0), -22);
     assert_int_equal(weir_fleet_case_read(&one, "a", "[]", 0), -22);
     assert_int_equal(weir_fleet_case_read(&one, "a", "", 0), -22);
