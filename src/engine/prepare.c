@@ -28,9 +28,8 @@ void weir_prepare(void *context, const struct weir_batch *batch, void *room)
 {
     const struct weir_preparer *preparer = context;
     struct weir_prepared *prepared = room;
-    size_t n = 0, n_seconds = 0;
+    size_t n = 0, n_seconds = 0, n_refused = 0;
     int64_t second = -1;
-    memset(prepared->decode, 0, sizeof prepared->decode);
     for (unsigned i = 0; i < preparer->n_workers; i++)
         prepared->share[i].n = 0;
     for (size_t i = 0; i < batch->n_frames; i++) {
@@ -41,12 +40,15 @@ void weir_prepare(void *context, const struct weir_batch *batch, void *room)
         }
         struct weir_packet *packet = &prepared->packet[n];
         int outcome = weir_decode(&batch->frames[i], packet);
-        prepared->decode[outcome]++;
-        if (outcome != WEIR_DECODE_OK)
+        if (outcome != WEIR_DECODE_OK) {
+            prepared->refused[n_refused].second = (uint16_t)(n_seconds - 1);
+            prepared->refused[n_refused++].outcome = (uint8_t)outcome;
             continue;
+        }
         prepared->hash[n] = weir_flow_hash(preparer->table, packet);
         deal(prepared, preparer->n_workers, n++);
     }
     prepared->n = n;
     prepared->n_seconds = n_seconds;
+    prepared->n_refused = n_refused;
 }

@@ -18,7 +18,8 @@ static_assert(PREPARED_MAX <= UINT16_MAX, "an index of a packet fits");
 
 struct weir_prepared {
     size_t n;                            /* packets, in the order of their frames */
-    uint32_t decode[WEIR_DECODE_N];      /* outcomes of the frames */
+    size_t n_refused;                    /* frames that were not decoded, in order: */
+    struct { uint16_t second; uint8_t outcome; } refused[PREPARED_MAX];
     size_t n_seconds;                    /* of engine's clock that begin in the batch; the first stands for the batch itself */
     struct { int64_t now_us; size_t at; } second[PREPARED_MAX]; /* its first frame's clock; the first packet behind that */
     uint64_t hash[PREPARED_MAX];

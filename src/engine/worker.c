@@ -30,6 +30,9 @@ struct delivery {
     size_t devices_room;
 };
 
+enum { GAP_TICKS_MAX = 20000 };
+#define GAP_PATIENCE_US (60 * WEIR_TICK_US)
+
 struct weir_worker {
     unsigned index;
     const struct weir_engine_options *options;
@@ -44,6 +47,7 @@ struct weir_worker {
     struct weir_meter *meter;
     struct weir_proof_ring *proof;     /* or NULL */
     int64_t next_tick_us;              /* 0 until the first frame */
+    unsigned gap_ticks;                /* behind the first minute of gaps, so far */
     uint64_t decode[WEIR_DECODE_N];
     struct delivery deliveries[WEIR_BLOCKS_MAX];
     unsigned n_deliveries, delivery; /* as many as the meter has blocks; the next one */
@@ -143,19 +147,33 @@ static void begin(struct weir_worker *worker, int64_t now_us)
     worker->next_tick_us = now_us - now_us % WEIR_TICK_US + WEIR_TICK_US;
 }
 
+/* Of a gap without packets each second is worked on, until a capture has had so many of them that its clock must be broken: from then on
+ * only the ends of slots are, behind the first minute of a gap. */
+static void step(struct weir_worker *worker, int64_t gap_begin_us, int64_t now_us)
+{
+    worker->next_tick_us += WEIR_TICK_US;
+    if (worker->next_tick_us - gap_begin_us <= GAP_PATIENCE_US)
+        return;
+    int64_t slot_end_us = (worker->next_tick_us + WEIR_SLOT_US - 1) / WEIR_SLOT_US * WEIR_SLOT_US;
+    if (worker->gap_ticks < GAP_TICKS_MAX)
+        worker->gap_ticks++;
+    else if (slot_end_us <= now_us)
+        worker->next_tick_us = slot_end_us;
+}
+
 /* All ticks up to `now_us`. A gap in which nothing can happen any more is crossed in one step. */
 static void advance(struct weir_worker *worker, int64_t now_us)
 {
     static const int64_t longest_us = INT64_C(1000) * WEIR_TICK_US; /* timers, and 15 min until a service is unknown */
     if (worker->next_tick_us == 0)
         begin(worker, now_us);
-    int64_t last_busy_us = worker->next_tick_us + longest_us;
+    int64_t gap_begin_us = worker->next_tick_us, last_busy_us = gap_begin_us + longest_us;
     while (worker->next_tick_us <= now_us) {
         if (worker->next_tick_us > last_busy_us && now_us - worker->next_tick_us > 2 * WEIR_SLOT_US)
             worker->next_tick_us = now_us - now_us % WEIR_SLOT_US;
         weir_flow_tick(worker->flows, worker->next_tick_us);
         deliver(worker, worker->next_tick_us, worker->next_tick_us % WEIR_SLOT_US == 0);
-        worker->next_tick_us += WEIR_TICK_US;
+        step(worker, gap_begin_us, now_us);
     }
 }
 
@@ -292,12 +310,14 @@ static void share_packets(struct weir_worker *worker, const struct weir_prepared
 /* All workers cross every second at the same frame, whosever packet it holds. */
 static void share_batch(struct weir_worker *worker, const struct weir_prepared *prepared)
 {
-    for (int i = 0; i < WEIR_DECODE_N; i++)
-        worker->decode[i] += prepared->decode[i];
     uint32_t from = 0;
+    size_t refused = 0;
     for (size_t i = 0; i < prepared->n_seconds; i++) {
         size_t end = i + 1 < prepared->n_seconds ? prepared->second[i + 1].at : prepared->n;
         advance(worker, prepared->second[i].now_us);
+        worker->decode[WEIR_DECODE_OK] += end - prepared->second[i].at; /* counted in the second in which they came */
+        for (; refused < prepared->n_refused && prepared->refused[refused].second == i; refused++)
+            worker->decode[prepared->refused[refused].outcome]++;
         share_packets(worker, prepared, &from, end);
     }
 }

@@ -19,9 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/printable.h"
+#include "base/private_file.h"
 #include "history/store.h"
 
 enum {
@@ -162,6 +165,26 @@ static int run(struct weir_history_store *store, sqlite3_stmt *row, struct weir_
 
 /* ---- opening ---- */
 
+static const char *text_at(sqlite3_stmt *row, int at)
+{
+    char *text = (char *)sqlite3_column_text(row, at); /* SQLite's own copy, until the next row */
+    return text ? weir_printable(text, false) : "";
+}
+
+/* SQLite would wait for a pipe's other end, and follow a link. */
+static int must_be_plain(const struct weir_history_store *store, struct weir_fault *fault)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char path[PATH_MAX + 16];
+        struct stat about;
+        snprintf(path, sizeof path, "%s%s", store->path, ends[i]);
+        if (lstat(path, &about) == 0 && (!S_ISREG(about.st_mode) || about.st_nlink > 1))
+            return weir_fault_set(fault, -ENXIO, "%s: %s", path, weir_private_error(-ENXIO));
+    }
+    return 0;
+}
+
 static int open_file(struct weir_history_store *store, const char *name, int flags)
 {
     int code = sqlite3_open_v2(name, &store->db,
@@ -234,6 +257,11 @@ int weir_history_store_open(struct weir_history_store **ret_store, const char *d
     struct weir_history_store *store = store_new(directory, site);
     if (!store)
         return -ENOMEM;
+    int plain = must_be_plain(store, fault);
+    if (plain) {
+        weir_history_store_free(store);
+        return plain;
+    }
     int code = open_file(store, store->path, HOW),
         error = code == SQLITE_OK ? prepare(store, fault) : 0;
     if (is_damage(code) || (error && store->db && is_damage(sqlite3_extended_errcode(store->db)))) {
@@ -276,8 +304,11 @@ int weir_history_store_open_to_read(struct weir_history_store **ret_store, const
     struct weir_history_store *store = store_new(directory, site);
     if (!store)
         return -ENOMEM;
-    int error = 0, code = access(store->path, F_OK) == 0 ? open_readable(store) : SQLITE_OK;
-    if (code != SQLITE_OK)
+    int error = must_be_plain(store, fault);
+    int code = !error && access(store->path, F_OK) == 0 ? open_readable(store) : SQLITE_OK;
+    if (error)
+        ; /* said */
+    else if (code != SQLITE_OK)
         error = fail(store, code, "cannot be read", fault);
     else if (!store->db)
         error = weir_fault_set(fault, -ENOENT,
@@ -285,7 +316,7 @@ int weir_history_store_open_to_read(struct weir_history_store **ret_store, const
                                store->path);
     sqlite3_stmt *row = error || site ? NULL : statement(store, READ_SITE);
     if (row && sqlite3_step(row) == SQLITE_ROW)
-        snprintf(store->site, sizeof store->site, "%s", (const char *)sqlite3_column_text(row, 0));
+        snprintf(store->site, sizeof store->site, "%s", text_at(row, 0));
     if (row)
         sqlite3_reset(row);
     if (error) {
@@ -425,12 +456,6 @@ static struct weir_history_hour read_hour(sqlite3_stmt *row)
                                      .loss_client = value_at(row, 14, 1e6)};
     hour.judged_s = hour.healthy_s + hour.degraded_s + hour.partial_s + hour.down_s;
     return hour;
-}
-
-static const char *text_at(sqlite3_stmt *row, int at)
-{
-    const char *text = (const char *)sqlite3_column_text(row, at);
-    return text ? text : "";
 }
 
 /* Behind the last row of a query: 0, or < 0 with the fault. */

@@ -58,6 +58,7 @@ void weir_asks_chunk(struct weir_asks *asks, const struct weir_evidence *evidenc
         return;
     struct weir_asked *asked =
         &asks->services[evidence->service][evidence->transport == WEIR_TRANSPORT_UDP][size];
+    asks->news[evidence->service] = true;
     if (asked->data >= COUNT_MAX || asked->little >= COUNT_MAX)
         halve(asked);
     if (evidence->chunk.bytes < DATA_MIN) {
@@ -100,11 +101,21 @@ static uint16_t timeout_of(const struct weir_asked *asked, int64_t timeout_us)
     return in_ds(held_us > timeout_us ? held_us : timeout_us);
 }
 
+static void write_page(struct weir_asks *asks, size_t id)
+{
+    for (unsigned transport = 0; transport < 2; transport++)
+        for (unsigned size = 1; size < WEIR_ASK_SIZES - 1; size++)
+            asks->pages[id].timeout_ds[transport][size] =
+                timeout_of(known(asks->services[id][transport], size), asks->timeouts_us[id]);
+}
+
 void weir_asks_publish(struct weir_asks *asks, const int64_t *timeouts_us)
 {
-    for (size_t id = WEIR_SERVICE_FIRST; id < asks->n_services; id++)
-        for (unsigned transport = 0; transport < 2; transport++)
-            for (unsigned size = 1; size < WEIR_ASK_SIZES - 1; size++)
-                asks->pages[id].timeout_ds[transport][size] =
-                    timeout_of(known(asks->services[id][transport], size), timeouts_us[id]);
+    for (size_t id = WEIR_SERVICE_FIRST; id < asks->n_services; id++) {
+        if (!asks->news[id] && asks->timeouts_us[id] == timeouts_us[id])
+            continue;
+        asks->news[id] = false;
+        asks->timeouts_us[id] = timeouts_us[id];
+        write_page(asks, id);
+    }
 }

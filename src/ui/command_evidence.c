@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "ui/command.h"
 #include "ui/prompt.h"
 
@@ -100,7 +101,7 @@ static int list(const char *directory, struct weir_fault *fault)
         char path[PATH_MAX + 300];
         struct stat stat_of;
         snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-        if (stat(path, &stat_of) == 0)
+        if (stat(path, &stat_of) == 0 && weir_is_printable(entries[i]->d_name)) /* weir gives no other names */
             printf("%-40.*s %7.1f kB\n", (int)strlen(entries[i]->d_name) - 7, entries[i]->d_name,
                    (double)stat_of.st_size / 1000);
         free(entries[i]);

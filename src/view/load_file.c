@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/printable.h"
 #include "base/private_file.h"
 #include "view/source.h"
 
@@ -134,7 +135,7 @@ int weir_view_load_file(struct weir_view_source *source, struct weir_view *view,
     int error = 0;
     if (source->site[0] && strcmp(source->site, site) != 0)
         error = weir_fault_set(fault, -ENOENT, "%s is of site %s, not of %s", source->path, site, source->site);
-    snprintf(view->site, sizeof view->site, "%s", site);
+    weir_printable_copy(view->site, sizeof view->site, site);
     if (!error && json_object_object_get_ex(whole, "probe", &part))
         weir_view_read_probe(view, get_json, part);
     if (!error && json_object_object_get_ex(whole, "services", &part))
@@ -143,7 +144,7 @@ int weir_view_load_file(struct weir_view_source *source, struct weir_view *view,
         read_events(view, part);
     mark_acknowledged(source, view);
     if (!error)
-        snprintf(source->site, sizeof source->site, "%s", site);
+        weir_printable_copy(source->site, sizeof source->site, site);
     json_object_put(whole);
     return error;
 }

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -29,11 +30,11 @@ def state(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["status.json", "engine.state", "names.state", "acknowledged"])
+@pytest.mark.parametrize("name", ["status.json", "engine.state", "names.state", "acknowledged", "history.db", "history.db-journal"])
 def test_a_pipe_in_the_state_directory_hangs_nobody(state, name):
     (state / name).unlink(missing_ok=True)
     os.mkfifo(state / name)
-    for command in (["status"], ["alerts"], ["replay", "-q", PCAPS / "healthy.pcap"]):
+    for command in (["status"], ["alerts"], ["history"], ["replay", "-q", PCAPS / "healthy.pcap"]):
         ends_soon(*command, "--state", state)
 
 
@@ -171,3 +172,32 @@ def test_file_names_of_any_bytes(tmp_path):
             assert all(json.loads(line)["site"].startswith("replay:caf") for line in text.splitlines())
     done = subprocess.run([WEIR, "replay", path + b".absent"], capture_output=True, timeout=60)
     assert done.returncode == 1 and not any(sign in done.stderr.decode() for sign in TERMINAL)
+
+
+def test_what_strangers_write_into_the_state_directory_steers_no_terminal(state):
+    told = json.loads((state / "status.json").read_text())
+    told["site"] = "x\x1b]0;pwn\x07\u009b31m\u202e"
+    (state / "status.json").write_text(json.dumps(told))
+    (state / "evidence").mkdir(exist_ok=True)
+    (state / "evidence" / "a\x1b[31mb-1.pcapng").touch()
+    for command in (["status"], ["status", "netflix"], ["alerts"], ["evidence"], ["clients"], ["history"]):
+        _, out, errors = ends_soon(*command, "--state", state)
+        assert not any(sign in out + errors for sign in TERMINAL), (command, out, errors)
+
+
+def packets_far_apart(path, n=300):
+    """A question a packet, each more than an hour after the one before: a clock that is broken, or a stranger's joke."""
+    frame = bytes.fromhex("020000000001020000000002" "0800" "4500001c00000000401100000a0000010a000002" "c0000035000800000000")
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i in range(n):
+            file.write(struct.pack("<IIII", 1_000_000_000 + i * 4000, 0, len(frame), len(frame)) + frame)
+
+
+def test_random_time_stamps_cost_little(tmp_path):
+    packets_far_apart(tmp_path / "far.pcap")
+    before = os.times()
+    ends_soon("replay", "-q", tmp_path / "far.pcap", seconds=60)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert used < 300 * (0.03 if "sanitize" in WEIR else 0.005), f"{used / 300 * 1000:.1f} ms a jump"
