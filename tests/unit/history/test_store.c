@@ -67,9 +67,9 @@ static struct weir_history_hour an_hour(int64_t n)
 static struct weir_history_incident an_event(int n, const char *event)
 {
     static char json[3000];
-    struct weir_history_incident incident = {.onset_us = BEGIN_US + n * 1000000,
-                                             .raised_us = BEGIN_US + n * 1000000 + 1,
-                                             .told_us = BEGIN_US + n * 1000000 + 2,
+    struct weir_history_incident incident = {.onset_us = BEGIN_US + n * INT64_C(1000000),
+                                             .raised_us = BEGIN_US + n * INT64_C(1000000) + 1,
+                                             .told_us = BEGIN_US + n * INT64_C(1000000) + 2,
                                              .text = (char *)"netflix is down",
                                              .json = json};
     if (!json[0])

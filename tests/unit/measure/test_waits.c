@@ -182,6 +182,7 @@ static void test_all_names_are_denied(void **state)
     look(policy, T0 + 5 * S, API, WEIR_OUTCOME_DNS_NXDOMAIN, false); /* nobody can know */
     for (int i = 0; i < 10; i++)
         assert_false(look(policy, T0 + (8 + i) * S, i % 2 ? VIDEO : TELEMETRY, WEIR_OUTCOME_DNS_NXDOMAIN, false));
+    weir_policy_deinit(policy);
     policy = policy_new(); /* one name only, but the service fails as well */
     serving(policy, T0);
     connection(policy, T0 + 65 * S, SERVER, WEIR_OUTCOME_SYN_TIMEOUT);

@@ -176,9 +176,9 @@ static void a_window(struct weir_window_record *window, int service, int w)
         window->values[i].reason = WEIR_REASON_NO_SAMPLE;
     set_value(window->values, NULL, "trials_ok", 3 + (w * 7 + service) % 5);
     set_value(window->values, "trials_fail", "total", (w + service) % 11 == 0);
-    set_value(window->values, "goodput", "p50_bps", 4e6 + (w * 7919 + service * 31) % 1000 * 1e4);
-    set_value(window->values, "rtt_server", "p50_us", 15000 + (w * 104729) % 9000);
-    set_value(window->values, "rtt_client", "p50_us", 3000 + (w * 1299709) % 2000);
+    set_value(window->values, "goodput", "p50_bps", 4e6 + (w * 7919L + service * 31) % 1000 * 1e4);
+    set_value(window->values, "rtt_server", "p50_us", 15000 + (w * 104729L) % 9000);
+    set_value(window->values, "rtt_client", "p50_us", 3000 + (w * 1299709L) % 2000);
     set_value(window->values, "loss", "down_before_share", (w % 17) / 2000.0);
     set_value(window->values, "loss", "down_beyond_share", (w % 13) / 3000.0);
 }
