@@ -11,15 +11,9 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+#include "base/sanitized.h"
 
-#if defined(__GLIBC__) && !defined(SANITIZED)
+#if defined(__GLIBC__) && !WEIR_SANITIZED
 
 #include <stdint.h>
 #include <stdlib.h>

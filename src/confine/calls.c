@@ -34,18 +34,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "confine/confine.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static const int allowed[] = {
     /* files and streams */
@@ -250,9 +240,9 @@ static int make(scmp_filter_ctx filter, const struct weir_confinement *how)
         error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary search, not a list */
     if (!error)
         error = add_each(filter, SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof allowed[0]);
-    if (!error && SANITIZED)
+    if (!error && WEIR_SANITIZED)
         error = add_each(filter, SCMP_ACT_ALLOW, allowed_sanitized, sizeof allowed_sanitized / sizeof allowed_sanitized[0]);
-    if (!error && SANITIZED)
+    if (!error && WEIR_SANITIZED)
         error = add_each(filter, SCMP_ACT_ALLOW, whole_for_sanitizers, sizeof whole_for_sanitizers / sizeof whole_for_sanitizers[0]);
     else if (!error)
         error = add_all_looked_at(filter, how);
@@ -266,7 +256,7 @@ int weir_confine_calls(const struct weir_confinement *how, struct weir_fault *fa
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     int error = filter ? make(filter, how) : -ENOMEM;
     seccomp_release(filter);
-    if (!error && SANITIZED && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* LeakSanitizer looks at its own threads */
+    if (!error && WEIR_SANITIZED && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* LeakSanitizer looks at its own threads */
         error = -errno;
     return error ? weir_fault_set(fault, error, "cannot filter system calls: %s", strerror(-error)) : 0;
 }

@@ -31,18 +31,8 @@
 
 #include <cmocka.h>
 
+#include "base/sanitized.h"
 #include "confine/confine.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { CAPTURE = 9 };
 
@@ -195,7 +185,7 @@ static int status_after(const struct weir_confinement *how, void (*deed)(void))
 static void test_forbidden_calls_kill(void **state)
 {
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
-        if (SANITIZED && forbidden[i].sanitizers_need_it)
+        if (WEIR_SANITIZED && forbidden[i].sanitizers_need_it)
             continue;
         int status = status_after(&watcher, forbidden[i].call);
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
@@ -205,7 +195,7 @@ static void test_forbidden_calls_kill(void **state)
 
 static void dies_of(const struct weir_confinement *how, void (*call)(void), const char *name)
 {
-    int status = SANITIZED ? SIGSYS : status_after(how, call);
+    int status = WEIR_SANITIZED ? SIGSYS : status_after(how, call);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
         fail_msg("%s did not kill: status %#x", name, (unsigned)status);
 }
@@ -226,7 +216,7 @@ static void test_who_has_no_address_connects_nowhere(void **state)
 {
     dies_of(&watcher, connect_out, "connect");
     dies_of(&watcher, say_to_anybody, "sendto");
-    if (!SANITIZED) {
+    if (!WEIR_SANITIZED) {
         assert_int_equal(status_after(&reader, connect_out), 0);
         assert_int_equal(status_after(&connecting_watcher, say_to_anybody), 0);
     }
@@ -242,7 +232,7 @@ static void test_only_a_screen_sets_the_terminal(void **state)
 
 static void test_new_code_is_refused(void **state)
 {
-    if (!SANITIZED)
+    if (!WEIR_SANITIZED)
         assert_int_equal(status_after(&reader, late_library), 0);
 }
 
