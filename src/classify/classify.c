@@ -461,6 +461,7 @@ void weir_classify_end(struct weir_classifier *classifier, struct weir_flow *flo
             assign_verdict(classifier, flow, &verdict, weir_flow_first_ts_us(flow));
         }
         settle(classifier, flow, verdict.tunnel);
+        free_naming(classifier, flow); /* of several openings that nobody answered, too */
     }
     named->done = true;
     if (named->service == WEIR_SERVICE_OTHER && has_own_name(named))
