@@ -32,12 +32,14 @@ static const char *text_of(struct json_object *object, const char *name)
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 }
 
+/* NAN also where the number is larger than anything that weir counts or measures: it must fit into 64 bits. */
 static double number_of(struct json_object *object, const char *name)
 {
     struct json_object *value = member(object, name);
-    return json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double)
-               ? json_object_get_double(value)
-               : NAN;
+    bool is_number =
+        json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
+    double number = is_number ? json_object_get_double(value) : NAN;
+    return fabs(number) <= 1e15 ? number : NAN;
 }
 
 static int64_t time_of(struct json_object *object, const char *name)
@@ -175,7 +177,7 @@ static void rule_uplink(struct weir_page_incident *incident, struct json_object 
     double total = incident->controls_total, fail = incident->controls_fail;
     if (strcmp(incident->cause, "uplink") == 0 || !incident->service[0])
         return;
-    if (!(total > 0)) {
+    if (!(total > 0 && fail >= 0 && fail <= total)) {
         rule(incident, "The uplink", "not ruled out", "Nothing else was used at the same time.");
         return;
     }
