@@ -15,18 +15,14 @@ enum {
 };
 
 /* The bucket of a size: 8 bytes wide below 512, 64 up to 1,536, one for all above. 0: no size. */
-static inline unsigned weir_ask_size(uint32_t bytes)
-{
-    if (bytes == 0)
-        return 0;
-    if (bytes < 512)
-        return bytes < 8 ? 1 : bytes / 8;
+static inline unsigned weir_ask_size(uint32_t bytes) {
+    if (bytes == 0) return 0;
+    if (bytes < 512) return bytes < 8 ? 1 : bytes / 8;
     return bytes < 1536 ? 64 + (bytes - 512) / 64 : 80;
 }
 
 /* A size of that bucket: its least. */
-static inline uint32_t weir_ask_bytes(unsigned size)
-{
+static inline uint32_t weir_ask_bytes(unsigned size) {
     return size < 64 ? size * 8 : size < 80 ? 512 + (size - 64) * 64 : 1536;
 }
 

@@ -3,12 +3,13 @@
  * Every refusal has a name and a counter: the enum, the counters and the `capture` record all come
  * from the one list below.
  *
- * The view is of the innermost IP packet. A UDP tunnel is known by its port only: where its inside cannot
- * be read as IP, the outer UDP packet is the view.
+ * The view is of the innermost IP packet. A UDP tunnel is known by its port only: where its inside
+ * cannot be read as IP, the outer UDP packet is the view.
  *
- * `weir_packet.domain` mixes only ids that both directions of a conversation carry alike: VLAN ids (but 0,
- * which is a priority and no VLAN) and VXLAN or Geneve network ids, outermost first. GTP TEIDs, GRE keys and MPLS
- * labels are chosen by each receiver, PPPoE session ids end before the flows in them: all left out.
+ * `weir_packet.domain` mixes only ids that both directions of a conversation carry alike: VLAN ids
+ * (but 0, which is a priority and no VLAN) and VXLAN or Geneve network ids, outermost first. GTP
+ * TEIDs, GRE keys and MPLS labels are chosen by each receiver, PPPoE session ids end before the
+ * flows in them: all left out.
  *
  * Of an ICMP error that quotes neither TCP nor UDP, `quoted_transport` is WEIR_TRANSPORT_NONE.
  */
@@ -20,6 +21,7 @@
 #include <weir/packet.h>
 
 /* X(enumerator, record name, what happened) */
+/* clang-format off */
 #define WEIR_DECODE_OUTCOMES(X) \
     X(OK, "ok", "decoded") \
     X(FRAGMENT, "fragment", "later fragment of an IP packet: counted, not measured") \
@@ -38,17 +40,19 @@
     X(TCP_HEADER_LEN, "tcp_header_len", "TCP data offset below 5 or beyond the packet") \
     X(UDP_LEN, "udp_len", "UDP length below 8 or beyond the IP packet") \
     X(ICMP_QUOTE, "icmp_quote", "ICMP error whose quoted packet cannot be read")
+/* clang-format on */
 
 enum weir_decode_outcome {
 #define X(name, text, help) WEIR_DECODE_##name,
     WEIR_DECODE_OUTCOMES(X)
 #undef X
-    WEIR_DECODE_N
+        WEIR_DECODE_N
 };
 
-/* Returns 0 (WEIR_DECODE_OK) with *ret_packet filled, or one of the outcomes above, after which *ret_packet
- * holds nothing of use. Never < 0. Of the union only the member of `transport` is written (UDP: none), and
- * fields that are valid by a flag only with that flag. `payload` points into the frame. */
+/* Returns 0 (WEIR_DECODE_OK) with *ret_packet filled, or one of the outcomes above, after which
+ * *ret_packet holds nothing of use. Never < 0. Of the union only the member of `transport` is
+ * written (UDP: none), and fields that are valid by a flag only with that flag. `payload` points
+ * into the frame. */
 int weir_decode(const struct weir_frame *frame, struct weir_packet *ret_packet);
 
 /* Is this LINKTYPE_ value one that weir_decode() can read? */

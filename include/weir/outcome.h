@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 /* X(enumerator, record name, 1 when it is a failure, what a person reads: "14 of 14 <text>") */
+/* clang-format off */
 #define WEIR_OUTCOMES(X) \
     X(NONE, "none", 0, "undecided") \
     X(USEFUL, "useful", 0, "useful") \
@@ -27,18 +28,26 @@
     X(HOLLOW, "hollow", 1, "media requests answered with next to nothing") \
     X(SUSPECT_REJECT, "suspect_reject", 1, "certificates refused by clients") \
     X(UNACKED, "unacked", 1, "data sent again and acknowledged by nobody")
+/* clang-format on */
 
 enum weir_outcome {
 #define X(name, text, failure, help) WEIR_OUTCOME_##name,
     WEIR_OUTCOMES(X)
 #undef X
-    WEIR_OUTCOME_N
+        WEIR_OUTCOME_N
 };
 
 const char *weir_outcome_name(enum weir_outcome outcome);
 const char *weir_outcome_help(enum weir_outcome outcome);
 bool weir_outcome_failed(enum weir_outcome outcome);
 
-/* Layers are never pooled: answered lookups would hide a service that connects and serves nothing. */
-enum weir_layer { WEIR_LAYER_DNS, WEIR_LAYER_CONNECT, WEIR_LAYER_QUIC, WEIR_LAYER_SERVE, WEIR_LAYER_N };
+/* Layers are never pooled: answered lookups would hide a service that connects and serves nothing.
+ */
+enum weir_layer {
+    WEIR_LAYER_DNS,
+    WEIR_LAYER_CONNECT,
+    WEIR_LAYER_QUIC,
+    WEIR_LAYER_SERVE,
+    WEIR_LAYER_N
+};
 const char *weir_layer_name(enum weir_layer layer); /* "dns" "connect" "quic" "serve" */

@@ -1,4 +1,5 @@
-/* Records: what leaves weir (NDJSON schema version 1, contrib/doc/method.md). Plain structs, filled by the stages, read by sinks.
+/* Records: what leaves weir (NDJSON schema version 1, contrib/doc/method.md). Plain structs, filled
+ * by the stages, read by sinks.
  *
  * A value that was not measured is WEIR_NULL, never 0; `unmeasured` lists say why.
  */
@@ -30,58 +31,73 @@ enum weir_reason {
 const char *weir_reason_text(enum weir_reason reason);
 
 struct weir_quantiles {
-    int64_t min, p50, p95;   /* WEIR_NULL when samples == 0 */
+    int64_t min, p50, p95; /* WEIR_NULL when samples == 0 */
     uint64_t samples;
-    uint8_t reason;          /* enum weir_reason when samples == 0 */
+    uint8_t reason; /* enum weir_reason when samples == 0 */
 };
 
 #define WEIR_STALLS_MAX 8
 struct weir_flow_record {
     int64_t first_ts_us, last_ts_us;
-    struct weir_addr addr[2];       /* by side */
+    struct weir_addr addr[2]; /* by side */
     uint16_t port[2];
-    uint8_t transport;              /* WEIR_TRANSPORT_TCP, _UDP */
-    struct weir_named named;        /* app QUIC makes the transport "quic" */
-    char ndpi_text[32];             /* "TLS.NetFlix", written by classify; empty: nDPI had no say */
-    uint64_t packets[2], bytes[2], payload[2]; /* by sender: bytes of IP payload, bytes of transport payload */
-    uint8_t outcome;                /* enum weir_outcome */
-    uint8_t end;                    /* enum weir_flow_end */
+    uint8_t transport;       /* WEIR_TRANSPORT_TCP, _UDP */
+    struct weir_named named; /* app QUIC makes the transport "quic" */
+    char ndpi_text[32];      /* "TLS.NetFlix", written by classify; empty: nDPI had no say */
+    /* by sender: bytes of IP payload, bytes of transport payload */
+    uint64_t packets[2], bytes[2], payload[2];
+    uint8_t outcome; /* enum weir_outcome */
+    uint8_t end;     /* enum weir_flow_end */
     bool has_reset;
-    struct { uint8_t by, kind; bool injected; } reset;
-    int64_t reset_pause_us;         /* not published: the coordinator may make a failure of it */
-    uint32_t syn, syn_ack;          /* how many were seen */
-    int64_t handshake_rtt_us[2];    /* by side: server = SYN-ACK - SYN */
+    struct {
+        uint8_t by, kind;
+        bool injected;
+    } reset;
+    int64_t reset_pause_us;      /* not published: the coordinator may make a failure of it */
+    uint32_t syn, syn_ack;       /* how many were seen */
+    int64_t handshake_rtt_us[2]; /* by side: server = SYN-ACK - SYN */
     uint8_t handshake_rtt_reason[2];
-    struct weir_quantiles rtt_us[2];/* continuous, by side */
-    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], keepalives, zero_window[2]; /* segments, by sender */
-    uint64_t lost_bytes[2];         /* retransmitted bytes, by sender */
+    struct weir_quantiles rtt_us[2]; /* continuous, by side */
+    /* segments, by sender */
+    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], keepalives, zero_window[2];
+    uint64_t lost_bytes[2]; /* retransmitted bytes, by sender */
     uint32_t duplicates;
     int64_t tls_handshake_us;
     uint8_t tls_handshake_reason;
     uint32_t requests, request_timeouts;
     int64_t ttfb_p50_us, goodput_p50_bps;
-    uint8_t serve_reason;           /* why ttfb or goodput is null */
-    bool payload_cut;               /* what payload tells (names, lookups, requests, the outcome) may lie behind the snap length */
+    uint8_t serve_reason; /* why ttfb or goodput is null */
+    /* what payload tells (names, lookups, requests, the outcome) may lie behind the snap length */
+    bool payload_cut;
     bool one_direction;
-    bool has_dns;                   /* port 53 */
-    struct { uint32_t queries, answers, timeout, servfail, refused, nxdomain; } dns;
-    uint32_t n_stalls;              /* all of them; the first WEIR_STALLS_MAX are listed */
-    struct { int64_t start_us, duration_us; } stalls[WEIR_STALLS_MAX];
+    bool has_dns; /* port 53 */
+    struct {
+        uint32_t queries, answers, timeout, servfail, refused, nxdomain;
+    } dns;
+    uint32_t n_stalls; /* all of them; the first WEIR_STALLS_MAX are listed */
+    struct {
+        int64_t start_us, duration_us;
+    } stalls[WEIR_STALLS_MAX];
 };
 
 /* ---- window, service, session, capture ---- */
 
-/* One measured value: of type WEIR_FIELD_RATIO in `real`, else in `integer`; null unless reason is NONE. */
+/* One measured value: of type WEIR_FIELD_RATIO in `real`, else in `integer`; null unless reason is
+ * NONE. */
 struct weir_value {
-    union { int64_t integer; double real; };
+    union {
+        int64_t integer;
+        double real;
+    };
     uint8_t reason; /* enum weir_reason */
 };
 
 /* The values' names, units and types: weir_fields() in measure.h. */
 #define WEIR_FIELDS_MAX 128
 
-/* Names of a service that a filter here answers for, so that they are no outage; in alphabetical order. */
-#define WEIR_BLOCKED_NAME_MAX 64 /* with the end of the text; longer names are cut */
+/* Names of a service that a filter here answers for, so that they are no outage; in alphabetical
+ * order. */
+#define WEIR_BLOCKED_NAME_MAX  64 /* with the end of the text; longer names are cut */
 #define WEIR_BLOCKED_NAMES_MAX 8
 struct weir_blocked_names {
     uint8_t n;
@@ -91,67 +107,87 @@ struct weir_blocked_names {
 struct weir_window_record {
     int64_t start_us, end_us;
     weir_service_id service;
-    uint8_t state;             /* enum weir_state at its end; the coordinator's */
+    uint8_t state; /* enum weir_state at its end; the coordinator's */
     struct weir_value values[WEIR_FIELDS_MAX];
     struct weir_blocked_names blocked; /* within the last ten minutes; the coordinator's */
 };
 
 struct weir_service_record {
-    int64_t first_us, last_us; /* first and last window in which it was seen: start of the one, end of the other */
+    /* first and last window in which it was seen: start of the one, end of the other */
+    int64_t first_us, last_us;
     weir_service_id service;
-    uint8_t state;             /* enum weir_state at the end; the coordinator's */
-    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by, lookups left out */
+    uint8_t state; /* enum weir_state at the end; the coordinator's */
+    /* by enum weir_named_by, lookups left out */
+    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N];
     struct weir_value values[WEIR_FIELDS_MAX];
     struct weir_blocked_names blocked; /* at any time of the run; the coordinator's */
 };
 
 /* How sure it is that the picture stood still. */
 enum weir_stall_confidence { WEIR_STALL_NONE, WEIR_STALL_POSSIBLE, WEIR_STALL_LIKELY };
-const char *weir_stall_confidence_name(enum weir_stall_confidence confidence); /* "none" "possible" "likely" */
+/* "none" "possible" "likely" */
+const char *weir_stall_confidence_name(enum weir_stall_confidence confidence);
 
 #define WEIR_SESSION_STALLS_MAX 16
 struct weir_session_record {
-    int64_t start_us, end_us;  /* first packet of the first media flow; last activity */
+    int64_t start_us, end_us; /* first packet of the first media flow; last activity */
     struct weir_addr client;
     weir_service_id service;
-    uint8_t kind;              /* enum weir_service_kind */
-    int64_t startup_us;        /* until the second answer was complete; WEIR_NULL: there was none */
-    uint8_t startup_reason;    /* enum weir_reason; NO_HANDSHAKE with a value: from the first request, its start was not seen */
-    uint64_t media_bytes;      /* payload down of complete answers */
-    uint64_t chunks;           /* complete answers of the picture, or of the only track */
-    uint64_t sound_chunks;     /* of a sound track of its own */
+    uint8_t kind;       /* enum weir_service_kind */
+    int64_t startup_us; /* until the second answer was complete; WEIR_NULL: there was none */
+    /* enum weir_reason; NO_HANDSHAKE with a value: from the first request, its start was not seen
+     */
+    uint8_t startup_reason;
+    uint64_t media_bytes;  /* payload down of complete answers */
+    uint64_t chunks;       /* complete answers of the picture, or of the only track */
+    uint64_t sound_chunks; /* of a sound track of its own */
     uint64_t small_answers;
-    int64_t bitrate_bps;       /* of the picture, while it played; WEIR_NULL unless its rhythm is known, or it lasted a minute and
-                                * received less than half of it */
+    int64_t bitrate_bps; /* of the picture, while it played; WEIR_NULL unless its rhythm is known,
+                          * or it lasted a minute and received less than half of it */
     uint8_t bitrate_reason;
-    int64_t goodput_p50_bps;   /* of its last 64 chunks of 100 kB and more that were not starved; WEIR_NULL */
-    int64_t segment_us;        /* playing time that an answer carries; WEIR_NULL: its rhythm is not known */
-    int64_t buffer_us;         /* playing time in the buffer at its end; WEIR_NULL likewise */
-    uint32_t n_stalls;         /* all of them; the first WEIR_SESSION_STALLS_MAX are listed */
-    struct { int64_t start_us, duration_us; } stalls[WEIR_SESSION_STALLS_MAX];
-    int64_t stalled_us;        /* WEIR_NULL: its rhythm is not known */
+    /* of its last 64 chunks of 100 kB and more that were not starved; WEIR_NULL */
+    int64_t goodput_p50_bps;
+    /* playing time that an answer carries; WEIR_NULL: its rhythm is not known */
+    int64_t segment_us;
+    int64_t buffer_us; /* playing time in the buffer at its end; WEIR_NULL likewise */
+    uint32_t n_stalls; /* all of them; the first WEIR_SESSION_STALLS_MAX are listed */
+    struct {
+        int64_t start_us, duration_us;
+    } stalls[WEIR_SESSION_STALLS_MAX];
+    int64_t stalled_us; /* WEIR_NULL: its rhythm is not known */
     uint32_t quality_changes;
-    int64_t starved_us;        /* served far below its need or not at all, whether the picture stood still or not */
+    /* served far below its need or not at all, whether the picture stood still or not */
+    int64_t starved_us;
     uint32_t starved_spells;
     int64_t longest_starved_us;
-    uint32_t hollow;           /* hollow answers beyond the second in a row */
-    uint8_t confidence;        /* enum weir_stall_confidence of the stalls */
+    uint32_t hollow;    /* hollow answers beyond the second in a row */
+    uint8_t confidence; /* enum weir_stall_confidence of the stalls */
 };
 
-#define WEIR_DRIFT_LISTED_MAX 16      /* unmatched hosts of media CDNs that are listed */
+#define WEIR_DRIFT_LISTED_MAX 16 /* unmatched hosts of media CDNs that are listed */
 struct weir_capture_record {
-    bool interim;              /* the run goes on (an interface, once a window): what was seen so far */
-    uint64_t packets, bytes;   /* bytes on the wire */
+    /* the run goes on (an interface, once a window): what was seen so far */
+    bool interim;
+    uint64_t packets, bytes;         /* bytes on the wire */
     int64_t first_ts_us, last_ts_us; /* WEIR_NULL without packets */
     uint64_t dropped_kernel, dropped_interface;
-    uint64_t truncated;        /* frames cut by the snap length */
-    uint64_t clock_steps;      /* stamps that stepped back: clamped */
+    uint64_t truncated;   /* frames cut by the snap length */
+    uint64_t clock_steps; /* stamps that stepped back: clamped */
     uint64_t decode[WEIR_DECODE_N];
-    uint64_t flows, flows_refused, flows_shed, duplicates, detail_refused, dns_refused, time_clamped;
-    uint64_t evidence_refused, records_refused, pending_refused, trials_refused, held_refused, sessions_refused, clients_refused;
-    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N]; /* by enum weir_named_by; NONE is the unnamed; lookups left out */
-    uint64_t flows_ech, flows_doh, flows_dot, flows_vpn; /* behind ECH or GREASE; DNS over HTTPS, over TLS; tunnels */
-    int64_t blind_share_ppm;   /* flows whose server had no DNS answer for the client in an hour; WEIR_NULL */
-    uint32_t n_drift;          /* most popular unmatched hosts of media CDNs, by flows */
-    struct { const char *host; uint64_t flows; } drift[WEIR_DRIFT_LISTED_MAX]; /* valid during the sink's call */
+    uint64_t flows, flows_refused, flows_shed, duplicates, detail_refused, dns_refused,
+        time_clamped;
+    uint64_t evidence_refused, records_refused, pending_refused, trials_refused, held_refused,
+        sessions_refused, clients_refused;
+    /* by enum weir_named_by; NONE is the unnamed; lookups left out */
+    uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N];
+    /* behind ECH or GREASE; DNS over HTTPS, over TLS; tunnels */
+    uint64_t flows_ech, flows_doh, flows_dot, flows_vpn;
+    /* flows whose server had no DNS answer for the client in an hour; WEIR_NULL */
+    int64_t blind_share_ppm;
+    uint32_t n_drift; /* most popular unmatched hosts of media CDNs, by flows */
+    /* valid during the sink's call */
+    struct {
+        const char *host;
+        uint64_t flows;
+    } drift[WEIR_DRIFT_LISTED_MAX];
 };

@@ -9,35 +9,47 @@
 #include <weir/packet.h>
 #include <weir/service.h>
 
-#define WEIR_SLOT_US INT64_C(10000000) /* a trial's slot and a window: 10 s, aligned to the epoch */
+/* a trial's slot and a window: 10 s, aligned to the epoch  */
+#define WEIR_SLOT_US                INT64_C(10000000)
 #define WEIR_REQUEST_TIMEOUT_MIN_US INT64_C(5000000) /* no media request is timed out sooner */
 
-/* All attempts with the same key in one slot. `ok` and `fail` may both be set (mixed: tried again with success): it then counts
- * as OK, and in the slow-burn detector as one of each. A failing attempt that began after the last useful one unsets `ok`.
- * Neither is set: all that failed was taken back, and the trial says nothing. */
+/* All attempts with the same key in one slot. `ok` and `fail` may both be set (mixed: tried again
+ * with success): it then counts as OK, and in the slow-burn detector as one of each. A failing
+ * attempt that began after the last useful one unsets `ok`. Neither is set: all that failed was
+ * taken back, and the trial says nothing. */
 struct weir_trial {
     struct weir_addr client;
-    struct weir_addr prefix;     /* of the server: /24 or /48; for layer DNS the resolver's address */
-    weir_service_id service;     /* never NONE; OTHER is the control group */
-    uint8_t layer;               /* enum weir_layer */
-    uint8_t kind;                /* enum weir_outcome of the first failure; USEFUL without one */
+    /* of the server: /24 or /48; for layer DNS the resolver's address */
+    struct weir_addr prefix;
+    weir_service_id service; /* never NONE; OTHER is the control group */
+    uint8_t layer;           /* enum weir_layer */
+    uint8_t kind;            /* enum weir_outcome of the first failure; USEFUL without one */
     bool ok, fail;
-    int64_t ok_us, fail_us;      /* engine's clock of the first of each, 0: none */
-    int64_t last_ok_us;          /* stamp of the last useful one */
-    int64_t first_us;            /* when the earliest failing attempt began */
+    int64_t ok_us, fail_us; /* engine's clock of the first of each, 0: none */
+    int64_t last_ok_us;     /* stamp of the last useful one */
+    int64_t first_us;       /* when the earliest failing attempt began */
     uint32_t attempts_ok, attempts_fail;
-    uint32_t attempts_overdue;   /* of attempts_fail: requests that may still be answered, which takes the failure back */
-    bool quic_fell_back;         /* layer QUIC: failed, and TCP to the same name was useful within 10 s, or served within 30 s of a death */
-    bool quic_died;              /* layer QUIC: a connection that had served died in use, not only one that was not opened */
-    bool media;                  /* the server's role was media */
-    uint8_t role;                /* enum weir_role of the host: part of the key */
-    bool local_policy;           /* a filter here answered for the failing name: it says nothing of the service */
-    uint64_t host_hash;          /* of the host of the first failing attempt; 0: none, or not known */
-    int64_t wait_us;             /* the longest that a media request of this trial hangs, at its last tick; 0: none does */
-    float wait_nats;             /* -ln of the chance that this service's answers take so long; taken back when it is answered */
+    /* of attempts_fail: requests that may still be answered, which takes the failure back */
+    uint32_t attempts_overdue;
+    /* layer QUIC: failed, and TCP to the same name was useful within 10 s, or served within 30 s of
+     * a death */
+    bool quic_fell_back;
+    /* layer QUIC: a connection that had served died in use, not only one that was not opened */
+    bool quic_died;
+    bool media;   /* the server's role was media */
+    uint8_t role; /* enum weir_role of the host: part of the key */
+    /* a filter here answered for the failing name: it says nothing of the service */
+    bool local_policy;
+    /* of the host of the first failing attempt; 0: none, or not known */
+    uint64_t host_hash;
+    /* the longest that a media request of this trial hangs, at its last tick; 0: none does */
+    int64_t wait_us;
+    /* -ln of the chance that this service's answers take so long; taken back when it is answered */
+    float wait_nats;
 };
 
-/* The slot that is open now, in order of the first decision (ties by key); measure fills it, detect reads it. */
+/* The slot that is open now, in order of the first decision (ties by key); measure fills it, detect
+ * reads it. */
 struct weir_slot {
     int64_t start_us;
     const struct weir_trial *trials;

@@ -1,15 +1,19 @@
-/* Clients, prefixes, destinations, resolvers: whatever the network can make up without end, remembered within a bound.
+/* Clients, prefixes, destinations, resolvers: whatever the network can make up without end,
+ * remembered within a bound.
  *
- * Set-associative, as a processor's cache: a key belongs to one set of eight entries, and the entry of the set that was
- * unused for longest makes room. No deletion, no growth, no tombstones; an entry's address never changes. An eviction
- * forgets (a guard starts anew), it never invents. Which keys share a set is the process's secret (hash.c), so nobody
- * can push out another's entry at will.
+ * Set-associative, as a processor's cache: a key belongs to one set of eight entries, and the entry
+ * of the set that was unused for longest makes room. No deletion, no growth, no tombstones; an
+ * entry's address never changes. An eviction forgets (a guard starts anew), it never invents. Which
+ * keys share a set is the process's secret (hash.c), so nobody can push out another's entry at
+ * will.
  *
  *     entry:  last_us | used | key ... | what is remembered ...
  *
- * A visit of all entries goes by a map with a bit an entry: tables are made for thousands and hold a dozen.
+ * A visit of all entries goes by a map with a bit an entry: tables are made for thousands and hold
+ * a dozen.
  *
- * Blind spot: a set may be full while the table is not. At half of its room one key in some 2,000 makes another one go.
+ * Blind spot: a set may be full while the table is not. At half of its room one key in some 2,000
+ * makes another one go.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,53 +24,45 @@
 
 enum { WAYS = 8 };
 
-int weir_assoc_init(struct weir_assoc *assoc, size_t entry_size, size_t key_size, size_t max_entries)
-{
+int weir_assoc_init(struct weir_assoc *assoc, size_t entry_size, size_t key_size,
+                    size_t max_entries) {
     size_t n_sets = 1;
-    while (n_sets * WAYS * 2 <= max_entries)
-        n_sets *= 2;
+    while (n_sets * WAYS * 2 <= max_entries) n_sets *= 2;
     *assoc = (struct weir_assoc){.entry_size = entry_size, .key_size = key_size, .n_sets = n_sets};
     assoc->entries = calloc(n_sets * WAYS, entry_size);
     assoc->taken = calloc(n_sets + sizeof(uint64_t), 1);
-    if (assoc->entries && assoc->taken)
-        return 0;
+    if (assoc->entries && assoc->taken) return 0;
     weir_assoc_deinit(assoc);
     return -ENOMEM;
 }
 
-void weir_assoc_deinit(struct weir_assoc *assoc)
-{
+void weir_assoc_deinit(struct weir_assoc *assoc) {
     free(assoc->entries);
     free(assoc->taken);
     assoc->entries = assoc->taken = NULL;
 }
 
-static struct weir_assoc_mark *entry_at(const struct weir_assoc *assoc, size_t index)
-{
+static struct weir_assoc_mark *entry_at(const struct weir_assoc *assoc, size_t index) {
     return (struct weir_assoc_mark *)(void *)(assoc->entries + index * assoc->entry_size);
 }
 
-static size_t set_of(const struct weir_assoc *assoc, const void *key)
-{
+static size_t set_of(const struct weir_assoc *assoc, const void *key) {
     return (size_t)(weir_hash_bytes(key, assoc->key_size) & (assoc->n_sets - 1)) * WAYS;
 }
 
-static int holds(const struct weir_assoc *assoc, const struct weir_assoc_mark *mark, const void *key)
-{
+static int holds(const struct weir_assoc *assoc, const struct weir_assoc_mark *mark,
+                 const void *key) {
     return mark->used && memcmp(mark + 1, key, assoc->key_size) == 0;
 }
 
-void *weir_assoc_find(const struct weir_assoc *assoc, const void *key)
-{
+void *weir_assoc_find(const struct weir_assoc *assoc, const void *key) {
     size_t set = set_of(assoc, key);
     for (size_t i = 0; i < WAYS; i++)
-        if (holds(assoc, entry_at(assoc, set + i), key))
-            return entry_at(assoc, set + i);
+        if (holds(assoc, entry_at(assoc, set + i), key)) return entry_at(assoc, set + i);
     return NULL;
 }
 
-void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us)
-{
+void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us) {
     size_t set = set_of(assoc, key);
     struct weir_assoc_mark *victim = NULL;
     size_t victim_way = 0;
@@ -89,8 +85,7 @@ void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us)
     return victim;
 }
 
-void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor)
-{
+void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor) {
     while (*cursor < assoc->n_sets * WAYS) {
         size_t set = *cursor / WAYS;
         unsigned left = (unsigned)assoc->taken[set] >> *cursor % WAYS;

@@ -12,16 +12,20 @@ struct weir_assoc_mark {
 
 struct weir_assoc {
     uint8_t *entries;
-    uint8_t *taken; /* a byte a set, a bit an entry that was ever made: who visits all skips the empty ones */
+    /* a byte a set, a bit an entry that was ever made: who visits all skips the empty ones */
+    uint8_t *taken;
     size_t entry_size, key_size, n_sets;
     uint64_t evicted; /* entries that gave way to others */
 };
-/* Room for `max_entries` at most, eight at least. The key has no padding bytes that differ between equal keys. 0 or -ENOMEM. */
-int weir_assoc_init(struct weir_assoc *assoc, size_t entry_size, size_t key_size, size_t max_entries);
+/* Room for `max_entries` at most, eight at least. The key has no padding bytes that differ between
+ * equal keys. 0 or -ENOMEM. */
+int weir_assoc_init(struct weir_assoc *assoc, size_t entry_size, size_t key_size,
+                    size_t max_entries);
 void weir_assoc_deinit(struct weir_assoc *assoc);
 /* The entry, or NULL. */
 void *weir_assoc_find(const struct weir_assoc *assoc, const void *key);
-/* The entry, made where there is none: all behind its key is then zero. Sets last_us. The address stays while the entry does. */
+/* The entry, made where there is none: all behind its key is then zero. Sets last_us. The address
+ * stays while the entry does. */
 void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us);
 /* Visits all entries: *cursor begins at 0; NULL at the end. */
 void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor);

@@ -18,6 +18,7 @@ void weir_histogram_merge(struct weir_histogram *into, const struct weir_histogr
 /* The q-quantile (0 <= q <= 1) by nearest rank, clamped to [min, max]; 0 when empty. */
 uint64_t weir_histogram_quantile(const struct weir_histogram *histogram, double q);
 
-/* The bucket of a value, and a bucket's middle: for callers that keep smaller counters of their own. */
+/* The bucket of a value, and a bucket's middle: for callers that keep smaller counters of their
+ * own. */
 unsigned weir_histogram_bucket(uint64_t value);
 uint64_t weir_histogram_middle(unsigned bucket);

@@ -10,11 +10,11 @@
 #define WEIR_INDEX_NONE UINT32_MAX
 
 struct weir_index {
-    struct weir_addr *addrs;      /* by number */
-    uint32_t *places;             /* hashed: number + 1, 0 where free */
-    size_t n, room, n_places;     /* room: of addrs */
+    struct weir_addr *addrs;  /* by number */
+    uint32_t *places;         /* hashed: number + 1, 0 where free */
+    size_t n, room, n_places; /* room: of addrs */
     size_t max;
-    uint64_t refused;             /* asked for beyond `max`, or without memory */
+    uint64_t refused; /* asked for beyond `max`, or without memory */
 };
 /* Holds nothing yet, and no memory; `max` addresses at most. */
 void weir_index_init(struct weir_index *index, size_t max);
@@ -23,4 +23,5 @@ void weir_index_deinit(struct weir_index *index);
 void weir_index_clear(struct weir_index *index);
 /* The number of the address, given now where it has none; WEIR_INDEX_NONE when there is no room. */
 uint32_t weir_index_get(struct weir_index *index, const struct weir_addr *addr);
-uint32_t weir_index_find(const struct weir_index *index, const struct weir_addr *addr); /* or WEIR_INDEX_NONE */
+/* or WEIR_INDEX_NONE */
+uint32_t weir_index_find(const struct weir_index *index, const struct weir_addr *addr);

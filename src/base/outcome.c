@@ -13,23 +13,13 @@ static const struct {
 #undef X
 };
 
-const char *weir_outcome_name(enum weir_outcome outcome)
-{
-    return outcomes[outcome].name;
-}
+const char *weir_outcome_name(enum weir_outcome outcome) { return outcomes[outcome].name; }
 
-const char *weir_outcome_help(enum weir_outcome outcome)
-{
-    return outcomes[outcome].help;
-}
+const char *weir_outcome_help(enum weir_outcome outcome) { return outcomes[outcome].help; }
 
-bool weir_outcome_failed(enum weir_outcome outcome)
-{
-    return outcomes[outcome].failed;
-}
+bool weir_outcome_failed(enum weir_outcome outcome) { return outcomes[outcome].failed; }
 
-const char *weir_layer_name(enum weir_layer layer)
-{
+const char *weir_layer_name(enum weir_layer layer) {
     static const char *const names[WEIR_LAYER_N] = {"dns", "connect", "quic", "serve"};
     return names[layer];
 }

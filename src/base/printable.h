@@ -1,7 +1,9 @@
-/* Text from outside on its way to a terminal or a log: it must not steer the terminal, and must be valid UTF-8.
+/* Text from outside on its way to a terminal or a log: it must not steer the terminal, and must be
+ * valid UTF-8.
  *
- * Escape sequences begin with a control character of C0 (ESC) or of C1 (U+0080 to U+009F, of which U+009B is CSI). Both kinds, DEL,
- * bytes that are no UTF-8, and the marks that turn the direction of writing become '?'.
+ * Escape sequences begin with a control character of C0 (ESC) or of C1 (U+0080 to U+009F, of which
+ * U+009B is CSI). Both kinds, DEL, bytes that are no UTF-8, and the marks that turn the direction
+ * of writing become '?'.
  */
 #pragma once
 

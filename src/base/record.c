@@ -1,8 +1,7 @@
 /* Names that records share: see record.h. */
 #include <weir/record.h>
 
-const char *weir_reason_text(enum weir_reason reason)
-{
+const char *weir_reason_text(enum weir_reason reason) {
     static const char *const texts[WEIR_REASON_N] = {
         [WEIR_REASON_NONE] = "measured",
         [WEIR_REASON_ONE_DIRECTION] = "one direction only",
@@ -16,8 +15,7 @@ const char *weir_reason_text(enum weir_reason reason)
     return texts[reason];
 }
 
-const char *weir_stall_confidence_name(enum weir_stall_confidence confidence)
-{
+const char *weir_stall_confidence_name(enum weir_stall_confidence confidence) {
     static const char *const names[] = {"none", "possible", "likely"};
     return names[confidence];
 }

@@ -1,4 +1,5 @@
-/* WEIR_SANITIZED: 1 in a build with AddressSanitizer, which has an allocator of its own and makes system calls beside the program's. */
+/* WEIR_SANITIZED: 1 in a build with AddressSanitizer, which has an allocator of its own and makes
+ * system calls beside the program's. */
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__)

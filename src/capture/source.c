@@ -1,14 +1,17 @@
 /* One stream of batches, read by every worker.
  *
- * A batch is filled once, by whichever worker first needs it, and then read by all; the last one to let go of it
- * hands its memory back. The most recently freed memory is used first, so a single worker goes round in one batch
- * that never leaves its cache. With several, the fastest may be ahead of the slowest by the whole pool, then waits.
+ * A batch is filled once, by whichever worker first needs it, and then read by all; the last one to
+ * let go of it hands its memory back. The most recently freed memory is used first, so a single
+ * worker goes round in one batch that never leaves its cache. With several, the fastest may be
+ * ahead of the slowest by the whole pool, then waits.
  *
- *      free slots (a stack) --fill--> ring[index % n_slots] --worker 0, 1, 2 ... each in order--> free slots
+ *      free slots (a stack) --fill--> ring[index % n_slots] --worker 0, 1, 2 ... each in order-->
+ * free slots
  *
- * The lock covers a few pointers and never a read or a parse: the filler takes itself out with the `filling` flag
- * and works unlocked, while others take what has been filled. The end, good or bad, is a state that is reached once
- * after the last batch, so every worker gets the same batches and then the same answer.
+ * The lock covers a few pointers and never a read or a parse: the filler takes itself out with the
+ * `filling` flag and works unlocked, while others take what has been filled. The end, good or bad,
+ * is a state that is reached once after the last batch, so every worker gets the same batches and
+ * then the same answer.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,8 +25,8 @@ enum { READ_AHEAD = 3 }; /* batches that a worker leaves to others to work on wh
 struct slot {
     struct weir_batch batch; /* what workers see of the room */
     struct weir_batch_room room;
-    void *prepared;          /* or NULL */
-    unsigned n_holders;      /* workers that have still to read it, or are at it */
+    void *prepared;     /* or NULL */
+    unsigned n_holders; /* workers that have still to read it, or are at it */
     struct slot *next_free;
 };
 
@@ -43,31 +46,29 @@ struct weir_source {
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t changed;
     bool filling;
-    int end;              /* 0: goes on; WEIR_SOURCE_END or < 0: behind batch n_filled - 1 */
+    int end; /* 0: goes on; WEIR_SOURCE_END or < 0: behind batch n_filled - 1 */
     struct weir_fault why;
     struct weir_source_stats stats;
     uint64_t n_filled;
-    struct slot **ring;   /* max_slots of them: batch i lies at i % max_slots until all have read it */
-    struct slot **slots;  /* every one that was made */
+    /* max_slots of them: batch i lies at i % max_slots until all have read it */
+    struct slot **ring;
+    struct slot **slots; /* every one that was made */
     struct slot *free;
     unsigned n_slots, max_slots, read_ahead;
     unsigned n_workers;
     struct worker workers[];
 };
 
-static void slot_free(struct slot *slot)
-{
+static void slot_free(struct slot *slot) {
     free(slot->room.frames);
     free(slot->room.buffer.bytes);
     free(slot->prepared);
     free(slot);
 }
 
-static struct slot *slot_new(void)
-{
+static struct slot *slot_new(void) {
     struct slot *slot = calloc(1, sizeof *slot);
-    if (!slot)
-        return NULL;
+    if (!slot) return NULL;
     slot->room.frames = malloc(WEIR_BATCH_FRAMES * sizeof *slot->room.frames);
     if (!slot->room.frames || weir_buffer_grow(&slot->room.buffer, WEIR_BATCH_BYTES) < 0) {
         slot_free(slot);
@@ -76,17 +77,14 @@ static struct slot *slot_new(void)
     return slot;
 }
 
-static struct slot *add_slot(struct weir_source *source)
-{
+static struct slot *add_slot(struct weir_source *source) {
     struct slot *slot = slot_new();
-    if (slot)
-        source->slots[source->n_slots++] = slot;
+    if (slot) source->slots[source->n_slots++] = slot;
     return slot;
 }
 
-int weir_source_new(struct weir_source **ret_source, const struct weir_producer *producer, void *state,
-                    atomic_bool *stop, unsigned n_workers, struct weir_fault *fault)
-{
+int weir_source_new(struct weir_source **ret_source, const struct weir_producer *producer,
+                    void *state, atomic_bool *stop, unsigned n_workers, struct weir_fault *fault) {
     assert(n_workers >= 1);
     struct weir_source *source = calloc(1, sizeof *source + n_workers * sizeof source->workers[0]);
     if (!source) {
@@ -112,20 +110,19 @@ int weir_source_new(struct weir_source **ret_source, const struct weir_producer 
     return 0;
 }
 
-void weir_source_prepare(struct weir_source *source, weir_preparation prepare, void *context, size_t bytes)
-{
+void weir_source_prepare(struct weir_source *source, weir_preparation prepare, void *context,
+                         size_t bytes) {
     source->prepare = prepare;
     source->prepare_context = context;
     source->prepared_bytes = bytes;
 }
 
 /* What workers see of a filled slot. Without room for the preparation the run cannot go on. */
-static int show(struct weir_source *source, struct slot *slot, struct weir_fault *why)
-{
+static int show(struct weir_source *source, struct slot *slot, struct weir_fault *why) {
     const struct weir_batch_room *room = &slot->room;
-    slot->batch = (struct weir_batch){.frames = room->frames, .n_frames = room->n_frames, .now_us = room->now_us};
-    if (!source->prepare)
-        return 0;
+    slot->batch = (struct weir_batch){
+        .frames = room->frames, .n_frames = room->n_frames, .now_us = room->now_us};
+    if (!source->prepare) return 0;
     if (!slot->prepared && !(slot->prepared = malloc(source->prepared_bytes)))
         return weir_fault_set(why, -ENOMEM, "out of memory");
     source->prepare(source->prepare_context, &slot->batch, slot->prepared);
@@ -133,36 +130,30 @@ static int show(struct weir_source *source, struct slot *slot, struct weir_fault
     return 0;
 }
 
-static void let_go(struct weir_source *source, struct worker *worker)
-{
+static void let_go(struct weir_source *source, struct worker *worker) {
     struct slot *slot = worker->holds;
     worker->holds = NULL;
-    if (!slot || --slot->n_holders > 0)
-        return;
+    if (!slot || --slot->n_holders > 0) return;
     slot->next_free = source->free;
     source->free = slot;
     pthread_cond_broadcast(&source->changed);
 }
 
-/* A slot to fill, or NULL while all are in use. When memory is short the slots at hand have to do. */
-static struct slot *take_free(struct weir_source *source)
-{
-    if (!source->free && source->n_slots < source->max_slots)
-        source->free = add_slot(source);
+/* A slot to fill, or NULL while all are in use. When memory is short the slots at hand have to do.
+ */
+static struct slot *take_free(struct weir_source *source) {
+    if (!source->free && source->n_slots < source->max_slots) source->free = add_slot(source);
     struct slot *slot = source->free;
-    if (slot)
-        source->free = slot->next_free;
+    if (slot) source->free = slot->next_free;
     return slot;
 }
 
-static bool stopping(const struct weir_source *source)
-{
+static bool stopping(const struct weir_source *source) {
     return source->stop && !source->producer->ends_itself && atomic_load(source->stop);
 }
 
 /* Called and left with the lock held; works without it. */
-static void fill(struct weir_source *source, struct slot *slot)
-{
+static void fill(struct weir_source *source, struct slot *slot) {
     source->filling = true;
     pthread_mutex_unlock(&source->lock);
 
@@ -172,8 +163,7 @@ static void fill(struct weir_source *source, struct slot *slot)
     slot->room.now_us = 0;
     int end = source->producer->fill(source->state, &slot->room, &why);
     source->producer->stats(source->state, &stats);
-    if (end < 0 && stopping(source))
-        end = WEIR_SOURCE_END; /* an interrupted read is no fault */
+    if (end < 0 && stopping(source)) end = WEIR_SOURCE_END; /* an interrupted read is no fault */
     bool any = slot->room.n_frames > 0 || slot->room.now_us != 0;
     int error = any ? show(source, slot, &why) : 0;
     if (error < 0) {
@@ -197,9 +187,8 @@ static void fill(struct weir_source *source, struct slot *slot)
     pthread_cond_broadcast(&source->changed);
 }
 
-int weir_source_next(struct weir_source *source, unsigned worker_index, const struct weir_batch **ret_batch,
-                     struct weir_fault *fault)
-{
+int weir_source_next(struct weir_source *source, unsigned worker_index,
+                     const struct weir_batch **ret_batch, struct weir_fault *fault) {
     assert(worker_index < source->n_workers);
     struct worker *worker = &source->workers[worker_index];
     int r;
@@ -229,8 +218,7 @@ int weir_source_next(struct weir_source *source, unsigned worker_index, const st
     return r;
 }
 
-bool weir_source_leads(struct weir_source *source, unsigned worker_index)
-{
+bool weir_source_leads(struct weir_source *source, unsigned worker_index) {
     bool leads = true;
     pthread_mutex_lock(&source->lock);
     for (unsigned i = 0; i < source->n_workers; i++)
@@ -239,13 +227,13 @@ bool weir_source_leads(struct weir_source *source, unsigned worker_index)
     return leads;
 }
 
-size_t weir_source_sockets(const struct weir_source *source, int *ret_descriptors, size_t room)
-{
-    return source->producer->sockets ? source->producer->sockets(source->state, ret_descriptors, room) : 0;
+size_t weir_source_sockets(const struct weir_source *source, int *ret_descriptors, size_t room) {
+    return source->producer->sockets
+               ? source->producer->sockets(source->state, ret_descriptors, room)
+               : 0;
 }
 
-void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats)
-{
+void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret_stats) {
     pthread_mutex_lock(&source->lock);
     *ret_stats = source->stats;
     pthread_mutex_unlock(&source->lock);
@@ -253,26 +241,19 @@ void weir_source_stats(struct weir_source *source, struct weir_source_stats *ret
         ret_stats->bytes_read = source->producer->bytes_read(source->state);
 }
 
-void weir_source_stop(struct weir_source *source)
-{
-    if (source->stop)
-        atomic_store(source->stop, true);
+void weir_source_stop(struct weir_source *source) {
+    if (source->stop) atomic_store(source->stop, true);
 }
 
-void weir_source_resume(struct weir_source *source)
-{
-    if (!source->producer->resume || source->end != WEIR_SOURCE_END)
-        return;
+void weir_source_resume(struct weir_source *source) {
+    if (!source->producer->resume || source->end != WEIR_SOURCE_END) return;
     source->producer->resume(source->state);
     source->end = 0;
 }
 
-void weir_source_free(struct weir_source *source)
-{
-    if (!source)
-        return;
-    for (unsigned i = 0; i < source->n_slots; i++)
-        slot_free(source->slots[i]);
+void weir_source_free(struct weir_source *source) {
+    if (!source) return;
+    for (unsigned i = 0; i < source->n_slots; i++) slot_free(source->slots[i]);
     source->producer->free(source->state);
     pthread_cond_destroy(&source->changed);
     pthread_mutex_destroy(&source->lock);

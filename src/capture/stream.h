@@ -1,4 +1,5 @@
-/* A stream of uncompressed bytes: a file or stdin, plain, gzip or zstd, told apart by their first bytes. */
+/* A stream of uncompressed bytes: a file or stdin, plain, gzip or zstd, told apart by their first
+ * bytes. */
 #pragma once
 
 #include <stdatomic.h>
@@ -10,14 +11,17 @@
 
 struct weir_stream;
 
-/* Opens `path` ("-": stdin) and reads its first bytes to tell the compression. While `*stop` is true an
- * interrupted read ends with -EINTR instead of being repeated; `stop` must outlive the stream, and may be NULL. */
+/* Opens `path` ("-": stdin) and reads its first bytes to tell the compression. While `*stop` is
+ * true an interrupted read ends with -EINTR instead of being repeated; `stop` must outlive the
+ * stream, and may be NULL. */
 int weir_stream_open(struct weir_stream **ret_stream, const char *path, const atomic_bool *stop,
                      struct weir_fault *fault);
 
-/* Up to `size` (> 0) bytes: as many as one read gives, at least one. Returns the number in *ret_n, 0 at the end.
- * A damaged stream gives all its good bytes first, then < 0, again and again; `fault` holds only the reason. */
-int weir_stream_read(struct weir_stream *stream, void *bytes, size_t size, size_t *ret_n, struct weir_fault *fault);
+/* Up to `size` (> 0) bytes: as many as one read gives, at least one. Returns the number in *ret_n,
+ * 0 at the end. A damaged stream gives all its good bytes first, then < 0, again and again; `fault`
+ * holds only the reason. */
+int weir_stream_read(struct weir_stream *stream, void *bytes, size_t size, size_t *ret_n,
+                     struct weir_fault *fault);
 
 /* Would a read answer at once, or within `ms`: with bytes, the end or a failure? */
 bool weir_stream_wait(const struct weir_stream *stream, int ms);

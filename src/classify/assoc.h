@@ -1,5 +1,5 @@
-/* Where entries of the bounded memories lie: sets of eight ways. A full set loses its oldest entry, so that no
- * key can grow a chain, and what is lost does not depend on who asks. */
+/* Where entries of the bounded memories lie: sets of eight ways. A full set loses its oldest entry,
+ * so that no key can grow a chain, and what is lost does not depend on who asks. */
 #pragma once
 
 #include <stddef.h>
@@ -8,8 +8,7 @@
 
 enum { ASSOC_WAYS = 8 };
 
-static inline uint64_t assoc_mix(uint64_t x)
-{
+static inline uint64_t assoc_mix(uint64_t x) {
     x ^= x >> 32;
     x *= UINT64_C(0xd6e8feb86659fd93);
     x ^= x >> 32;
@@ -18,8 +17,7 @@ static inline uint64_t assoc_mix(uint64_t x)
 }
 
 /* `length` is a multiple of 8. */
-static inline uint64_t assoc_hash(uint64_t secret, const void *key, size_t length)
-{
+static inline uint64_t assoc_hash(uint64_t secret, const void *key, size_t length) {
     uint64_t hash = secret ^ length;
     for (size_t i = 0; i < length; i += 8) {
         uint64_t word;
@@ -30,10 +28,8 @@ static inline uint64_t assoc_hash(uint64_t secret, const void *key, size_t lengt
 }
 
 /* Sets for about `entries`: a power of two, so that a mask finds them. */
-static inline size_t assoc_sets(size_t entries)
-{
+static inline size_t assoc_sets(size_t entries) {
     size_t sets = 1;
-    while (sets * ASSOC_WAYS < entries && sets < SIZE_MAX / 4 / ASSOC_WAYS)
-        sets *= 2;
+    while (sets * ASSOC_WAYS < entries && sets < SIZE_MAX / 4 / ASSOC_WAYS) sets *= 2;
     return sets;
 }

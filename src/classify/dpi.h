@@ -29,13 +29,14 @@ struct dpi_flow *dpi_flow_new(void); /* NULL: no memory */
 void dpi_flow_free(struct dpi_flow *flow);
 
 struct dpi_verdict {
-    uint16_t master, app;  /* as in struct weir_named; 0: unknown */
-    bool recognised;       /* by payload; else guessed from addresses and ports */
+    uint16_t master, app; /* as in struct weir_named; 0: unknown */
+    bool recognised;      /* by payload; else guessed from addresses and ports */
     bool guessed_by_port;
     bool tunnel;           /* nDPI's VPN category */
     struct weir_host host; /* the server's name if it found one */
 };
-/* Shows one packet; true when there is a verdict. The DPI_PACKETS_MAX-th packet always brings one. */
+/* Shows one packet; true when there is a verdict. The DPI_PACKETS_MAX-th packet always brings one.
+ */
 bool dpi_packet(struct dpi *dpi, struct dpi_flow *flow, const struct weir_packet *packet,
                 struct dpi_verdict *ret_verdict);
 /* The verdict on a flow that ended before: a guess, if nothing better. */

@@ -1,14 +1,15 @@
-/* The text of host names that a signature matched: each kept once, for the life of the classifier, up to a bound. */
+/* The text of host names that a signature matched: each kept once, for the life of the classifier,
+ * up to a bound. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct hosts {
-    char **slots;        /* open addressing, at most three quarters full */
+    char **slots; /* open addressing, at most three quarters full */
     size_t n_slots, n_hosts;
     size_t bytes, bytes_max;
-    uint64_t refused;    /* names not kept: no room */
+    uint64_t refused; /* names not kept: no room */
     struct hosts_block *blocks;
 };
 

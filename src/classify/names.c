@@ -1,14 +1,16 @@
-/* A flow that never gets an answer can still be named: the client asked DNS for the address just before. The memory
- * maps (client, server address) to the newest names that were asked for; a name counts for its TTL and an hour, since
- * applications hold on to addresses for longer than they should.
+/* A flow that never gets an answer can still be named: the client asked DNS for the address just
+ * before. The memory maps (client, server address) to the newest names that were asked for; a name
+ * counts for its TTL and an hour, since applications hold on to addresses for longer than they
+ * should.
  *
- * One address carries many names (CDNs), so three are kept: the newest names the flow, the others tell whether an
- * outer SNI is one that the client really asked for.
+ * One address carries many names (CDNs), so three are kept: the newest names the flow, the others
+ * tell whether an outer SNI is one that the client really asked for.
  *
- * Blind spots: names learned over DoH or DoT, or before the capture began; two names of different services that one
- * client uses on one address at the same time (the newest wins).
+ * Blind spots: names learned over DoH or DoT, or before the capture began; two names of different
+ * services that one client uses on one address at the same time (the newest wins).
  *
- * Only answers change what is kept, never lookups: all workers see the same answers, so all hold the same memory. */
+ * Only answers change what is kept, never lookups: all workers see the same answers, so all hold
+ * the same memory. */
 #include "classify/names.h"
 
 #include <errno.h>
@@ -18,27 +20,24 @@
 
 static const struct weir_addr anybody;
 
-int names_init(struct names *names, size_t names_max, uint64_t secret)
-{
+int names_init(struct names *names, size_t names_max, uint64_t secret) {
     size_t n_sets = assoc_sets(names_max);
     *names = (struct names){.n_sets = n_sets, .secret = secret};
     names->entries = calloc(n_sets * ASSOC_WAYS, sizeof *names->entries);
     return names->entries ? 0 : -ENOMEM;
 }
 
-void names_deinit(struct names *names)
-{
+void names_deinit(struct names *names) {
     free(names->entries);
     *names = (struct names){0};
 }
 
-static struct names_entry *find_set(const struct names *names, const struct weir_addr key[2])
-{
-    return names->entries + (assoc_hash(names->secret, key, 2 * sizeof key[0]) & (names->n_sets - 1)) * ASSOC_WAYS;
+static struct names_entry *find_set(const struct names *names, const struct weir_addr key[2]) {
+    return names->entries +
+           (assoc_hash(names->secret, key, 2 * sizeof key[0]) & (names->n_sets - 1)) * ASSOC_WAYS;
 }
 
-static int64_t entry_expires(const struct names_entry *entry)
-{
+static int64_t entry_expires(const struct names_entry *entry) {
     int64_t latest = INT64_MIN;
     for (size_t i = 0; i < NAMES_PER_ADDRESS; i++) {
         if (entry->names[i].hash != 0 && name_expires_us(&entry->names[i]) > latest)
@@ -48,50 +47,44 @@ static int64_t entry_expires(const struct names_entry *entry)
 }
 
 /* The pair's entry, or the one that is first to expire, cleared for it. */
-static struct names_entry *take_entry(struct names *names, const struct weir_addr key[2], int64_t now_us)
-{
+static struct names_entry *take_entry(struct names *names, const struct weir_addr key[2],
+                                      int64_t now_us) {
     struct names_entry *set = find_set(names, key), *oldest = set;
     for (size_t i = 0; i < ASSOC_WAYS; i++) {
         if (set[i].names[0].hash != 0 && memcmp(set[i].key, key, sizeof set[i].key) == 0)
             return &set[i];
-        if (entry_expires(&set[i]) < entry_expires(oldest))
-            oldest = &set[i];
+        if (entry_expires(&set[i]) < entry_expires(oldest)) oldest = &set[i];
     }
-    if (entry_expires(oldest) > now_us)
-        names->evicted++;
+    if (entry_expires(oldest) > now_us) names->evicted++;
     *oldest = (struct names_entry){.key = {key[0], key[1]}};
     return oldest;
 }
 
 /* Puts `name` in front; where it stood before, or the last place, closes up. */
-static void put_first(struct names_entry *entry, const struct name *name)
-{
+static void put_first(struct names_entry *entry, const struct name *name) {
     size_t at = 0;
-    while (at < NAMES_PER_ADDRESS - 1 && entry->names[at].hash != name->hash && entry->names[at].hash != 0)
+    while (at < NAMES_PER_ADDRESS - 1 && entry->names[at].hash != name->hash &&
+           entry->names[at].hash != 0)
         at++;
     memmove(&entry->names[1], &entry->names[0], at * sizeof entry->names[0]);
     entry->names[0] = *name;
 }
 
 void names_put(struct names *names, const struct weir_addr *client, const struct weir_addr *server,
-               const struct name *name, int64_t now_us)
-{
-    if (!name_alive(name, now_us))
-        return;
+               const struct name *name, int64_t now_us) {
+    if (!name_alive(name, now_us)) return;
     const struct weir_addr key[2] = {*client, *server};
     put_first(take_entry(names, key, now_us), name);
 }
 
-void names_learn(struct names *names, const struct weir_addr *client, const struct weir_addr *server,
-                 const struct name *name, int64_t now_us)
-{
+void names_learn(struct names *names, const struct weir_addr *client,
+                 const struct weir_addr *server, const struct name *name, int64_t now_us) {
     names_put(names, client, server, name, now_us);
     names_put(names, &anybody, server, name, now_us);
 }
 
 const struct names_entry *names_find(const struct names *names, const struct weir_addr *client,
-                                     const struct weir_addr *server, int64_t now_us)
-{
+                                     const struct weir_addr *server, int64_t now_us) {
     const struct weir_addr key[2] = {*client, *server};
     const struct names_entry *set = find_set(names, key);
     for (size_t i = 0; i < ASSOC_WAYS; i++) {
@@ -101,17 +94,14 @@ const struct names_entry *names_find(const struct names *names, const struct wei
     return NULL;
 }
 
-static const struct name *newest_alive(const struct names_entry *entry, int64_t now_us)
-{
+static const struct name *newest_alive(const struct names_entry *entry, int64_t now_us) {
     for (size_t i = 0; i < NAMES_PER_ADDRESS; i++) {
-        if (name_alive(&entry->names[i], now_us))
-            return &entry->names[i];
+        if (name_alive(&entry->names[i], now_us)) return &entry->names[i];
     }
     return NULL;
 }
 
-static bool one_service(const struct names_entry *entry, weir_service_id service, int64_t now_us)
-{
+static bool one_service(const struct names_entry *entry, weir_service_id service, int64_t now_us) {
     for (size_t i = 0; i < NAMES_PER_ADDRESS; i++) {
         if (name_alive(&entry->names[i], now_us) && entry->names[i].match.service != service)
             return false;
@@ -120,26 +110,21 @@ static bool one_service(const struct names_entry *entry, weir_service_id service
 }
 
 const struct name *names_lookup(const struct names *names, const struct weir_addr *client,
-                                const struct weir_addr *server, int64_t now_us, bool *ret_own)
-{
+                                const struct weir_addr *server, int64_t now_us, bool *ret_own) {
     const struct names_entry *entry = names_find(names, client, server, now_us);
     *ret_own = entry != NULL;
-    if (entry)
-        return newest_alive(entry, now_us);
+    if (entry) return newest_alive(entry, now_us);
     entry = names_find(names, &anybody, server, now_us);
     const struct name *name = entry ? newest_alive(entry, now_us) : NULL;
     return name && one_service(entry, name->match.service, now_us) ? name : NULL;
 }
 
-bool names_confirm(const struct names *names, const struct weir_addr *client, const struct weir_addr *server,
-                   uint64_t hash, int64_t now_us)
-{
+bool names_confirm(const struct names *names, const struct weir_addr *client,
+                   const struct weir_addr *server, uint64_t hash, int64_t now_us) {
     const struct names_entry *entry = names_find(names, client, server, now_us);
-    if (!entry)
-        entry = names_find(names, &anybody, server, now_us);
+    if (!entry) entry = names_find(names, &anybody, server, now_us);
     for (size_t i = 0; entry && i < NAMES_PER_ADDRESS; i++) {
-        if (name_alive(&entry->names[i], now_us) && entry->names[i].hash == hash)
-            return true;
+        if (name_alive(&entry->names[i], now_us) && entry->names[i].hash == hash) return true;
     }
     return false;
 }

@@ -1,21 +1,20 @@
 /* The system calls that a confined weir may make; any other one kills it.
  *
- * The list is what capture, files, reloads and threads need; connecting and listening are added for who was given an address.
- * Where a call can do much more than weir wants of it, its arguments are looked at:
+ * The list is what capture, files, reloads and threads need; connecting and listening are added for
+ * who was given an address. Where a call can do much more than weir wants of it, its arguments are
+ * looked at:
  *
  *      write, send...,   not on a packet socket: it would put forged frames on the wire
- *      setsockopt, dup   nor may its filter be changed, nor another number be given to it, under which it could be written to
- *      bind              a packet socket, to an interface that came back; else only who listens
- *      socket            unix, and IPv4 and IPv6 for who connects or listens; route sockets are answered with EAFNOSUPPORT, upon
- *                        which the C library goes on without
- *      ioctl             single ones: none that types into the terminal (TIOCSTI)
- *      fcntl             flags, locks and copies; not F_SETOWN, which sends signals
- *      clone             threads, no processes; clone3 keeps its flags in memory where a filter cannot look, so it is answered
- *                        with ENOSYS, upon which the C library takes clone
- *      mmap, mprotect    no new code: memory is never executable (EACCES), nor writable and executable at once
- *      tgkill            only to this process (abort)
- *      prlimit64         asking about this process
- *      prctl             names of threads
+ *      setsockopt, dup   nor may its filter be changed, nor another number be given to it, under
+ * which it could be written to bind              a packet socket, to an interface that came back;
+ * else only who listens socket            unix, and IPv4 and IPv6 for who connects or listens;
+ * route sockets are answered with EAFNOSUPPORT, upon which the C library goes on without ioctl
+ * single ones: none that types into the terminal (TIOCSTI) fcntl             flags, locks and
+ * copies; not F_SETOWN, which sends signals clone             threads, no processes; clone3 keeps
+ * its flags in memory where a filter cannot look, so it is answered with ENOSYS, upon which the C
+ * library takes clone mmap, mprotect    no new code: memory is never executable (EACCES), nor
+ * writable and executable at once tgkill            only to this process (abort) prlimit64 asking
+ * about this process prctl             names of threads
  *
  * io_uring is ENOSYS too: libraries fall back, and its operations would go past the filter.
  */
@@ -39,39 +38,135 @@
 
 static const int allowed[] = {
     /* files and streams */
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(lseek),
-    SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
-    SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
-    SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(flock),
-    SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(rename), SCMP_SYS(renameat),
-    SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(umask),
-    SCMP_SYS(fchmod), SCMP_SYS(fchown), /* SQLite gives the files beside its own the same mode */
-    SCMP_SYS(pipe), SCMP_SYS(pipe2),
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(pread64),
+    SCMP_SYS(lseek),
+    SCMP_SYS(open),
+    SCMP_SYS(openat),
+    SCMP_SYS(close),
+    SCMP_SYS(stat),
+    SCMP_SYS(lstat),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(getcwd),
+    SCMP_SYS(flock),
+    SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),
+    SCMP_SYS(umask),
+    SCMP_SYS(fchmod),
+    SCMP_SYS(fchown), /* SQLite gives the files beside its own the same mode */
+    SCMP_SYS(pipe),
+    SCMP_SYS(pipe2),
     /* waiting */
-    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-    SCMP_SYS(timerfd_gettime), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(futex), SCMP_SYS(restart_syscall),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(select),
+    SCMP_SYS(pselect6),
+    SCMP_SYS(epoll_create),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(timerfd_create),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(timerfd_gettime),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(futex),
+    SCMP_SYS(restart_syscall),
     /* sockets; socket() itself is below */
-    SCMP_SYS(shutdown), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(getsockopt), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername), SCMP_SYS(socketpair),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(socketpair),
     /* memory */
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(membarrier),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(membarrier),
     /* threads, signals */
-    SCMP_SYS(set_robust_list), SCMP_SYS(get_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(sched_yield),
-    SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler), SCMP_SYS(getcpu),
-    SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigpending), SCMP_SYS(sigaltstack),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(get_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(set_tid_address),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sched_setaffinity),
+    SCMP_SYS(sched_getparam),
+    SCMP_SYS(sched_getscheduler),
+    SCMP_SYS(getcpu),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigtimedwait),
+    SCMP_SYS(rt_sigpending),
+    SCMP_SYS(sigaltstack),
     /* asking */
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(getrandom), SCMP_SYS(getpid),
-    SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getgroups), SCMP_SYS(uname), SCMP_SYS(sysinfo),
-    SCMP_SYS(getrusage), SCMP_SYS(getrlimit),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(times),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getppid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(getgroups),
+    SCMP_SYS(uname),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(getrlimit),
 };
 
 /* What AddressSanitizer and LeakSanitizer do beside the program: no part of a release. */
 static const int allowed_sanitized[] = {
-    SCMP_SYS(ptrace), SCMP_SYS(wait4), SCMP_SYS(clone), SCMP_SYS(prctl), SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(tkill), SCMP_SYS(process_vm_readv),
-    SCMP_SYS(fork), SCMP_SYS(vfork), /* of the program that gives addresses names, which is not run: the report comes without them */
-    SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(getdents), SCMP_SYS(arch_prctl), SCMP_SYS(personality),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(wait4),
+    SCMP_SYS(clone),
+    SCMP_SYS(prctl),
+    SCMP_SYS(kill),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(process_vm_readv),
+    /* of the program that gives addresses names, which is not run: the report comes without them */
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(mmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(getdents),
+    SCMP_SYS(arch_prctl),
+    SCMP_SYS(personality),
 };
 
 /* Answered with ENOSYS. */
@@ -83,8 +178,7 @@ struct looked_at {
     struct scmp_arg_cmp arguments[2];
 };
 
-static int add_each(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n)
-{
+static int add_each(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t n) {
     int error = 0;
     for (size_t i = 0; !error && i < n; i++) {
         error = seccomp_rule_add(filter, action, calls[i], 0);
@@ -94,170 +188,184 @@ static int add_each(scmp_filter_ctx filter, uint32_t action, const int *calls, s
     return error;
 }
 
-static int add_rows(scmp_filter_ctx filter, uint32_t action, const struct looked_at *rows, size_t n)
-{
+static int add_rows(scmp_filter_ctx filter, uint32_t action, const struct looked_at *rows,
+                    size_t n) {
     int error = 0;
     for (size_t i = 0; !error && i < n; i++) {
         error = seccomp_rule_add_array(filter, action, rows[i].call, rows[i].n, rows[i].arguments);
-        if (error == -EDOM || error == -EEXIST)
-            error = 0;
+        if (error == -EDOM || error == -EEXIST) error = 0;
     }
     return error;
 }
 
 /* ---- who may send, and on what ---- */
 
-static bool is_capture(const struct weir_confinement *how, int fd)
-{
+static bool is_capture(const struct weir_confinement *how, int fd) {
     for (size_t i = 0; i < how->n_captures; i++)
-        if (how->captures[i] == fd)
-            return true;
+        if (how->captures[i] == fd) return true;
     return false;
 }
 
-/* A rule compares an argument once, so the descriptors besides packet sockets are named one by one, and those above at once. */
-static int add_but_captures(scmp_filter_ctx filter, const struct weir_confinement *how, int call)
-{
+/* A rule compares an argument once, so the descriptors besides packet sockets are named one by one,
+ * and those above at once. */
+static int add_but_captures(scmp_filter_ctx filter, const struct weir_confinement *how, int call) {
     int highest = -1, error = 0;
     for (size_t i = 0; i < how->n_captures; i++)
-        if (how->captures[i] > highest)
-            highest = how->captures[i];
-    if (highest < 0)
-        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+        if (how->captures[i] > highest) highest = how->captures[i];
+    if (highest < 0) return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
     for (int fd = 0; !error && fd < highest; fd++)
         if (!is_capture(how, fd))
-            error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd));
-    return error ? error : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)highest));
+            error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd));
+    return error ? error
+                 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+                                    SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)highest));
 }
 
-static int add_writing(scmp_filter_ctx filter, const struct weir_confinement *how)
-{
-    static const int always[] = {SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(setsockopt), SCMP_SYS(dup),
-                                 SCMP_SYS(dup2), SCMP_SYS(dup3)},
+static int add_writing(scmp_filter_ctx filter, const struct weir_confinement *how) {
+    static const int always[] = {SCMP_SYS(write),      SCMP_SYS(writev), SCMP_SYS(pwrite64),
+                                 SCMP_SYS(setsockopt), SCMP_SYS(dup),    SCMP_SYS(dup2),
+                                 SCMP_SYS(dup3)},
                      to_others[] = {SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg)};
     int error = 0;
     for (size_t i = 0; !error && i < sizeof always / sizeof always[0]; i++)
         error = add_but_captures(filter, how, always[i]);
-    for (size_t i = 0; !error && (how->connects || how->listens) && i < sizeof to_others / sizeof to_others[0]; i++)
+    for (size_t i = 0;
+         !error && (how->connects || how->listens) && i < sizeof to_others / sizeof to_others[0];
+         i++)
         error = add_but_captures(filter, how, to_others[i]);
     return error == -EDOM ? 0 : error;
 }
 
 /* Copies of packet sockets would have another number. Flags and locks do no harm on any. */
-static int add_fcntl(scmp_filter_ctx filter, const struct weir_confinement *how)
-{
-    static const int harmless[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK,
-                                   F_OFD_SETLKW},
+static int add_fcntl(scmp_filter_ctx filter, const struct weir_confinement *how) {
+    static const int harmless[] = {F_GETFD, F_SETFD,  F_GETFL,     F_SETFL,     F_GETLK,
+                                   F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW},
                      copies[] = {F_DUPFD, F_DUPFD_CLOEXEC};
     int highest = -1, error = 0;
     for (size_t i = 0; !error && i < sizeof harmless / sizeof harmless[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)harmless[i]));
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)harmless[i]));
     for (size_t i = 0; i < how->n_captures; i++)
         highest = how->captures[i] > highest ? how->captures[i] : highest;
     for (size_t i = 0; !error && i < sizeof copies / sizeof copies[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2, SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)(highest < 0 ? 2 : highest)),
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
+                                 SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)(highest < 0 ? 2 : highest)),
                                  SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)copies[i]));
     return error;
 }
 
-static int add_sockets(scmp_filter_ctx filter, const struct weir_confinement *how)
-{
+static int add_sockets(scmp_filter_ctx filter, const struct weir_confinement *how) {
     static const int connecting[] = {SCMP_SYS(connect)},
-                     listening[] = {SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4)};
+                     listening[] = {SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept),
+                                    SCMP_SYS(accept4)};
     const struct looked_at families[] = {
         {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_INET)}},
         {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_INET6)}},
     };
-    int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     if (!error)
-        error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
+        error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
     if (!error && (how->connects || how->listens))
         error = add_rows(filter, SCMP_ACT_ALLOW, families, 2);
-    if (!error && how->connects)
-        error = add_each(filter, SCMP_ACT_ALLOW, connecting, 1);
+    if (!error && how->connects) error = add_each(filter, SCMP_ACT_ALLOW, connecting, 1);
     if (!error && how->listens)
         error = add_each(filter, SCMP_ACT_ALLOW, listening, sizeof listening / sizeof listening[0]);
     for (size_t i = 0; !error && !how->listens && i < how->n_captures; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bind), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)how->captures[i]));
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bind), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)how->captures[i]));
     return error;
 }
 
 /* ---- the rest of those that are looked at ---- */
 
-static int add_ioctl(scmp_filter_ctx filter, const struct weir_confinement *how)
-{
-    static const unsigned long always[] = {FIONBIO, FIOCLEX, FIONREAD, TCGETS, TIOCGWINSZ, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFNAME},
+static int add_ioctl(scmp_filter_ctx filter, const struct weir_confinement *how) {
+    static const unsigned long always[] = {FIONBIO,    FIOCLEX,      FIONREAD,     TCGETS,
+                                           TIOCGWINSZ, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFNAME},
                                screen[] = {TCSETS, TCSETSW, TCSETSF, TIOCGPGRP};
     int error = 0;
     for (size_t i = 0; !error && i < sizeof always / sizeof always[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)always[i]));
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)always[i]));
     for (size_t i = 0; !error && how->full_screen && i < sizeof screen / sizeof screen[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)screen[i]));
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)screen[i]));
     return error;
 }
 
-static int add_looked_at(scmp_filter_ctx filter)
-{
+static int add_looked_at(scmp_filter_ctx filter) {
     enum { EITHER = PROT_WRITE | PROT_EXEC };
-    const struct looked_at rows[] = {
-        {SCMP_SYS(setsockopt), 2, {SCMP_A1(SCMP_CMP_EQ, SOL_PACKET), SCMP_A2(SCMP_CMP_EQ, PACKET_RX_RING)}}, /* libpcap, at its end */
-        {SCMP_SYS(clone), 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
-        {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-        {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-        {SCMP_SYS(tgkill), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
-        {SCMP_SYS(prlimit64), 2, {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}},
-        {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
-        {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}}, /* PR_SET_VMA: the C library names its mappings */
-    }, new_code[] = { /* a library that is loaded late is not loaded, and who wanted it goes on without */
-        {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
-    };
+    const struct looked_at rows[] =
+        {
+            /* libpcap, at its end */
+            {SCMP_SYS(setsockopt),
+             2,
+             {SCMP_A1(SCMP_CMP_EQ, SOL_PACKET), SCMP_A2(SCMP_CMP_EQ, PACKET_RX_RING)}},
+            {SCMP_SYS(clone), 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
+            {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+            {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+            {SCMP_SYS(tgkill), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
+            {SCMP_SYS(prlimit64), 2, {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}},
+            {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
+            /* PR_SET_VMA: the C library names its mappings */
+            {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}},
+            /* a library that is loaded late is not loaded, and who wanted it goes on without */
+        },
+                           new_code[] = {
+                               {SCMP_SYS(mmap),
+                                1,
+                                {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
+                           };
     int error = add_rows(filter, SCMP_ACT_ALLOW, rows, sizeof rows / sizeof rows[0]);
     return error ? error : add_rows(filter, SCMP_ACT_ERRNO(EACCES), new_code, 1);
 }
 
 /* What sanitizers do beside the program needs the calls whole. */
 static const int whole_for_sanitizers[] = {
-    SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(setsockopt), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3),
-    SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(fcntl), SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
-    SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(ioctl), SCMP_SYS(prlimit64),
+    SCMP_SYS(write),   SCMP_SYS(writev),   SCMP_SYS(pwrite64),  SCMP_SYS(setsockopt),
+    SCMP_SYS(dup),     SCMP_SYS(dup2),     SCMP_SYS(dup3),      SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(fcntl),     SCMP_SYS(socket),
+    SCMP_SYS(connect), SCMP_SYS(bind),     SCMP_SYS(listen),    SCMP_SYS(accept),
+    SCMP_SYS(accept4), SCMP_SYS(ioctl),    SCMP_SYS(prlimit64),
 };
 
-static int add_all_looked_at(scmp_filter_ctx filter, const struct weir_confinement *how)
-{
+static int add_all_looked_at(scmp_filter_ctx filter, const struct weir_confinement *how) {
     int error = add_writing(filter, how);
-    if (!error)
-        error = add_fcntl(filter, how);
-    if (!error)
-        error = add_sockets(filter, how);
-    if (!error)
-        error = add_ioctl(filter, how);
+    if (!error) error = add_fcntl(filter, how);
+    if (!error) error = add_sockets(filter, how);
+    if (!error) error = add_ioctl(filter, how);
     return error ? error : add_looked_at(filter);
 }
 
-static int make(scmp_filter_ctx filter, const struct weir_confinement *how)
-{
+static int make(scmp_filter_ctx filter, const struct weir_confinement *how) {
     int error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (!error)
-        error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary search, not a list */
+    if (!error) /* a binary search, not a list */
+        error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (!error)
         error = add_each(filter, SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof allowed[0]);
     if (!error && WEIR_SANITIZED)
-        error = add_each(filter, SCMP_ACT_ALLOW, allowed_sanitized, sizeof allowed_sanitized / sizeof allowed_sanitized[0]);
+        error = add_each(filter, SCMP_ACT_ALLOW, allowed_sanitized,
+                         sizeof allowed_sanitized / sizeof allowed_sanitized[0]);
     if (!error && WEIR_SANITIZED)
-        error = add_each(filter, SCMP_ACT_ALLOW, whole_for_sanitizers, sizeof whole_for_sanitizers / sizeof whole_for_sanitizers[0]);
+        error = add_each(filter, SCMP_ACT_ALLOW, whole_for_sanitizers,
+                         sizeof whole_for_sanitizers / sizeof whole_for_sanitizers[0]);
     else if (!error)
         error = add_all_looked_at(filter, how);
     if (!error)
-        error = add_each(filter, SCMP_ACT_ERRNO(ENOSYS), not_here, sizeof not_here / sizeof not_here[0]);
+        error = add_each(filter, SCMP_ACT_ERRNO(ENOSYS), not_here,
+                         sizeof not_here / sizeof not_here[0]);
     return error ? error : seccomp_load(filter);
 }
 
-int weir_confine_calls(const struct weir_confinement *how, struct weir_fault *fault)
-{
+int weir_confine_calls(const struct weir_confinement *how, struct weir_fault *fault) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     int error = filter ? make(filter, how) : -ENOMEM;
     seccomp_release(filter);
-    if (!error && WEIR_SANITIZED && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* LeakSanitizer looks at its own threads */
+    if (!error && WEIR_SANITIZED &&
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* LeakSanitizer looks at its own threads */
         error = -errno;
-    return error ? weir_fault_set(fault, error, "cannot filter system calls: %s", strerror(-error)) : 0;
+    return error ? weir_fault_set(fault, error, "cannot filter system calls: %s", strerror(-error))
+                 : 0;
 }

@@ -2,12 +2,13 @@
  *
  *      user            setgid, setuid, supplementary groups of that user        user.c    libcap-ng
  *      capabilities    all sets empty, the bounding set too                     user.c
- *      files           writing below named directories only, reading below      files.c   Landlock, where the kernel has it
- *                      these, named files and the system's own
- *      system calls    an allow-list; any other call kills the process          calls.c   libseccomp
+ *      files           writing below named directories only, reading below      files.c   Landlock,
+ * where the kernel has it these, named files and the system's own system calls    an allow-list;
+ * any other call kills the process          calls.c   libseccomp
  *
- * Every command does it that reads bytes of strangers: live, replay, and the readers of Redis and of the state directory. No thread
- * may have been started before: the kernel keeps these for each thread, and new ones inherit them.
+ * Every command does it that reads bytes of strangers: live, replay, and the readers of Redis and
+ * of the state directory. No thread may have been started before: the kernel keeps these for each
+ * thread, and new ones inherit them.
  */
 #pragma once
 
@@ -19,14 +20,17 @@
 enum { WEIR_CONFINE_PATHS_MAX = 32, WEIR_CONFINE_CAPTURES_MAX = 64 };
 
 struct weir_confinement {
-    const char *user;     /* to become, where started as root; NULL: `weir`, or nobody where there is no such user */
-    bool keep_user;       /* stay who started it, without capabilities (a person's own command) */
-    const char *state;    /* directory that stays writable; NULL: none. Made, for that user, where it does not exist */
+    /* to become, where started as root; NULL: `weir`, or nobody where there is no such user */
+    const char *user;
+    bool keep_user; /* stay who started it, without capabilities (a person's own command) */
+    /* directory that stays writable; NULL: none. Made, for that user, where it does not exist */
+    const char *state;
     const char *writable[WEIR_CONFINE_PATHS_MAX]; /* more directories, up to the first NULL */
-    const char *readable[WEIR_CONFINE_PATHS_MAX]; /* files and directories that are read later; absent ones are left out */
-    bool connects;        /* an address was given: Redis, a target, a name to look up */
-    bool listens;         /* serves others: opens listening sockets, or accepts on them */
-    bool full_screen;     /* changes the terminal's mode */
+    /* files and directories that are read later; absent ones are left out */
+    const char *readable[WEIR_CONFINE_PATHS_MAX];
+    bool connects;    /* an address was given: Redis, a target, a name to look up */
+    bool listens;     /* serves others: opens listening sockets, or accepts on them */
+    bool full_screen; /* changes the terminal's mode */
     int captures[WEIR_CONFINE_CAPTURES_MAX]; /* packet sockets: received from, never sent to */
     size_t n_captures;
 };
@@ -36,7 +40,8 @@ int weir_confine(const struct weir_confinement *how, struct weir_fault *fault);
 
 /* The steps. */
 int weir_confine_user(const struct weir_confinement *how, struct weir_fault *fault);
-int weir_confine_files(const struct weir_confinement *how, struct weir_fault *fault); /* > 0: this kernel has no Landlock */
+/* > 0: this kernel has no Landlock */
+int weir_confine_files(const struct weir_confinement *how, struct weir_fault *fault);
 int weir_confine_calls(const struct weir_confinement *how, struct weir_fault *fault);
 /* Adds a path to one of the lists; NULL and what finds no room is left out. */
 void weir_confine_path(const char **list, const char *path);

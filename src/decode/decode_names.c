@@ -9,12 +9,10 @@ static const struct {
 #undef X
 };
 
-const char *weir_decode_name(enum weir_decode_outcome outcome)
-{
+const char *weir_decode_name(enum weir_decode_outcome outcome) {
     return (unsigned)outcome < WEIR_DECODE_N ? outcomes[outcome].name : "unknown";
 }
 
-const char *weir_decode_help(enum weir_decode_outcome outcome)
-{
+const char *weir_decode_help(enum weir_decode_outcome outcome) {
     return (unsigned)outcome < WEIR_DECODE_N ? outcomes[outcome].help : "not an outcome of decode";
 }

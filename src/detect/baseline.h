@@ -6,10 +6,10 @@
 enum { WEIR_HOURS = 168, WEIR_HOUR_KEEP = 16, WEIR_RECENT = 60, WEIR_GLOBAL = 256 };
 
 struct weir_baseline_hour {
-    uint32_t n;                        /* windows ever */
-    uint32_t n_kept;                   /* those that went into `values` */
-    int64_t kept_us;                   /* the last of them */
-    float values[WEIR_HOUR_KEEP];      /* logarithms, about an hour's worth */
+    uint32_t n;                   /* windows ever */
+    uint32_t n_kept;              /* those that went into `values` */
+    int64_t kept_us;              /* the last of them */
+    float values[WEIR_HOUR_KEEP]; /* logarithms, about an hour's worth */
 };
 enum weir_against_least { WEIR_LEAST_UNKNOWN, WEIR_NEAR_LEAST, WEIR_ABOVE_LEAST };
 struct weir_baseline {
@@ -17,22 +17,24 @@ struct weir_baseline {
     int64_t onset_us, frozen_since_us; /* of s; 0: learning */
     double ratio;                      /* last window's value / baseline */
     int64_t first_us, last_us;
-    enum weir_against_least against_least; /* the last window, of the least in the ten minutes before */
+    /* the last window, of the least in the ten minutes before */
+    enum weir_against_least against_least;
     uint64_t n;
-    float recent[WEIR_RECENT];         /* the last 10 minutes' windows */
+    float recent[WEIR_RECENT]; /* the last 10 minutes' windows */
     int64_t recent_us[WEIR_RECENT];
-    float global[WEIR_GLOBAL];         /* the latest of all hours */
-    float residual[WEIR_GLOBAL];       /* their deviations from the baseline of their time */
-    double median_all, scale;          /* of the two above, worked out every 5 minutes */
+    float global[WEIR_GLOBAL];   /* the latest of all hours */
+    float residual[WEIR_GLOBAL]; /* their deviations from the baseline of their time */
+    double median_all, scale;    /* of the two above, worked out every 5 minutes */
     int64_t worked_out_us;
     struct weir_baseline_hour hours[WEIR_HOURS];
 };
 struct weir_continuous_state {
     struct weir_baseline *signals[WEIR_CONTINUOUS_N]; /* made when the first sample comes */
-    double loss_beyond, loss_before;   /* of the last window; < 0: not known */
+    double loss_beyond, loss_before;                  /* of the last window; < 0: not known */
     int64_t loss_us;
 };
 
 /* Takes a window's median. Returns S afterwards. `clients` that gave it. */
-double weir_baseline_take(struct weir_baseline *baseline, const struct weir_detect_config *config, enum weir_continuous signal,
-                          double value, uint32_t clients, int64_t start_us);
+double weir_baseline_take(struct weir_baseline *baseline, const struct weir_detect_config *config,
+                          enum weir_continuous signal, double value, uint32_t clients,
+                          int64_t start_us);

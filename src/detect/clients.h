@@ -1,4 +1,5 @@
-/* What was seen of clients and destinations, and what their other trials say of a failure: see controls.c. */
+/* What was seen of clients and destinations, and what their other trials say of a failure: see
+ * controls.c. */
 #pragma once
 
 #include <weir/detect.h>
@@ -18,22 +19,26 @@ struct weir_client {
     struct weir_keyed_head head;
     struct weir_note notes[WEIR_NOTES];
     int64_t answered_us; /* the last lookup that was answered */
-    uint32_t ok_run; /* trials of closed slots since the last failure, any service */
+    uint32_t ok_run;     /* trials of closed slots since the last failure, any service */
 };
 struct weir_destination { /* a prefix, whatever the service and layer (but DNS) */
     struct weir_keyed_head head;
     uint64_t services[WEIR_SERVICES_MAX / 64]; /* bit: the service was seen here */
-    uint32_t useful, fail_run;                 /* closed slots: useful trials; failures since the last of them */
+    /* closed slots: useful trials; failures since the last of them */
+    uint32_t useful, fail_run;
     int64_t last_ok_us;
 };
 
 /* controls.c */
-void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial, bool closed);
+void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial,
+                        bool closed);
 /* 1, weight_unknown or 0: what a failure of this client at this service is worth. */
 double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial);
-/* True when the trial may speak for the path to the world: its destination is known to have worked. */
+/* True when the trial may speak for the path to the world: its destination is known to have worked.
+ */
 bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us);
 
 /* Prefixes that served the service in this layer, in the ten minutes before. */
-unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t before_us);
+unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service,
+                            uint8_t layer, int64_t before_us);

@@ -3,13 +3,15 @@
  *     trial --+-- service, layer ------- hard and slow CUSUM
  *             +-- service, layer, prefix
  *             +-- resolver               (layer dns)
- *             +-- uplink                 (layer connect, any service; all layers' failures while nothing is useful)
+ *             +-- uplink                 (layer connect, any service; all layers' failures while
+ * nothing is useful)
  *             +-- QUIC against TCP       (layer quic)
  *             +-- history                what attribution counts later
  *
- * Guards come first, because the first rule is never to call what is healthy sick: a service, prefix or resolver that
- * never worked here isn't scored; a prefix that never worked isn't, while the service works from others; slots in
- * which the capture lost packets aren't folded at all; a client whose other trials fail weighs nothing.
+ * Guards come first, because the first rule is never to call what is healthy sick: a service,
+ * prefix or resolver that never worked here isn't scored; a prefix that never worked isn't, while
+ * the service works from others; slots in which the capture lost packets aren't folded at all; a
+ * client whose other trials fail weighs nothing.
  */
 #include <assert.h>
 #include <errno.h>
@@ -21,13 +23,12 @@
 #include "base/hash.h"
 #include "detect/state.h"
 
-#define BLACKOUT_US  INT64_C(5000000)  /* without anything useful: what fails may be the uplink's */
-#define BEGAN_MAX_US INT64_C(60000000) /* an attempt that began longer ago doesn't date the onset */
+#define BLACKOUT_US INT64_C(5000000) /* without anything useful: what fails may be the uplink's */
+/* an attempt that began longer ago doesn't date the onset  */
+#define BEGAN_MAX_US INT64_C(60000000)
 
-void weir_detector_free(struct weir_detector *detector)
-{
-    if (!detector)
-        return;
+void weir_detector_free(struct weir_detector *detector) {
+    if (!detector) return;
     for (size_t i = 0; detector->services && i < detector->n_services; i++) {
         for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++)
             free(detector->services[i].continuous.signals[signal]);
@@ -46,9 +47,9 @@ void weir_detector_free(struct weir_detector *detector)
     free(detector);
 }
 
-static void apply_h(struct weir_detector *detector)
-{
-    const double h[] = {detector->config.h_small, detector->config.h_medium, detector->config.h_large};
+static void apply_h(struct weir_detector *detector) {
+    const double h[] = {detector->config.h_small, detector->config.h_medium,
+                        detector->config.h_large};
     const struct weir_detect_config *config = &detector->config;
     static const double hard[WEIR_ARMS] = {1, 0.5, 0.3}, slow[WEIR_ARMS] = {0.3, 0.1, 0.04};
     detector->rule.h = h[detector->h_level];
@@ -56,18 +57,22 @@ static void apply_h(struct weir_detector *detector)
     detector->rule.slow_mixture = weir_mixture_rule(config->p0, slow, 2 * config->h_slow);
 }
 
-static int allocate(struct weir_detector *detector)
-{
+static int allocate(struct weir_detector *detector) {
     const struct weir_detect_config *config = &detector->config;
     detector->services = calloc(detector->n_services, sizeof *detector->services);
     if (!detector->services ||
-        weir_keyed_init(&detector->links, sizeof(struct weir_link), (size_t)config->max_clients) < 0 ||
-        weir_keyed_init(&detector->clients, sizeof(struct weir_client), (size_t)config->max_clients) < 0 ||
-        weir_keyed_init(&detector->active, sizeof(struct weir_keyed_head), (size_t)config->max_clients) < 0 ||
-        weir_keyed_init(&detector->destinations, sizeof(struct weir_destination), (size_t)config->max_destinations) <
+        weir_keyed_init(&detector->links, sizeof(struct weir_link), (size_t)config->max_clients) <
             0 ||
-        weir_keyed_init(&detector->prefixes, sizeof(struct weir_prefix), (size_t)config->max_prefixes) < 0 ||
-        weir_keyed_init(&detector->resolvers, sizeof(struct weir_resolver), (size_t)config->max_resolvers) < 0 ||
+        weir_keyed_init(&detector->clients, sizeof(struct weir_client),
+                        (size_t)config->max_clients) < 0 ||
+        weir_keyed_init(&detector->active, sizeof(struct weir_keyed_head),
+                        (size_t)config->max_clients) < 0 ||
+        weir_keyed_init(&detector->destinations, sizeof(struct weir_destination),
+                        (size_t)config->max_destinations) < 0 ||
+        weir_keyed_init(&detector->prefixes, sizeof(struct weir_prefix),
+                        (size_t)config->max_prefixes) < 0 ||
+        weir_keyed_init(&detector->resolvers, sizeof(struct weir_resolver),
+                        (size_t)config->max_resolvers) < 0 ||
         weir_history_init(&detector->history, (size_t)config->max_history) < 0)
         return -ENOMEM;
     weir_judgement_init(&detector->judgement);
@@ -75,14 +80,14 @@ static int allocate(struct weir_detector *detector)
 }
 
 int weir_detector_new(struct weir_detector **ret_detector, const struct weir_detect_config *config,
-                      const char *const *names, size_t n_services, weir_incident_observer observer, void *context)
-{
-    if (n_services < WEIR_SERVICE_FIRST || n_services > WEIR_SERVICES_MAX || config->p0 >= config->p1 ||
-        config->p0 >= config->p1_slow || config->ends_p0 >= config->ends_p1)
+                      const char *const *names, size_t n_services, weir_incident_observer observer,
+                      void *context) {
+    if (n_services < WEIR_SERVICE_FIRST || n_services > WEIR_SERVICES_MAX ||
+        config->p0 >= config->p1 || config->p0 >= config->p1_slow ||
+        config->ends_p0 >= config->ends_p1)
         return -EINVAL;
     struct weir_detector *detector = calloc(1, sizeof *detector);
-    if (!detector)
-        return -ENOMEM;
+    if (!detector) return -ENOMEM;
     detector->config = *config;
     detector->observer = observer;
     detector->context = context;
@@ -92,8 +97,10 @@ int weir_detector_new(struct weir_detector **ret_detector, const struct weir_det
         return -ENOMEM;
     }
     for (size_t i = 0; i < n_services; i++) {
-        snprintf(detector->services[i].name, sizeof detector->services[i].name, "%s", names[i] ? names[i] : "?");
-        detector->services[i].continuous.loss_beyond = detector->services[i].continuous.loss_before = -1;
+        snprintf(detector->services[i].name, sizeof detector->services[i].name, "%s",
+                 names[i] ? names[i] : "?");
+        detector->services[i].continuous.loss_beyond =
+            detector->services[i].continuous.loss_before = -1;
     }
     detector->rule = (struct weir_track_rule){.hard = weir_bernoulli(config->p0, config->p1),
                                               .slow = weir_bernoulli(config->p0, config->p1_slow),
@@ -109,32 +116,28 @@ int weir_detector_new(struct weir_detector **ret_detector, const struct weir_det
 
 /* ---- the capture's own health ---- */
 
-static bool is_frozen(const struct weir_detector *detector, int64_t slot_start_us)
-{
+static bool is_frozen(const struct weir_detector *detector, int64_t slot_start_us) {
     for (unsigned i = 0; i < WEIR_FROZEN && i < detector->n_frozen; i++)
-        if (detector->frozen[i] == slot_start_us)
-            return true;
+        if (detector->frozen[i] == slot_start_us) return true;
     return false;
 }
 
-void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us)
-{
+void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us) {
     if (!is_frozen(detector, slot_start_us))
         detector->frozen[detector->n_frozen++ % WEIR_FROZEN] = slot_start_us;
 }
 
-static void take_continuous(struct weir_detector *detector, const struct weir_detect_service_window *window,
-                            int64_t start_us)
-{
+static void take_continuous(struct weir_detector *detector,
+                            const struct weir_detect_service_window *window, int64_t start_us) {
     struct weir_continuous_state *state = &detector->services[window->service].continuous;
     for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++) {
-        if (window->value[signal].samples < 5)
-            continue;
+        if (window->value[signal].samples < 5) continue;
         if (!state->signals[signal])
             state->signals[signal] = calloc(1, sizeof *state->signals[signal]);
         if (state->signals[signal]) /* without memory there is no baseline, and no alarm from it */
-            weir_baseline_take(state->signals[signal], &detector->config, (enum weir_continuous)signal,
-                               window->value[signal].value, window->value[signal].clients, start_us);
+            weir_baseline_take(state->signals[signal], &detector->config,
+                               (enum weir_continuous)signal, window->value[signal].value,
+                               window->value[signal].clients, start_us);
     }
     if (window->loss_beyond >= 0 || window->loss_before >= 0) {
         state->loss_beyond = window->loss_beyond;
@@ -143,95 +146,92 @@ static void take_continuous(struct weir_detector *detector, const struct weir_de
     }
 }
 
-void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window)
-{
+void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window) {
     detector->dns_blind = window->dns_blind;
-    bool whole = window->drop_share <= detector->config.drop_share && window->one_way_share <= detector->config.one_way_share;
+    bool whole = window->drop_share <= detector->config.drop_share &&
+                 window->one_way_share <= detector->config.one_way_share;
     bool sound = whole && !detector->sight.blindness;
     if (!whole && !detector->sight.blindness)
-        detector->blind = (struct weir_blind){.drop_share = window->drop_share, .one_way_share = window->one_way_share};
-    if (!sound)
-        weir_detector_freeze(detector, window->start_us);
+        detector->blind = (struct weir_blind){.drop_share = window->drop_share,
+                                              .one_way_share = window->one_way_share};
+    if (!sound) weir_detector_freeze(detector, window->start_us);
     sound = sound && !is_frozen(detector, window->start_us);
     detector->frozen_run = sound ? 0 : detector->frozen_run + 1;
     detector->sound_run = sound ? detector->sound_run + 1 : 0;
-    if (sound)
-        weir_downlink_take(&detector->downlink, window->down_bps, window->start_us);
-    if (sound)
-        weir_links_take(detector, window);
+    if (sound) weir_downlink_take(&detector->downlink, window->down_bps, window->start_us);
+    if (sound) weir_links_take(detector, window);
     for (size_t i = 0; sound && i < window->n_services; i++)
         if (window->services[i].service < detector->n_services)
             take_continuous(detector, &window->services[i], window->start_us);
 }
 
-void weir_detector_sight(struct weir_detector *detector, const struct weir_detect_sight *sight)
-{
+void weir_detector_sight(struct weir_detector *detector, const struct weir_detect_sight *sight) {
     detector->sight = *sight;
-    if (sight->blindness)
-        weir_detector_freeze(detector, detector->open_start_us);
+    if (sight->blindness) weir_detector_freeze(detector, detector->open_start_us);
 }
 
 /* ---- one trial ---- */
 
-static uint32_t useful(const struct weir_service_state *service, enum weir_layer layer)
-{
+static uint32_t useful(const struct weir_service_state *service, enum weir_layer layer) {
     return service->layer[layer].useful;
 }
 
-/* The never-healthy guard. Lookups alone don't pass it for connections: what is blocked from the start resolves. */
-static bool is_known(const struct weir_detector *detector, const struct weir_trial *trial)
-{
+/* The never-healthy guard. Lookups alone don't pass it for connections: what is blocked from the
+ * start resolves. */
+static bool is_known(const struct weir_detector *detector, const struct weir_trial *trial) {
     const struct weir_service_state *service = &detector->services[trial->service];
-    uint32_t connected =
-        useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
-    uint32_t n = trial->layer == WEIR_LAYER_CONNECT ? connected :
-                 trial->layer == WEIR_LAYER_DNS     ? connected + useful(service, WEIR_LAYER_DNS) :
-                                                      useful(service, (enum weir_layer)trial->layer);
+    uint32_t connected = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) +
+                         useful(service, WEIR_LAYER_SERVE);
+    uint32_t n = trial->layer == WEIR_LAYER_CONNECT ? connected
+                 : trial->layer == WEIR_LAYER_DNS   ? connected + useful(service, WEIR_LAYER_DNS)
+                                                  : useful(service, (enum weir_layer)trial->layer);
     return n >= (uint64_t)detector->config.guard_useful;
 }
 
-static bool resolver_is_known(const struct weir_detector *detector, const struct weir_trial *trial)
-{
-    const struct weir_resolver *resolver = weir_keyed_find(&detector->resolvers, &trial->prefix, 0, 0);
+static bool resolver_is_known(const struct weir_detector *detector,
+                              const struct weir_trial *trial) {
+    const struct weir_resolver *resolver =
+        weir_keyed_find(&detector->resolvers, &trial->prefix, 0, 0);
     return resolver && resolver->track.useful >= (uint64_t)detector->config.guard_useful;
 }
 
 /* A prefix that never worked, while the service works from others in the same slot. */
-static bool is_dead_alternative(const struct weir_detector *detector, const struct weir_trial *trial,
-                                int64_t slot_start_us)
-{
+static bool is_dead_alternative(const struct weir_detector *detector,
+                                const struct weir_trial *trial, int64_t slot_start_us) {
     if (trial->ok || trial->layer == WEIR_LAYER_DNS ||
         detector->services[trial->service].ok_slot_us[trial->layer] != slot_start_us)
         return false;
-    const struct weir_destination *destination = weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
+    const struct weir_destination *destination =
+        weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
     return !destination || destination->useful == 0;
 }
 
-/* Every open request of the service hangs while others are served: a total freeze. A trial that goes on from the slot before
- * (its requests may still be answered) failed in that one. */
-static bool is_total_freeze(const struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us)
-{
+/* Every open request of the service hangs while others are served: a total freeze. A trial that
+ * goes on from the slot before (its requests may still be answered) failed in that one. */
+static bool is_total_freeze(const struct weir_detector *detector, const struct weir_trial *trial,
+                            int64_t slot_start_us) {
     const int64_t *hung_us = detector->services[trial->service].hang_slot_us;
-    int64_t failed_us = trial->fail_us <= slot_start_us && trial->attempts_overdue ? slot_start_us - WEIR_SLOT_US : slot_start_us;
+    int64_t failed_us = trial->fail_us <= slot_start_us && trial->attempts_overdue
+                            ? slot_start_us - WEIR_SLOT_US
+                            : slot_start_us;
     if (trial->layer != WEIR_LAYER_SERVE || (hung_us[0] != failed_us && hung_us[1] != failed_us))
         return false;
     for (size_t id = WEIR_SERVICE_OTHER; id < detector->n_services; id++)
         for (int layer = WEIR_LAYER_CONNECT; id != trial->service && layer < WEIR_LAYER_N; layer++)
-            if (detector->services[id].ok_slot_us[layer] >= failed_us)
-                return true;
+            if (detector->services[id].ok_slot_us[layer] >= failed_us) return true;
     return false;
 }
 
-/* What its failure says: that such a one is rare, or how rare it is that this service's answers take so long. */
-static double nats_of(const struct weir_detector *detector, const struct weir_trial *trial)
-{
+/* What its failure says: that such a one is rare, or how rare it is that this service's answers
+ * take so long. */
+static double nats_of(const struct weir_detector *detector, const struct weir_trial *trial) {
     return fmax(-log(detector->config.p0), fmin(trial->wait_nats, 2 * -log(detector->config.p0)));
 }
 
-static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor, double nats)
-{
-    bool plausible =
-        trial->first_us > 0 && trial->first_us <= trial->fail_us && trial->fail_us - trial->first_us <= BEGAN_MAX_US;
+static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor,
+                                       double nats) {
+    bool plausible = trial->first_us > 0 && trial->first_us <= trial->fail_us &&
+                     trial->fail_us - trial->first_us <= BEGAN_MAX_US;
     return (struct weir_track_trial){
         .ok = trial->ok,
         .fail = trial->fail,
@@ -240,23 +240,22 @@ static struct weir_track_trial step_of(const struct weir_trial *trial, double we
         .slow_weight = weight,
         .client = (uint32_t)weir_hash_addr(&trial->client) | 1,
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
-        .began_us = plausible   ? trial->first_us :
-                    trial->fail ? trial->fail_us :
-                                  trial->ok_us,
+        .began_us = plausible     ? trial->first_us
+                    : trial->fail ? trial->fail_us
+                                  : trial->ok_us,
     };
 }
 
-static void fold(struct weir_detector *detector, struct weir_track *track, const struct weir_track_trial *step,
-                 bool scored, bool closed)
-{
+static void fold(struct weir_detector *detector, struct weir_track *track,
+                 const struct weir_track_trial *step, bool scored, bool closed) {
     if (scored)
         weir_track_fold(track, &detector->rule, step, detector->generation, closed);
     else if (closed && step->ok)
         track->useful++;
 }
 
-static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer, uint8_t flags, bool closed)
-{
+static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer,
+                     uint8_t flags, bool closed) {
     struct weir_item item = {
         .client = trial->client,
         .prefix = trial->prefix,
@@ -265,33 +264,34 @@ static void remember(struct weir_detector *detector, const struct weir_trial *tr
         .layer = layer,
         .kind = trial->kind,
         .role = trial->role,
-        .flags = (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
+        .flags =
+            (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
     };
     weir_history_add(&detector->history, &item, closed);
 }
 
 static void fold_prefix(struct weir_detector *detector, const struct weir_trial *trial,
-                        const struct weir_track_trial *step, bool scored, bool closed)
-{
+                        const struct weir_track_trial *step, bool scored, bool closed) {
     struct weir_service_state *service = &detector->services[trial->service];
-    struct weir_prefix *prefix =
-        weir_keyed_get(&detector->prefixes, &trial->prefix, trial->service, trial->layer, step->at_us);
+    struct weir_prefix *prefix = weir_keyed_get(&detector->prefixes, &trial->prefix, trial->service,
+                                                trial->layer, step->at_us);
     bool known = prefix->track.useful >= (uint64_t)detector->config.guard_useful;
     fold(detector, &prefix->track, step, scored && (known || trial->ok), closed);
     double s = weir_track_now(&prefix->track, detector->generation)->hard.s;
     const struct weir_prefix *hot = service->hot;
     if (s >= detector->rule.h / 2 &&
-        (!hot || hot->head.service != trial->service || s >= weir_track_now(&hot->track, detector->generation)->hard.s))
+        (!hot || hot->head.service != trial->service ||
+         s >= weir_track_now(&hot->track, detector->generation)->hard.s))
         service->hot = prefix;
 }
 
-/* QUIC failed and TCP to the same name was useful: not the service's failure, but evidence of its own kind. */
-static void fold_fallback(struct weir_detector *detector, const struct weir_trial *trial, bool closed)
-{
+/* QUIC failed and TCP to the same name was useful: not the service's failure, but evidence of its
+ * own kind. */
+static void fold_fallback(struct weir_detector *detector, const struct weir_trial *trial,
+                          bool closed) {
     struct weir_service_state *service = &detector->services[trial->service];
     bool failed = trial->fail && !trial->ok && trial->quic_fell_back;
-    if (!failed && !trial->ok)
-        return;
+    if (!failed && !trial->ok) return;
     bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
                   (uint64_t)detector->config.guard_useful;
     struct weir_track_trial step = step_of(trial, 1, 1, -log(WEIR_QUIC_P0));
@@ -299,118 +299,114 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
     remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
 }
 
-static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial, double weight, bool closed)
-{
+static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial,
+                          double weight, bool closed) {
     struct weir_track_trial step = step_of(trial, weight, 1, -log(detector->config.p0));
-    struct weir_resolver *resolver = weir_keyed_get(&detector->resolvers, &trial->prefix, 0, 0, step.at_us);
-    fold(detector, &resolver->track, &step, resolver->track.useful >= (uint64_t)detector->config.guard_useful, closed);
+    struct weir_resolver *resolver =
+        weir_keyed_get(&detector->resolvers, &trial->prefix, 0, 0, step.at_us);
+    fold(detector, &resolver->track, &step,
+         resolver->track.useful >= (uint64_t)detector->config.guard_useful, closed);
 }
 
-static void fold_service(struct weir_detector *detector, const struct weir_trial *trial, double weight, bool scored,
-                         int64_t slot_start_us, bool closed)
-{
+static void fold_service(struct weir_detector *detector, const struct weir_trial *trial,
+                         double weight, bool scored, int64_t slot_start_us, bool closed) {
     struct weir_service_state *service = &detector->services[trial->service];
-    double factor = is_total_freeze(detector, trial, slot_start_us) ? detector->config.freeze_weight : 1;
+    double factor =
+        is_total_freeze(detector, trial, slot_start_us) ? detector->config.freeze_weight : 1;
     struct weir_track_trial step = step_of(trial, weight, factor, nats_of(detector, trial));
     fold(detector, &service->layer[trial->layer], &step, scored, closed);
-    if (trial->layer != WEIR_LAYER_DNS)
-        fold_prefix(detector, trial, &step, scored, closed);
+    if (trial->layer != WEIR_LAYER_DNS) fold_prefix(detector, trial, &step, scored, closed);
     if (closed && trial->layer != WEIR_LAYER_DNS && (scored || trial->ok))
         service->ok_run = trial->ok ? service->ok_run + 1 : 0;
-    if (closed && step.at_us > service->last_us)
-        service->last_us = step.at_us;
+    if (closed && step.at_us > service->last_us) service->last_us = step.at_us;
 }
 
-/* Nothing was useful anywhere while this failed. With the names gone nobody tries to connect any more: then the requests and
- * lookups that stay without an answer are all that tells of a dead uplink. */
-static bool is_blackout(const struct weir_detector *detector, const struct weir_trial *trial)
-{
+/* Nothing was useful anywhere while this failed. With the names gone nobody tries to connect any
+ * more: then the requests and lookups that stay without an answer are all that tells of a dead
+ * uplink. */
+static bool is_blackout(const struct weir_detector *detector, const struct weir_trial *trial) {
     return trial->fail && !trial->ok && trial->fail_us - detector->uplink_ok_us > BLACKOUT_US;
 }
 
 /* Thin or late, while several services are and none is not: they have the way out in common. */
-static bool is_of_congestion(const struct weir_detector *detector, const struct weir_trial *trial)
-{
+static bool is_of_congestion(const struct weir_detector *detector, const struct weir_trial *trial) {
     return detector->together_us && trial->fail_us - detector->together_us <= 2 * WEIR_SLOT_US &&
            (trial->kind == WEIR_OUTCOME_STARVED || trial->kind == WEIR_OUTCOME_REQUEST_TIMEOUT);
 }
 
-static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial, int64_t slot_start_us,
-                       bool closed)
-{
-    bool control = weir_controls_counts(detector, trial), real = trial->service >= WEIR_SERVICE_FIRST,
-         dns = trial->layer == WEIR_LAYER_DNS;
+static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial,
+                       int64_t slot_start_us, bool closed) {
+    bool control = weir_controls_counts(detector, trial),
+         real = trial->service >= WEIR_SERVICE_FIRST, dns = trial->layer == WEIR_LAYER_DNS;
     double weight = trial->fail ? weir_controls_weight(detector, trial) : 1;
-    bool fell_back = trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
-    bool scored = (!real || is_known(detector, trial)) && (!dns || resolver_is_known(detector, trial)) && !fell_back &&
-                  !is_dead_alternative(detector, trial, slot_start_us) && !(trial->local_policy && trial->fail && !trial->ok);
+    bool fell_back =
+        trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
+    bool scored = (!real || is_known(detector, trial)) &&
+                  (!dns || resolver_is_known(detector, trial)) && !fell_back &&
+                  !is_dead_alternative(detector, trial, slot_start_us) &&
+                  !(trial->local_policy && trial->fail && !trial->ok);
     detector->stats.trials_unscored += closed && !scored;
     control = control && (!real || scored);
-    if (dns)
-        fold_resolver(detector, trial, weight, closed);
-    if (real && !fell_back)
-        fold_service(detector, trial, weight, scored, slot_start_us, closed);
-    if (real && trial->layer == WEIR_LAYER_QUIC)
-        fold_fallback(detector, trial, closed);
-    if (real && trial->layer == WEIR_LAYER_SERVE && (!trial->fail || trial->ok || is_of_congestion(detector, trial))) {
+    if (dns) fold_resolver(detector, trial, weight, closed);
+    if (real && !fell_back) fold_service(detector, trial, weight, scored, slot_start_us, closed);
+    if (real && trial->layer == WEIR_LAYER_QUIC) fold_fallback(detector, trial, closed);
+    if (real && trial->layer == WEIR_LAYER_SERVE &&
+        (!trial->fail || trial->ok || is_of_congestion(detector, trial))) {
         struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
         fold(detector, &detector->congestion, &step, scored, closed);
     }
-    bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial) :
-                            dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT && is_blackout(detector, trial);
+    bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial)
+                          : dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT &&
+                                is_blackout(detector, trial);
     if (uplink) {
         struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
         fold(detector, &detector->uplink, &step, true, closed);
     }
     remember(detector, trial, trial->layer,
-             (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0) | (uplink ? WEIR_ITEM_UPLINK : 0), closed);
+             (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0) |
+                 (uplink ? WEIR_ITEM_UPLINK : 0),
+             closed);
 }
 
-static bool is_sane(const struct weir_detector *detector, const struct weir_trial *trial)
-{
+static bool is_sane(const struct weir_detector *detector, const struct weir_trial *trial) {
     return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services &&
-           trial->layer < WEIR_LAYER_N && trial->kind < WEIR_OUTCOME_N && (trial->ok || trial->fail);
+           trial->layer < WEIR_LAYER_N && trial->kind < WEIR_OUTCOME_N &&
+           (trial->ok || trial->fail);
 }
 
-void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed)
-{
+void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed) {
     detector->generation++;
     weir_history_rewind(&detector->history);
     detector->open_start_us = closed ? slot->start_us + WEIR_SLOT_US : slot->start_us;
-    if (closed)
-        detector->stats.trials += slot->n_trials;
+    if (closed) detector->stats.trials += slot->n_trials;
     if (is_frozen(detector, slot->start_us)) {
-        if (closed)
-            detector->stats.trials_frozen += slot->n_trials;
+        if (closed) detector->stats.trials_frozen += slot->n_trials;
         return;
     }
     for (size_t i = 0; i < slot->n_trials; i++) {
         const struct weir_trial *trial = &slot->trials[i];
-        if (!is_sane(detector, trial))
-            continue;
+        if (!is_sane(detector, trial)) continue;
         weir_controls_note(detector, trial, closed);
-        if (closed)
-            weir_silence_note(detector, trial, slot->start_us);
-        if (trial->ok)
-            detector->services[trial->service].ok_slot_us[trial->layer] = slot->start_us;
+        if (closed) weir_silence_note(detector, trial, slot->start_us);
+        if (trial->ok) detector->services[trial->service].ok_slot_us[trial->layer] = slot->start_us;
     }
     for (size_t i = 0; i < slot->n_trials; i++)
         if (is_sane(detector, &slot->trials[i]))
             fold_trial(detector, &slot->trials[i], slot->start_us, closed);
-    if (closed)
-        weir_silence_slot(detector, slot->start_us);
+    if (closed) weir_silence_slot(detector, slot->start_us);
 }
 
 /* ---- what isn't a trial ---- */
 
-void weir_detector_connection_end(struct weir_detector *detector, const struct weir_connection_end *end)
-{
+void weir_detector_connection_end(struct weir_detector *detector,
+                                  const struct weir_connection_end *end) {
     if (end->service < WEIR_SERVICE_FIRST || end->service >= detector->n_services ||
         is_frozen(detector, detector->open_start_us))
         return;
     struct weir_ends *ends = &detector->services[end->service].ends;
     if (end->rst_mid) {
-        weir_cusum_fail(&ends->cusum, detector->ends_step, 1, 2 * detector->config.ends_h, end->ts_us, end->ts_us);
+        weir_cusum_fail(&ends->cusum, detector->ends_step, 1, 2 * detector->config.ends_h,
+                        end->ts_us, end->ts_us);
         ends->resets++;
         ends->clean_run = 0;
         ends->last_reset_us = end->ts_us;
@@ -418,10 +414,9 @@ void weir_detector_connection_end(struct weir_detector *detector, const struct w
         weir_cusum_ok(&ends->cusum, detector->ends_step);
         ends->clean_run++;
     }
-    if (ends->cusum.s <= 0)
-        ends->resets = 0;
-    ends->alarm =
-        ends->cusum.s >= detector->config.ends_h || (ends->alarm && ends->cusum.s >= detector->config.ends_h / 4);
+    if (ends->cusum.s <= 0) ends->resets = 0;
+    ends->alarm = ends->cusum.s >= detector->config.ends_h ||
+                  (ends->alarm && ends->cusum.s >= detector->config.ends_h / 4);
     struct weir_trial trial = {.client = end->client,
                                .prefix = end->prefix,
                                .service = end->service,
@@ -443,22 +438,19 @@ void weir_detector_connection_end(struct weir_detector *detector, const struct w
         remember(detector, &trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED, true);
 }
 
-static void note_hang(struct weir_service_state *service, int64_t slot_us)
-{
-    if (service->hang_slot_us[0] == slot_us)
-        return;
+static void note_hang(struct weir_service_state *service, int64_t slot_us) {
+    if (service->hang_slot_us[0] == slot_us) return;
     service->hang_slot_us[1] = service->hang_slot_us[0];
     service->hang_slot_us[0] = slot_us;
 }
 
-void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand)
-{
-    if (demand->service < WEIR_SERVICE_FIRST || demand->service >= detector->n_services)
-        return;
+void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand) {
+    if (demand->service < WEIR_SERVICE_FIRST || demand->service >= detector->n_services) return;
     struct weir_service_state *service = &detector->services[demand->service];
     service->viewers = demand->viewers;
     service->viewers_stalled = demand->viewers_stalled;
-    if (demand->open > 0 && demand->overdue >= demand->open && (demand->clients_overdue >= 2 || demand->overdue >= 2))
+    if (demand->open > 0 && demand->overdue >= demand->open &&
+        (demand->clients_overdue >= 2 || demand->overdue >= 2))
         note_hang(service, detector->open_start_us);
     if (demand->clients_starved > 0 && demand->clients_starved >= demand->clients_open)
         service->starved_slot_us = detector->open_start_us;
@@ -466,23 +458,23 @@ void weir_detector_demand(struct weir_detector *detector, const struct weir_dete
         service->demand_slot_us = detector->open_start_us;
 }
 
-void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard, const uint64_t asking[WEIR_SERVICES_MAX / 64])
-{
+void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard,
+                           const uint64_t asking[WEIR_SERVICES_MAX / 64]) {
     if (heard) {
         detector->heard_us = now_us;
         memset(detector->asking, 0, sizeof detector->asking);
         return;
     }
-    for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++)
-        detector->asking[i] |= asking[i];
+    for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++) detector->asking[i] |= asking[i];
 }
 
-/* Several services starve at once; or one does, and what goes to the others waits in a queue that it did not use to wait in. */
-static void note_congestion(struct weir_detector *detector)
-{
+/* Several services starve at once; or one does, and what goes to the others waits in a queue that
+ * it did not use to wait in. */
+static void note_congestion(struct weir_detector *detector) {
     unsigned starved = 0, healthy = 0;
     bool queued = false;
-    int64_t lately_us = detector->open_start_us - WEIR_SLOT_US; /* in its first seconds the open slot has seen nobody yet */
+    /* in its first seconds the open slot has seen nobody yet */
+    int64_t lately_us = detector->open_start_us - WEIR_SLOT_US;
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
         const struct weir_service_state *service = &detector->services[id];
         bool is_starved = service->starved_slot_us && service->starved_slot_us >= lately_us;
@@ -490,8 +482,7 @@ static void note_congestion(struct weir_detector *detector)
         queued |= is_starved && weir_queue_is_shared(detector, (weir_service_id)id);
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us >= lately_us;
     }
-    if (starved >= 2 && healthy == 0)
-        detector->together_us = detector->now_us;
+    if (starved >= 2 && healthy == 0) detector->together_us = detector->now_us;
     bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
     if (queued || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
         detector->congested_us = detector->now_us;
@@ -499,38 +490,37 @@ static void note_congestion(struct weir_detector *detector)
 
 /* ---- time ---- */
 
-/* h follows the number of active clients once it has stayed on the other side of a bound; upwards at once in the beginning. */
-static void choose_h(struct weir_detector *detector)
-{
-    uint8_t level = detector->n_active > detector->config.large_clients  ? 2 :
-                    detector->n_active > detector->config.medium_clients ? 1 :
-                                                                           0;
+/* h follows the number of active clients once it has stayed on the other side of a bound; upwards
+ * at once in the beginning. */
+static void choose_h(struct weir_detector *detector) {
+    uint8_t level = detector->n_active > detector->config.large_clients    ? 2
+                    : detector->n_active > detector->config.medium_clients ? 1
+                                                                           : 0;
     bool beginning = detector->now_us - detector->first_us < detector->config.active_us;
     if (level != detector->h_wanted) {
         detector->h_wanted = level;
         detector->h_since_us = detector->now_us;
     }
-    if (level != detector->h_level && ((beginning && level > detector->h_level) ||
-                                       detector->now_us - detector->h_since_us >= detector->config.active_us)) {
+    if (level != detector->h_level &&
+        ((beginning && level > detector->h_level) ||
+         detector->now_us - detector->h_since_us >= detector->config.active_us)) {
         detector->h_level = level;
         apply_h(detector);
     }
 }
 
-static void count_clients(struct weir_detector *detector)
-{
+static void count_clients(struct weir_detector *detector) {
     bool beginning = detector->now_us - detector->first_us < detector->config.active_us;
-    if (detector->counted_us && detector->now_us - detector->counted_us < (beginning ? WEIR_SLOT_US : 6 * WEIR_SLOT_US))
+    if (detector->counted_us &&
+        detector->now_us - detector->counted_us < (beginning ? WEIR_SLOT_US : 6 * WEIR_SLOT_US))
         return;
     detector->counted_us = detector->now_us;
     weir_controls_count_clients(detector, detector->now_us);
     choose_h(detector);
 }
 
-void weir_detector_step(struct weir_detector *detector, int64_t now_us)
-{
-    if (!detector->first_us)
-        detector->first_us = now_us;
+void weir_detector_step(struct weir_detector *detector, int64_t now_us) {
+    if (!detector->first_us) detector->first_us = now_us;
     detector->now_us = now_us;
     count_clients(detector);
     note_congestion(detector);
@@ -540,22 +530,17 @@ void weir_detector_step(struct weir_detector *detector, int64_t now_us)
 /* ---- who asks ---- */
 
 static void for_each_open(const struct weir_detector *detector,
-                          void (*visit)(void *context, struct weir_case *incident), void *context)
-{
+                          void (*visit)(void *context, struct weir_case *incident), void *context) {
     struct weir_detector *all = (struct weir_detector *)detector;
     struct weir_case *site[] = {&all->capture_case, &all->uplink_case};
     for (size_t i = 0; i < 2; i++)
-        if (site[i]->open)
-            visit(context, site[i]);
+        if (site[i]->open) visit(context, site[i]);
     for (size_t i = 0; i < WEIR_RESOLVER_CASES; i++)
-        if (all->resolver_cases[i].open)
-            visit(context, &all->resolver_cases[i]);
+        if (all->resolver_cases[i].open) visit(context, &all->resolver_cases[i]);
     for (size_t i = 0; i < WEIR_CLIENT_CASES; i++)
-        if (all->client_cases[i].open)
-            visit(context, &all->client_cases[i]);
+        if (all->client_cases[i].open) visit(context, &all->client_cases[i]);
     for (size_t i = 0; i < all->n_services; i++)
-        if (all->services[i].incident.open)
-            visit(context, &all->services[i].incident);
+        if (all->services[i].incident.open) visit(context, &all->services[i].incident);
 }
 
 struct visit_open {
@@ -563,45 +548,38 @@ struct visit_open {
     void *context;
 };
 
-static void visit_record(void *context, struct weir_case *incident)
-{
+static void visit_record(void *context, struct weir_case *incident) {
     const struct visit_open *visit = context;
     visit->visit(visit->context, &incident->record);
 }
 
-void weir_detector_open(const struct weir_detector *detector, weir_incident_observer visit, void *context)
-{
+void weir_detector_open(const struct weir_detector *detector, weir_incident_observer visit,
+                        void *context) {
     struct visit_open all = {visit, context};
     for_each_open(detector, visit_record, &all);
 }
 
-static void report(void *context, struct weir_case *incident)
-{
+static void report(void *context, struct weir_case *incident) {
     weir_case_report(context, incident);
 }
 
-void weir_detector_report(struct weir_detector *detector, int64_t now_us)
-{
+void weir_detector_report(struct weir_detector *detector, int64_t now_us) {
     detector->now_us = now_us;
     for_each_open(detector, report, detector);
 }
 
-void weir_detector_finish(struct weir_detector *detector, int64_t now_us)
-{
+void weir_detector_finish(struct weir_detector *detector, int64_t now_us) {
     weir_detector_report(detector, now_us);
 }
 
-enum weir_state weir_detector_state(const struct weir_detector *detector, weir_service_id id)
-{
-    if (id < WEIR_SERVICE_FIRST || id >= detector->n_services)
-        return WEIR_STATE_UNKNOWN;
-    if (detector->sight.blindness || detector->capture_case.open)
-        return WEIR_STATE_UNKNOWN;
+enum weir_state weir_detector_state(const struct weir_detector *detector, weir_service_id id) {
+    if (id < WEIR_SERVICE_FIRST || id >= detector->n_services) return WEIR_STATE_UNKNOWN;
+    if (detector->sight.blindness || detector->capture_case.open) return WEIR_STATE_UNKNOWN;
     const struct weir_service_state *service = &detector->services[id];
     if (service->incident.open && service->silence && service->silence->alarm)
         return (enum weir_state)service->incident.record.state;
-    uint32_t known =
-        useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) + useful(service, WEIR_LAYER_SERVE);
+    uint32_t known = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) +
+                     useful(service, WEIR_LAYER_SERVE);
     if (known < (uint64_t)detector->config.guard_useful ||
         detector->now_us - service->last_us > detector->config.silent_us)
         return WEIR_STATE_UNKNOWN;
@@ -612,17 +590,17 @@ enum weir_state weir_detector_state(const struct weir_detector *detector, weir_s
         worst = s > worst ? s : worst;
     }
     if (service->incident.open)
-        return worst < detector->rule.h / 2 && ok_run >= 3 && service->incident.record.state != WEIR_STATE_DEGRADED &&
-                       !service->layer[service->incident.record.layer].committed.slow_alarm ?
-                   WEIR_STATE_RECOVERING :
-                   (enum weir_state)service->incident.record.state;
+        return worst < detector->rule.h / 2 && ok_run >= 3 &&
+                       service->incident.record.state != WEIR_STATE_DEGRADED &&
+                       !service->layer[service->incident.record.layer].committed.slow_alarm
+                   ? WEIR_STATE_RECOVERING
+                   : (enum weir_state)service->incident.record.state;
     if (detector->uplink_case.open && ok_run == 0)
         return (enum weir_state)detector->uplink_case.record.state;
     return worst >= detector->rule.h / 2 ? WEIR_STATE_SUSPECT : WEIR_STATE_HEALTHY;
 }
 
-const struct weir_detect_stats *weir_detector_stats(const struct weir_detector *detector)
-{
+const struct weir_detect_stats *weir_detector_stats(const struct weir_detector *detector) {
     struct weir_detect_stats *stats = &((struct weir_detector *)detector)->stats;
     stats->evicted_clients = detector->clients.evicted;
     stats->evicted_prefixes = detector->prefixes.evicted;

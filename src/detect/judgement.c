@@ -1,13 +1,15 @@
-/* One alarm, one pass: every trial since the onset is read once from the history, its client and its place become numbers, and
- * all that is asked afterwards (whose failures, where, what else was useful meanwhile) is sums over these numbers.
+/* One alarm, one pass: every trial since the onset is read once from the history, its client and
+ * its place become numbers, and all that is asked afterwards (whose failures, where, what else was
+ * useful meanwhile) is sums over these numbers.
  *
- *     history  --one pass-->  trials  --sums-->  own, peer, other, near, lookups  by client and by place  -->  blame
+ *     history  --one pass-->  trials  --sums-->  own, peer, other, near, lookups  by client and by
+ * place  -->  blame
  *
- * The sums are filled in the order own, controls, peers, lookups, neighbours: controls leave out where own trials fail. From then
- * on they are only read.
+ * The sums are filled in the order own, controls, peers, lookups, neighbours: controls leave out
+ * where own trials fail. From then on they are only read.
  *
- * Severity is judged over the last five minutes at the most, and only up to the last failure: the good trials after an
- * outage say that it is over, not that it was mild.
+ * Severity is judged over the last five minutes at the most, and only up to the last failure: the
+ * good trials after an outage say that it is over, not that it was mild.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +18,13 @@
 
 enum { FAMILY_FAILS = 3, FAMILY_OTHERS = 3 }; /* trials of which something is said */
 
-void weir_judgement_init(struct weir_judgement *judgement)
-{
+void weir_judgement_init(struct weir_judgement *judgement) {
     *judgement = (struct weir_judgement){0};
     weir_index_init(&judgement->clients, WEIR_JUDGED_MAX);
     weir_index_init(&judgement->places, WEIR_JUDGED_MAX);
 }
 
-void weir_judgement_deinit(struct weir_judgement *judgement)
-{
+void weir_judgement_deinit(struct weir_judgement *judgement) {
     weir_index_deinit(&judgement->clients);
     weir_index_deinit(&judgement->places);
     free(judgement->by_client);
@@ -34,39 +34,36 @@ void weir_judgement_deinit(struct weir_judgement *judgement)
 }
 
 /* Room for one more; the bytes of the new ones are zero. */
-static bool make_room(void **array, size_t *room, size_t n, size_t size)
-{
-    if (n < *room)
-        return true;
+static bool make_room(void **array, size_t *room, size_t n, size_t size) {
+    if (n < *room) return true;
     size_t more = *room ? *room * 2 : 64;
     void *grown = realloc(*array, more * size);
-    if (!grown)
-        return false;
+    if (!grown) return false;
     *array = grown;
     *room = more;
     return true;
 }
 
-static uint32_t number_of(struct weir_index *index, struct weir_sums **sums, size_t *room, const struct weir_addr *addr)
-{
+static uint32_t number_of(struct weir_index *index, struct weir_sums **sums, size_t *room,
+                          const struct weir_addr *addr) {
     size_t n = index->n;
     uint32_t number = weir_index_get(index, addr);
-    if (number == WEIR_INDEX_NONE || index->n == n)
-        return number;
-    if (!make_room((void **)sums, room, number, sizeof **sums))
-        return WEIR_INDEX_NONE;
+    if (number == WEIR_INDEX_NONE || index->n == n) return number;
+    if (!make_room((void **)sums, room, number, sizeof **sums)) return WEIR_INDEX_NONE;
     (*sums)[number] = (struct weir_sums){.as = 0};
     return number;
 }
 
-static void take(struct weir_detector *detector, const struct weir_item *item)
-{
+static void take(struct weir_detector *detector, const struct weir_item *item) {
     struct weir_judgement *judgement = &detector->judgement;
-    uint32_t client = number_of(&judgement->clients, &judgement->by_client, &judgement->client_room, &item->client);
+    uint32_t client = number_of(&judgement->clients, &judgement->by_client, &judgement->client_room,
+                                &item->client);
     size_t n = judgement->places.n;
-    uint32_t place = number_of(&judgement->places, &judgement->by_place, &judgement->place_room, &item->prefix);
+    uint32_t place =
+        number_of(&judgement->places, &judgement->by_place, &judgement->place_room, &item->prefix);
     if (client == WEIR_INDEX_NONE || place == WEIR_INDEX_NONE ||
-        !make_room((void **)&judgement->trials, &judgement->room, judgement->n, sizeof *judgement->trials)) {
+        !make_room((void **)&judgement->trials, &judgement->room, judgement->n,
+                   sizeof *judgement->trials)) {
         judgement->overrun = true;
         return;
     }
@@ -85,33 +82,32 @@ static void take(struct weir_detector *detector, const struct weir_item *item)
                                                              .role = item->role};
 }
 
-void weir_judgement_begin(struct weir_detector *detector, int64_t since_us)
-{
+void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
     struct weir_judgement *judgement = &detector->judgement;
     weir_index_clear(&judgement->clients);
     weir_index_clear(&judgement->places);
     judgement->n = 0;
     judgement->overrun = false;
     bool overrun;
-    for (uint64_t at = weir_history_since(&detector->history, since_us, &overrun); at < detector->history.n; at++)
+    for (uint64_t at = weir_history_since(&detector->history, since_us, &overrun);
+         at < detector->history.n; at++)
         take(detector, weir_history_at(&detector->history, at));
     detector->stats.history_overrun += overrun;
     detector->stats.tally_overrun += judgement->overrun;
     judgement->overrun |= overrun;
 }
 
-void weir_judgement_forget_sums(struct weir_judgement *judgement)
-{
+void weir_judgement_forget_sums(struct weir_judgement *judgement) {
     for (size_t i = 0; i < judgement->clients.n; i++)
         judgement->by_client[i] = (struct weir_sums){.as = 0};
     for (size_t i = 0; i < judgement->places.n; i++)
-        judgement->by_place[i] = (struct weir_sums){.as = judgement->by_place[i].as, .is_server = judgement->by_place[i].is_server};
+        judgement->by_place[i] = (struct weir_sums){.as = judgement->by_place[i].as,
+                                                    .is_server = judgement->by_place[i].is_server};
 }
 
 /* ---- which trials, and their sum ---- */
 
-struct weir_pick weir_own_pick(const struct weir_scope *scope)
-{
+struct weir_pick weir_own_pick(const struct weir_scope *scope) {
     return (struct weir_pick){.service = scope->service,
                               .layer = scope->layer,
                               .pooled = scope->pooled,
@@ -121,32 +117,30 @@ struct weir_pick weir_own_pick(const struct weir_scope *scope)
                               .slow = scope->slow};
 }
 
-static bool has_layer(const struct weir_pick *pick, uint8_t layer)
-{
-    return pick->any_layer ? layer < WEIR_LAYER_N :
-           pick->pooled    ? layer < WEIR_LAYER_N && layer != WEIR_LAYER_DNS :
-                             layer == pick->layer;
+static bool has_layer(const struct weir_pick *pick, uint8_t layer) {
+    return pick->any_layer ? layer < WEIR_LAYER_N
+           : pick->pooled  ? layer < WEIR_LAYER_N && layer != WEIR_LAYER_DNS
+                           : layer == pick->layer;
 }
 
-bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick, const struct weir_judged *trial)
-{
+bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
+                       const struct weir_judged *trial) {
     return trial->at_us >= pick->since_us && (!pick->until_us || trial->at_us <= pick->until_us) &&
-           (trial->flags & pick->need) == pick->need && (pick->any_service || trial->service == pick->service) &&
+           (trial->flags & pick->need) == pick->need &&
+           (pick->any_service || trial->service == pick->service) &&
            has_layer(pick, trial->layer) && (!pick->client || pick->client - 1 == trial->client) &&
            (!pick->place || pick->place - 1 == trial->place) &&
            (!pick->as || judgement->by_place[trial->place].as == pick->as);
 }
 
-struct weir_tally weir_item_tally(uint8_t flags, bool slow)
-{
+struct weir_tally weir_item_tally(uint8_t flags, bool slow) {
     bool ok = flags & WEIR_ITEM_OK, fail = flags & WEIR_ITEM_FAIL;
-    if (ok && fail && slow)
-        return (struct weir_tally){.fail = 1, .total = 2};
+    if (ok && fail && slow) return (struct weir_tally){.fail = 1, .total = 2};
     return (struct weir_tally){.fail = fail && !ok, .total = 1};
 }
 
-struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement, const struct weir_pick *pick)
-{
+struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement,
+                                     const struct weir_pick *pick) {
     struct weir_tally sum = {0};
     for (size_t i = 0; i < judgement->n; i++)
         if (weir_pick_matches(judgement, pick, &judgement->trials[i]))
@@ -154,21 +148,18 @@ struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement, con
     return sum;
 }
 
-struct weir_tally weir_judge_severity(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record)
-{
+struct weir_tally weir_judge_severity(struct weir_detector *detector, const struct weir_pick *pick,
+                                      struct weir_incident *record) {
     const struct weir_judgement *judgement = &detector->judgement;
     struct weir_tally all = {0}, recent = {0}, tail = {0};
     memset(record->kinds, 0, sizeof record->kinds);
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (!weir_pick_matches(judgement, pick, trial))
-            continue;
+        if (!weir_pick_matches(judgement, pick, trial)) continue;
         struct weir_tally one = weir_item_tally(trial->flags, pick->slow);
         weir_tally_add(&all, one);
-        if (one.fail)
-            record->kinds[trial->kind]++;
-        if (trial->at_us < detector->now_us - detector->config.severity_us)
-            continue;
+        if (one.fail) record->kinds[trial->kind]++;
+        if (trial->at_us < detector->now_us - detector->config.severity_us) continue;
         weir_tally_add(&tail, one);
         if (one.fail) {
             weir_tally_add(&recent, tail);
@@ -185,22 +176,20 @@ struct weir_tally weir_judge_severity(struct weir_detector *detector, const stru
 
 /* ---- the sums ---- */
 
-static uint32_t list_failing(const struct weir_index *index, const struct weir_sums *sums, struct weir_addr list[WEIR_INCIDENT_LIST_MAX])
-{
+static uint32_t list_failing(const struct weir_index *index, const struct weir_sums *sums,
+                             struct weir_addr list[WEIR_INCIDENT_LIST_MAX]) {
     uint32_t n = 0;
     for (size_t i = 0; i < index->n; i++) {
-        if (sums[i].own.fail == 0)
-            continue;
-        if (n < WEIR_INCIDENT_LIST_MAX)
-            list[n] = index->addrs[i];
+        if (sums[i].own.fail == 0) continue;
+        if (n < WEIR_INCIDENT_LIST_MAX) list[n] = index->addrs[i];
         n++;
     }
     return n;
 }
 
-/* Does one version of IP fail while the other doesn't? A lookup's prefix is its resolver's, and says nothing of it. */
-static void compare_families(const struct weir_tally families[2], struct weir_incident *record)
-{
+/* Does one version of IP fail while the other doesn't? A lookup's prefix is its resolver's, and
+ * says nothing of it. */
+static void compare_families(const struct weir_tally families[2], struct weir_incident *record) {
     record->only_family = 0;
     record->other_family_ok = 0;
     for (int v6 = 0; v6 < 2; v6++) {
@@ -212,21 +201,21 @@ static void compare_families(const struct weir_tally families[2], struct weir_in
     }
 }
 
-struct weir_tally weir_judge_own(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record)
-{
+struct weir_tally weir_judge_own(struct weir_detector *detector, const struct weir_pick *pick,
+                                 struct weir_incident *record) {
     struct weir_judgement *judgement = &detector->judgement;
     struct weir_tally sum = {0}, families[2] = {{0}};
     for (size_t i = 0; i < judgement->n; i++) {
         struct weir_judged *trial = &judgement->trials[i];
         trial->flags &= (uint8_t)~WEIR_JUDGED_OWN;
-        if (!weir_pick_matches(judgement, pick, trial))
-            continue;
+        if (!weir_pick_matches(judgement, pick, trial)) continue;
         trial->flags |= WEIR_JUDGED_OWN;
         struct weir_tally one = weir_item_tally(trial->flags, pick->slow);
         weir_tally_add(&judgement->by_client[trial->client].own, one);
         weir_tally_add(&judgement->by_place[trial->place].own, one);
         if (trial->layer != WEIR_LAYER_DNS)
-            weir_tally_add(&families[!weir_addr_is_v4(&judgement->places.addrs[trial->place])], one);
+            weir_tally_add(&families[!weir_addr_is_v4(&judgement->places.addrs[trial->place])],
+                           one);
         weir_tally_add(&sum, one);
     }
     compare_families(families, record);
@@ -246,16 +235,13 @@ struct failing_systems {
     unsigned n;
 };
 
-static bool holds(const struct failing_systems *systems, uint32_t as)
-{
+static bool holds(const struct failing_systems *systems, uint32_t as) {
     for (unsigned i = 0; i < systems->n; i++)
-        if (systems->list[i] == as)
-            return true;
+        if (systems->list[i] == as) return true;
     return false;
 }
 
-static struct failing_systems failing_systems(const struct weir_judgement *judgement)
-{
+static struct failing_systems failing_systems(const struct weir_judgement *judgement) {
     struct failing_systems systems = {.n = 0};
     for (size_t i = 0; i < judgement->places.n && systems.n < WEIR_INCIDENT_LIST_MAX; i++) {
         const struct weir_sums *place = &judgement->by_place[i];
@@ -265,22 +251,22 @@ static struct failing_systems failing_systems(const struct weir_judgement *judge
     return systems;
 }
 
-static bool is_control(const struct weir_judged *trial, weir_service_id service, int64_t since_us)
-{
-    return trial->at_us >= since_us && trial->service != service && trial->layer < WEIR_LAYER_N && (trial->flags & WEIR_ITEM_CONTROL);
+static bool is_control(const struct weir_judged *trial, weir_service_id service, int64_t since_us) {
+    return trial->at_us >= since_us && trial->service != service && trial->layer < WEIR_LAYER_N &&
+           (trial->flags & WEIR_ITEM_CONTROL);
 }
 
-static struct weir_tally count_controls(struct weir_judgement *judgement, weir_service_id service, int64_t since_us, bool slow,
-                                        const struct failing_systems *systems)
-{
+static struct weir_tally count_controls(struct weir_judgement *judgement, weir_service_id service,
+                                        int64_t since_us, bool slow,
+                                        const struct failing_systems *systems) {
     struct weir_tally sum = {0}, *by_service = judgement->by_service;
     memset(judgement->by_service, 0, sizeof judgement->by_service);
-    for (size_t i = 0; i < judgement->clients.n; i++)
-        judgement->by_client[i].other = sum;
+    for (size_t i = 0; i < judgement->clients.n; i++) judgement->by_client[i].other = sum;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         const struct weir_sums *place = &judgement->by_place[trial->place];
-        if (!is_control(trial, service, since_us) || place->own.fail > 0 || (place->as && holds(systems, place->as)))
+        if (!is_control(trial, service, since_us) || place->own.fail > 0 ||
+            (place->as && holds(systems, place->as)))
             continue;
         struct weir_tally one = weir_item_tally(trial->flags, slow);
         weir_tally_add(&judgement->by_client[trial->client].other, one);
@@ -290,9 +276,8 @@ static struct weir_tally count_controls(struct weir_judgement *judgement, weir_s
     return sum;
 }
 
-struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow,
-                                      struct weir_incident *record)
-{
+struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_service_id service,
+                                      int64_t since_us, bool slow, struct weir_incident *record) {
     struct weir_judgement *judgement = &detector->judgement;
     const struct weir_tally *by_service = judgement->by_service;
     struct failing_systems systems = failing_systems(judgement);
@@ -302,9 +287,9 @@ struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_servi
     memset(&record->controls, 0, sizeof record->controls);
     record->controls.fail = sum.fail;
     record->controls.total = sum.total;
-    for (unsigned i = 0; i < WEIR_SERVICES_MAX && record->controls.n < WEIR_INCIDENT_LIST_MAX; i++) {
-        if (by_service[i].total == 0)
-            continue;
+    for (unsigned i = 0; i < WEIR_SERVICES_MAX && record->controls.n < WEIR_INCIDENT_LIST_MAX;
+         i++) {
+        if (by_service[i].total == 0) continue;
         uint8_t n = record->controls.n++;
         record->controls.by_service[n].service = (weir_service_id)i;
         record->controls.by_service[n].fail = by_service[i].fail;
@@ -313,21 +298,22 @@ struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_servi
     return sum;
 }
 
-void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow)
-{
+void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service,
+                           int64_t since_us, bool slow) {
     struct weir_judgement *judgement = &detector->judgement;
     for (size_t i = 0; i < judgement->n; i++)
         if (is_control(&judgement->trials[i], service, since_us))
-            weir_tally_add(&judgement->by_place[judgement->trials[i].place].near, weir_item_tally(judgement->trials[i].flags, slow));
+            weir_tally_add(&judgement->by_place[judgement->trials[i].place].near,
+                           weir_item_tally(judgement->trials[i].flags, slow));
 }
 
-void weir_judge_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t since_us, bool slow)
-{
+void weir_judge_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer,
+                      int64_t since_us, bool slow) {
     struct weir_judgement *judgement = &detector->judgement;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (trial->at_us < since_us || trial->service != service || trial->layer == layer || trial->layer >= WEIR_LAYER_N ||
-            !(trial->flags & WEIR_ITEM_SCORED))
+        if (trial->at_us < since_us || trial->service != service || trial->layer == layer ||
+            trial->layer >= WEIR_LAYER_N || !(trial->flags & WEIR_ITEM_SCORED))
             continue;
         struct weir_tally one = weir_item_tally(trial->flags, slow);
         weir_tally_add(&judgement->by_client[trial->client].peer, one);
@@ -336,13 +322,13 @@ void weir_judge_peers(struct weir_detector *detector, weir_service_id service, u
     }
 }
 
-void weir_judge_lookups(struct weir_detector *detector, const struct weir_scope *scope)
-{
+void weir_judge_lookups(struct weir_detector *detector, const struct weir_scope *scope) {
     struct weir_judgement *judgement = &detector->judgement;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         bool is_peer = !scope->pooled && trial->service == scope->service;
-        if (trial->at_us < scope->began_us || trial->layer != WEIR_LAYER_DNS || is_peer || !(trial->flags & WEIR_ITEM_SCORED))
+        if (trial->at_us < scope->began_us || trial->layer != WEIR_LAYER_DNS || is_peer ||
+            !(trial->flags & WEIR_ITEM_SCORED))
             continue;
         struct weir_tally one = weir_item_tally(trial->flags, scope->slow);
         weir_tally_add(&judgement->by_client[trial->client].lookups, one);
@@ -350,13 +336,13 @@ void weir_judge_lookups(struct weir_detector *detector, const struct weir_scope 
     }
 }
 
-uint32_t weir_sums_top(const struct weir_sums *sums, size_t n, struct weir_tally *ret_rest)
-{
+uint32_t weir_sums_top(const struct weir_sums *sums, size_t n, struct weir_tally *ret_rest) {
     uint32_t top = WEIR_INDEX_NONE;
     *ret_rest = (struct weir_tally){0};
     for (size_t i = 0; i < n; i++) {
         weir_tally_add(ret_rest, sums[i].own);
-        if (sums[i].own.fail > 0 && (top == WEIR_INDEX_NONE || sums[i].own.fail > sums[top].own.fail))
+        if (sums[i].own.fail > 0 &&
+            (top == WEIR_INDEX_NONE || sums[i].own.fail > sums[top].own.fail))
             top = (uint32_t)i;
     }
     if (top != WEIR_INDEX_NONE) {

@@ -14,35 +14,42 @@ struct weir_detector;
 struct weir_scope {
     weir_service_id service;
     uint8_t layer;
-    bool slow;                      /* a slow burn: mixed slots count as one of each */
-    bool pooled;                    /* the evidence is of all layers above dns; `layer` is where it shows worst */
+    bool slow; /* a slow burn: mixed slots count as one of each */
+    /* the evidence is of all layers above dns; `layer` is where it shows worst */
+    bool pooled;
     const struct weir_addr *prefix; /* the evidence is of this prefix, or NULL */
     int64_t since_us, began_us;
-    int64_t until_us; /* of an open incident the last failure: what is useful after it says that it is over; 0: now */
-    double strength;  /* S / h */
+    /* of an open incident the last failure: what is useful after it says that it is over; 0: now */
+    int64_t until_us;
+    double strength; /* S / h */
 };
 
-enum { WEIR_JUDGED_OWN = 128 }; /* flag beside those of the history: it is one of the trials judged */
+/* flag beside those of the history: it is one of the trials judged */
+enum { WEIR_JUDGED_OWN = 128 };
 struct weir_judged { /* one trial */
     int64_t at_us;
     uint32_t client, place; /* numbers */
     uint8_t service, layer, kind, flags, role;
 };
 struct weir_sums { /* of one client, or of one place: a server's prefix, a resolver */
-    struct weir_tally own, peer, other; /* trials judged; of the same service's other layers; control trials */
-    struct weir_tally lookups;          /* of names that are in none of these */
-    struct weir_tally near;             /* of a place: all control trials there, also where this service fails */
-    uint32_t as;                        /* of a server's prefix: its autonomous system; 0: not known */
+    /* trials judged; of the same service's other layers; control trials */
+    struct weir_tally own, peer, other;
+    struct weir_tally lookups; /* of names that are in none of these */
+    /* of a place: all control trials there, also where this service fails */
+    struct weir_tally near;
+    /* of a server's prefix: its autonomous system; 0: not known */
+    uint32_t as;
     bool is_server;
 };
 struct weir_judgement {
     struct weir_index clients, places;
     struct weir_sums *by_client, *by_place; /* by number */
     size_t client_room, place_room;
-    struct weir_judged *trials;             /* in order of time, nearly */
+    struct weir_judged *trials; /* in order of time, nearly */
     size_t n, room;
     struct weir_tally by_service[WEIR_SERVICES_MAX]; /* controls, as they are published */
-    bool overrun;                           /* more than could be told apart, or the history does not reach back so far */
+    /* more than could be told apart, or the history does not reach back so far */
+    bool overrun;
 };
 enum { WEIR_JUDGED_MAX = 1 << 18 }; /* clients, and places, that are told apart */
 
@@ -53,59 +60,68 @@ void weir_judgement_begin(struct weir_detector *detector, int64_t since_us);
 /* The trials stay: they are summed anew, for another subject. */
 void weir_judgement_forget_sums(struct weir_judgement *judgement);
 
-struct weir_pick { /* trials judged; unset members match all */
+struct weir_pick {                       /* trials judged; unset members match all */
     bool any_service, any_layer, pooled; /* pooled: the layers above dns */
     weir_service_id service;
-    uint8_t layer, need; /* need: flags that must be set */
-    uint32_t client, place; /* number + 1 */
-    uint32_t as;            /* at the places of this autonomous system */
+    uint8_t layer, need;        /* need: flags that must be set */
+    uint32_t client, place;     /* number + 1 */
+    uint32_t as;                /* at the places of this autonomous system */
     int64_t since_us, until_us; /* until_us 0: now */
     bool slow;
 };
 /* The trials that the scope speaks of. */
 struct weir_pick weir_own_pick(const struct weir_scope *scope);
-bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick, const struct weir_judged *trial);
+bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
+                       const struct weir_judged *trial);
 struct weir_tally weir_item_tally(uint8_t flags, bool slow);
-struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement, const struct weir_pick *pick);
+struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement,
+                                     const struct weir_pick *pick);
 
 /* What follows fills the sums, each once a judgement. */
-/* Trials, kinds; returns the tally that severity is judged by: the last severity_us, up to the last failure. */
-struct weir_tally weir_judge_severity(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record);
-/* Own, and from it clients and prefixes of the record. Returns the sum. */
-struct weir_tally weir_judge_own(struct weir_detector *detector, const struct weir_pick *pick, struct weir_incident *record);
-/* Control trials since, outside `service` and outside places with own failures, and where enough are left also outside
- * the autonomous systems of these: fills controls, `other` of clients. */
-struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow,
+/* Trials, kinds; returns the tally that severity is judged by: the last severity_us, up to the last
+ * failure. */
+struct weir_tally weir_judge_severity(struct weir_detector *detector, const struct weir_pick *pick,
                                       struct weir_incident *record);
+/* Own, and from it clients and prefixes of the record. Returns the sum. */
+struct weir_tally weir_judge_own(struct weir_detector *detector, const struct weir_pick *pick,
+                                 struct weir_incident *record);
+/* Control trials since, outside `service` and outside places with own failures, and where enough
+ * are left also outside the autonomous systems of these: fills controls, `other` of clients. */
+struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_service_id service,
+                                      int64_t since_us, bool slow, struct weir_incident *record);
 /* Trials of the same service in other layers: `peer`. */
-void weir_judge_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer, int64_t since_us, bool slow);
+void weir_judge_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer,
+                      int64_t since_us, bool slow);
 /* Lookups of all names that peers leave out: `lookups`. */
 void weir_judge_lookups(struct weir_detector *detector, const struct weir_scope *scope);
 /* Control trials of all but `service` by place, whether or not these fail: `near`. */
-void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service, int64_t since_us, bool slow);
+void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service,
+                           int64_t since_us, bool slow);
 
 /* The number with most own failures, or WEIR_INDEX_NONE; *ret_rest all others. */
 uint32_t weir_sums_top(const struct weir_sums *sums, size_t n, struct weir_tally *ret_rest);
-static inline void weir_tally_add(struct weir_tally *sum, struct weir_tally more)
-{
+static inline void weir_tally_add(struct weir_tally *sum, struct weir_tally more) {
     sum->fail += more.fail;
     sum->total += more.total;
 }
 
 /* regions.c: own trials of clients by region; the one region that is hit alone, or NULL. */
 void weir_regions_fill(const struct weir_detector *detector, struct weir_incident *record);
-const struct weir_incident_region *weir_regions_alone(const struct weir_detector *detector, const struct weir_incident *record);
+const struct weir_incident_region *weir_regions_alone(const struct weir_detector *detector,
+                                                      const struct weir_incident *record);
 
 /* systems.c: places summed over one autonomous system. */
 struct weir_system {
-    uint32_t as;                  /* 0: not known, and all else is 0 */
-    unsigned failing, neighbours; /* prefixes with own failures; and others where control trials fail */
+    uint32_t as; /* 0: not known, and all else is 0 */
+    /* prefixes with own failures; and others where control trials fail */
+    unsigned failing, neighbours;
     struct weir_tally own, peer, near;
     struct weir_tally rest, outside; /* own and near, of all else */
 };
 struct weir_system weir_system_of(const struct weir_judgement *judgement, uint32_t as);
 struct weir_as weir_as_of(const struct weir_detector *detector, const struct weir_addr *addr);
 /* Lists the failing prefixes of the system in the record. */
-void weir_system_list(const struct weir_judgement *judgement, uint32_t as, struct weir_incident *record);
+void weir_system_list(const struct weir_judgement *judgement, uint32_t as,
+                      struct weir_incident *record);
 /* Names the systems of the listed prefixes. */
 void weir_systems_fill(const struct weir_detector *detector, struct weir_incident *record);

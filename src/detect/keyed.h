@@ -1,4 +1,5 @@
-/* What the detector remembers by address, service and layer: tables of base/assoc.h with one form of key. */
+/* What the detector remembers by address, service and layer: tables of base/assoc.h with one form
+ * of key. */
 #pragma once
 
 #include <assert.h>
@@ -16,7 +17,8 @@ struct weir_keyed_head {
     struct weir_addr addr; /* the key, from here */
     uint8_t service, layer, none[6];
 };
-static_assert(offsetof(struct weir_keyed_head, addr) == sizeof(struct weir_assoc_mark), "the key follows the mark");
+static_assert(offsetof(struct weir_keyed_head, addr) == sizeof(struct weir_assoc_mark),
+              "the key follows the mark");
 
 struct weir_key {
     struct weir_addr addr;
@@ -24,19 +26,21 @@ struct weir_key {
 };
 static_assert(sizeof(struct weir_key) == 24, "without padding");
 
-static inline int weir_keyed_init(struct weir_assoc *keyed, size_t entry_size, size_t max_entries) /* 0 or -ENOMEM */
+static inline int weir_keyed_init(struct weir_assoc *keyed, size_t entry_size,
+                                  size_t max_entries) /* 0 or -ENOMEM */
 {
     return weir_assoc_init(keyed, entry_size, sizeof(struct weir_key), max_entries);
 }
 /* The entry, or NULL. */
-static inline void *weir_keyed_find(const struct weir_assoc *keyed, const struct weir_addr *addr, uint8_t service, uint8_t layer)
-{
+static inline void *weir_keyed_find(const struct weir_assoc *keyed, const struct weir_addr *addr,
+                                    uint8_t service, uint8_t layer) {
     const struct weir_key key = {.addr = *addr, .service = service, .layer = layer};
     return weir_assoc_find(keyed, &key);
 }
-/* The entry, made where there is none (for which the one unused for longest in its set may go). Sets last_us. */
-static inline void *weir_keyed_get(struct weir_assoc *keyed, const struct weir_addr *addr, uint8_t service, uint8_t layer, int64_t now_us)
-{
+/* The entry, made where there is none (for which the one unused for longest in its set may go).
+ * Sets last_us. */
+static inline void *weir_keyed_get(struct weir_assoc *keyed, const struct weir_addr *addr,
+                                   uint8_t service, uint8_t layer, int64_t now_us) {
     const struct weir_key key = {.addr = *addr, .service = service, .layer = layer};
     return weir_assoc_get(keyed, &key, now_us);
 }

@@ -1,26 +1,35 @@
-/* Is it one client's own link? A television at the edge of its WiFi loses packets of everything that it does, and no service is to be
- * accused of it. The vantage stands between the two: what was seen here on its way and had to be sent again was lost beyond.
+/* Is it one client's own link? A television at the edge of its WiFi loses packets of everything
+ * that it does, and no service is to be accused of it. The vantage stands between the two: what was
+ * seen here on its way and had to be sent again was lost beyond.
  *
- * A window of a client is bad when, of at least 200 segments sent to it, one in twenty is lost beyond with 95 % confidence; when
- * it had them from two services, or from all that it uses; when next to nothing was lost before the vantage (behind a hole in the
- * server's data repeats look like loss beyond); and when the other clients lose next to nothing. Healthy WiFi loses 1.7 % in the
- * median and 4 % in its worst tenth. Two bad windows raise it, as this client's; two good ones end it.
+ * A window of a client is bad when, of at least 200 segments sent to it, one in twenty is lost
+ * beyond with 95 % confidence; when it had them from two services, or from all that it uses; when
+ * next to nothing was lost before the vantage (behind a hole in the server's data repeats look like
+ * loss beyond); and when the other clients lose next to nothing. Healthy WiFi loses 1.7 % in the
+ * median and 4 % in its worst tenth. Two bad windows raise it, as this client's; two good ones end
+ * it.
  *
- * What counts as good is under half of that. A client whose link is visibly fine is believed when it says that a service fails: a
- * television that does one thing only has no other witness.
+ * What counts as good is under half of that. A client whose link is visibly fine is believed when
+ * it says that a service fails: a television that does one thing only has no other witness.
  *
- * Blind spots: QUIC shows no loss; where there is no other client nothing tells the client's link from a fault of the gateway's
- * own network; a link that drops all packets shows as silence.
+ * Blind spots: QUIC shows no loss; where there is no other client nothing tells the client's link
+ * from a fault of the gateway's own network; a link that drops all packets shows as silence.
  */
 #include <string.h>
 
 #include "detect/state.h"
 
-enum { SEGMENTS_MIN = 200, OTHERS_MIN = 200, RAISE_WINDOWS = 2, CLEAR_WINDOWS = 2, FINE_SEGMENTS = 20 };
-static const double bad_share = 0.05, good_share = 0.025, before_share = 0.01, others_share = 0.02, fine_share = 0.04;
+enum {
+    SEGMENTS_MIN = 200,
+    OTHERS_MIN = 200,
+    RAISE_WINDOWS = 2,
+    CLEAR_WINDOWS = 2,
+    FINE_SEGMENTS = 20
+};
+static const double bad_share = 0.05, good_share = 0.025, before_share = 0.01, others_share = 0.02,
+                    fine_share = 0.04;
 
-static unsigned count_bits(const uint64_t bits[WEIR_SERVICES_MAX / 64])
-{
+static unsigned count_bits(const uint64_t bits[WEIR_SERVICES_MAX / 64]) {
     unsigned n = 0;
     for (unsigned i = 0; i < WEIR_SERVICES_MAX / 64; i++)
         n += (unsigned)__builtin_popcountll(bits[i]);
@@ -31,8 +40,7 @@ struct sum {
     uint64_t segments, beyond, before;
 };
 
-static struct sum sum_of(const struct weir_detect_window *window)
-{
+static struct sum sum_of(const struct weir_detect_window *window) {
     struct sum sum = {0};
     for (size_t i = 0; i < window->n_links; i++) {
         sum.segments += window->links[i].segments_down;
@@ -42,70 +50,76 @@ static struct sum sum_of(const struct weir_detect_window *window)
     return sum;
 }
 
-/* More services than one at the client, or at none of the others more than at this one: a home in which each does one thing. */
-static bool is_of_all(const struct weir_detector *detector, const struct weir_detect_link *row)
-{
+/* More services than one at the client, or at none of the others more than at this one: a home in
+ * which each does one thing. */
+static bool is_of_all(const struct weir_detector *detector, const struct weir_detect_link *row) {
     const struct weir_client *client = weir_keyed_find(&detector->clients, &row->client, 0, 0);
-    if (count_bits(row->services) >= 2)
-        return true;
-    for (int i = 0; client && i < WEIR_NOTES; i++) { /* what it does beside, and does well, speaks against its link */
+    if (count_bits(row->services) >= 2) return true;
+    /* what it does beside, and does well, speaks against its link */
+    for (int i = 0; client && i < WEIR_NOTES; i++) {
         const struct weir_note *note = &client->notes[i];
-        bool other = note->at_us && !(row->services[note->service / 64] >> (note->service % 64) & 1);
-        if (other && note->ok && note->service >= WEIR_SERVICE_FIRST && detector->now_us - note->at_us <= detector->config.control_us)
+        bool other =
+            note->at_us && !(row->services[note->service / 64] >> (note->service % 64) & 1);
+        if (other && note->ok && note->service >= WEIR_SERVICE_FIRST &&
+            detector->now_us - note->at_us <= detector->config.control_us)
             return false;
     }
     return count_bits(row->services) == 1;
 }
 
-static void take_row(struct weir_detector *detector, const struct weir_detect_link *row, struct sum all, int64_t start_us)
-{
+static void take_row(struct weir_detector *detector, const struct weir_detect_link *row,
+                     struct sum all, int64_t start_us) {
     struct weir_link *link = weir_keyed_get(&detector->links, &row->client, 0, 0, start_us);
-    if (row->segments_down < SEGMENTS_MIN)
-        return;
-    struct sum others = {all.segments - row->segments_down, all.beyond - row->lost_beyond, all.before - row->lost_before};
+    if (row->segments_down < SEGMENTS_MIN) return;
+    struct sum others = {all.segments - row->segments_down, all.beyond - row->lost_beyond,
+                         all.before - row->lost_before};
     double share = weir_wilson(row->lost_beyond, row->segments_down).low;
-    bool alone = others.segments >= OTHERS_MIN && (double)others.beyond <= others_share * (double)others.segments;
+    bool alone = others.segments >= OTHERS_MIN &&
+                 (double)others.beyond <= others_share * (double)others.segments;
     bool clean = row->lost_before <= before_share * row->segments_down;
     if (share >= bad_share && alone && clean && is_of_all(detector, row)) {
-        if (!link->bad_run)
-            link->onset_us = start_us;
+        if (!link->bad_run) link->onset_us = start_us;
         link->bad_run++;
         link->good_run = 0;
         link->bad_us = start_us + WEIR_SLOT_US;
-        link->last = (struct weir_incident_link){.segments = row->segments_down,
-                                                 .lost_beyond = row->lost_beyond,
-                                                 .lost_before = row->lost_before,
-                                                 .others_segments = (uint32_t)(others.segments < UINT32_MAX ? others.segments : UINT32_MAX),
-                                                 .others_lost = (uint32_t)(others.beyond < UINT32_MAX ? others.beyond : UINT32_MAX)};
+        link->last = (struct weir_incident_link){
+            .segments = row->segments_down,
+            .lost_beyond = row->lost_beyond,
+            .lost_before = row->lost_before,
+            .others_segments =
+                (uint32_t)(others.segments < UINT32_MAX ? others.segments : UINT32_MAX),
+            .others_lost = (uint32_t)(others.beyond < UINT32_MAX ? others.beyond : UINT32_MAX)};
     } else if (row->lost_beyond <= good_share * row->segments_down) {
         link->good_run++;
         link->bad_run = link->good_run >= CLEAR_WINDOWS ? 0 : link->bad_run;
     }
 }
 
-void weir_links_take(struct weir_detector *detector, const struct weir_detect_window *window)
-{
+void weir_links_take(struct weir_detector *detector, const struct weir_detect_window *window) {
     struct sum all = sum_of(window);
     for (size_t i = 0; i < window->n_links; i++) {
         const struct weir_detect_link *row = &window->links[i];
         take_row(detector, row, all, window->start_us);
-        struct weir_link *link = weir_keyed_get(&detector->links, &row->client, 0, 0, window->start_us);
-        link->fine_us = row->segments_down >= FINE_SEGMENTS && row->lost_beyond <= fine_share * row->segments_down ? window->start_us + WEIR_SLOT_US :
-                        row->segments_down >= FINE_SEGMENTS                                                        ? 0 :
-                                                                                                                     link->fine_us;
+        struct weir_link *link =
+            weir_keyed_get(&detector->links, &row->client, 0, 0, window->start_us);
+        link->fine_us = row->segments_down >= FINE_SEGMENTS &&
+                                row->lost_beyond <= fine_share * row->segments_down
+                            ? window->start_us + WEIR_SLOT_US
+                        : row->segments_down >= FINE_SEGMENTS ? 0
+                                                              : link->fine_us;
     }
 }
 
-bool weir_link_is_fine(const struct weir_detector *detector, const struct weir_addr *client, int64_t now_us)
-{
+bool weir_link_is_fine(const struct weir_detector *detector, const struct weir_addr *client,
+                       int64_t now_us) {
     const struct weir_link *link = weir_keyed_find(&detector->links, client, 0, 0);
     return link && link->fine_us && now_us - link->fine_us <= detector->config.control_us;
 }
 
 /* ---- incidents ---- */
 
-static void raise(struct weir_detector *detector, struct weir_case *incident, const struct weir_link *link)
-{
+static void raise(struct weir_detector *detector, struct weir_case *incident,
+                  const struct weir_link *link) {
     struct weir_verdict verdict = {.subject = link->head.addr,
                                    .record = {.onset_us = link->onset_us,
                                               .ts_us = detector->now_us,
@@ -122,21 +136,19 @@ static void raise(struct weir_detector *detector, struct weir_case *incident, co
     weir_case_apply(detector, incident, &verdict, link->bad_us);
 }
 
-static bool is_fresh(const struct weir_detector *detector, const struct weir_link *link)
-{
+static bool is_fresh(const struct weir_detector *detector, const struct weir_link *link) {
     return link->bad_run >= RAISE_WINDOWS && detector->now_us - link->bad_us <= 2 * WEIR_SLOT_US;
 }
 
-void weir_links_judge(struct weir_detector *detector)
-{
+void weir_links_judge(struct weir_detector *detector) {
     size_t cursor = 0;
     if (detector->links_judged_us == detector->open_start_us) /* once a window */
         return;
     detector->links_judged_us = detector->open_start_us;
     for (struct weir_link *link; (link = weir_assoc_next(&detector->links, &cursor));) {
-        if (!is_fresh(detector, link) || detector->uplink_case.open)
-            continue;
-        struct weir_case *incident = weir_case_of(detector, detector->client_cases, WEIR_CLIENT_CASES, &link->head.addr);
+        if (!is_fresh(detector, link) || detector->uplink_case.open) continue;
+        struct weir_case *incident =
+            weir_case_of(detector, detector->client_cases, WEIR_CLIENT_CASES, &link->head.addr);
         if (!incident)
             detector->stats.incidents_refused++;
         else if (!incident->open || incident->record.link.segments)
@@ -144,8 +156,7 @@ void weir_links_judge(struct weir_detector *detector)
     }
 }
 
-bool weir_link_is_over(const struct weir_detector *detector, const struct weir_case *incident)
-{
+bool weir_link_is_over(const struct weir_detector *detector, const struct weir_case *incident) {
     const struct weir_link *link = weir_keyed_find(&detector->links, &incident->subject, 0, 0);
     return !link || link->good_run >= CLEAR_WINDOWS;
 }

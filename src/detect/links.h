@@ -8,10 +8,12 @@
 
 struct weir_link {
     struct weir_keyed_head head;
-    struct weir_incident_link last;  /* the last bad window */
-    uint32_t bad_run, good_run;      /* windows in a row that say either; a window with little to say counts as neither */
-    int64_t onset_us, bad_us;        /* begin of the first bad window of the run; end of the last */
-    int64_t fine_us;                 /* end of the last window that showed it well; 0: the last one didn't */
+    struct weir_incident_link last; /* the last bad window */
+    /* windows in a row that say either; a window with little to say counts as neither */
+    uint32_t bad_run, good_run;
+    int64_t onset_us, bad_us; /* begin of the first bad window of the run; end of the last */
+    /* end of the last window that showed it well; 0: the last one didn't */
+    int64_t fine_us;
 };
 /* Takes a window's rows. */
 void weir_links_take(struct weir_detector *detector, const struct weir_detect_window *window);
@@ -20,4 +22,5 @@ void weir_links_judge(struct weir_detector *detector);
 /* The incident was raised by its link, and the link is well again, or gone. */
 bool weir_link_is_over(const struct weir_detector *detector, const struct weir_case *incident);
 /* The client's last window shows that its link carries what is sent to it. */
-bool weir_link_is_fine(const struct weir_detector *detector, const struct weir_addr *client, int64_t now_us);
+bool weir_link_is_fine(const struct weir_detector *detector, const struct weir_addr *client,
+                       int64_t now_us);

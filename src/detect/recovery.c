@@ -1,14 +1,18 @@
 /* Is it over, and since when?
  *
- * Trials of what failed, from the last failure that spoke for the incident on: each useful one says ln((1-p0)/(1-q)) for "over", each
- * failure takes ln(q/p0) back, q the share that failed while it lasted. Over it is at twice ln 99 (Wald's bound for an error of 1 %,
- * twice, because it is asked slot after slot) and five useful trials in a row: after an outage of everything that is five trials,
- * after one of a third 28, and where a hundredth fails for ever a failure now and then does not keep it open. It recovered with the first useful trial of that run.
+ * Trials of what failed, from the last failure that spoke for the incident on: each useful one says
+ * ln((1-p0)/(1-q)) for "over", each failure takes ln(q/p0) back, q the share that failed while it
+ * lasted. Over it is at twice ln 99 (Wald's bound for an error of 1 %, twice, because it is asked
+ * slot after slot) and five useful trials in a row: after an outage of everything that is five
+ * trials, after one of a third 28, and where a hundredth fails for ever a failure now and then does
+ * not keep it open. It recovered with the first useful trial of that run.
  *
- * A useful trial counts for the layer that failed and for those below it: a served request says that connecting works, an opened
- * connection says nothing of requests that hang, and a lookup nothing of either. A path recovers where it failed.
+ * A useful trial counts for the layer that failed and for those below it: a served request says
+ * that connecting works, an opened connection says nothing of requests that hang, and a lookup
+ * nothing of either. A path recovers where it failed.
  *
- * Blind spot: what nobody tries any more; after five minutes any other trial of the service speaks for it (judge.c).
+ * Blind spot: what nobody tries any more; after five minutes any other trial of the service speaks
+ * for it (judge.c).
  */
 #include <math.h>
 
@@ -19,82 +23,87 @@ enum { SEEMS_OVER = 3 };
 
 enum bearing { NO_BEARING, SPEAKS_BOTH_WAYS, FAILURES_ONLY };
 
-static bool is_at(const struct weir_detector *detector, const struct weir_case *incident, const struct weir_item *item)
-{
+static bool is_at(const struct weir_detector *detector, const struct weir_case *incident,
+                  const struct weir_item *item) {
     const struct weir_incident *record = &incident->record;
-    if (record->cause != WEIR_CAUSE_CDN && record->cause != WEIR_CAUSE_CDN_PATH)
-        return true;
-    if (!record->as.number)
-        return weir_addr_compare(&item->prefix, &incident->subject) == 0;
+    if (record->cause != WEIR_CAUSE_CDN && record->cause != WEIR_CAUSE_CDN_PATH) return true;
+    if (!record->as.number) return weir_addr_compare(&item->prefix, &incident->subject) == 0;
     return weir_as_of(detector, &item->prefix).number == record->as.number;
 }
 
-static enum bearing of_service(const struct weir_detector *detector, const struct weir_case *incident, const struct weir_item *item)
-{
+static enum bearing of_service(const struct weir_detector *detector,
+                               const struct weir_case *incident, const struct weir_item *item) {
     const struct weir_incident *record = &incident->record;
-    static const uint8_t roles[WEIR_PART_N] = {[WEIR_PART_MEDIA] = WEIR_ROLE_MEDIA, [WEIR_PART_CONTROL] = WEIR_ROLE_CONTROL};
-    if (item->service != record->service || !(item->flags & WEIR_ITEM_SCORED))
-        return NO_BEARING;
+    static const uint8_t roles[WEIR_PART_N] = {
+        [WEIR_PART_MEDIA] = WEIR_ROLE_MEDIA, [WEIR_PART_CONTROL] = WEIR_ROLE_CONTROL};
+    if (item->service != record->service || !(item->flags & WEIR_ITEM_SCORED)) return NO_BEARING;
     if (record->cause == WEIR_CAUSE_QUIC_BLOCKED)
         return item->layer == WEIR_STREAM_FALLBACK ? SPEAKS_BOTH_WAYS : NO_BEARING;
     if (record->cause == WEIR_CAUSE_DNS_SERVICE || record->layer == WEIR_LAYER_DNS)
         return item->layer == WEIR_LAYER_DNS ? SPEAKS_BOTH_WAYS : NO_BEARING;
-    if (item->layer == WEIR_LAYER_DNS || item->layer == WEIR_STREAM_FALLBACK || !is_at(detector, incident, item) ||
+    if (item->layer == WEIR_LAYER_DNS || item->layer == WEIR_STREAM_FALLBACK ||
+        !is_at(detector, incident, item) ||
         (record->part != WEIR_PART_ALL && item->role != roles[record->part]))
         return NO_BEARING;
-    bool below = item->layer == WEIR_STREAM_ENDS || record->layer == WEIR_LAYER_CONNECT || item->layer == record->layer ||
+    bool below = item->layer == WEIR_STREAM_ENDS || record->layer == WEIR_LAYER_CONNECT ||
+                 item->layer == record->layer ||
                  (record->pooled && item->layer == WEIR_LAYER_SERVE);
     return below ? SPEAKS_BOTH_WAYS : FAILURES_ONLY;
 }
 
-static enum bearing bearing_of(const struct weir_detector *detector, const struct weir_case *incident, const struct weir_item *item)
-{
+static enum bearing bearing_of(const struct weir_detector *detector,
+                               const struct weir_case *incident, const struct weir_item *item) {
     const struct weir_incident *record = &incident->record;
     bool yes;
     switch (record->cause) {
     case WEIR_CAUSE_UPLINK:
-        yes = record->state == WEIR_STATE_DEGRADED ? item->layer == WEIR_LAYER_SERVE && (item->flags & WEIR_ITEM_SCORED) :
-                                                     (item->flags & (WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK)) != 0;
+        yes = record->state == WEIR_STATE_DEGRADED
+                  ? item->layer == WEIR_LAYER_SERVE && (item->flags & WEIR_ITEM_SCORED)
+                  : (item->flags & (WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK)) != 0;
         break;
     case WEIR_CAUSE_DNS_RESOLVER:
-        yes = item->layer == WEIR_LAYER_DNS && weir_addr_compare(&item->prefix, &incident->subject) == 0;
+        yes = item->layer == WEIR_LAYER_DNS &&
+              weir_addr_compare(&item->prefix, &incident->subject) == 0;
         break;
     case WEIR_CAUSE_CLIENT:
-        yes = item->layer < WEIR_LAYER_N && weir_addr_compare(&item->client, &incident->subject) == 0;
+        yes =
+            item->layer < WEIR_LAYER_N && weir_addr_compare(&item->client, &incident->subject) == 0;
         break;
-    default:
-        return of_service(detector, incident, item);
+    default: return of_service(detector, incident, item);
     }
     return yes ? SPEAKS_BOTH_WAYS : NO_BEARING;
 }
 
-struct weir_recovery weir_recovery_of(const struct weir_detector *detector, const struct weir_case *incident)
-{
+struct weir_recovery weir_recovery_of(const struct weir_detector *detector,
+                                      const struct weir_case *incident) {
     const struct weir_incident *record = &incident->record;
-    double share = record->trials.total ? (double)record->trials.fail / record->trials.total : most_share, d = 0;
+    double share = record->trials.total ? (double)record->trials.fail / record->trials.total
+                                        : most_share,
+           d = 0;
     double q = fmin(most_share, fmax(least_share, share)), p0 = detector->config.p0;
     double ok = log((1 - p0) / (1 - q)), fail = log(q / p0);
     struct weir_recovery recovery = {.at_us = 0};
     bool overrun;
-    for (uint64_t at = weir_history_since(&detector->history, incident->evidence_us, &overrun); at < detector->history.n; at++) {
+    for (uint64_t at = weir_history_since(&detector->history, incident->evidence_us, &overrun);
+         at < detector->history.n; at++) {
         const struct weir_item *item = weir_history_at(&detector->history, at);
-        enum bearing bearing = item->at_us >= incident->evidence_us ? bearing_of(detector, incident, item) : NO_BEARING;
+        enum bearing bearing = item->at_us >= incident->evidence_us
+                                   ? bearing_of(detector, incident, item)
+                                   : NO_BEARING;
         bool failed = weir_item_tally(item->flags, false).fail;
-        if (bearing == NO_BEARING || (bearing == FAILURES_ONLY && !failed))
-            continue;
+        if (bearing == NO_BEARING || (bearing == FAILURES_ONLY && !failed)) continue;
         if (failed) {
             d = fmax(0, d - fail);
             recovery.run = 0;
-            if (d <= 0)
-                recovery.at_us = 0;
+            if (d <= 0) recovery.at_us = 0;
             continue;
         }
-        if (d <= 0)
-            recovery.at_us = item->at_us;
+        if (d <= 0) recovery.at_us = item->at_us;
         d += ok;
         recovery.run++;
     }
-    recovery.over = d >= 2 * weir_sprt_bound(detector->config.sprt_error) && recovery.run >= (uint32_t)detector->config.clear_ok &&
+    recovery.over = d >= 2 * weir_sprt_bound(detector->config.sprt_error) &&
+                    recovery.run >= (uint32_t)detector->config.clear_ok &&
                     detector->now_us - recovery.at_us >= WEIR_SLOT_US;
     recovery.seems_over = d > 0 && recovery.run >= SEEMS_OVER;
     return recovery;

@@ -1,11 +1,13 @@
-/* The detector's memory as bytes, for a restart: guards, baselines, tracks, clients, open incidents and the latest trials.
+/* The detector's memory as bytes, for a restart: guards, baselines, tracks, clients, open incidents
+ * and the latest trials.
  *
- * One walk over the parts serves both ways, so that writer and reader cannot part. Structs are copied as they are: the bytes are
- * for the same build on the same machine, and `layout` says whether they are. Services are told by name, for a change of
- * signatures moves ids; what belonged to one that is gone is dropped. The open slot isn't saved: it is ten seconds of evidence.
+ * One walk over the parts serves both ways, so that writer and reader cannot part. Structs are
+ * copied as they are: the bytes are for the same build on the same machine, and `layout` says
+ * whether they are. Services are told by name, for a change of signatures moves ids; what belonged
+ * to one that is gone is dropped. The open slot isn't saved: it is ten seconds of evidence.
  *
- * Whoever reads checks a sum over the bytes first. What a wrong byte could break all the same (an index, an enum, a number that
- * isn't one) is put right on the way in.
+ * Whoever reads checks a sum over the bytes first. What a wrong byte could break all the same (an
+ * index, an enum, a number that isn't one) is put right on the way in.
  */
 #include <errno.h>
 #include <math.h>
@@ -25,10 +27,8 @@ struct archive {
     size_t n_ids;
 };
 
-static void walk(struct archive *archive, void *what, size_t n)
-{
-    if (archive->error)
-        return;
+static void walk(struct archive *archive, void *what, size_t n) {
+    if (archive->error) return;
     if (archive->reading && n > archive->size - archive->at) {
         archive->error = -EBADMSG;
         return;
@@ -53,35 +53,29 @@ static void walk(struct archive *archive, void *what, size_t n)
 
 /* ---- what was read may be wrong ---- */
 
-static void truth(bool *value)
-{
+static void truth(bool *value) {
     uint8_t byte;
     memcpy(&byte, value, 1);
     *value = byte != 0;
 }
 
-static weir_service_id id_of(const struct archive *archive, unsigned id)
-{
+static weir_service_id id_of(const struct archive *archive, unsigned id) {
     return id < archive->n_ids ? archive->ids[id] : WEIR_SERVICE_NONE;
 }
 
-static void mend_cusum(struct weir_cusum *cusum)
-{
-    if (!(cusum->s >= 0 && cusum->s <= 1000))
-        *cusum = (struct weir_cusum){0};
+static void mend_cusum(struct weir_cusum *cusum) {
+    if (!(cusum->s >= 0 && cusum->s <= 1000)) *cusum = (struct weir_cusum){0};
 }
 
-static void mend_mixture(struct weir_mixture *mixture)
-{
+static void mend_mixture(struct weir_mixture *mixture) {
     bool sane = isfinite(mixture->s) && mixture->s >= 0;
     for (int i = 0; i < WEIR_ARMS; i++)
-        sane = sane && isfinite(mixture->arm[i].r) && mixture->arm[i].r >= 0 && mixture->arm[i].s >= 0 && mixture->arm[i].s <= 1000;
-    if (!sane)
-        *mixture = (struct weir_mixture){.s = 0};
+        sane = sane && isfinite(mixture->arm[i].r) && mixture->arm[i].r >= 0 &&
+               mixture->arm[i].s >= 0 && mixture->arm[i].s <= 1000;
+    if (!sane) *mixture = (struct weir_mixture){.s = 0};
 }
 
-static void mend_track(struct weir_track *track)
-{
+static void mend_track(struct weir_track *track) {
     struct weir_track_state *state = &track->committed;
     mend_mixture(&state->hard);
     mend_mixture(&state->slow);
@@ -96,39 +90,36 @@ static void mend_track(struct weir_track *track)
     track->generation = 0;
 }
 
-static void mend_case(const struct archive *archive, struct weir_case *incident)
-{
+static void mend_case(const struct archive *archive, struct weir_case *incident) {
     struct weir_incident *record = &incident->record;
     truth(&incident->exists);
     truth(&incident->open);
     record->id[sizeof record->id - 1] = record->text[sizeof record->text - 1] = '\0';
     bool owned = record->service != WEIR_SERVICE_NONE;
     record->service = id_of(archive, record->service);
-    bool sane = record->event <= WEIR_INCIDENT_CLEARED && record->state <= WEIR_STATE_RECOVERING && record->cause < WEIR_CAUSE_N &&
-                record->confidence <= WEIR_CONFIDENCE_HIGH && record->layer < WEIR_LAYER_N && record->controls.n <= WEIR_INCIDENT_LIST_MAX && record->n_regions <= WEIR_INCIDENT_REGIONS_MAX &&
+    bool sane = record->event <= WEIR_INCIDENT_CLEARED && record->state <= WEIR_STATE_RECOVERING &&
+                record->cause < WEIR_CAUSE_N && record->confidence <= WEIR_CONFIDENCE_HIGH &&
+                record->layer < WEIR_LAYER_N && record->controls.n <= WEIR_INCIDENT_LIST_MAX &&
+                record->n_regions <= WEIR_INCIDENT_REGIONS_MAX &&
                 (!owned || record->service >= WEIR_SERVICE_OTHER);
     for (unsigned i = 0; sane && i < record->n_regions; i++)
         record->regions[i].name[sizeof record->regions[i].name - 1] = '\0';
     record->as.name[sizeof record->as.name - 1] = '\0';
     for (unsigned i = 0; i < WEIR_INCIDENT_LIST_MAX; i++)
         record->prefix_as[i].name[sizeof record->prefix_as[i].name - 1] = '\0';
-    if (!sane)
-        *incident = (struct weir_case){0};
+    if (!sane) *incident = (struct weir_case){0};
     for (unsigned i = 0; i < incident->record.controls.n; i++) {
         weir_service_id *service = &incident->record.controls.by_service[i].service;
         *service = id_of(archive, *service) ? id_of(archive, *service) : WEIR_SERVICE_OTHER;
     }
 }
 
-static void walk_track(struct archive *archive, struct weir_track *track)
-{
+static void walk_track(struct archive *archive, struct weir_track *track) {
     WALK(archive, *track);
-    if (archive->reading)
-        mend_track(track);
+    if (archive->reading) mend_track(track);
 }
 
-static void walk_case(struct archive *archive, struct weir_case *incident)
-{
+static void walk_case(struct archive *archive, struct weir_case *incident) {
     WALK(archive, *incident);
     if (archive->reading && !archive->error)
         mend_case(archive, incident);
@@ -138,13 +129,11 @@ static void walk_case(struct archive *archive, struct weir_case *incident)
 
 /* ---- services ---- */
 
-static void walk_continuous(struct archive *archive, struct weir_continuous_state *state)
-{
+static void walk_continuous(struct archive *archive, struct weir_continuous_state *state) {
     for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
         uint8_t there = state->signals[i] != NULL;
         WALK(archive, there);
-        if (archive->error || !there)
-            continue;
+        if (archive->error || !there) continue;
         if (archive->reading && !state->signals[i])
             state->signals[i] = calloc(1, sizeof *state->signals[i]);
         if (!state->signals[i]) {
@@ -152,17 +141,17 @@ static void walk_continuous(struct archive *archive, struct weir_continuous_stat
             continue;
         }
         WALK(archive, *state->signals[i]);
-        if (archive->reading && !(state->signals[i]->s >= 0 && isfinite(state->signals[i]->median_all) && isfinite(state->signals[i]->scale)))
+        if (archive->reading &&
+            !(state->signals[i]->s >= 0 && isfinite(state->signals[i]->median_all) &&
+              isfinite(state->signals[i]->scale)))
             memset(state->signals[i], 0, sizeof *state->signals[i]);
     }
 }
 
-static void walk_silence(struct archive *archive, struct weir_service_state *service)
-{
+static void walk_silence(struct archive *archive, struct weir_service_state *service) {
     uint8_t there = service->silence != NULL;
     WALK(archive, there);
-    if (archive->error || !there)
-        return;
+    if (archive->error || !there) return;
     if (archive->reading && !service->silence)
         service->silence = calloc(1, sizeof *service->silence);
     if (!service->silence) {
@@ -170,14 +159,11 @@ static void walk_silence(struct archive *archive, struct weir_service_state *ser
         return;
     }
     WALK(archive, *service->silence);
-    if (archive->reading)
-        weir_silence_mend(service->silence);
+    if (archive->reading) weir_silence_mend(service->silence);
 }
 
-static void walk_service(struct archive *archive, struct weir_service_state *service)
-{
-    for (int layer = 0; layer < WEIR_LAYER_N; layer++)
-        walk_track(archive, &service->layer[layer]);
+static void walk_service(struct archive *archive, struct weir_service_state *service) {
+    for (int layer = 0; layer < WEIR_LAYER_N; layer++) walk_track(archive, &service->layer[layer]);
     walk_track(archive, &service->quic_blocked);
     WALK(archive, service->ends);
     if (archive->reading) {
@@ -191,8 +177,7 @@ static void walk_service(struct archive *archive, struct weir_service_state *ser
     walk_case(archive, &service->incident);
 }
 
-static void free_learned(struct weir_service_state *service)
-{
+static void free_learned(struct weir_service_state *service) {
     for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
         free(service->continuous.signals[i]);
         service->continuous.signals[i] = NULL;
@@ -201,29 +186,24 @@ static void free_learned(struct weir_service_state *service)
     service->silence = NULL;
 }
 
-static void write_services(struct archive *archive, struct weir_detector *detector)
-{
+static void write_services(struct archive *archive, struct weir_detector *detector) {
     uint32_t n = (uint32_t)detector->n_services;
     WALK(archive, n);
-    for (uint32_t i = 0; i < n; i++)
-        WALK(archive, detector->services[i].name);
-    for (uint32_t i = 0; i < n; i++)
-        walk_service(archive, &detector->services[i]);
+    for (uint32_t i = 0; i < n; i++) WALK(archive, detector->services[i].name);
+    for (uint32_t i = 0; i < n; i++) walk_service(archive, &detector->services[i]);
 }
 
-static void read_services(struct archive *archive, struct weir_detector *detector, weir_service_id ids[WEIR_SERVICES_MAX])
-{
+static void read_services(struct archive *archive, struct weir_detector *detector,
+                          weir_service_id ids[WEIR_SERVICES_MAX]) {
     uint32_t n = 0;
     char name[sizeof detector->services[0].name];
     WALK(archive, n);
-    if (n > WEIR_SERVICES_MAX)
-        archive->error = -EBADMSG;
+    if (n > WEIR_SERVICES_MAX) archive->error = -EBADMSG;
     for (uint32_t i = 0; i < n && !archive->error; i++) {
         WALK(archive, name);
         name[sizeof name - 1] = '\0';
         for (size_t id = 0; id < detector->n_services; id++)
-            if (strcmp(detector->services[id].name, name) == 0)
-                ids[i] = (weir_service_id)id;
+            if (strcmp(detector->services[id].name, name) == 0) ids[i] = (weir_service_id)id;
     }
     archive->n_ids = n;
     for (uint32_t i = 0; i < n && !archive->error; i++) {
@@ -239,8 +219,7 @@ static void read_services(struct archive *archive, struct weir_detector *detecto
 enum table { CLIENTS, ACTIVE, DESTINATIONS, PREFIXES, RESOLVERS, N_TABLES };
 
 /* Entries name services: false when the one that it is about is gone. */
-static bool mend_entry(const struct archive *archive, enum table table, void *entry)
-{
+static bool mend_entry(const struct archive *archive, enum table table, void *entry) {
     if (table == CLIENTS)
         for (int i = 0; i < WEIR_NOTES; i++) {
             struct weir_note *note = &((struct weir_client *)entry)->notes[i];
@@ -249,25 +228,24 @@ static bool mend_entry(const struct archive *archive, enum table table, void *en
             note->at_us = note->service ? note->at_us : 0;
         }
     if (table == DESTINATIONS) {
-        uint64_t *bits = ((struct weir_destination *)entry)->services, ours[WEIR_SERVICES_MAX / 64] = {0};
+        uint64_t *bits = ((struct weir_destination *)entry)->services,
+                 ours[WEIR_SERVICES_MAX / 64] = {0};
         for (unsigned i = 0; i < WEIR_SERVICES_MAX; i++) {
-            weir_service_id id = bits[i / 64] >> (i % 64) & 1 ? id_of(archive, i) : WEIR_SERVICE_NONE;
+            weir_service_id id =
+                bits[i / 64] >> (i % 64) & 1 ? id_of(archive, i) : WEIR_SERVICE_NONE;
             ours[id / 64] |= id ? UINT64_C(1) << (id % 64) : 0;
         }
         memcpy(bits, ours, sizeof ours);
     }
-    if (table == RESOLVERS)
-        mend_track(&((struct weir_resolver *)entry)->track);
-    if (table != PREFIXES)
-        return true;
+    if (table == RESOLVERS) mend_track(&((struct weir_resolver *)entry)->track);
+    if (table != PREFIXES) return true;
     struct weir_prefix *prefix = entry;
     mend_track(&prefix->track);
     prefix->head.service = (uint8_t)id_of(archive, prefix->head.service);
     return prefix->head.service != WEIR_SERVICE_NONE && prefix->head.layer < WEIR_LAYER_N;
 }
 
-static void walk_table(struct archive *archive, enum table table, struct weir_assoc *keyed)
-{
+static void walk_table(struct archive *archive, enum table table, struct weir_assoc *keyed) {
     union {
         struct weir_keyed_head head;
         struct weir_client client;
@@ -277,8 +255,7 @@ static void walk_table(struct archive *archive, enum table table, struct weir_as
     } one;
     uint32_t n = 0;
     size_t cursor = 0;
-    while (!archive->reading && weir_assoc_next(keyed, &cursor))
-        n++;
+    while (!archive->reading && weir_assoc_next(keyed, &cursor)) n++;
     WALK(archive, n);
     cursor = 0;
     for (uint32_t i = 0; i < n && !archive->error; i++) {
@@ -287,15 +264,15 @@ static void walk_table(struct archive *archive, enum table table, struct weir_as
             continue;
         }
         walk(archive, &one, keyed->entry_size);
-        if (archive->error || !mend_entry(archive, table, &one))
-            continue;
+        if (archive->error || !mend_entry(archive, table, &one)) continue;
         one.head.used = 1;
-        memcpy(weir_keyed_get(keyed, &one.head.addr, one.head.service, one.head.layer, one.head.last_us), &one, keyed->entry_size);
+        memcpy(weir_keyed_get(keyed, &one.head.addr, one.head.service, one.head.layer,
+                              one.head.last_us),
+               &one, keyed->entry_size);
     }
 }
 
-static void walk_history(struct archive *archive, struct weir_detector *detector)
-{
+static void walk_history(struct archive *archive, struct weir_detector *detector) {
     struct weir_history *history = &detector->history;
     uint64_t held = history->n_closed < history->size ? history->n_closed : history->size;
     uint32_t n = (uint32_t)(held < SAVED_ITEMS ? held : SAVED_ITEMS);
@@ -303,59 +280,63 @@ static void walk_history(struct archive *archive, struct weir_detector *detector
     uint64_t first = history->n_closed - (archive->reading ? 0 : n);
     for (uint32_t i = 0; i < n && !archive->error; i++) {
         struct weir_item item;
-        if (!archive->reading)
-            item = *weir_history_at(history, first + i);
+        if (!archive->reading) item = *weir_history_at(history, first + i);
         WALK(archive, item);
-        if (!archive->reading || archive->error)
-            continue;
+        if (!archive->reading || archive->error) continue;
         item.service = (uint8_t)id_of(archive, item.service);
-        if (item.service && item.kind < WEIR_OUTCOME_N)
-            weir_history_add(history, &item, true);
+        if (item.service && item.kind < WEIR_OUTCOME_N) weir_history_add(history, &item, true);
     }
 }
 
 /* ---- the whole ---- */
 
-static void walk_site(struct archive *archive, struct weir_detector *detector)
-{
-    struct weir_assoc *tables[N_TABLES] = {&detector->clients, &detector->active, &detector->destinations, &detector->prefixes,
+static void walk_site(struct archive *archive, struct weir_detector *detector) {
+    struct weir_assoc *tables[N_TABLES] = {&detector->clients, &detector->active,
+                                           &detector->destinations, &detector->prefixes,
                                            &detector->resolvers};
-    for (int i = 0; i < N_TABLES; i++)
-        walk_table(archive, (enum table)i, tables[i]);
+    for (int i = 0; i < N_TABLES; i++) walk_table(archive, (enum table)i, tables[i]);
     walk_history(archive, detector);
     WALK(archive, detector->downlink);
-    if (archive->reading)
-        weir_downlink_mend(&detector->downlink);
+    if (archive->reading) weir_downlink_mend(&detector->downlink);
     walk_track(archive, &detector->uplink);
     walk_case(archive, &detector->uplink_case);
-    for (int i = 0; i < WEIR_CLIENT_CASES; i++)
-        walk_case(archive, &detector->client_cases[i]);
-    for (int i = 0; i < WEIR_RESOLVER_CASES; i++)
-        walk_case(archive, &detector->resolver_cases[i]);
+    for (int i = 0; i < WEIR_CLIENT_CASES; i++) walk_case(archive, &detector->client_cases[i]);
+    for (int i = 0; i < WEIR_RESOLVER_CASES; i++) walk_case(archive, &detector->resolver_cases[i]);
     WALK(archive, detector->now_us);
     WALK(archive, detector->first_us);
     WALK(archive, detector->uplink_ok_us);
     WALK(archive, detector->n_known);
     WALK(archive, detector->n_active);
     WALK(archive, detector->h_level);
-    if (archive->reading && detector->h_level > 2)
-        detector->h_level = 0;
+    if (archive->reading && detector->h_level > 2) detector->h_level = 0;
 }
 
-uint32_t weir_detector_layout(void)
-{
-    static const size_t sizes[] = {
-        3 /* version of the walk */, sizeof(struct weir_silence), sizeof(struct weir_downlink), sizeof(struct weir_track), sizeof(struct weir_ends), sizeof(struct weir_baseline), sizeof(struct weir_case),
-        sizeof(struct weir_client), sizeof(struct weir_destination), sizeof(struct weir_prefix), sizeof(struct weir_resolver),
-        sizeof(struct weir_item), WEIR_LAYER_N, WEIR_OUTCOME_N, WEIR_CAUSE_N, WEIR_CONTINUOUS_N, WEIR_CLIENT_CASES, WEIR_RESOLVER_CASES};
+uint32_t weir_detector_layout(void) {
+    static const size_t sizes[] = {3 /* version of the walk */,
+                                   sizeof(struct weir_silence),
+                                   sizeof(struct weir_downlink),
+                                   sizeof(struct weir_track),
+                                   sizeof(struct weir_ends),
+                                   sizeof(struct weir_baseline),
+                                   sizeof(struct weir_case),
+                                   sizeof(struct weir_client),
+                                   sizeof(struct weir_destination),
+                                   sizeof(struct weir_prefix),
+                                   sizeof(struct weir_resolver),
+                                   sizeof(struct weir_item),
+                                   WEIR_LAYER_N,
+                                   WEIR_OUTCOME_N,
+                                   WEIR_CAUSE_N,
+                                   WEIR_CONTINUOUS_N,
+                                   WEIR_CLIENT_CASES,
+                                   WEIR_RESOLVER_CASES};
     uint32_t layout = 2166136261;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         layout = (layout ^ (uint32_t)sizes[i]) * 16777619;
     return layout;
 }
 
-int weir_detector_save(struct weir_detector *detector, uint8_t **ret_bytes, size_t *ret_n)
-{
+int weir_detector_save(struct weir_detector *detector, uint8_t **ret_bytes, size_t *ret_n) {
     struct archive archive = {0};
     write_services(&archive, detector);
     walk_site(&archive, detector);
@@ -368,8 +349,7 @@ int weir_detector_save(struct weir_detector *detector, uint8_t **ret_bytes, size
     return 0;
 }
 
-int weir_detector_restore(struct weir_detector *detector, const uint8_t *bytes, size_t n)
-{
+int weir_detector_restore(struct weir_detector *detector, const uint8_t *bytes, size_t n) {
     weir_service_id ids[WEIR_SERVICES_MAX] = {0};
     struct archive archive = {.bytes = (uint8_t *)bytes, .size = n, .reading = true, .ids = ids};
     read_services(&archive, detector, ids);

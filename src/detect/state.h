@@ -1,5 +1,6 @@
-/* The detector: plain structs, so that guards, baselines and open incidents can be saved and restored. A file includes the header
- * of the idea that it is about, and this one only where it needs the whole.
+/* The detector: plain structs, so that guards, baselines and open incidents can be saved and
+ * restored. A file includes the header of the idea that it is about, and this one only where it
+ * needs the whole.
  */
 #pragma once
 
@@ -31,7 +32,8 @@ struct weir_detector {
     struct weir_bernoulli ends_step;
     uint8_t h_level, h_wanted; /* 0 small, 1 medium, 2 large; h_wanted held since h_since_us */
     int64_t h_since_us;
-    uint32_t n_active, n_known;   /* clients with a trial in active_us (IPv6: /64s); devices in a day */
+    /* clients with a trial in active_us (IPv6: /64s); devices in a day */
+    uint32_t n_active, n_known;
     int64_t counted_us, known_us; /* when they were counted */
     int64_t first_us;             /* the first step */
 
@@ -58,10 +60,12 @@ struct weir_detector {
 
     struct weir_downlink downlink;
     struct weir_track uplink;
-    struct weir_track congestion; /* starved requests while several services starve and none is served well */
-    int64_t together_us;          /* when that was so last */
+    /* starved requests while several services starve and none is served well */
+    struct weir_track congestion;
+    int64_t together_us; /* when that was so last */
     int64_t links_judged_us, uplink_again_us;
-    int64_t congested_us; /* several services starved, none with open demand healthy: the last time */
+    /* several services starved, none with open demand healthy: the last time */
+    int64_t congested_us;
     int64_t uplink_ok_us; /* last useful connection anywhere */
     int64_t heard_us;     /* last time that any server's packet came; 0: never, or not known */
     uint64_t asking[WEIR_SERVICES_MAX / 64]; /* services that clients sent to since */

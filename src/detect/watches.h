@@ -12,7 +12,8 @@
 
 struct weir_detector;
 
-/* QUIC to a name dies, or is never answered, while TCP to the same name works: hardly ever in health. */
+/* QUIC to a name dies, or is never answered, while TCP to the same name works: hardly ever in
+ * health. */
 #define WEIR_QUIC_P0 0.005
 struct weir_prefix { /* key: prefix, service, layer */
     struct weir_keyed_head head;
@@ -37,19 +38,26 @@ struct weir_service_state {
     struct weir_prefix *hot; /* the prefix whose track stands highest; check head.service */
     struct weir_ends ends;
     struct weir_continuous_state continuous;
-    struct weir_silence *silence;            /* NULL: never tried */
-    int64_t hang_slot_us[2];                 /* slots in which every open request hung, the last two; 0: none */
-    int64_t starved_slot_us, demand_slot_us; /* slots of the last starved, and of the last healthy demand */
-    int64_t last_us;                         /* last trial */
-    int64_t ok_slot_us[WEIR_LAYER_N];        /* slot in which a trial of that layer was useful last */
-    uint32_t ok_run;                         /* trials of closed slots since the last failure, any layer but dns */
-    int64_t ask_again_us;                    /* a question that stayed open, or was another's, is not asked before */
-    uint32_t viewers, viewers_stalled;       /* who watches, whose picture stands still, as told last */
+    struct weir_silence *silence; /* NULL: never tried */
+    /* slots in which every open request hung, the last two; 0: none */
+    int64_t hang_slot_us[2];
+    /* slots of the last starved, and of the last healthy demand */
+    int64_t starved_slot_us, demand_slot_us;
+    int64_t last_us; /* last trial */
+    /* slot in which a trial of that layer was useful last */
+    int64_t ok_slot_us[WEIR_LAYER_N];
+    /* trials of closed slots since the last failure, any layer but dns */
+    uint32_t ok_run;
+    /* a question that stayed open, or was another's, is not asked before */
+    int64_t ask_again_us;
+    /* who watches, whose picture stands still, as told last */
+    uint32_t viewers, viewers_stalled;
     struct weir_case incident;
 };
 
 /* judge.c: raises, updates and clears, by what the tracks say now. */
 void weir_judge(struct weir_detector *detector);
 
-/* queue.c: in the last window most of the others' packets waited as this service's did, and as never in ten minutes. */
+/* queue.c: in the last window most of the others' packets waited as this service's did, and as
+ * never in ten minutes. */
 bool weir_queue_is_shared(const struct weir_detector *detector, weir_service_id service);

@@ -1,6 +1,6 @@
-/* Whose network is an address in? A database in MaxMind's format (--asn-db) says so: GeoLite2-ASN, or any other whose records have
- * `autonomous_system_number` and `autonomous_system_organization`. asn.c reads it with libmaxminddb; built without, asn_absent.c
- * says so. */
+/* Whose network is an address in? A database in MaxMind's format (--asn-db) says so: GeoLite2-ASN,
+ * or any other whose records have `autonomous_system_number` and `autonomous_system_organization`.
+ * asn.c reads it with libmaxminddb; built without, asn_absent.c says so. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,8 @@
 
 struct weir_asn;
 
-/* The file is mapped: whoever brings a newer one renames it into place. 0, or < 0 with a fault that names it. */
+/* The file is mapped: whoever brings a newer one renames it into place. 0, or < 0 with a fault that
+ * names it. */
 int weir_asn_open(struct weir_asn **ret_asn, const char *path, struct weir_fault *fault);
 void weir_asn_free(struct weir_asn *asn);
 /* A weir_as_lookup, its context the database; for any thread. */

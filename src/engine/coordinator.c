@@ -1,8 +1,9 @@
 /* From blocks to records.
  *
- * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials, rollup), accumulators,
- * timers, slots, windows, decision. Facts and learned time-outs go back to the workers one window later, at a place of
- * their packet order that is the same for all. Who calls, and when, is meeting.c's affair: here one thread is at work at a time.
+ * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials,
+ * rollup), accumulators, timers, slots, windows, decision. Facts and learned time-outs go back to
+ * the workers one window later, at a place of their packet order that is the same for all. Who
+ * calls, and when, is meeting.c's affair: here one thread is at work at a time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,27 +24,28 @@
 #include "engine/sight.h"
 #include "engine/state_file.h"
 
-enum { AHEAD = 8 };          /* pieces of evidence whose places in tables are prefetched */
+enum { AHEAD = 8 };            /* pieces of evidence whose places in tables are prefetched */
 enum { EVIDENCE_PART = 2048 }; /* pieces taken at a time, while other workers go on */
-enum { STATE_WINDOWS = 60 }; /* from one write of the state to the next, unless there is news */
+enum { STATE_WINDOWS = 60 };   /* from one write of the state to the next, unless there is news */
 
 struct weir_coordinator {
     const struct weir_engine_options *options;
     size_t n_services;
     const struct weir_classifier *namer;
 
-    const struct weir_block *blocks;   /* of the tick that is worked on, one a worker */
+    const struct weir_block *blocks; /* of the tick that is worked on, one a worker */
     enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE } part; /* the next of it */
-    double dropped;                    /* of the window up to this tick, a share */
-    struct weir_evidence **evidence;   /* of the tick, in order */
+    double dropped;                  /* of the window up to this tick, a share */
+    struct weir_evidence **evidence; /* of the tick, in order */
     size_t n_evidence, evidence_taken;
-    int error;                         /* of a sink: first one */
+    int error; /* of a sink: first one */
     struct weir_fault fault;
 
-    struct weir_names_file *names;     /* an earlier run's; NULL: none */
+    struct weir_names_file *names; /* an earlier run's; NULL: none */
     struct weir_address_memory *addresses;
     struct weir_devices *devices;
-    struct weir_address_fact *facts;   /* of the window that is open, and of the one before (what workers may learn) */
+    /* of the window that is open, and of the one before (what workers may learn) */
+    struct weir_address_fact *facts;
     size_t n_facts, facts_max;
     struct weir_address_fact *bulletin_facts;
     size_t n_bulletin_facts;
@@ -55,24 +57,25 @@ struct weir_coordinator {
     struct weir_trials *trials;
     struct weir_rollup *rollup;
     struct weir_detector *detector;
-    struct weir_counters counters;     /* all workers', at the last tick */
+    struct weir_counters counters;         /* all workers', at the last tick */
     const struct weir_flow_record **flows; /* of a tick, sorted */
     size_t flows_room;
     int64_t now_us;
-    struct weir_source *live;          /* or NULL */
-    struct { uint64_t packets, dropped; } before; /* the open window began */
+    struct weir_source *live; /* or NULL */
+    struct {
+        uint64_t packets, dropped;
+    } before; /* the open window began */
     struct weir_sight sight;
     bool state_read;
-    bool state_failed;                 /* and said so */
-    unsigned state_due, names_due;     /* windows until the state, and what DNS told, is written */
-    bool incident_said;                /* since the last flush */
-    bool at_rest;                      /* no worker runs any more */
+    bool state_failed;             /* and said so */
+    unsigned state_due, names_due; /* windows until the state, and what DNS told, is written */
+    bool incident_said;            /* since the last flush */
+    bool at_rest;                  /* no worker runs any more */
 };
 
-static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us, const void *body)
-{
-    if (c->error)
-        return;
+static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us,
+                    const void *body) {
+    if (c->error) return;
     struct weir_record record = {.type = type, .ts_us = ts_us, .flow = body};
     c->error = weir_publisher_record(c->options->publisher, &record, &c->fault);
 }
@@ -81,57 +84,51 @@ static void publish(struct weir_coordinator *c, enum weir_record_type type, int6
 
 #define BLOCKED_US INT64_C(600000000) /* a name that was blocked within this is told of */
 
-static void fill_blocked(const struct weir_coordinator *c, struct weir_incident *incident)
-{
+static void fill_blocked(const struct weir_coordinator *c, struct weir_incident *incident) {
     struct weir_blocked_names names;
-    if (!incident->service)
-        return;
+    if (!incident->service) return;
     weir_trials_blocked(c->trials, incident->service, incident->onset_us - BLOCKED_US, &names);
-    incident->n_blocked_names = names.n < WEIR_INCIDENT_NAMES_MAX ? names.n : WEIR_INCIDENT_NAMES_MAX;
+    incident->n_blocked_names =
+        names.n < WEIR_INCIDENT_NAMES_MAX ? names.n : WEIR_INCIDENT_NAMES_MAX;
     memcpy(incident->blocked_names, names.text, incident->n_blocked_names * sizeof names.text[0]);
 }
 
-static void on_incident(void *context, const struct weir_incident *incident)
-{
+static void on_incident(void *context, const struct weir_incident *incident) {
     struct weir_coordinator *c = context;
     c->state_due = 0; /* a restart must know of it */
     c->incident_said = true;
     struct weir_incident said = *incident;
     fill_blocked(c, &said);
-    const struct weir_service *service = said.service ? weir_service_get(c->options->set, said.service) : NULL;
-    said.maintenance = weir_maintenance_covers(c->options->maintenance, c->options->n_maintenance, service ? service->id : NULL, said.raised_us);
+    const struct weir_service *service =
+        said.service ? weir_service_get(c->options->set, said.service) : NULL;
+    said.maintenance = weir_maintenance_covers(c->options->maintenance, c->options->n_maintenance,
+                                               service ? service->id : NULL, said.raised_us);
     publish(c, WEIR_RECORD_INCIDENT, said.ts_us, &said);
 }
 
-static void on_session(void *context, const struct weir_session_record *session)
-{
+static void on_session(void *context, const struct weir_session_record *session) {
     publish(context, WEIR_RECORD_SESSION, session->end_us, session);
 }
 
-static void on_attempt(void *context, const struct weir_evidence *attempt)
-{
+static void on_attempt(void *context, const struct weir_evidence *attempt) {
     struct weir_coordinator *c = context;
     weir_trials_take(c->trials, attempt);
 }
 
-static void on_slot(void *context, const struct weir_slot *slot, bool closed)
-{
+static void on_slot(void *context, const struct weir_slot *slot, bool closed) {
     struct weir_coordinator *c = context;
     weir_detector_slot(c->detector, slot, closed);
-    if (closed)
-        weir_rollup_slot(c->rollup, slot);
+    if (closed) weir_rollup_slot(c->rollup, slot);
 }
 
-static void on_connection_end(void *context, const struct weir_connection_end *end)
-{
+static void on_connection_end(void *context, const struct weir_connection_end *end) {
     struct weir_coordinator *c = context;
     weir_detector_connection_end(c->detector, end);
 }
 
 /* ---- one tick ---- */
 
-static void learn_addresses(struct weir_coordinator *c)
-{
+static void learn_addresses(struct weir_coordinator *c) {
     for (unsigned w = 0; w < c->options->n_workers; w++) {
         const struct weir_block *block = &c->blocks[w];
         for (size_t i = 0; i < block->n_facts && c->n_facts < c->facts_max; i++)
@@ -139,49 +136,47 @@ static void learn_addresses(struct weir_coordinator *c)
     }
     weir_devices_tick(c->devices, c->now_us / WEIR_TICK_US);
     for (unsigned w = 0; w < c->options->n_workers; w++)
-        weir_devices_learn(c->devices, c->blocks[w].devices, c->blocks[w].n_devices, c->now_us / WEIR_TICK_US);
+        weir_devices_learn(c->devices, c->blocks[w].devices, c->blocks[w].n_devices,
+                           c->now_us / WEIR_TICK_US);
     c->n_facts = weir_address_facts_unify(c->facts, c->n_facts);
     for (size_t i = 0; i < c->n_facts; i++)
         weir_address_memory_learn(c->addresses, &c->facts[i], c->now_us);
 }
 
 /* A client is a device where that is known. */
-static void resolve_client(const struct weir_coordinator *c, struct weir_evidence *evidence)
-{
+static void resolve_client(const struct weir_coordinator *c, struct weir_evidence *evidence) {
     evidence->client_seen = evidence->client;
     evidence->client = *weir_devices_client(c->devices, &evidence->client);
 }
 
 /* A flow that never said its name belongs to what its server's address serves. */
-static void resolve_evidence(const struct weir_coordinator *c, struct weir_evidence *evidence)
-{
+static void resolve_evidence(const struct weir_coordinator *c, struct weir_evidence *evidence) {
     struct weir_match match;
-    if (evidence->service != WEIR_SERVICE_NONE)
-        return;
-    if (weir_address_memory_lookup(c->addresses, &evidence->server, c->now_us, &match) != WEIR_ADDRESS_KNOWN)
+    if (evidence->service != WEIR_SERVICE_NONE) return;
+    if (weir_address_memory_lookup(c->addresses, &evidence->server, c->now_us, &match) !=
+        WEIR_ADDRESS_KNOWN)
         match = (struct weir_match){.service = WEIR_SERVICE_OTHER, .role = WEIR_ROLE_OTHER};
     evidence->service = match.service;
     evidence->role = match.role;
     evidence->media |= match.role == WEIR_ROLE_MEDIA;
 }
 
-static void gather_evidence(struct weir_coordinator *c)
-{
+static void gather_evidence(struct weir_coordinator *c) {
     for (unsigned w = 0; w < c->options->n_workers; w++)
         for (size_t i = 0; i < c->blocks[w].n_names; i++)
             weir_trials_name(c->trials, &c->blocks[w].names[i], c->now_us);
     c->n_evidence = c->evidence_taken = 0;
-    if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &c->evidence, &c->n_evidence) < 0)
+    if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &c->evidence,
+                             &c->n_evidence) < 0)
         c->n_evidence = 0;
 }
 
-static void take_evidence(struct weir_coordinator *c)
-{
+static void take_evidence(struct weir_coordinator *c) {
     struct weir_evidence **evidence = c->evidence;
-    size_t n = c->n_evidence, end = n - c->evidence_taken > EVIDENCE_PART ? c->evidence_taken + EVIDENCE_PART : n;
+    size_t n = c->n_evidence,
+           end = n - c->evidence_taken > EVIDENCE_PART ? c->evidence_taken + EVIDENCE_PART : n;
     for (size_t i = c->evidence_taken; i < end; i++) {
-        if (i + 2 * AHEAD < n)
-            __builtin_prefetch(evidence[i + 2 * AHEAD]);
+        if (i + 2 * AHEAD < n) __builtin_prefetch(evidence[i + 2 * AHEAD]);
         if (i + AHEAD < n) { /* tables that no cache holds */
             weir_sessions_prefetch(c->sessions, evidence[i + AHEAD]);
             weir_rollup_prefetch(c->rollup, evidence[i + AHEAD]);
@@ -195,54 +190,49 @@ static void take_evidence(struct weir_coordinator *c)
     c->evidence_taken = end;
 }
 
-static int compare_flows(const void *a, const void *b)
-{
-    return weir_flow_record_compare(*(const struct weir_flow_record *const *)a, *(const struct weir_flow_record *const *)b);
+static int compare_flows(const void *a, const void *b) {
+    return weir_flow_record_compare(*(const struct weir_flow_record *const *)a,
+                                    *(const struct weir_flow_record *const *)b);
 }
 
-static void publish_flow(struct weir_coordinator *c, const struct weir_flow_record *flow)
-{
+static void publish_flow(struct weir_coordinator *c, const struct weir_flow_record *flow) {
     struct weir_flow_record record = *flow;
     struct weir_match match;
     weir_classify_ndpi_text(c->namer, &record.named, record.ndpi_text);
-    if (c->counters.flow.dns_cut && record.named.by != WEIR_NAMED_SNI && record.named.by != WEIR_NAMED_HTTP && record.named.by != WEIR_NAMED_DNS)
+    if (c->counters.flow.dns_cut && record.named.by != WEIR_NAMED_SNI &&
+        record.named.by != WEIR_NAMED_HTTP && record.named.by != WEIR_NAMED_DNS)
         record.payload_cut = true; /* a lookup that was cut may have said its name */
     if (record.named.service == WEIR_SERVICE_NONE &&
-        weir_address_memory_lookup(c->addresses, &record.addr[WEIR_SERVER], c->now_us, &match) == WEIR_ADDRESS_KNOWN) {
+        weir_address_memory_lookup(c->addresses, &record.addr[WEIR_SERVER], c->now_us, &match) ==
+            WEIR_ADDRESS_KNOWN) {
         record.named.service = match.service;
         record.named.role = match.role;
         record.named.by = WEIR_NAMED_ADDRESS;
     }
-    if (weir_trials_is_premature(c->trials, record.named.service, record.named.role, &record.addr[WEIR_SERVER], record.reset_pause_us))
+    if (weir_trials_is_premature(c->trials, record.named.service, record.named.role,
+                                 &record.addr[WEIR_SERVER], record.reset_pause_us))
         record.outcome = WEIR_OUTCOME_RST_MID;
     publish(c, WEIR_RECORD_FLOW, record.last_ts_us, &record);
 }
 
-static void publish_flows(struct weir_coordinator *c)
-{
+static void publish_flows(struct weir_coordinator *c) {
     size_t n = 0;
-    for (unsigned w = 0; w < c->options->n_workers; w++)
-        n += c->blocks[w].n_flows;
+    for (unsigned w = 0; w < c->options->n_workers; w++) n += c->blocks[w].n_flows;
     if (n > c->flows_room) {
         const struct weir_flow_record **room = realloc(c->flows, n * sizeof *room);
-        if (!room)
-            return;
+        if (!room) return;
         c->flows = room;
         c->flows_room = n;
     }
     n = 0;
     for (unsigned w = 0; w < c->options->n_workers; w++)
-        for (size_t i = 0; i < c->blocks[w].n_flows; i++)
-            c->flows[n++] = &c->blocks[w].flows[i];
-    if (n > 1)
-        qsort(c->flows, n, sizeof c->flows[0], compare_flows);
-    for (size_t i = 0; i < n; i++)
-        publish_flow(c, c->flows[i]);
+        for (size_t i = 0; i < c->blocks[w].n_flows; i++) c->flows[n++] = &c->blocks[w].flows[i];
+    if (n > 1) qsort(c->flows, n, sizeof c->flows[0], compare_flows);
+    for (size_t i = 0; i < n; i++) publish_flow(c, c->flows[i]);
 }
 
 /* What sessions add to the window. */
-static void take_sums(struct weir_coordinator *c)
-{
+static void take_sums(struct weir_coordinator *c) {
     for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
         struct weir_session_sums sums;
         weir_sessions_take_sums(c->sessions, (weir_service_id)id, &sums);
@@ -252,8 +242,7 @@ static void take_sums(struct weir_coordinator *c)
 
 /* ---- what was seen of the capture ---- */
 
-static void fill_refused(const struct weir_coordinator *c, struct weir_capture_record *capture)
-{
+static void fill_refused(const struct weir_coordinator *c, struct weir_capture_record *capture) {
     struct weir_trials_stats trials;
     struct weir_sessions_stats sessions;
     struct weir_rollup_stats rollup;
@@ -266,32 +255,29 @@ static void fill_refused(const struct weir_coordinator *c, struct weir_capture_r
     capture->clients_refused = rollup.clients_refused;
 }
 
-static void tell_traffic(struct weir_coordinator *c)
-{
+static void tell_traffic(struct weir_coordinator *c) {
     bool heard = false;
     uint64_t asking[WEIR_SERVICES_MAX / 64] = {0};
     for (unsigned w = 0; w < c->options->n_workers; w++) {
         heard |= c->blocks[w].heard;
-        for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++)
-            asking[i] |= c->blocks[w].asking[i];
+        for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++) asking[i] |= c->blocks[w].asking[i];
     }
     weir_detector_traffic(c->detector, c->now_us, heard, asking);
 }
 
 /* Most flows go to servers whose names no lookup told: then nothing is known of the resolvers. */
-static bool dns_is_blind(const struct weir_coordinator *c)
-{
+static bool dns_is_blind(const struct weir_coordinator *c) {
     return c->counters.naming.https_blind * 2 > c->counters.naming.https_flows;
 }
 
-static void read_source(const struct weir_coordinator *c, struct weir_source *source, struct weir_source_stats *ret_stats)
-{
+static void read_source(const struct weir_coordinator *c, struct weir_source *source,
+                        struct weir_source_stats *ret_stats) {
     weir_counters_read_sources(source, c->options->lanes, c->options->n_workers, ret_stats);
 }
 
 /* `ts_us`: 0 for that of the last packet. */
-static void publish_capture(struct weir_coordinator *c, struct weir_source *source, int64_t ts_us, bool interim)
-{
+static void publish_capture(struct weir_coordinator *c, struct weir_source *source, int64_t ts_us,
+                            bool interim) {
     struct weir_source_stats stats;
     struct weir_capture_record capture = {.interim = interim};
     read_source(c, source, &stats);
@@ -301,18 +287,16 @@ static void publish_capture(struct weir_coordinator *c, struct weir_source *sour
     publish(c, WEIR_RECORD_CAPTURE, ts_us ? ts_us : stats.packets ? stats.last_ts_us : 0, &capture);
 }
 
-/* What the capture lost of the window so far, as a share. Known before a tick decides, so that our own loss is never called
- * the network's. */
-static double drop_share(const struct weir_coordinator *c, const struct weir_source_stats *now)
-{
-    uint64_t dropped = now->dropped_kernel + now->dropped_interface - c->before.dropped, packets = now->packets - c->before.packets;
+/* What the capture lost of the window so far, as a share. Known before a tick decides, so that our
+ * own loss is never called the network's. */
+static double drop_share(const struct weir_coordinator *c, const struct weir_source_stats *now) {
+    uint64_t dropped = now->dropped_kernel + now->dropped_interface - c->before.dropped,
+             packets = now->packets - c->before.packets;
     return dropped ? (double)dropped / (double)(dropped + packets) : 0;
 }
 
-static double watch_drops(struct weir_coordinator *c, bool window_end)
-{
-    if (!c->live)
-        return 0;
+static double watch_drops(struct weir_coordinator *c, bool window_end) {
+    if (!c->live) return 0;
     struct weir_source_stats now;
     read_source(c, c->live, &now);
     double share = drop_share(c, &now);
@@ -327,43 +311,40 @@ static double watch_drops(struct weir_coordinator *c, bool window_end)
     return share;
 }
 
-static void end_window(struct weir_coordinator *c)
-{
+static void end_window(struct weir_coordinator *c) {
     for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
-        if (!weir_rollup_seen(c->rollup, (weir_service_id)id) && weir_detector_state(c->detector, (weir_service_id)id) < WEIR_STATE_SUSPECT)
+        if (!weir_rollup_seen(c->rollup, (weir_service_id)id) &&
+            weir_detector_state(c->detector, (weir_service_id)id) < WEIR_STATE_SUSPECT)
             continue;
         struct weir_window_record window;
         weir_rollup_window(c->rollup, (weir_service_id)id, c->now_us, &window);
         window.state = weir_detector_state(c->detector, (weir_service_id)id);
-        weir_trials_blocked(c->trials, (weir_service_id)id, c->now_us - BLOCKED_US, &window.blocked);
+        weir_trials_blocked(c->trials, (weir_service_id)id, c->now_us - BLOCKED_US,
+                            &window.blocked);
         publish(c, WEIR_RECORD_WINDOW, c->now_us, &window);
     }
     weir_rollup_window_done(c->rollup, c->now_us);
-    if (c->live)
-        publish_capture(c, c->live, c->now_us, true);
+    if (c->live) publish_capture(c, c->live, c->now_us, true);
 }
 
 /* ---- what outlasts the run ---- */
 
 static int new_detector(struct weir_coordinator *c);
 
-static void take_fact(void *context, const struct weir_address_fact *fact, int64_t learned_us)
-{
+static void take_fact(void *context, const struct weir_address_fact *fact, int64_t learned_us) {
     struct weir_coordinator *c = context;
     if (c->n_facts < c->facts_max)
         c->facts[c->n_facts++] = *fact; /* the workers are told with the first bulletin */
 }
 
 /* At the first tick: only then it is known what time it is. */
-static void read_state(struct weir_coordinator *c)
-{
+static void read_state(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
     c->state_read = true;
-    if (!c->options->state)
-        return;
-    int error = weir_state_file_read(c->options->state, c->detector, c->addresses, c->options->set, c->now_us, &fault);
-    if (fault.text[0])
-        weir_log(WEIR_LOG_WARNING, "%s", fault.text);
+    if (!c->options->state) return;
+    int error = weir_state_file_read(c->options->state, c->detector, c->addresses, c->options->set,
+                                     c->now_us, &fault);
+    if (fault.text[0]) weir_log(WEIR_LOG_WARNING, "%s", fault.text);
     if (error < 0) {
         weir_detector_free(c->detector);
         c->detector = NULL;
@@ -374,37 +355,37 @@ static void read_state(struct weir_coordinator *c)
     weir_detector_report(c->detector, c->now_us);
 }
 
-static void write_state(struct weir_coordinator *c)
-{
+static void write_state(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
-    if (!c->options->state || !c->detector)
-        return;
-    if (weir_state_file_write(c->options->state, c->detector, c->addresses, c->options->set, c->now_us, &fault) < 0 && !c->state_failed)
+    if (!c->options->state || !c->detector) return;
+    if (weir_state_file_write(c->options->state, c->detector, c->addresses, c->options->set,
+                              c->now_us, &fault) < 0 &&
+        !c->state_failed)
         weir_log(WEIR_LOG_WARNING, "%s; what was learned will be lost at the end", fault.text);
     c->state_failed = fault.text[0] != '\0';
     c->state_due = STATE_WINDOWS;
 }
 
 /* Workers that run own their names: with several these are written at the end only. */
-static void write_names(struct weir_coordinator *c)
-{
+static void write_names(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
-    if (!c->options->state || (c->options->n_workers > 1 && !c->at_rest) || !c->namer)
-        return;
-    if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 && !c->state_failed)
-        weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end", fault.text);
+    if (!c->options->state || (c->options->n_workers > 1 && !c->at_rest) || !c->namer) return;
+    if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 &&
+        !c->state_failed)
+        weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end",
+                 fault.text);
     c->names_due = STATE_WINDOWS;
 }
 
-static void post_requests(struct weir_coordinator *c)
-{
-    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions), c->n_services * sizeof c->bulletin_timeouts[0]);
-    memcpy(c->bulletin_asks, weir_sessions_asks(c->sessions), c->n_services * sizeof c->bulletin_asks[0]);
+static void post_requests(struct weir_coordinator *c) {
+    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions),
+           c->n_services * sizeof c->bulletin_timeouts[0]);
+    memcpy(c->bulletin_asks, weir_sessions_asks(c->sessions),
+           c->n_services * sizeof c->bulletin_asks[0]);
 }
 
 /* What this window taught goes to the workers at the end of the next one. */
-static void issue_bulletin(struct weir_coordinator *c)
-{
+static void issue_bulletin(struct weir_coordinator *c) {
     struct weir_address_fact *spare = c->bulletin_facts;
     c->bulletin_facts = c->facts;
     c->n_bulletin_facts = c->n_facts;
@@ -413,69 +394,58 @@ static void issue_bulletin(struct weir_coordinator *c)
     post_requests(c);
 }
 
-static void begin_tick(struct weir_coordinator *c)
-{
+static void begin_tick(struct weir_coordinator *c) {
     c->now_us = c->blocks[0].tick_us;
-    if (!c->state_read)
-        read_state(c);
-    if (c->error)
-        return;
+    if (!c->state_read) read_state(c);
+    if (c->error) return;
     c->dropped = watch_drops(c, c->blocks[0].window_end);
     weir_counters_sum(&c->counters, c->blocks, c->options->n_workers, c->options->lanes);
     learn_addresses(c);
-    if (c->options->want_flows)
-        publish_flows(c);
+    if (c->options->want_flows) publish_flows(c);
     gather_evidence(c);
 }
 
-static void advance_sessions(struct weir_coordinator *c)
-{
+static void advance_sessions(struct weir_coordinator *c) {
     for (unsigned w = 0; w < c->options->n_workers; w++)
         weir_rollup_block(c->rollup, &c->blocks[w]);
     weir_sessions_tick(c->sessions, c->now_us);
-    if (c->blocks[0].window_end)
-        take_sums(c);
+    if (c->blocks[0].window_end) take_sums(c);
 }
 
-static void look_around(struct weir_coordinator *c, bool window_end)
-{
+static void look_around(struct weir_coordinator *c, bool window_end) {
     struct weir_source_stats stats;
-    if (c->live)
-        read_source(c, c->live, &stats);
+    if (c->live) read_source(c, c->live, &stats);
     weir_sight_look(&c->sight, c->now_us, window_end, c->live ? &stats : NULL, c->counters.decode);
     weir_detector_sight(c->detector, &c->sight.now);
 }
 
-static void decide(struct weir_coordinator *c)
-{
+static void decide(struct weir_coordinator *c) {
     bool window_end = c->blocks[0].window_end;
     if (window_end)
-        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, c->dropped, dns_is_blind(c));
+        weir_detect_input_window(c->detector, c->rollup, c->n_services, c->now_us, c->dropped,
+                                 dns_is_blind(c));
     weir_trials_tick(c->trials, c->now_us);
     weir_detect_input_demand(c->detector, c->sessions, c->n_services);
     tell_traffic(c);
     look_around(c, window_end);
     weir_detector_step(c->detector, c->now_us);
-    if (window_end)
-        end_window(c);
-    if (c->incident_said && !window_end && c->live)
-        publish_capture(c, c->live, c->now_us, true); /* who reads of it sees that the probe lives */
-    if ((window_end || c->incident_said) && !c->error) /* whoever reads hears of an incident at once */
+    if (window_end) end_window(c);
+    if (c->incident_said && !window_end && c->live) /* who reads of it sees that the probe lives */
+        publish_capture(c, c->live, c->now_us, true);
+    if ((window_end || c->incident_said) &&
+        !c->error) /* whoever reads hears of an incident at once */
         c->error = weir_publisher_flush(c->options->publisher, &c->fault);
     c->incident_said = false;
     if (window_end) {
         issue_bulletin(c);
-        if (c->state_due == 0 || --c->state_due == 0)
-            write_state(c);
-        if (--c->names_due == 0)
-            write_names(c);
+        if (c->state_due == 0 || --c->state_due == 0) write_state(c);
+        if (--c->names_due == 0) write_names(c);
     }
 }
 
-/* Parts are short, so that workers can take turns at them: one that does a whole tick falls so far behind that the others have to wait
- * for it. */
-enum weir_meeting_part weir_coordinator_work(void *context, const struct weir_block *blocks)
-{
+/* Parts are short, so that workers can take turns at them: one that does a whole tick falls so far
+ * behind that the others have to wait for it. */
+enum weir_meeting_part weir_coordinator_work(void *context, const struct weir_block *blocks) {
     struct weir_coordinator *c = context;
     c->blocks = blocks;
     if (c->part == PART_BEGIN)
@@ -486,44 +456,41 @@ enum weir_meeting_part weir_coordinator_work(void *context, const struct weir_bl
         advance_sessions(c);
     else
         decide(c);
-    if (c->error)
-        return WEIR_MEETING_FAILED;
-    if (c->part == PART_EVIDENCE && c->evidence_taken < c->n_evidence)
-        return WEIR_MEETING_MORE;
+    if (c->error) return WEIR_MEETING_FAILED;
+    if (c->part == PART_EVIDENCE && c->evidence_taken < c->n_evidence) return WEIR_MEETING_MORE;
     c->part = c->part == PART_DECIDE ? PART_BEGIN : c->part + 1;
     return c->part == PART_BEGIN ? WEIR_MEETING_LAST : WEIR_MEETING_MORE;
 }
 
 /* ---- what workers ask ---- */
 
-struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c)
-{
-    return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts, c->bulletin_asks};
+struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c) {
+    return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts,
+                                  c->bulletin_asks};
 }
 
-const struct weir_devices *weir_coordinator_devices(const struct weir_coordinator *c) { return c->devices; }
+const struct weir_devices *weir_coordinator_devices(const struct weir_coordinator *c) {
+    return c->devices;
+}
 
-const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *c)
-{
+const struct weir_names_file *weir_coordinator_names(const struct weir_coordinator *c) {
     return c->names;
 }
 
 /* ---- the end ---- */
 
-static void publish_services(struct weir_coordinator *c)
-{
+static void publish_services(struct weir_coordinator *c) {
     for (size_t id = WEIR_SERVICE_OTHER; id < c->n_services; id++) {
         struct weir_service_record service;
-        if (!weir_rollup_service(c->rollup, (weir_service_id)id, &service))
-            continue;
+        if (!weir_rollup_service(c->rollup, (weir_service_id)id, &service)) continue;
         service.state = weir_detector_state(c->detector, (weir_service_id)id);
         weir_trials_blocked(c->trials, (weir_service_id)id, INT64_MIN, &service.blocked);
         publish(c, WEIR_RECORD_SERVICE, c->now_us, &service);
     }
 }
 
-int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct weir_source *source, struct weir_fault *fault)
-{
+int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct weir_source *source,
+                            struct weir_fault *fault) {
     c->now_us = now_us;
     c->at_rest = true;
     if (now_us) {
@@ -536,90 +503,89 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
         weir_rollup_window_done(c->rollup, now_us);
     }
     publish_services(c);
-    publish_capture(c, source, c->live && now_us ? now_us - WEIR_TICK_US : 0, false); /* live: the last whole tick */
-    if (!c->error)
-        c->error = weir_publisher_flush(c->options->publisher, &c->fault);
-    if (c->error && fault)
-        *fault = c->fault;
+    /* live: the last whole tick */
+    publish_capture(c, source, c->live && now_us ? now_us - WEIR_TICK_US : 0, false);
+    if (!c->error) c->error = weir_publisher_flush(c->options->publisher, &c->fault);
+    if (c->error && fault) *fault = c->fault;
     return c->error;
 }
 
 /* ---- life ---- */
 
-void weir_coordinator_set_namer(struct weir_coordinator *c, const struct weir_classifier *namer)
-{
+void weir_coordinator_set_namer(struct weir_coordinator *c, const struct weir_classifier *namer) {
     c->namer = namer;
 }
 
-void weir_coordinator_watch(struct weir_coordinator *c, struct weir_source *source)
-{
+void weir_coordinator_watch(struct weir_coordinator *c, struct weir_source *source) {
     c->live = source;
 }
 
-static int new_measure(struct weir_coordinator *c)
-{
+static int new_measure(struct weir_coordinator *c) {
     struct weir_service_set *set = c->options->set;
     const struct weir_engine_options *options = c->options;
-    const struct weir_trials_config trials = {
-        .set = set, .on_slot = on_slot, .on_connection_end = on_connection_end, .context = c,
-        .local = options->local, .n_local = options->n_local,
-        .trials_max = engine_bound(options, BOUND_TRIALS), .held_max = engine_bound(options, BOUND_HELD),
-        .useful_max = engine_bound(options, BOUND_USEFUL), .names_max = engine_bound(options, BOUND_KNOWN_NAMES)};
+    const struct weir_trials_config trials = {.set = set,
+                                              .on_slot = on_slot,
+                                              .on_connection_end = on_connection_end,
+                                              .context = c,
+                                              .local = options->local,
+                                              .n_local = options->n_local,
+                                              .trials_max = engine_bound(options, BOUND_TRIALS),
+                                              .held_max = engine_bound(options, BOUND_HELD),
+                                              .useful_max = engine_bound(options, BOUND_USEFUL),
+                                              .names_max =
+                                                  engine_bound(options, BOUND_KNOWN_NAMES)};
     const struct weir_sessions_config sessions = {
-        .set = set, .n_services = c->n_services, .on_attempt = on_attempt, .on_session = on_session, .context = c,
-        .sessions_max = engine_bound(options, BOUND_SESSIONS), .hosts_max = engine_bound(options, BOUND_SMALL_HOSTS)};
+        .set = set,
+        .n_services = c->n_services,
+        .on_attempt = on_attempt,
+        .on_session = on_session,
+        .context = c,
+        .sessions_max = engine_bound(options, BOUND_SESSIONS),
+        .hosts_max = engine_bound(options, BOUND_SMALL_HOSTS)};
     int error = weir_trials_new(&c->trials, &trials);
-    if (!error)
-        error = weir_sessions_new(&c->sessions, &sessions);
+    if (!error) error = weir_sessions_new(&c->sessions, &sessions);
     if (!error)
         error = weir_rollup_new(&c->rollup, c->n_services, engine_bound(options, BOUND_CLIENTS));
     return error;
 }
 
-static int new_detector(struct weir_coordinator *c)
-{
+static int new_detector(struct weir_coordinator *c) {
     const char *names[WEIR_SERVICES_MAX];
     for (size_t id = 0; id < c->n_services; id++)
         names[id] = weir_service_get(c->options->set, (weir_service_id)id)->id;
-    int error = weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
+    int error =
+        weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
     if (!error && c->options->asn)
         weir_detector_set_as_lookup(c->detector, weir_asn_lookup, c->options->asn);
-    return error ? error : weir_detector_set_regions(c->detector, c->options->regions, c->options->n_regions);
+    return error
+               ? error
+               : weir_detector_set_regions(c->detector, c->options->regions, c->options->n_regions);
 }
 
-static int read_names(struct weir_coordinator *c)
-{
+static int read_names(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
     int error = c->options->state ? weir_names_file_read(&c->names, c->options->state, &fault) : 0;
-    if (fault.text[0])
-        weir_log(WEIR_LOG_WARNING, "%s", fault.text);
+    if (fault.text[0]) weir_log(WEIR_LOG_WARNING, "%s", fault.text);
     c->names_due = STATE_WINDOWS;
     return error;
 }
 
-int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct weir_engine_options *options)
-{
+int weir_coordinator_new(struct weir_coordinator **ret_coordinator,
+                         const struct weir_engine_options *options) {
     struct weir_coordinator *c = calloc(1, sizeof *c);
-    if (!c)
-        return -ENOMEM;
+    if (!c) return -ENOMEM;
     c->options = options;
     c->n_services = weir_service_set_count(options->set);
     c->facts_max = engine_bound(options, BOUND_ADDRESSES);
     c->facts = calloc(c->facts_max, sizeof *c->facts);
     c->bulletin_facts = calloc(c->facts_max, sizeof *c->bulletin_facts);
     int error = c->facts && c->bulletin_facts ? 0 : -ENOMEM;
-    if (!error)
-        error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
-    if (!error)
-        error = weir_devices_new(&c->devices, 0);
-    if (!error)
-        error = new_measure(c);
-    if (!error)
-        weir_rollup_by_device(c->rollup, c->devices);
-    if (!error)
-        error = new_detector(c);
-    if (!error)
-        error = read_names(c);
+    if (!error) error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
+    if (!error) error = weir_devices_new(&c->devices, 0);
+    if (!error) error = new_measure(c);
+    if (!error) weir_rollup_by_device(c->rollup, c->devices);
+    if (!error) error = new_detector(c);
+    if (!error) error = read_names(c);
     if (error) {
         weir_coordinator_free(c);
         return error;
@@ -629,10 +595,8 @@ int weir_coordinator_new(struct weir_coordinator **ret_coordinator, const struct
     return 0;
 }
 
-void weir_coordinator_free(struct weir_coordinator *c)
-{
-    if (!c)
-        return;
+void weir_coordinator_free(struct weir_coordinator *c) {
+    if (!c) return;
     weir_detector_free(c->detector);
     weir_rollup_free(c->rollup);
     weir_sessions_free(c->sessions);

@@ -2,8 +2,8 @@
 
 #include "engine/counters.h"
 
-void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_block *blocks, unsigned n_blocks, bool own)
-{
+void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_block *blocks,
+                       unsigned n_blocks, bool own) {
     struct weir_counters *sum = ret_counters;
     memset(sum, 0, sizeof *sum);
     for (unsigned w = 0; w < n_blocks; w++) {
@@ -21,14 +21,12 @@ void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_blo
         sum->meter.evidence_refused += block->meter.evidence_refused;
         sum->meter.records_refused += block->meter.records_refused;
         sum->meter.pending_refused += block->meter.pending_refused;
-        if (block->naming)
-            weir_naming_stats_merge(&sum->naming, block->naming);
+        if (block->naming) weir_naming_stats_merge(&sum->naming, block->naming);
     }
 }
 
-void weir_counters_read_sources(struct weir_source *source, struct weir_source *const *lanes, unsigned n_lanes,
-                                struct weir_source_stats *ret_stats)
-{
+void weir_counters_read_sources(struct weir_source *source, struct weir_source *const *lanes,
+                                unsigned n_lanes, struct weir_source_stats *ret_stats) {
     weir_source_stats(source, ret_stats);
     for (unsigned w = 1; lanes && w < n_lanes; w++) {
         struct weir_source_stats lane;
@@ -43,18 +41,20 @@ void weir_counters_read_sources(struct weir_source *source, struct weir_source *
         ret_stats->dropped_interface += lane.dropped_interface;
         ret_stats->snaplen_cut += lane.snaplen_cut;
         ret_stats->time_backwards += lane.time_backwards;
-        ret_stats->time_steps = lane.time_steps > ret_stats->time_steps ? lane.time_steps : ret_stats->time_steps;
+        ret_stats->time_steps =
+            lane.time_steps > ret_stats->time_steps ? lane.time_steps : ret_stats->time_steps;
     }
 }
 
-static void fill_naming(const struct weir_naming_stats *naming, struct weir_capture_record *capture)
-{
+static void fill_naming(const struct weir_naming_stats *naming,
+                        struct weir_capture_record *capture) {
     capture->flows_ech = naming->hellos_ech;
     capture->flows_doh = naming->doh_flows;
     capture->flows_dot = naming->dot_flows;
     capture->flows_vpn = naming->tunnel_flows;
     capture->blind_share_ppm = naming->https_flows
-                                   ? (int64_t)(naming->https_blind * 1000000 / naming->https_flows) : WEIR_NULL;
+                                   ? (int64_t)(naming->https_blind * 1000000 / naming->https_flows)
+                                   : WEIR_NULL;
     for (uint32_t i = 0; i < naming->n_drift && i < WEIR_DRIFT_LISTED_MAX; i++) {
         capture->drift[i].host = naming->drift[i].host.text;
         capture->drift[i].flows = naming->drift[i].flows;
@@ -62,8 +62,8 @@ static void fill_naming(const struct weir_naming_stats *naming, struct weir_capt
     }
 }
 
-void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats, struct weir_capture_record *record)
-{
+void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats,
+                        struct weir_capture_record *record) {
     const struct weir_flow_stats *flow = &counters->flow;
     bool any = stats->packets > 0;
     record->packets = stats->packets;

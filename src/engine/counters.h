@@ -1,4 +1,5 @@
-/* What all workers counted since the start, and all sources, as one: what the capture record says of the packets. */
+/* What all workers counted since the start, and all sources, as one: what the capture record says
+ * of the packets. */
 #pragma once
 
 #include <weir/capture.h>
@@ -12,10 +13,14 @@ struct weir_counters {
     struct weir_naming_stats naming;
 };
 
-/* Of one tick's blocks. `own`: each worker decodes its own packets; else every worker counts all of them. */
-void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_block *blocks, unsigned n_blocks, bool own);
+/* Of one tick's blocks. `own`: each worker decodes its own packets; else every worker counts all of
+ * them. */
+void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_block *blocks,
+                       unsigned n_blocks, bool own);
 /* Of the source, or of all lanes where there are lanes (of which it is the first). */
-void weir_counters_read_sources(struct weir_source *source, struct weir_source *const *lanes, unsigned n_lanes,
-                                struct weir_source_stats *ret_stats);
-/* Packets, times, drops, outcomes of decode, flows, what the workers refused, and what naming saw. */
-void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats, struct weir_capture_record *record);
+void weir_counters_read_sources(struct weir_source *source, struct weir_source *const *lanes,
+                                unsigned n_lanes, struct weir_source_stats *ret_stats);
+/* Packets, times, drops, outcomes of decode, flows, what the workers refused, and what naming saw.
+ */
+void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats,
+                        struct weir_capture_record *record);

@@ -1,8 +1,9 @@
 /* Names that devices give themselves.
  *
- *      DHCP  request   option 12 (host name), for the address that is asked for (option 50) or renewed (ciaddr)
- *            answer    option 12, where the server repeats it, for the address that it gives (yiaddr)
- *      mDNS  answer    A and AAAA records of NAME.local, if the address is the sender's own: nobody names another
+ *      DHCP  request   option 12 (host name), for the address that is asked for (option 50) or
+ * renewed (ciaddr) answer    option 12, where the server repeats it, for the address that it gives
+ * (yiaddr) mDNS  answer    A and AAAA records of NAME.local, if the address is the sender's own:
+ * nobody names another
  *
  * What a device says of itself may be anything: it is cut to printable ASCII, and shown to people
  * only. The table is bounded; the name that was heard longest ago makes room.
@@ -33,44 +34,34 @@ struct weir_hosts {
     struct host hosts[WEIR_HOSTS_MAX];
 };
 
-struct weir_hosts *weir_hosts_new(void)
-{
+struct weir_hosts *weir_hosts_new(void) {
     struct weir_hosts *hosts = calloc(1, sizeof *hosts);
-    if (hosts)
-        pthread_mutex_init(&hosts->lock, NULL);
+    if (hosts) pthread_mutex_init(&hosts->lock, NULL);
     return hosts;
 }
 
-void weir_hosts_free(struct weir_hosts *hosts)
-{
-    if (hosts)
-        pthread_mutex_destroy(&hosts->lock);
+void weir_hosts_free(struct weir_hosts *hosts) {
+    if (hosts) pthread_mutex_destroy(&hosts->lock);
     free(hosts);
 }
 
 /* ---- the table ---- */
 
-static struct host *find(struct weir_hosts *hosts, const struct weir_addr *addr)
-{
+static struct host *find(struct weir_hosts *hosts, const struct weir_addr *addr) {
     for (size_t i = 0; i < hosts->n; i++)
-        if (weir_addr_compare(&hosts->hosts[i].addr, addr) == 0)
-            return &hosts->hosts[i];
+        if (weir_addr_compare(&hosts->hosts[i].addr, addr) == 0) return &hosts->hosts[i];
     return NULL;
 }
 
-static struct host *room(struct weir_hosts *hosts)
-{
-    if (hosts->n < WEIR_HOSTS_MAX)
-        return &hosts->hosts[hosts->n++];
+static struct host *room(struct weir_hosts *hosts) {
+    if (hosts->n < WEIR_HOSTS_MAX) return &hosts->hosts[hosts->n++];
     struct host *oldest = &hosts->hosts[0];
     for (size_t i = 1; i < hosts->n; i++)
-        if (hosts->hosts[i].heard < oldest->heard)
-            oldest = &hosts->hosts[i];
+        if (hosts->hosts[i].heard < oldest->heard) oldest = &hosts->hosts[i];
     return oldest;
 }
 
-static size_t printable(char name[WEIR_HOST_NAME_MAX], const uint8_t *bytes, size_t n)
-{
+static size_t printable(char name[WEIR_HOST_NAME_MAX], const uint8_t *bytes, size_t n) {
     size_t used = 0;
     for (size_t i = 0; i < n && used + 1 < WEIR_HOST_NAME_MAX; i++)
         if (bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '"' && bytes[i] != '\\' &&
@@ -83,11 +74,9 @@ static size_t printable(char name[WEIR_HOST_NAME_MAX], const uint8_t *bytes, siz
 }
 
 static void learn(struct weir_hosts *hosts, const struct weir_addr *addr, const uint8_t *bytes,
-                  size_t n, bool by_mdns)
-{
+                  size_t n, bool by_mdns) {
     char name[WEIR_HOST_NAME_MAX];
-    if (!weir_addr_is_local(addr) || weir_addr_is_group(addr) || !printable(name, bytes, n))
-        return;
+    if (!weir_addr_is_local(addr) || weir_addr_is_group(addr) || !printable(name, bytes, n)) return;
     pthread_mutex_lock(&hosts->lock);
     struct host *host = find(hosts, addr);
     if (!host) {
@@ -104,27 +93,23 @@ static void learn(struct weir_hosts *hosts, const struct weir_addr *addr, const 
     pthread_mutex_unlock(&hosts->lock);
 }
 
-const char *weir_hosts_name(struct weir_hosts *hosts, const struct weir_addr *addr, char *name)
-{
+const char *weir_hosts_name(struct weir_hosts *hosts, const struct weir_addr *addr, char *name) {
     pthread_mutex_lock(&hosts->lock);
     const struct host *host = find(hosts, addr);
-    if (host)
-        strcpy(name, host->name);
+    if (host) strcpy(name, host->name);
     pthread_mutex_unlock(&hosts->lock);
     return host ? name : NULL;
 }
 
 /* ---- DHCP (RFC 2131, 2132) ---- */
 
-static struct weir_addr v4(const uint8_t *bytes)
-{
+static struct weir_addr v4(const uint8_t *bytes) {
     struct weir_addr addr = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
     memcpy(addr.bytes + 12, bytes, 4);
     return addr;
 }
 
-static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n)
-{
+static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n) {
     enum {
         OPTIONS = 240,
         REQUEST = 3,
@@ -139,15 +124,13 @@ static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n)
     const uint8_t *name = NULL, *wanted = NULL;
     size_t name_length = 0, at = OPTIONS;
     uint8_t type = 0;
-    if (n < OPTIONS || memcmp(bytes + OPTIONS - 4, magic, 4) != 0)
-        return;
+    if (n < OPTIONS || memcmp(bytes + OPTIONS - 4, magic, 4) != 0) return;
     while (at < n && bytes[at] != END) {
         if (bytes[at] == PAD) {
             at++;
             continue;
         }
-        if (at + 2 > n || at + 2 + bytes[at + 1] > n)
-            return;
+        if (at + 2 > n || at + 2 + bytes[at + 1] > n) return;
         uint8_t length = bytes[at + 1];
         if (bytes[at] == NAME) {
             name = bytes + at + 2;
@@ -172,15 +155,13 @@ static void take_dhcp(struct weir_hosts *hosts, const uint8_t *bytes, size_t n)
 /* Passes a name at `at`; its first label is told, through one pointer at the most. Returns where
  * it ends, or 0. */
 static size_t pass_name(const uint8_t *bytes, size_t n, size_t at, const uint8_t **ret_label,
-                        size_t *ret_length)
-{
+                        size_t *ret_length) {
     size_t end = 0;
     *ret_length = 0;
     for (int labels = 0; at < n && labels < 64; labels++) {
         uint8_t length = bytes[at];
         if (length >= 0xc0) {
-            if (at + 2 > n)
-                return 0;
+            if (at + 2 > n) return 0;
             end = end ? end : at + 2;
             size_t to = (size_t)(length & 0x3f) << 8 | bytes[at + 1];
             if (*ret_length || to >= at) /* the label is known; or a pointer that leads nowhere */
@@ -188,39 +169,32 @@ static size_t pass_name(const uint8_t *bytes, size_t n, size_t at, const uint8_t
             at = to;
             continue;
         }
-        if (length >= 0x40 || at + 1 + length > n)
-            return 0;
+        if (length >= 0x40 || at + 1 + length > n) return 0;
         if (length && !*ret_length) {
             *ret_label = bytes + at + 1;
             *ret_length = length;
         }
         at += 1 + (size_t)length;
-        if (!length)
-            return end ? end : at;
+        if (!length) return end ? end : at;
     }
     return 0;
 }
 
-static void take_mdns(struct weir_hosts *hosts, const struct weir_packet *packet)
-{
+static void take_mdns(struct weir_hosts *hosts, const struct weir_packet *packet) {
     const uint8_t *bytes = packet->payload, *label = NULL;
     size_t n = packet->payload_captured, at = 12, length;
-    if (n < 12 || !(bytes[2] & 0x80))
-        return;
+    if (n < 12 || !(bytes[2] & 0x80)) return;
     unsigned questions = (unsigned)bytes[4] << 8 | bytes[5];
     unsigned records = ((unsigned)bytes[6] << 8 | bytes[7]) + ((unsigned)bytes[8] << 8 | bytes[9]) +
                        ((unsigned)bytes[10] << 8 | bytes[11]);
     for (unsigned i = 0; i < questions && i < 16; i++)
-        if (!(at = pass_name(bytes, n, at, &label, &length)) || (at += 4) > n)
-            return;
+        if (!(at = pass_name(bytes, n, at, &label, &length)) || (at += 4) > n) return;
     for (unsigned i = 0; i < records && i < 64; i++) {
-        if (!(at = pass_name(bytes, n, at, &label, &length)) || at + 10 > n)
-            return;
+        if (!(at = pass_name(bytes, n, at, &label, &length)) || at + 10 > n) return;
         unsigned type = (unsigned)bytes[at] << 8 | bytes[at + 1],
                  size = (unsigned)bytes[at + 8] << 8 | bytes[at + 9];
         at += 10;
-        if (at + size > n)
-            return;
+        if (at + size > n) return;
         struct weir_addr addr = {0};
         if (type == 1 && size == 4)
             addr = v4(bytes + at);
@@ -232,8 +206,7 @@ static void take_mdns(struct weir_hosts *hosts, const struct weir_packet *packet
     }
 }
 
-void weir_hosts_take(struct weir_hosts *hosts, const struct weir_packet *packet)
-{
+void weir_hosts_take(struct weir_hosts *hosts, const struct weir_packet *packet) {
     if (packet->src_port == 5353)
         take_mdns(hosts, packet);
     else
@@ -249,8 +222,7 @@ struct hosts_sink {
     char path[4096], draft[4096];
 };
 
-static struct json_object *whole(const struct hosts_sink *sink)
-{
+static struct json_object *whole(const struct hosts_sink *sink) {
     struct json_object *object = json_object_new_object(), *names = json_object_new_object();
     for (size_t i = 0; i < sink->hosts->n; i++) {
         char text[WEIR_ADDR_TEXT_MAX];
@@ -264,20 +236,17 @@ static struct json_object *whole(const struct hosts_sink *sink)
     return object;
 }
 
-static int hosts_record(void *state, const struct weir_record *record, struct weir_fault *fault)
-{
+static int hosts_record(void *state, const struct weir_record *record, struct weir_fault *fault) {
     return 0;
 }
 
-static int hosts_flush(void *state, struct weir_fault *fault)
-{
+static int hosts_flush(void *state, struct weir_fault *fault) {
     struct hosts_sink *sink = state;
     pthread_mutex_lock(&sink->hosts->lock);
     struct json_object *object = sink->hosts->changed ? whole(sink) : NULL;
     sink->hosts->changed = false;
     pthread_mutex_unlock(&sink->hosts->lock);
-    if (!object)
-        return 0;
+    if (!object) return 0;
     bool done = json_object_to_file_ext(sink->draft, object, JSON_C_TO_STRING_PLAIN) == 0 &&
                 rename(sink->draft, sink->path) == 0;
     if (!done && !sink->complained)
@@ -288,20 +257,15 @@ static int hosts_flush(void *state, struct weir_fault *fault)
     return 0;
 }
 
-static void hosts_free(void *state)
-{
-    free(state);
-}
+static void hosts_free(void *state) { free(state); }
 
 /* What earlier runs heard. */
-static void inherit(struct hosts_sink *sink)
-{
+static void inherit(struct hosts_sink *sink) {
     struct json_object *object = json_object_from_file(sink->path), *names;
     if (object && json_object_object_get_ex(object, "names", &names) &&
         json_object_is_type(names, json_type_object)) {
         struct json_object_iter at;
-        json_object_object_foreachC(names, at)
-        {
+        json_object_object_foreachC(names, at) {
             struct weir_addr addr;
             const char *name = json_object_get_string(at.val);
             if (name && weir_addr_parse(at.key, &addr) == 0)
@@ -313,11 +277,9 @@ static void inherit(struct hosts_sink *sink)
 }
 
 int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *context,
-                        struct weir_hosts *hosts, const char *directory)
-{
+                        struct weir_hosts *hosts, const char *directory) {
     struct hosts_sink *sink = calloc(1, sizeof *sink);
-    if (!sink)
-        return -ENOMEM;
+    if (!sink) return -ENOMEM;
     sink->context = context;
     sink->hosts = hosts;
     snprintf(sink->path, sizeof sink->path, "%.4000s/" WEIR_HOSTS_FILE, directory);

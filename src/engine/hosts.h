@@ -16,8 +16,7 @@ struct weir_hosts *weir_hosts_new(void);
 void weir_hosts_free(struct weir_hosts *hosts);
 
 /* Could this packet tell a name? Cheap, for every packet. */
-static inline bool weir_hosts_may_tell(const struct weir_packet *packet)
-{
+static inline bool weir_hosts_may_tell(const struct weir_packet *packet) {
     return packet->transport == WEIR_TRANSPORT_UDP &&
            (packet->src_port == 5353 || packet->src_port == 68 || packet->src_port == 67);
 }

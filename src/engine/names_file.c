@@ -1,11 +1,11 @@
-/* The name memory outlasts a restart: clients go on with the addresses that they were told before it, and in an outage a
- * connection to one of them never says its name.
+/* The name memory outlasts a restart: clients go on with the addresses that they were told before
+ * it, and in an outage a connection to one of them never says its name.
  *
- *     magic "weirname" | version | names | saved (us) | checksum (XXH3 of the names) | name, name, ...
- *     a name: struct saved_name, then the text of the host where a signature matched it
+ *     magic "weirname" | version | names | saved (us) | checksum (XXH3 of the names) | name, name,
+ * ... a name: struct saved_name, then the text of the host where a signature matched it
  *
- * Every worker holds the same names; those of one are written, and each worker is taught them before its first packet. What
- * a host's service is, the signatures of the day say.
+ * Every worker holds the same names; those of one are written, and each worker is taught them
+ * before its first packet. What a host's service is, the signatures of the day say.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,67 +41,66 @@ struct weir_names_file {
 
 /* ---- reading ---- */
 
-/* The name at *at, which is moved behind it; false: what is there is none. `text` holds HOST_MAX + 1 bytes. */
-static bool next_name(const struct weir_names_file *file, size_t *at, char *text, struct weir_learned_name *ret_name)
-{
+/* The name at *at, which is moved behind it; false: what is there is none. `text` holds HOST_MAX +
+ * 1 bytes. */
+static bool next_name(const struct weir_names_file *file, size_t *at, char *text,
+                      struct weir_learned_name *ret_name) {
     struct saved_name saved;
-    if (file->n - *at < sizeof saved)
-        return false;
+    if (file->n - *at < sizeof saved) return false;
     memcpy(&saved, file->bytes + *at, sizeof saved);
     *at += sizeof saved;
-    if (saved.host_length > HOST_MAX || file->n - *at < saved.host_length)
-        return false;
+    if (saved.host_length > HOST_MAX || file->n - *at < saved.host_length) return false;
     memcpy(text, file->bytes + *at, saved.host_length);
     text[saved.host_length] = '\0';
     *at += saved.host_length;
-    *ret_name = (struct weir_learned_name){.client = saved.client, .server = saved.server, .host_hash = saved.host_hash,
-                                           .expires_us = saved.expires_us, .host = saved.host_length ? text : NULL};
+    *ret_name = (struct weir_learned_name){.client = saved.client,
+                                           .server = saved.server,
+                                           .host_hash = saved.host_hash,
+                                           .expires_us = saved.expires_us,
+                                           .host = saved.host_length ? text : NULL};
     return true;
 }
 
-static const char *objection(const struct weir_names_file *file)
-{
-    if (memcmp(file->head.magic, "weirname", 8) != 0)
-        return "not a state of weir's";
-    if (file->head.version != VERSION)
-        return "written by another version of weir";
-    return file->head.checksum != XXH3_64bits(file->bytes + sizeof file->head, file->n - sizeof file->head)
-               ? "damaged (its checksum does not fit)" : NULL;
+static const char *objection(const struct weir_names_file *file) {
+    if (memcmp(file->head.magic, "weirname", 8) != 0) return "not a state of weir's";
+    if (file->head.version != VERSION) return "written by another version of weir";
+    return file->head.checksum !=
+                   XXH3_64bits(file->bytes + sizeof file->head, file->n - sizeof file->head)
+               ? "damaged (its checksum does not fit)"
+               : NULL;
 }
 
-int weir_names_file_read(struct weir_names_file **ret_file, const char *directory, struct weir_fault *fault)
-{
+int weir_names_file_read(struct weir_names_file **ret_file, const char *directory,
+                         struct weir_fault *fault) {
     struct weir_names_file *file = calloc(1, sizeof *file);
-    if (!file)
-        return -ENOMEM;
+    if (!file) return -ENOMEM;
     *ret_file = NULL;
-    if (weir_state_io_read(directory, NAME, sizeof file->head, &file->bytes, &file->n, fault) == 0) {
+    if (weir_state_io_read(directory, NAME, sizeof file->head, &file->bytes, &file->n, fault) ==
+        0) {
         memcpy(&file->head, file->bytes, sizeof file->head);
         const char *why = objection(file);
         if (!why) {
             *ret_file = file;
             return 0;
         }
-        weir_fault_set(fault, 0, "%s/" NAME ": %s; what was learned before is not used", directory, why);
+        weir_fault_set(fault, 0, "%s/" NAME ": %s; what was learned before is not used", directory,
+                       why);
     }
     weir_names_file_free(file);
     return 0;
 }
 
-void weir_names_file_free(struct weir_names_file *file)
-{
-    if (file)
-        free(file->bytes);
+void weir_names_file_free(struct weir_names_file *file) {
+    if (file) free(file->bytes);
     free(file);
 }
 
-void weir_names_file_restore(const struct weir_names_file *file, struct weir_classifier *classifier, int64_t now_us)
-{
+void weir_names_file_restore(const struct weir_names_file *file, struct weir_classifier *classifier,
+                             int64_t now_us) {
     struct weir_learned_name name;
     char text[HOST_MAX + 1];
     size_t at = sizeof file->head;
-    if (weir_state_io_age(file->head.saved_us, now_us))
-        return;
+    if (weir_state_io_age(file->head.saved_us, now_us)) return;
     for (uint32_t i = 0; i < file->head.n_names && next_name(file, &at, text, &name); i++)
         weir_classify_names_restore(classifier, &name, now_us);
 }
@@ -114,13 +113,11 @@ struct names {
     uint32_t n_names;
 };
 
-static void take_name(void *context, const struct weir_learned_name *name)
-{
+static void take_name(void *context, const struct weir_learned_name *name) {
     struct names *names = context;
     struct saved_name saved;
     size_t length = name->host ? strlen(name->host) : 0;
-    if (length > HOST_MAX)
-        return;
+    if (length > HOST_MAX) return;
     if (names->bytes) {
         memset(&saved, 0, sizeof saved); /* no stray bytes between the fields */
         saved.client = name->client;
@@ -135,17 +132,21 @@ static void take_name(void *context, const struct weir_learned_name *name)
     names->n_names++;
 }
 
-int weir_names_file_write(const char *directory, const struct weir_classifier *classifier, int64_t now_us, struct weir_fault *fault)
-{
+int weir_names_file_write(const char *directory, const struct weir_classifier *classifier,
+                          int64_t now_us, struct weir_fault *fault) {
     struct names counted = {0}, names = {0};
     weir_classify_names_each(classifier, take_name, &counted);
     names.bytes = malloc(counted.n ? counted.n : 1);
     if (!names.bytes)
         return weir_fault_set(fault, -ENOMEM, "%s/" NAME ": no memory to write it", directory);
     weir_classify_names_each(classifier, take_name, &names);
-    struct head head = {.magic = {'w', 'e', 'i', 'r', 'n', 'a', 'm', 'e'}, .version = VERSION, .n_names = names.n_names,
-                        .saved_us = now_us, .checksum = XXH3_64bits(names.bytes, names.n)};
-    int error = weir_state_io_replace(directory, NAME, &head, sizeof head, names.bytes, names.n, fault);
+    struct head head = {.magic = {'w', 'e', 'i', 'r', 'n', 'a', 'm', 'e'},
+                        .version = VERSION,
+                        .n_names = names.n_names,
+                        .saved_us = now_us,
+                        .checksum = XXH3_64bits(names.bytes, names.n)};
+    int error =
+        weir_state_io_replace(directory, NAME, &head, sizeof head, names.bytes, names.n, fault);
     free(names.bytes);
     return error;
 }

@@ -6,11 +6,15 @@
 
 struct weir_names_file; /* opaque */
 
-/* Reads what an earlier run left. 0, also when there is nothing to read (*ret_file NULL; a fault says why, empty when there is no file);
- * -ENOMEM. */
-int weir_names_file_read(struct weir_names_file **ret_file, const char *directory, struct weir_fault *fault);
+/* Reads what an earlier run left. 0, also when there is nothing to read (*ret_file NULL; a fault
+ * says why, empty when there is no file); -ENOMEM. */
+int weir_names_file_read(struct weir_names_file **ret_file, const char *directory,
+                         struct weir_fault *fault);
 void weir_names_file_free(struct weir_names_file *file);
-/* Teaches the names that are still alive at `now_us`, the time of the first packet; nothing where the file is of a later time. */
-void weir_names_file_restore(const struct weir_names_file *file, struct weir_classifier *classifier, int64_t now_us);
+/* Teaches the names that are still alive at `now_us`, the time of the first packet; nothing where
+ * the file is of a later time. */
+void weir_names_file_restore(const struct weir_names_file *file, struct weir_classifier *classifier,
+                             int64_t now_us);
 /* Replaces the file as a whole. The classifier must be at rest. 0 or < 0 with a fault. */
-int weir_names_file_write(const char *directory, const struct weir_classifier *classifier, int64_t now_us, struct weir_fault *fault);
+int weir_names_file_write(const char *directory, const struct weir_classifier *classifier,
+                          int64_t now_us, struct weir_fault *fault);

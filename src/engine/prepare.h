@@ -12,19 +12,27 @@ enum { PREPARED_MAX = WEIR_BATCH_FRAMES_MAX };
 /* What one worker takes of a batch: its own packets and, for their names, all answers of DNS. */
 struct weir_share {
     uint32_t n;
-    uint16_t at[PREPARED_MAX];           /* indices of packets, rising */
+    uint16_t at[PREPARED_MAX]; /* indices of packets, rising */
 };
 static_assert(PREPARED_MAX <= UINT16_MAX, "an index of a packet fits");
 
 struct weir_prepared {
-    size_t n;                            /* packets, in the order of their frames */
-    size_t n_refused;                    /* frames that were not decoded, in order: */
-    struct { uint16_t second; uint8_t outcome; } refused[PREPARED_MAX];
-    size_t n_seconds;                    /* of engine's clock that begin in the batch; the first stands for the batch itself */
-    struct { int64_t now_us; size_t at; } second[PREPARED_MAX]; /* its first frame's clock; the first packet behind that */
+    size_t n;         /* packets, in the order of their frames */
+    size_t n_refused; /* frames that were not decoded, in order: */
+    struct {
+        uint16_t second;
+        uint8_t outcome;
+    } refused[PREPARED_MAX];
+    /* of engine's clock that begin in the batch; the first stands for the batch itself */
+    size_t n_seconds;
+    /* its first frame's clock; the first packet behind that */
+    struct {
+        int64_t now_us;
+        size_t at;
+    } second[PREPARED_MAX];
     uint64_t hash[PREPARED_MAX];
     struct weir_packet packet[PREPARED_MAX];
-    struct weir_share share[];           /* one a worker */
+    struct weir_share share[]; /* one a worker */
 };
 
 struct weir_preparer {
@@ -37,7 +45,6 @@ size_t weir_prepared_bytes(unsigned n_workers);
 void weir_prepare(void *context, const struct weir_batch *batch, void *room);
 
 /* DNS answers name the addresses that the client will turn to next. */
-static inline bool weir_is_answer(const struct weir_packet *packet)
-{
+static inline bool weir_is_answer(const struct weir_packet *packet) {
     return packet->src_port == 53 && packet->payload_captured > 0;
 }

@@ -1,11 +1,12 @@
-/* A monitor that sees nothing must not say that all is well. Three ways to be blind, besides lost packets and a tap that shows one
- * direction, which detect knows from its windows:
+/* A monitor that sees nothing must not say that all is well. Three ways to be blind, besides lost
+ * packets and a tap that shows one direction, which detect knows from its windows:
  *
  *      link down      an interface is not up, or has no carrier: the kernel says so
- *      silent         no packet at all for three times as long as it ever took here until the next one came, ten seconds at the
- *                     least; only where packets came in most seconds before, so that a quiet link at night is none
- *      undecoded      a fifth of a window's packets and more cannot be read: an encapsulation that weir does not know, or a
- *                     snap length of nothing. ARP, LLDP and the like are read, and are no streaming
+ *      silent         no packet at all for three times as long as it ever took here until the next
+ * one came, ten seconds at the least; only where packets came in most seconds before, so that a
+ * quiet link at night is none undecoded      a fifth of a window's packets and more cannot be read:
+ * an encapsulation that weir does not know, or a snap length of nothing. ARP, LLDP and the like are
+ * read, and are no streaming
  *
  * Blind spot: a mirror port that loses one of its sources while others go on.
  */
@@ -15,31 +16,28 @@
 #include "engine/sight.h"
 
 enum { GAPS = 3, LEARN_TICKS = 30, UNDECODED_MIN = 200 };
-#define SILENT_MIN_US INT64_C(10000000)
+#define SILENT_MIN_US   INT64_C(10000000)
 #define UNDECODED_SHARE 0.2
 
-static void listen_for_packets(struct weir_sight *sight, int64_t now_us, uint64_t packets)
-{
-    if (packets == sight->packets)
-        return;
+static void listen_for_packets(struct weir_sight *sight, int64_t now_us, uint64_t packets) {
+    if (packets == sight->packets) return;
     int64_t gap_us = sight->heard_us ? now_us - sight->heard_us : 0;
-    if (gap_us > sight->longest_gap_us)
-        sight->longest_gap_us = gap_us;
+    if (gap_us > sight->longest_gap_us) sight->longest_gap_us = gap_us;
     sight->packets = packets;
     sight->heard_us = now_us;
     sight->heard_ticks++;
 }
 
-static bool is_silent(const struct weir_sight *sight, int64_t now_us)
-{
+static bool is_silent(const struct weir_sight *sight, int64_t now_us) {
     int64_t ticks = sight->heard_us ? (sight->heard_us - sight->first_us) / 1000000 + 1 : 0;
-    int64_t patience_us = GAPS * sight->longest_gap_us > SILENT_MIN_US ? GAPS * sight->longest_gap_us : SILENT_MIN_US;
-    return sight->heard_ticks >= LEARN_TICKS && (int64_t)sight->heard_ticks * 2 > ticks && now_us - sight->heard_us >= patience_us;
+    int64_t patience_us =
+        GAPS * sight->longest_gap_us > SILENT_MIN_US ? GAPS * sight->longest_gap_us : SILENT_MIN_US;
+    return sight->heard_ticks >= LEARN_TICKS && (int64_t)sight->heard_ticks * 2 > ticks &&
+           now_us - sight->heard_us >= patience_us;
 }
 
 /* Outcomes from LINK_UNKNOWN on are refusals; those before it were read. */
-static double undecoded(const uint64_t now[WEIR_DECODE_N], const uint64_t before[WEIR_DECODE_N])
-{
+static double undecoded(const uint64_t now[WEIR_DECODE_N], const uint64_t before[WEIR_DECODE_N]) {
     uint64_t all = 0, refused = 0;
     for (int i = 0; i < WEIR_DECODE_N; i++) {
         all += now[i] - before[i];
@@ -48,14 +46,11 @@ static double undecoded(const uint64_t now[WEIR_DECODE_N], const uint64_t before
     return all >= UNDECODED_MIN ? (double)refused / (double)all : 0;
 }
 
-void weir_sight_look(struct weir_sight *sight, int64_t now_us, bool window_end, const struct weir_source_stats *stats,
-                     const uint64_t decode[WEIR_DECODE_N])
-{
+void weir_sight_look(struct weir_sight *sight, int64_t now_us, bool window_end,
+                     const struct weir_source_stats *stats, const uint64_t decode[WEIR_DECODE_N]) {
     struct weir_detect_sight now = {0};
-    if (!sight->first_us)
-        sight->first_us = now_us;
-    if (stats)
-        listen_for_packets(sight, now_us, stats->packets);
+    if (!sight->first_us) sight->first_us = now_us;
+    if (stats) listen_for_packets(sight, now_us, stats->packets);
     if (window_end) {
         sight->undecoded_share = undecoded(decode, sight->decode);
         memcpy(sight->decode, decode, sizeof sight->decode);

@@ -1,4 +1,5 @@
-/* `weir fleet`: sites' incidents in, one verdict out. One turn is one step; the caller waits between turns. */
+/* `weir fleet`: sites' incidents in, one verdict out. One turn is one step; the caller waits
+ * between turns. */
 #pragma once
 
 #include <weir/error.h>
@@ -7,13 +8,17 @@
 
 struct weir_fleet; /* opaque */
 
-int weir_fleet_new(struct weir_fleet **ret_fleet, const char *url, const char *password_file, struct weir_fault *fault);
+int weir_fleet_new(struct weir_fleet **ret_fleet, const char *url, const char *password_file,
+                   struct weir_fault *fault);
 void weir_fleet_free(struct weir_fleet *fleet); /* resigns first */
 
 enum { WEIR_FLEET_IDLE = 0, WEIR_FLEET_BUSY = 1, WEIR_FLEET_STANDBY = 2 };
-/* Reads what came, judges, says. IDLE: nothing came; BUSY: turn again at once; STANDBY: another fleet leads. < 0: Redis is away; turn
- * again later. */
+/* Reads what came, judges, says. IDLE: nothing came; BUSY: turn again at once; STANDBY: another
+ * fleet leads. < 0: Redis is away; turn again later. */
 int weir_fleet_turn(struct weir_fleet *fleet, struct weir_fault *fault);
 const struct weir_fleet_counts *weir_fleet_counts(const struct weir_fleet *fleet);
 /* Called for each thing said, once. */
-void weir_fleet_watch(struct weir_fleet *fleet, void (*heard)(void *context, const char *event, const char *text, const char *json), void *context);
+void weir_fleet_watch(struct weir_fleet *fleet,
+                      void (*heard)(void *context, const char *event, const char *text,
+                                    const char *json),
+                      void *context);

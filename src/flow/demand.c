@@ -33,35 +33,28 @@ enum {
     STALE_US = 120000000,
 };
 
-static uint32_t timeout_ms(const struct weir_flow *flow)
-{
+static uint32_t timeout_ms(const struct weir_flow *flow) {
     const int64_t *learned = flow->table->config.request_timeout_us;
     int64_t us = learned ? learned[flow->named.service] : 0,
             own_us = ask_timeout_ds(flow, flow->serve.size) * INT64_C(100000);
-    if (us <= 0)
-        us = TIMEOUT_DEFAULT_US;
-    if (us < own_us)
-        us = own_us;
+    if (us <= 0) us = TIMEOUT_DEFAULT_US;
+    if (us < own_us) us = own_us;
     return us / 1000 < UINT32_MAX ? (uint32_t)(us / 1000) : UINT32_MAX;
 }
 
 static void check_timeout(struct weir_flow *flow, struct serve *serve, int64_t first_us,
-                          uint32_t waited_ms, int64_t now_us)
-{
+                          uint32_t waited_ms, int64_t now_us) {
     if (serve->timed_out || waited_ms < timeout_ms(flow) ||
         flow_is(flow, FLOW_FIN << WEIR_CLIENT | FLOW_UNSEEN) || weir_flow_one_way(flow))
         return;
     serve->timed_out = true;
-    if (flow_report(flow))
-        flow_report(flow)->timeouts++;
+    if (flow_report(flow)) flow_report(flow)->timeouts++;
     flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT, first_us);
 }
 
 static void tell_progress(struct weir_flow *flow, const struct serve *serve, int64_t open_us,
-                          int64_t waiting_us, int64_t now_us)
-{
-    if (!waiting_us && !serve->tick_bytes)
-        return;
+                          int64_t waiting_us, int64_t now_us) {
+    if (!waiting_us && !serve->tick_bytes) return;
     struct weir_event event = {
         .kind = WEIR_EVENT_PROGRESS,
         .ts_us = now_us,
@@ -77,39 +70,32 @@ static void tell_progress(struct weir_flow *flow, const struct serve *serve, int
 
 /* ---- what nobody acknowledges ---- */
 
-static bool is_acked(const struct weir_flow *flow)
-{
+static bool is_acked(const struct weir_flow *flow) {
     return flow_is(flow, FLOW_ACK << WEIR_SERVER) &&
            (int32_t)(flow->nxt[WEIR_CLIENT] - flow->ack[WEIR_SERVER]) <= 0;
 }
 
-static uint32_t unacked_limit_ms(const struct weir_flow *flow)
-{
+static uint32_t unacked_limit_ms(const struct weir_flow *flow) {
     uint32_t rtt_ms = flow_opening_rtt_us(flow) / 1000;
     return rtt_ms * UNACKED_RTTS > UNACKED_MIN_MS ? rtt_ms * UNACKED_RTTS : UNACKED_MIN_MS;
 }
 
-void request_copy(struct weir_flow *flow, const struct weir_packet *packet)
-{
+void request_copy(struct weir_flow *flow, const struct weir_packet *packet) {
     struct serve *serve = flow_serve(flow);
-    if (!serve || flow_is(flow, FLOW_DNS) || serve->copies >= COPIES_TOLD - 1)
-        return;
-    if (++serve->copies == COPIES_MIN)
-        timer_by(flow, packet->now_us + 1);
+    if (!serve || flow_is(flow, FLOW_DNS) || serve->copies >= COPIES_TOLD - 1) return;
+    if (++serve->copies == COPIES_MIN) timer_by(flow, packet->now_us + 1);
 }
 
 /* The client's network has carried it as far as here, so it was lost behind us. A connection that
  * had rested for two minutes may have been forgotten by any box on the way: that says nothing. When
  * to ask again. */
-static int64_t unacked_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us)
-{
+static int64_t unacked_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us) {
     if (serve->state != SERVE_WAITING || serve->copies < COPIES_MIN ||
         serve->copies == COPIES_TOLD || is_acked(flow) || flow->transport != WEIR_TRANSPORT_TCP ||
         low_span(flow->payload_us[WEIR_SERVER], serve->asked_us) >= STALE_US)
         return INT64_MAX;
     uint32_t waited_ms = now_ms(now_us) - serve->asked_ms, limit_ms = unacked_limit_ms(flow);
-    if (waited_ms < limit_ms)
-        return now_us + (int64_t)(limit_ms - waited_ms) * 1000;
+    if (waited_ms < limit_ms) return now_us + (int64_t)(limit_ms - waited_ms) * 1000;
     serve->copies = COPIES_TOLD;
     bool media = flow_is_media(flow);
     if (media || !flow_is(flow, FLOW_MID))
@@ -120,9 +106,9 @@ static int64_t unacked_timer(struct weir_flow *flow, struct serve *serve, int64_
 
 /* ---- what froze, what was given up ---- */
 
-/* The answer stopped where more was to come, and the client, which wants it, has all that we saw. */
-static bool is_frozen(const struct weir_flow *flow, const struct serve *serve)
-{
+/* The answer stopped where more was to come, and the client, which wants it, has all that we saw.
+ */
+static bool is_frozen(const struct weir_flow *flow, const struct serve *serve) {
     bool has_all = flow->transport == WEIR_TRANSPORT_UDP ||
                    (int32_t)(flow->nxt[WEIR_SERVER] - flow->ack[WEIR_CLIENT]) <= 0;
     return serve->full && has_all && !serve->next_size && ask_is_known(flow, serve->size) &&
@@ -132,10 +118,8 @@ static bool is_frozen(const struct weir_flow *flow, const struct serve *serve)
 
 /* While it waited the client said something small, which the server took without a word: it gave
  * the request up. */
-static bool is_cancelled(const struct weir_flow *flow, const struct serve *serve, int64_t now_us)
-{
-    if (!serve->next_size || low_span(flow->next_us, now_us) < CANCELLED_US)
-        return false;
+static bool is_cancelled(const struct weir_flow *flow, const struct serve *serve, int64_t now_us) {
+    if (!serve->next_size || low_span(flow->next_us, now_us) < CANCELLED_US) return false;
     return flow->transport == WEIR_TRANSPORT_UDP ? flow->payload_us[WEIR_CLIENT] == flow->next_us
                                                  : is_acked(flow);
 }
@@ -144,8 +128,7 @@ static bool is_cancelled(const struct weir_flow *flow, const struct serve *serve
 
 /* While an answer arrives: when to ask again. */
 static int64_t answering_timer(struct weir_flow *flow, struct serve *serve, bool quiet,
-                               uint32_t silent_ms, int64_t now_us)
-{
+                               uint32_t silent_ms, int64_t now_us) {
     bool waits = request_is_watched(flow) && silent_ms < FROZEN_MAX_MS && is_frozen(flow, serve);
     if (silent_ms >= REQUEST_SILENT_MS && !waits) {
         request_chunk_done(flow, serve, now_us, now_us);
@@ -158,8 +141,7 @@ static int64_t answering_timer(struct weir_flow *flow, struct serve *serve, bool
                : now_us + (int64_t)(REQUEST_SILENT_MS - silent_ms) * 1000;
 }
 
-static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us)
-{
+static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us) {
     if (is_cancelled(flow, serve, now_us)) {
         serve->state = SERVE_SILENT;
         serve->next_size = 0;
@@ -168,8 +150,7 @@ static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_
     uint32_t open_ms = now_ms(now_us) - serve->asked_ms;
     int64_t again_us = unacked_timer(flow, serve, now_us);
     bool known = flow_is_media(flow) && ask_is_known(flow, serve->size);
-    if (known)
-        check_timeout(flow, serve, serve->asked_us, open_ms, now_us);
+    if (known) check_timeout(flow, serve, serve->asked_us, open_ms, now_us);
     if (flow_is_media(flow))
         tell_progress(flow, serve, (int64_t)open_ms * 1000, known ? (int64_t)open_ms * 1000 : 0,
                       now_us);
@@ -177,8 +158,7 @@ static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_
     return request_is_watched(flow) ? now_us + WEIR_TICK_US : again_us;
 }
 
-int64_t request_timer(struct weir_flow *flow, int64_t now_us)
-{
+int64_t request_timer(struct weir_flow *flow, int64_t now_us) {
     struct serve *serve = flow_serve(flow);
     if (!serve || flow->state == STATE_CLOSED ||
         (serve->state != SERVE_WAITING && serve->state != SERVE_ANSWERING))
@@ -188,13 +168,11 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us)
     if (serve->state == SERVE_ANSWERING && serve->next_size &&
         low_span(flow->next_us, now_us) >= NEXT_AGE_US)
         request_settle_next(flow, serve, now_us);
-    if (serve->state == SERVE_WAITING)
-        return waiting_timer(flow, serve, now_us);
+    if (serve->state == SERVE_WAITING) return waiting_timer(flow, serve, now_us);
     uint32_t silent_ms = (uint16_t)(now_ms(now_us) - serve->byte_ms);
     bool quiet = serve->tick_bytes == 0,
          waits = quiet && silent_ms >= FROZEN_MIN_MS && is_frozen(flow, serve);
-    if (waits)
-        check_timeout(flow, serve, serve->last_byte_us, silent_ms, now_us);
+    if (waits) check_timeout(flow, serve, serve->last_byte_us, silent_ms, now_us);
     if (flow_is_media(flow))
         tell_progress(flow, serve, (int64_t)(now_ms(now_us) - serve->asked_ms) * 1000,
                       waits ? (int64_t)silent_ms * 1000 : 0, now_us);

@@ -4,45 +4,43 @@
  *      server  answer                                                 nothing
  *                 |--------------- 2 s or more ---------|
  *
- * Nothing on the wire says that a QUIC connection is lost. But whatever a live peer receives and must acknowledge, it
- * acknowledges within a round trip, and a client that hears nothing sends again, each time after twice the wait. So: five
- * datagrams of the client over two seconds or more, the first large enough to ask for something, and not one of the server.
- * The waits must grow: a client whose datagrams come in even measure hears its server, by a way that we do not see.
+ * Nothing on the wire says that a QUIC connection is lost. But whatever a live peer receives and
+ * must acknowledge, it acknowledges within a round trip, and a client that hears nothing sends
+ * again, each time after twice the wait. So: five datagrams of the client over two seconds or more,
+ * the first large enough to ask for something, and not one of the server. The waits must grow: a
+ * client whose datagrams come in even measure hears its server, by a way that we do not see.
  *
- * The connection failed when the first of these datagrams was sent. Its open request is nobody's any more: the client asks
- * again elsewhere. When the server is heard after all, the connection lives on.
+ * The connection failed when the first of these datagrams was sent. Its open request is nobody's
+ * any more: the client asks again elsewhere. When the server is heard after all, the connection
+ * lives on.
  *
- * No death: a client that falls silent itself (it was suspended, it moved to another address or port, it closed); PINGs into
- * the void, for which nobody waits; a connection that had been silent for half a minute before, of which the server, or a NAT
- * on the way, may have forgotten everything in good order. Blind spot: an answer frozen in the middle, to which the client
- * has nothing to say.
+ * No death: a client that falls silent itself (it was suspended, it moved to another address or
+ * port, it closed); PINGs into the void, for which nobody waits; a connection that had been silent
+ * for half a minute before, of which the server, or a NAT on the way, may have forgotten everything
+ * in good order. Blind spot: an answer frozen in the middle, to which the client has nothing to
+ * say.
  */
 #include "flow/flow.h"
 
 enum { SAID_LEAST = 5, ASKS_MIN = 80, UNHEARD_MS = 2000, FORGOTTEN_US = 30000000, EVEN_OF = 4 };
 
-void quic_heard(struct weir_flow *flow)
-{
-    if (flow_is(flow, FLOW_WAITING))
-        return;
+void quic_heard(struct weir_flow *flow) {
+    if (flow_is(flow, FLOW_WAITING)) return;
     memset(&flow->unheard, 0, sizeof flow->unheard);
     flow->flags &= ~(uint32_t)FLOW_DEAD;
 }
 
-bool quic_is_dead(const struct weir_flow *flow)
-{
+bool quic_is_dead(const struct weir_flow *flow) {
     return flow->proto == PROTO_QUIC && flow_is(flow, FLOW_DEAD);
 }
 
 /* The longest wait is a good part of the whole. */
-static bool waits_grow(const struct weir_flow *flow, uint32_t ms)
-{
+static bool waits_grow(const struct weir_flow *flow, uint32_t ms) {
     uint32_t now = ms - flow->unheard.last_ms, longest = flow->unheard.longest_ms;
     return (now > longest ? now : longest) >= (ms - flow->unheard.since_ms) / EVEN_OF;
 }
 
-static void die(struct weir_flow *flow, int64_t since_us, int64_t now_us)
-{
+static void die(struct weir_flow *flow, int64_t since_us, int64_t now_us) {
     bool open = flow_is(flow, FLOW_USEFUL | FLOW_MID);
     struct serve *serve = flow_serve(flow);
     flow->flags |= FLOW_DEAD;
@@ -50,41 +48,37 @@ static void die(struct weir_flow *flow, int64_t since_us, int64_t now_us)
         flow_attempt(flow, now_us, now_us, WEIR_LAYER_QUIC, WEIR_OUTCOME_QUIC_TIMEOUT, since_us);
     else
         flow_connect(flow, now_us, now_us, WEIR_OUTCOME_QUIC_TIMEOUT);
-    if (request_waiting(flow) && serve->timed_out) /* it is the connection's failure, not the request's */
+    if (request_waiting(flow) &&
+        serve->timed_out) /* it is the connection's failure, not the request's */
         flow_attempt(flow, now_us, now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_NEUTRAL, serve->asked_us);
     request_end(flow, now_us, now_us);
 }
 
 /* When to ask again; INT64_MAX: when more was said. */
-int64_t quic_death_timer(struct weir_flow *flow, int64_t now_us)
-{
-    if (flow->proto != PROTO_QUIC || flow_is(flow, FLOW_WAITING | FLOW_DEAD) || flow->unheard.said < SAID_LEAST ||
-        flow->unheard.forgotten || !flow->packets[WEIR_SERVER])
+int64_t quic_death_timer(struct weir_flow *flow, int64_t now_us) {
+    if (flow->proto != PROTO_QUIC || flow_is(flow, FLOW_WAITING | FLOW_DEAD) ||
+        flow->unheard.said < SAID_LEAST || flow->unheard.forgotten || !flow->packets[WEIR_SERVER])
         return INT64_MAX;
     uint32_t ms = now_ms(now_us), age_ms = ms - flow->unheard.since_ms;
-    if (age_ms < UNHEARD_MS)
-        return now_us + (int64_t)(UNHEARD_MS - age_ms) * 1000;
-    if (!waits_grow(flow, ms))
-        return INT64_MAX;
+    if (age_ms < UNHEARD_MS) return now_us + (int64_t)(UNHEARD_MS - age_ms) * 1000;
+    if (!waits_grow(flow, ms)) return INT64_MAX;
     die(flow, now_us - (int64_t)age_ms * 1000, now_us);
     return INT64_MAX;
 }
 
-void quic_said(struct weir_flow *flow, const struct weir_packet *packet)
-{
+void quic_said(struct weir_flow *flow, const struct weir_packet *packet) {
     uint32_t ms = now_ms(packet->now_us), wait_ms = ms - flow->unheard.last_ms;
     bool asks = packet->payload_len >= ASKS_MIN || request_waiting(flow);
     if (flow_is(flow, FLOW_WAITING | FLOW_DEAD) || (flow->unheard.said == 0 && !asks))
         return; /* the last acknowledgement is answered by nobody */
     if (flow->unheard.said == 0) {
         flow->unheard.since_ms = ms;
-        flow->unheard.forgotten = low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) >= FORGOTTEN_US;
+        flow->unheard.forgotten =
+            low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) >= FORGOTTEN_US;
     } else if (wait_ms > flow->unheard.longest_ms) {
         flow->unheard.longest_ms = wait_ms;
     }
     flow->unheard.last_ms = ms;
-    if (flow->unheard.said < UINT16_MAX)
-        flow->unheard.said++;
-    if (flow->unheard.said >= SAID_LEAST)
-        timer_by(flow, packet->now_us + 1);
+    if (flow->unheard.said < UINT16_MAX) flow->unheard.said++;
+    if (flow->unheard.said >= SAID_LEAST) timer_by(flow, packet->now_us + 1);
 }

@@ -17,9 +17,9 @@
  *   burst     packets within 20 ms are one request. While it waits, what else the client says
  *             changes nothing, unless only the later one can be the request.
  *   while an answer arrives   a request is remembered and judged by the next bytes: no answer to it
- *             can come within a few milliseconds. Where bytes arrive without a pause after that, the answer goes on,
- *             whatever was asked (HTTP/2 and QUIC: the two are one chunk). After a pause, or with
- *             nothing more, a new chunk began with the request.
+ *             can come within a few milliseconds. Where bytes arrive without a pause after that,
+ * the answer goes on, whatever was asked (HTTP/2 and QUIC: the two are one chunk). After a pause,
+ * or with nothing more, a new chunk began with the request.
  *
  * A server that says a little after long silences, unasked, pushes (WebSockets): on its flow
  * nothing waits. While the client is still sending much, the clock of its request starts over: an
@@ -53,40 +53,31 @@ enum {
 
 /* A byte that comes sooner behind a request is no answer to it. The handshake's round trip is an
  * upper bound of later ones, often by far: a quarter of it, and little at most. */
-static uint32_t pause_us(const struct weir_flow *flow)
-{
+static uint32_t pause_us(const struct weir_flow *flow) {
     uint32_t rtt_us = flow->opening_rtt_us[WEIR_SERVER];
-    if (rtt_us == RTT_NONE)
-        return PAUSE_UNKNOWN_US;
+    if (rtt_us == RTT_NONE) return PAUSE_UNKNOWN_US;
     return rtt_us / 4 < PAUSE_MAX_US ? rtt_us / 4 : PAUSE_MAX_US;
 }
 
-bool request_waiting(const struct weir_flow *flow)
-{
+bool request_waiting(const struct weir_flow *flow) {
     const struct serve *serve = flow_serve(flow);
-    if (!serve)
-        return false;
-    if (serve->state == SERVE_ANSWERING)
-        return serve->next_size != 0;
+    if (!serve) return false;
+    if (serve->state == SERVE_ANSWERING) return serve->next_size != 0;
     return serve->state == SERVE_WAITING;
 }
 
 /* ---- telling ---- */
 
-static void emit(struct weir_flow *flow, struct weir_event event, int64_t ts_us, int64_t now_us)
-{
+static void emit(struct weir_flow *flow, struct weir_event event, int64_t ts_us, int64_t now_us) {
     event.ts_us = ts_us;
     event.now_us = now_us;
     flow_emit(flow, &event);
 }
 
-static void stall_keep(struct weir_flow *flow, int64_t start_us, int64_t us)
-{
+static void stall_keep(struct weir_flow *flow, int64_t start_us, int64_t us) {
     struct report *report = flow_report(flow);
-    if (!report)
-        return;
-    if (report->n_stalls == 0)
-        report->stalls = slab_take(&flow->table->stalls);
+    if (!report) return;
+    if (report->n_stalls == 0) report->stalls = slab_take(&flow->table->stalls);
     if (report->stalls && report->n_stalls < WEIR_STALLS_MAX) {
         struct stalls *stalls = slab_at(&flow->table->stalls, report->stalls);
         stalls->list[report->n_stalls].start_us = start_us;
@@ -97,28 +88,24 @@ static void stall_keep(struct weir_flow *flow, int64_t start_us, int64_t us)
     report->n_stalls++;
 }
 
-static void keep(struct weir_flow *flow, struct spread *spread, uint64_t value)
-{
+static void keep(struct weir_flow *flow, struct spread *spread, uint64_t value) {
     if (!spread_add(spread, &flow->table->histograms,
                     value < UINT32_MAX ? (uint32_t)value : UINT32_MAX))
         flow->table->stats.detail_refused++;
 }
 
-static int64_t first_byte_us(const struct serve *serve)
-{
+static int64_t first_byte_us(const struct serve *serve) {
     return serve->asked_us + serve->first_byte_after_us;
 }
 
-static void first_byte_at(struct serve *serve, int64_t us)
-{
+static void first_byte_at(struct serve *serve, int64_t us) {
     int64_t after_us = us > serve->asked_us ? us - serve->asked_us : 0;
     serve->first_byte_after_us = after_us < UINT32_MAX ? (uint32_t)after_us : UINT32_MAX;
     serve->last_byte_us = us;
 }
 
 static void stall(struct weir_flow *flow, struct serve *serve, int64_t start_us, int64_t ts_us,
-                  int64_t now_us)
-{
+                  int64_t now_us) {
     int64_t us = span_us(flow->table, start_us, ts_us);
     stall_keep(flow, start_us, us);
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_STALL, .stall = {start_us, us}}, ts_us,
@@ -126,8 +113,8 @@ static void stall(struct weir_flow *flow, struct serve *serve, int64_t start_us,
 }
 
 /* Told with the stamp of its last byte, whenever that is noticed. */
-void request_chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
-{
+void request_chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_us,
+                        int64_t now_us) {
     int64_t transfer_us = span_us(flow->table, first_byte_us(serve), serve->last_byte_us);
     struct report *report = flow_report(flow);
     if (report && serve->chunk_bytes >= GOODPUT_MIN && transfer_us > 0)
@@ -148,29 +135,24 @@ void request_chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_
 
 /* ---- the client speaks ---- */
 
-static uint16_t at_most(uint32_t bytes)
-{
+static uint16_t at_most(uint32_t bytes) {
     return (uint16_t)((bytes < REQUEST_BYTES_MAX ? bytes : (uint32_t)REQUEST_BYTES_MAX) &
                       REQUEST_BYTES_MAX);
 }
 
 /* The next tick asks, or the first one by which the answer may be over. */
-static void watch(struct weir_flow *flow, int64_t now_us)
-{
+static void watch(struct weir_flow *flow, int64_t now_us) {
     timer_by(flow, now_us + (request_is_watched(flow) ? 1 : REQUEST_SILENT_MS * INT64_C(1000)));
 }
 
-static void tell_request(struct weir_flow *flow, const struct serve *serve, int64_t now_us)
-{
-    if (flow_report(flow))
-        flow_report(flow)->requests++;
+static void tell_request(struct weir_flow *flow, const struct serve *serve, int64_t now_us) {
+    if (flow_report(flow)) flow_report(flow)->requests++;
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_REQUEST, .request = {serve->request_bytes}},
          serve->asked_us, now_us);
 }
 
 static void open_chunk(struct weir_flow *flow, struct serve *serve, int64_t asked_us,
-                       uint32_t asked_ms, unsigned size)
-{
+                       uint32_t asked_ms, unsigned size) {
     serve->asked_us = asked_us;
     serve->asked_ms = asked_ms;
     serve->size = size & 127;
@@ -182,8 +164,7 @@ static void open_chunk(struct weir_flow *flow, struct serve *serve, int64_t aske
 }
 
 static void open_at(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet,
-                    uint32_t bytes)
-{
+                    uint32_t bytes) {
     unsigned size = weir_ask_size(bytes);
     open_chunk(flow, serve, packet->ts_us, now_ms(packet->now_us), size);
     serve->request_bytes = at_most(bytes);
@@ -191,23 +172,19 @@ static void open_at(struct weir_flow *flow, struct serve *serve, const struct we
     tell_request(flow, serve, packet->now_us);
 }
 
-static bool in_burst(const struct weir_flow *flow, const struct weir_packet *packet)
-{
+static bool in_burst(const struct weir_flow *flow, const struct weir_packet *packet) {
     return low_span(flow->payload_us[WEIR_CLIENT], packet->ts_us) <= BURST_US;
 }
 
-static void widen(struct serve *serve, uint32_t bytes)
-{
+static void widen(struct serve *serve, uint32_t bytes) {
     unsigned size = weir_ask_size(bytes);
     serve->request_bytes = at_most(serve->request_bytes + bytes);
-    if (size > serve->size)
-        serve->size = size & 127;
+    if (size > serve->size) serve->size = size & 127;
 }
 
 /* More from the client, and not a byte of an answer yet. */
 static void said_waiting(struct weir_flow *flow, struct serve *serve,
-                         const struct weir_packet *packet, uint32_t bytes)
-{
+                         const struct weir_packet *packet, uint32_t bytes) {
     unsigned size = weir_ask_size(bytes);
     bool firm = ask_is_known(flow, serve->size) || serve->timed_out;
     if (bytes >= UPLOAD_PACKET_MIN) {
@@ -227,8 +204,8 @@ static void said_waiting(struct weir_flow *flow, struct serve *serve,
 }
 
 /* What was said while the answer arrived began a chunk of its own. */
-static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts_us, int64_t now_us)
-{
+static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts_us,
+                         int64_t now_us) {
     enum { AGE_MAX_US = 10000000 };
     uint32_t age_us = low_span(flow->next_us, ts_us);
     int64_t asked_us =
@@ -241,19 +218,16 @@ static void turn_to_next(struct weir_flow *flow, struct serve *serve, int64_t ts
     tell_request(flow, serve, now_us);
 }
 
-static bool nothing_since(const struct weir_flow *flow, const struct serve *serve)
-{
+static bool nothing_since(const struct weir_flow *flow, const struct serve *serve) {
     return (int32_t)(flow->next_us - (uint32_t)serve->last_byte_us) >= 0;
 }
 
 /* More from the client while an answer arrives. */
 static void said_answering(struct weir_flow *flow, struct serve *serve,
-                           const struct weir_packet *packet, uint32_t bytes)
-{
+                           const struct weir_packet *packet, uint32_t bytes) {
     unsigned size = weir_ask_size(bytes);
     if (serve->next_size && in_burst(flow, packet)) {
-        if (size > serve->next_size)
-            serve->next_size = size & 127;
+        if (size > serve->next_size) serve->next_size = size & 127;
         return;
     }
     if (serve->next_size) {
@@ -263,8 +237,7 @@ static void said_answering(struct weir_flow *flow, struct serve *serve,
         }
         return;
     }
-    if (ask_is_thin(flow, size))
-        return;
+    if (ask_is_thin(flow, size)) return;
     serve->next_size = size & 127;
     flow->next_us = (uint32_t)packet->ts_us;
     watch(flow, packet->now_us);
@@ -272,19 +245,16 @@ static void said_answering(struct weir_flow *flow, struct serve *serve,
 
 /* Nothing is open: was it a request? The next bytes will tell. */
 static void said_thin(struct weir_flow *flow, struct serve *serve, const struct weir_packet *packet,
-                      uint32_t bytes)
-{
+                      uint32_t bytes) {
     flow->flags |= FLOW_ASKED;
     serve->state = SERVE_SILENT;
     serve->next_size = weir_ask_size(bytes) & 127;
     flow->next_us = (uint32_t)packet->ts_us;
 }
 
-void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
-{
+void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes) {
     struct serve *serve = &flow->serve;
-    if (bytes == 0 || flow_is(flow, FLOW_DNS))
-        return;
+    if (bytes == 0 || flow_is(flow, FLOW_DNS)) return;
     if (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN &&
         serve->state != SERVE_WAITING)
         return;
@@ -299,8 +269,7 @@ void request_client(struct weir_flow *flow, const struct weir_packet *packet, ui
 }
 
 /* No byte has come since that shows what it was. */
-void request_settle_next(struct weir_flow *flow, struct serve *serve, int64_t now_us)
-{
+void request_settle_next(struct weir_flow *flow, struct serve *serve, int64_t now_us) {
     if (nothing_since(flow, serve))
         turn_to_next(flow, serve, now_us, now_us);
     else
@@ -311,13 +280,11 @@ void request_settle_next(struct weir_flow *flow, struct serve *serve, int64_t no
 /* ---- the server speaks ---- */
 
 /* A sender with more to send fills its segments: an answer's last one is full by chance only. */
-static bool is_full(struct weir_flow *flow, const struct weir_packet *packet)
-{
+static bool is_full(struct weir_flow *flow, const struct weir_packet *packet) {
     uint32_t len = packet->payload_len;
     if (flow->transport ==
         WEIR_TRANSPORT_UDP) { /* `mss` has no other use there: the largest so far */
-        if (len > flow->mss[WEIR_SERVER])
-            flow->mss[WEIR_SERVER] = (uint16_t)len;
+        if (len > flow->mss[WEIR_SERVER]) flow->mss[WEIR_SERVER] = (uint16_t)len;
         return len >= DATAGRAM_FULL_MIN && len == flow->mss[WEIR_SERVER];
     }
     uint32_t segment = flow->mss[WEIR_CLIENT] - (flow_is(flow, FLOW_TIMESTAMPS) ? 12u : 0u);
@@ -325,8 +292,7 @@ static bool is_full(struct weir_flow *flow, const struct weir_packet *packet)
 }
 
 static void first_byte(struct weir_flow *flow, struct serve *serve,
-                       const struct weir_packet *packet)
-{
+                       const struct weir_packet *packet) {
     int64_t ttfb_us = span_us(flow->table, serve->asked_us, packet->ts_us);
     serve->state = SERVE_ANSWERING;
     first_byte_at(serve, packet->ts_us);
@@ -334,8 +300,7 @@ static void first_byte(struct weir_flow *flow, struct serve *serve,
         keep(flow, &flow_report(flow)->ttfb, (uint64_t)ttfb_us);
     emit(flow, (struct weir_event){.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {ttfb_us}},
          packet->ts_us, packet->now_us);
-    if (serve->timed_out)
-        stall(flow, serve, serve->asked_us, packet->ts_us, packet->now_us);
+    if (serve->timed_out) stall(flow, serve, serve->asked_us, packet->ts_us, packet->now_us);
     if (!serve->timed_out || flow_is_media(flow)) /* answered late: its failure may be taken back */
         flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL,
                      serve->asked_us);
@@ -343,8 +308,7 @@ static void first_byte(struct weir_flow *flow, struct serve *serve,
 
 /* More of an answer: was there a silence before it? */
 static void next_bytes(struct weir_flow *flow, struct serve *serve,
-                       const struct weir_packet *packet, uint32_t bytes)
-{
+                       const struct weir_packet *packet, uint32_t bytes) {
     int64_t gap_us = packet->ts_us > serve->last_byte_us ? packet->ts_us - serve->last_byte_us : 0;
     if (gap_us >= STALL_US && serve->chunk_bytes >= STALL_BEFORE_MIN && bytes >= STALL_AFTER_MIN &&
         !flow_is(flow, FLOW_ZERO_SINCE | FLOW_UNSEEN))
@@ -354,8 +318,7 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve,
         flow_attempt(flow, packet->ts_us, packet->now_us, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL,
                      serve->last_byte_us);
     }
-    if (serve->state != SERVE_SILENT)
-        return;
+    if (serve->state != SERVE_SILENT) return;
     serve->state = SERVE_ANSWERING;
     serve->resumed = true;
     serve->size = 0;
@@ -365,11 +328,9 @@ static void next_bytes(struct weir_flow *flow, struct serve *serve,
 
 /* The client has said something since: do these bytes answer it, or what was asked before? */
 static void judge_next(struct weir_flow *flow, struct serve *serve,
-                       const struct weir_packet *packet)
-{
+                       const struct weir_packet *packet) {
     uint32_t pause = pause_us(flow);
-    if (low_span(flow->next_us, packet->ts_us) < pause)
-        return;
+    if (low_span(flow->next_us, packet->ts_us) < pause) return;
     if (packet->ts_us - serve->last_byte_us >= pause)
         turn_to_next(flow, serve, packet->ts_us, packet->now_us);
     else
@@ -378,8 +339,7 @@ static void judge_next(struct weir_flow *flow, struct serve *serve,
 
 /* Bytes behind something thin: data within two seconds make it a request. */
 static void judge_thin(struct weir_flow *flow, struct serve *serve,
-                       const struct weir_packet *packet, uint32_t bytes)
-{
+                       const struct weir_packet *packet, uint32_t bytes) {
     uint32_t age_us = low_span(flow->next_us, packet->ts_us);
     unsigned size = serve->next_size;
     serve->next_size = 0;
@@ -399,17 +359,12 @@ static void judge_thin(struct weir_flow *flow, struct serve *serve,
     }
 }
 
-void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes)
-{
+void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes) {
     struct serve *serve = flow_serve(flow);
-    if (!serve || bytes == 0 || serve->state == SERVE_IDLE)
-        return;
-    if (serve->state == SERVE_ANSWERING && serve->next_size)
-        judge_next(flow, serve, packet);
-    if (serve->state == SERVE_SILENT && serve->next_size)
-        judge_thin(flow, serve, packet, bytes);
-    if (serve->state == SERVE_SILENT && bytes < STALL_AFTER_MIN)
-        return;
+    if (!serve || bytes == 0 || serve->state == SERVE_IDLE) return;
+    if (serve->state == SERVE_ANSWERING && serve->next_size) judge_next(flow, serve, packet);
+    if (serve->state == SERVE_SILENT && serve->next_size) judge_thin(flow, serve, packet, bytes);
+    if (serve->state == SERVE_SILENT && bytes < STALL_AFTER_MIN) return;
     if (serve->state == SERVE_WAITING && serve->next_size && bytes < LITTLE_MAX) {
         serve->next_size = 0; /* acknowledges what the client said since: a PING */
         return;
@@ -426,19 +381,16 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
                             ? (serve->tick_bytes + bytes) & TICK_BYTES_MAX
                             : TICK_BYTES_MAX;
     serve->full = is_full(flow, packet);
-    if (packet->ts_us > serve->last_byte_us)
-        serve->last_byte_us = packet->ts_us;
+    if (packet->ts_us > serve->last_byte_us) serve->last_byte_us = packet->ts_us;
     serve->byte_ms = (uint16_t)now_ms(packet->now_us);
     watch(flow, packet->now_us);
 }
 
 /* ---- ends ---- */
 
-static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
-{
+static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us) {
     struct serve *serve = flow_serve(flow);
-    if (!serve)
-        return;
+    if (!serve) return;
     if (serve->state == SERVE_ANSWERING)
         request_chunk_done(flow, serve, ts_us, now_us);
     else if (serve->state == SERVE_WAITING && serve->timed_out)
@@ -446,11 +398,9 @@ static void finish(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
     serve->state = SERVE_IDLE;
 }
 
-void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
-{
+void request_server_closed(struct weir_flow *flow, int64_t ts_us, int64_t now_us) {
     finish(flow, ts_us, now_us);
 }
-void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us)
-{
+void request_end(struct weir_flow *flow, int64_t ts_us, int64_t now_us) {
     finish(flow, ts_us, now_us);
 }

@@ -16,8 +16,7 @@ bool ask_is_thin(const struct weir_flow *flow, unsigned size);
 void ask_learn(struct weir_flow *flow, struct serve *serve);
 
 /* Whether each tick asks what the answer does: of media, and of what may yet turn out to be. */
-static inline bool request_is_watched(const struct weir_flow *flow)
-{
+static inline bool request_is_watched(const struct weir_flow *flow) {
     return !flow->named.done || flow_is_media(flow);
 }
 /* Tells the chunk, with the stamp of its last byte; `ts_us` is when its end was noticed. */

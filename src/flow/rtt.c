@@ -3,25 +3,24 @@
  *      client ---- [vantage] ---- server
  *         <--client-->  <--server-->
  *
- * A segment that goes one way and the proof that it arrived, coming back, measure the part of the path behind the
- * vantage in its direction. With TCP time stamps (RFC 7323) the proof is the first echo of its TSval, which no
- * retransmission can confuse; without, it is the acknowledgement of exactly its last byte, and any retransmission,
- * hole or other acknowledgement voids it (Karn). One segment a direction is out at a time: a sample a round trip.
+ * A segment that goes one way and the proof that it arrived, coming back, measure the part of the
+ * path behind the vantage in its direction. With TCP time stamps (RFC 7323) the proof is the first
+ * echo of its TSval, which no retransmission can confuse; without, it is the acknowledgement of
+ * exactly its last byte, and any retransmission, hole or other acknowledgement voids it (Karn). One
+ * segment a direction is out at a time: a sample a round trip.
  *
- * Blind spots: delayed acknowledgements add up to 40 ms or more, so that low percentiles are what to trust. A bare
- * acknowledgement is echoed only when the peer has something to send: such a sample gives way to one of data, and is
- * dropped after a second.
+ * Blind spots: delayed acknowledgements add up to 40 ms or more, so that low percentiles are what
+ * to trust. A bare acknowledgement is echoed only when the peer has something to send: such a
+ * sample gives way to one of data, and is dropped after a second.
  */
 #include "flow/flow.h"
 
 enum { EXPIRE_US = 10000000, EXPIRE_BARE_US = 1000000 };
 
-void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, int64_t us,
-                     bool handshake)
-{
+void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                     int64_t us, bool handshake) {
     uint32_t kept = us < RTT_NONE - 1 ? (uint32_t)us : RTT_NONE - 1;
-    if (us == 0 && flow_is_timeless(flow, packet->ts_us))
-        return;
+    if (us == 0 && flow_is_timeless(flow, packet->ts_us)) return;
     if (handshake) {
         flow->opening_rtt_us[side] = kept;
     } else {
@@ -29,47 +28,45 @@ void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, e
         if (report && !spread_add(&report->rtt[side], &flow->table->histograms, kept))
             flow->table->stats.detail_refused++;
     }
-    flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_RTT, .ts_us = packet->ts_us, .now_us = packet->now_us,
-        .rtt = {side, us, handshake}});
+    flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_RTT,
+                                         .ts_us = packet->ts_us,
+                                         .now_us = packet->now_us,
+                                         .rtt = {side, us, handshake}});
 }
 
-static void forget(struct weir_flow *flow, enum weir_side side)
-{
+static void forget(struct weir_flow *flow, enum weir_side side) {
     flow->flags &= ~((uint32_t)(FLOW_PENDING | FLOW_PENDING_BARE) << side);
 }
 
-static void expect(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t value)
-{
+static void expect(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                   uint32_t value) {
     flow->pending.value[side] = value;
     flow->pending.us[side] = (uint32_t)packet->ts_us;
     forget(flow, side);
     flow->flags |= FLOW_PENDING << side;
-    if (!packet->payload_len)
-        flow->flags |= FLOW_PENDING_BARE << side;
+    if (!packet->payload_len) flow->flags |= FLOW_PENDING_BARE << side;
 }
 
 /* `seen` comes back from `side`: it answers what the other side sent, is beyond it, or is older. */
-static void answer(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, uint32_t seen)
-{
+static void answer(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                   uint32_t seen) {
     enum weir_side asker = other(side);
-    if (!flow_is(flow, FLOW_PENDING << asker))
-        return;
+    if (!flow_is(flow, FLOW_PENDING << asker)) return;
     uint32_t limit = flow_is(flow, FLOW_PENDING_BARE << asker) ? EXPIRE_BARE_US : EXPIRE_US;
     uint32_t us = low_span(flow->pending.us[asker], packet->ts_us);
     int32_t beyond = (int32_t)(seen - flow->pending.value[asker]);
-    if (beyond < 0 && us <= limit)
-        return;
+    if (beyond < 0 && us <= limit) return;
     forget(flow, asker);
-    if (beyond == 0 && us <= limit)
-        flow_rtt_sample(flow, packet, side, us, false);
+    if (beyond == 0 && us <= limit) flow_rtt_sample(flow, packet, side, us, false);
 }
 
-static void by_timestamps(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool disturbed)
-{
+static void by_timestamps(struct weir_flow *flow, const struct weir_packet *packet,
+                          enum weir_side side, bool disturbed) {
     if ((packet->tcp_flags & WEIR_TCP_ACK) && packet->tcp.tsecr)
         answer(flow, packet, side, packet->tcp.tsecr);
     uint32_t tsval = packet->tcp.tsval;
-    if (tsval == 0 || (flow_is(flow, FLOW_TSVAL << side) && (int32_t)(tsval - flow->tsval[side]) <= 0))
+    if (tsval == 0 ||
+        (flow_is(flow, FLOW_TSVAL << side) && (int32_t)(tsval - flow->tsval[side]) <= 0))
         return;
     flow->tsval[side] = tsval;
     flow->flags |= FLOW_TSVAL << side;
@@ -78,10 +75,9 @@ static void by_timestamps(struct weir_flow *flow, const struct weir_packet *pack
         expect(flow, packet, side, tsval);
 }
 
-static void by_numbers(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool disturbed)
-{
-    if (packet->tcp_flags & WEIR_TCP_ACK)
-        answer(flow, packet, side, packet->tcp.ack);
+static void by_numbers(struct weir_flow *flow, const struct weir_packet *packet,
+                       enum weir_side side, bool disturbed) {
+    if (packet->tcp_flags & WEIR_TCP_ACK) answer(flow, packet, side, packet->tcp.ack);
     if (disturbed)
         forget(flow, side);
     else if (packet->payload_len && packet->tcp.seq + packet->payload_len == flow->nxt[side] &&
@@ -89,8 +85,8 @@ static void by_numbers(struct weir_flow *flow, const struct weir_packet *packet,
         expect(flow, packet, side, flow->nxt[side]);
 }
 
-void rtt_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side, bool disturbed)
-{
+void rtt_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
+                bool disturbed) {
     if (!flow_is(flow, FLOW_TIMESTAMPS))
         by_numbers(flow, packet, side, disturbed);
     else if (packet->tcp.has_timestamps)

@@ -22,7 +22,7 @@
 #include <weir/error.h>
 
 #define WEIR_HISTORY_FILE "history.db"
-#define WEIR_HOUR_US INT64_C(3600000000)
+#define WEIR_HOUR_US      INT64_C(3600000000)
 #define WEIR_HISTORY_DAYS 396 /* 13 months: nothing older is kept */
 
 struct weir_history_hour {

@@ -66,20 +66,16 @@ struct weir_hours {
     char site_faults[SITE_FAULTS_MAX][sizeof((struct weir_incident *)0)->id];
 };
 
-struct weir_hours *weir_hours_new(void)
-{
+struct weir_hours *weir_hours_new(void) {
     return calloc(1, sizeof(struct weir_hours));
 }
 
-void weir_hours_free(struct weir_hours *hours)
-{
-    for (size_t i = 0; hours && i < WEIR_SERVICES_MAX; i++)
-        free(hours->books[i]);
+void weir_hours_free(struct weir_hours *hours) {
+    for (size_t i = 0; hours && i < WEIR_SERVICES_MAX; i++) free(hours->books[i]);
     free(hours);
 }
 
-static enum code code_of(uint8_t state)
-{
+static enum code code_of(uint8_t state) {
     switch (state) {
     case WEIR_STATE_HEALTHY:
     case WEIR_STATE_SUSPECT: /* not known to be anything else: an incident puts it right */
@@ -93,20 +89,15 @@ static enum code code_of(uint8_t state)
 
 /* ---- pages ---- */
 
-static int64_t hour_of(int64_t us)
-{
-    return us - us % WEIR_HOUR_US;
-}
+static int64_t hour_of(int64_t us) { return us - us % WEIR_HOUR_US; }
 
 /* The page of the hour that `us` lies in, if it is kept. */
-static struct page *find_page(struct book *book, int64_t us)
-{
+static struct page *find_page(struct book *book, int64_t us) {
     struct page *page = &book->page[us / WEIR_HOUR_US % PAGES];
     return page->start_us == hour_of(us) ? page : NULL;
 }
 
-static struct page *make_page(struct book *book, int64_t us)
-{
+static struct page *make_page(struct book *book, int64_t us) {
     struct page *page = &book->page[us / WEIR_HOUR_US % PAGES];
     if (page->start_us < hour_of(us)) {
         *page = (struct page){.start_us = hour_of(us)};
@@ -115,8 +106,7 @@ static struct page *make_page(struct book *book, int64_t us)
     return page->start_us == hour_of(us) ? page : NULL;
 }
 
-static void set_code(struct page *page, int64_t us, enum code code)
-{
+static void set_code(struct page *page, int64_t us, enum code code) {
     uint8_t *at = &page->code[us % WEIR_HOUR_US / WEIR_SLOT_US];
     page->changed |= *at != code;
     *at = (uint8_t)code;
@@ -124,23 +114,20 @@ static void set_code(struct page *page, int64_t us, enum code code)
 
 /* ---- windows ---- */
 
-static double measured(const struct weir_window_record *window, const char *group, const char *name)
-{
+static double measured(const struct weir_window_record *window, const char *group,
+                       const char *name) {
     size_t n;
     int field = weir_field_find(group, name);
-    if (field < 0 || window->values[field].reason != WEIR_REASON_NONE)
-        return NAN;
+    if (field < 0 || window->values[field].reason != WEIR_REASON_NONE) return NAN;
     const struct weir_field *fields = weir_fields(&n);
     return fields[field].type == WEIR_FIELD_RATIO ? window->values[field].real
                                                   : (double)window->values[field].integer;
 }
 
-static void book_values(struct page *page, const struct weir_window_record *window)
-{
+static void book_values(struct page *page, const struct weir_window_record *window) {
     for (int i = 0; i < N_MEDIANS; i++) {
         double value = measured(window, median_fields[i].group, median_fields[i].name);
-        if (!isnan(value) && page->n[i] < WINDOWS)
-            page->value[i][page->n[i]++] = (float)value;
+        if (!isnan(value) && page->n[i] < WINDOWS) page->value[i][page->n[i]++] = (float)value;
     }
     double bytes = measured(window, NULL, "bytes_down");
     double server = measured(window, "loss", "down_before_share");
@@ -158,31 +145,25 @@ static void book_values(struct page *page, const struct weir_window_record *wind
 }
 
 /* Its state stood while nobody used it. */
-static void fill_gap(struct book *book, int64_t until_us)
-{
+static void fill_gap(struct book *book, int64_t until_us) {
     if (!book->last_end_us || book->last_code < CODE_HEALTHY ||
         until_us - book->last_end_us > stands_us)
         return;
     for (int64_t us = book->last_end_us; us < until_us; us += WEIR_SLOT_US) {
         struct page *page = make_page(book, us);
-        if (page)
-            set_code(page, us, book->last_code);
+        if (page) set_code(page, us, book->last_code);
     }
 }
 
-int weir_hours_window(struct weir_hours *hours, const struct weir_window_record *window)
-{
+int weir_hours_window(struct weir_hours *hours, const struct weir_window_record *window) {
     struct book **book = &hours->books[window->service];
     int64_t start_us =
         window->end_us - WEIR_SLOT_US; /* of its last ten seconds, where time stood */
-    if (start_us < 0 || start_us < (*book ? (*book)->last_end_us : 0))
-        return 0;
-    if (!*book && !(*book = calloc(1, sizeof **book)))
-        return -ENOMEM;
+    if (start_us < 0 || start_us < (*book ? (*book)->last_end_us : 0)) return 0;
+    if (!*book && !(*book = calloc(1, sizeof **book))) return -ENOMEM;
     fill_gap(*book, start_us - start_us % WEIR_SLOT_US);
     struct page *page = make_page(*book, start_us);
-    if (!page)
-        return 0;
+    if (!page) return 0;
     enum code code = hours->n_site_faults ? CODE_UNKNOWN : code_of(window->state);
     set_code(page, start_us, code);
     book_values(page, window);
@@ -196,8 +177,7 @@ int weir_hours_window(struct weir_hours *hours, const struct weir_window_record 
 /* Of [from, until), each window that lies in it for the most part, if its code is one of `which`.
  * */
 static void rewrite(struct book *book, int64_t from_us, int64_t until_us, unsigned which,
-                    enum code code)
-{
+                    enum code code) {
     int64_t half_us = WEIR_SLOT_US / 2, oldest_us = until_us - PAGES * WEIR_HOUR_US;
     int64_t us = from_us > oldest_us ? from_us : oldest_us;
     us = us > 0 ? us + half_us - 1 : half_us;
@@ -209,17 +189,14 @@ static void rewrite(struct book *book, int64_t from_us, int64_t until_us, unsign
     }
 }
 
-static bool concerns_site(uint8_t cause)
-{
+static bool concerns_site(uint8_t cause) {
     return cause == WEIR_CAUSE_UPLINK || cause == WEIR_CAUSE_DNS_RESOLVER ||
            cause == WEIR_CAUSE_CAPTURE;
 }
 
-static void note_site_fault(struct weir_hours *hours, const struct weir_incident *incident)
-{
+static void note_site_fault(struct weir_hours *hours, const struct weir_incident *incident) {
     unsigned at = 0;
-    while (at < hours->n_site_faults && strcmp(hours->site_faults[at], incident->id) != 0)
-        at++;
+    while (at < hours->n_site_faults && strcmp(hours->site_faults[at], incident->id) != 0) at++;
     bool stands = incident->event != WEIR_INCIDENT_CLEARED && concerns_site(incident->cause);
     if (stands && at == hours->n_site_faults && at < SITE_FAULTS_MAX)
         memcpy(hours->site_faults[hours->n_site_faults++], incident->id, sizeof incident->id);
@@ -228,8 +205,7 @@ static void note_site_fault(struct weir_hours *hours, const struct weir_incident
                 sizeof incident->id);
 }
 
-void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident)
-{
+void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *incident) {
     int64_t recovered_us = incident->recovered_us;
     enum {
         ANY = (1 << CODE_N) - 1,
@@ -247,38 +223,31 @@ void weir_hours_incident(struct weir_hours *hours, const struct weir_incident *i
     }
     struct book *book =
         incident->service < WEIR_SERVICES_MAX ? hours->books[incident->service] : NULL;
-    if (!book || incident->service == WEIR_SERVICE_NONE)
-        return;
+    if (!book || incident->service == WEIR_SERVICE_NONE) return;
     if (incident->event == WEIR_INCIDENT_RAISED && code_of(incident->state) > CODE_HEALTHY)
         rewrite(book, incident->onset_us, end_us, WELL, code_of(incident->state));
-    if (recovered_us)
-        rewrite(book, recovered_us, incident->ts_us, ILL, CODE_HEALTHY);
+    if (recovered_us) rewrite(book, recovered_us, incident->ts_us, ILL, CODE_HEALTHY);
 }
 
 /* ---- reading ---- */
 
-static int by_value(const void *a, const void *b)
-{
+static int by_value(const void *a, const void *b) {
     float left = *(const float *)a, right = *(const float *)b;
     return (left > right) - (left < right);
 }
 
-static double median(const struct page *page, enum median which)
-{
+static double median(const struct page *page, enum median which) {
     float sorted[WINDOWS];
     size_t n = page->n[which];
-    if (!n)
-        return NAN;
+    if (!n) return NAN;
     memcpy(sorted, page->value[which], n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_value);
     return n % 2 ? sorted[n / 2] : ((double)sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-static void read_page(const struct page *page, struct weir_history_hour *ret_hour)
-{
+static void read_page(const struct page *page, struct weir_history_hour *ret_hour) {
     int32_t seconds[CODE_N] = {0};
-    for (size_t i = 0; i < WINDOWS; i++)
-        seconds[page->code[i]] += WINDOW_S;
+    for (size_t i = 0; i < WINDOWS; i++) seconds[page->code[i]] += WINDOW_S;
     *ret_hour = (struct weir_history_hour){
         .start_us = page->start_us,
         .healthy_s = seconds[CODE_HEALTHY],
@@ -298,8 +267,7 @@ static void read_page(const struct page *page, struct weir_history_hour *ret_hou
 }
 
 void weir_hours_changed(struct weir_hours *hours, int64_t now_us, bool also_open,
-                        weir_hours_visit visit, void *context)
-{
+                        weir_hours_visit visit, void *context) {
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++)
         for (int64_t back = PAGES - 1; hours->books[id] && back >= 0;
              back--) { /* the older hour first */

@@ -116,22 +116,19 @@ struct weir_history_store {
 /* ---- SQLite's answers ---- */
 
 static int fail(const struct weir_history_store *store, int code, const char *doing,
-                struct weir_fault *fault)
-{
+                struct weir_fault *fault) {
     int error = code == SQLITE_NOMEM ? -ENOMEM : code == SQLITE_FULL ? -ENOSPC : -EIO;
     return weir_fault_set(fault, error, "%s: %s: %s", store->path, doing,
                           store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code));
 }
 
-static int run_text(struct weir_history_store *store, const char *text, struct weir_fault *fault)
-{
+static int run_text(struct weir_history_store *store, const char *text, struct weir_fault *fault) {
     int code = sqlite3_exec(store->db, text, NULL, NULL, NULL);
     return code == SQLITE_OK ? 0 : fail(store, code, "cannot be used", fault);
 }
 
 /* A statement, made on its first use; NULL: cannot be made. */
-static sqlite3_stmt *statement(struct weir_history_store *store, enum statement which)
-{
+static sqlite3_stmt *statement(struct weir_history_store *store, enum statement which) {
     sqlite3_stmt **slot = &store->statements[which];
     if (!*slot && sqlite3_prepare_v3(store->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, slot,
                                      NULL) != SQLITE_OK)
@@ -141,39 +138,32 @@ static sqlite3_stmt *statement(struct weir_history_store *store, enum statement 
     return *slot;
 }
 
-static void bind_text(sqlite3_stmt *row, int at, const char *text)
-{
+static void bind_text(sqlite3_stmt *row, int at, const char *text) {
     if (text)
         sqlite3_bind_text(row, at, text, -1, SQLITE_STATIC); /* lives until the statement is run */
 }
 
-static void bind_value(sqlite3_stmt *row, int at, double value, double scale)
-{
-    if (!isnan(value))
-        sqlite3_bind_int64(row, at, llround(value * scale));
+static void bind_value(sqlite3_stmt *row, int at, double value, double scale) {
+    if (!isnan(value)) sqlite3_bind_int64(row, at, llround(value * scale));
 }
 
 /* Runs a statement that gives no rows. */
-static int run(struct weir_history_store *store, sqlite3_stmt *row, struct weir_fault *fault)
-{
+static int run(struct weir_history_store *store, sqlite3_stmt *row, struct weir_fault *fault) {
     int code = row ? sqlite3_step(row) : SQLITE_ERROR;
-    if (code != SQLITE_DONE)
-        return fail(store, code, "cannot be written", fault);
+    if (code != SQLITE_DONE) return fail(store, code, "cannot be written", fault);
     sqlite3_reset(row);
     return 0;
 }
 
 /* ---- opening ---- */
 
-static const char *text_at(sqlite3_stmt *row, int at)
-{
+static const char *text_at(sqlite3_stmt *row, int at) {
     char *text = (char *)sqlite3_column_text(row, at); /* SQLite's own copy, until the next row */
     return text ? weir_printable(text, false) : "";
 }
 
 /* SQLite would wait for a pipe's other end, and follow a link. */
-static int must_be_plain(const struct weir_history_store *store, struct weir_fault *fault)
-{
+static int must_be_plain(const struct weir_history_store *store, struct weir_fault *fault) {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         char path[PATH_MAX + 16];
@@ -185,8 +175,7 @@ static int must_be_plain(const struct weir_history_store *store, struct weir_fau
     return 0;
 }
 
-static int open_file(struct weir_history_store *store, const char *name, int flags)
-{
+static int open_file(struct weir_history_store *store, const char *name, int flags) {
     int code = sqlite3_open_v2(name, &store->db,
                                flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code == SQLITE_OK) {
@@ -200,13 +189,11 @@ static int open_file(struct weir_history_store *store, const char *name, int fla
     return code;
 }
 
-static bool is_damage(int code)
-{
+static bool is_damage(int code) {
     return (code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_CORRUPT;
 }
 
-static void put_aside(const struct weir_history_store *store)
-{
+static void put_aside(const struct weir_history_store *store) {
     static const char *const ends[] = {"", "-wal", "-shm"};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         char from[PATH_MAX + 8], to[PATH_MAX + 24];
@@ -220,8 +207,7 @@ static void put_aside(const struct weir_history_store *store)
 
 /* Whole enough to be written to? The first page, the schema and the newest rows are looked at, not
  * all of it. */
-static int prepare(struct weir_history_store *store, struct weir_fault *fault)
-{
+static int prepare(struct weir_history_store *store, struct weir_fault *fault) {
     char text[160];
     snprintf(text, sizeof text,
              "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA "
@@ -229,34 +215,27 @@ static int prepare(struct weir_history_store *store, struct weir_fault *fault)
              "PRAGMA max_page_count=%d; PRAGMA cache_size=-1024",
              PAGE_BYTES, PAGES_MAX);
     int error = run_text(store, text, fault);
-    if (!error)
-        error = run_text(store, schema, fault);
+    if (!error) error = run_text(store, schema, fault);
     snprintf(text, sizeof text, "INSERT OR IGNORE INTO meta VALUES('version', %d)", SCHEMA_VERSION);
-    if (!error)
-        error = run_text(store, text, fault);
+    if (!error) error = run_text(store, text, fault);
     sqlite3_stmt *site = error ? NULL : statement(store, PUT_SITE);
-    if (site)
-        bind_text(site, 1, store->site);
+    if (site) bind_text(site, 1, store->site);
     return error ? error : run(store, site, fault);
 }
 
-static struct weir_history_store *store_new(const char *directory, const char *site)
-{
+static struct weir_history_store *store_new(const char *directory, const char *site) {
     struct weir_history_store *store = calloc(1, sizeof *store);
-    if (!store)
-        return NULL;
+    if (!store) return NULL;
     snprintf(store->path, sizeof store->path, "%s/" WEIR_HISTORY_FILE, directory);
     snprintf(store->site, sizeof store->site, "%s", site ? site : "");
     return store;
 }
 
 int weir_history_store_open(struct weir_history_store **ret_store, const char *directory,
-                            const char *site, struct weir_fault *fault)
-{
+                            const char *site, struct weir_fault *fault) {
     enum { HOW = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE };
     struct weir_history_store *store = store_new(directory, site);
-    if (!store)
-        return -ENOMEM;
+    if (!store) return -ENOMEM;
     int plain = must_be_plain(store, fault);
     if (plain) {
         weir_history_store_free(store);
@@ -274,8 +253,7 @@ int weir_history_store_open(struct weir_history_store **ret_store, const char *d
         code = open_file(store, store->path, HOW);
         error = code == SQLITE_OK ? prepare(store, fault) : 0;
     }
-    if (code != SQLITE_OK)
-        error = fail(store, code, "cannot be opened", fault);
+    if (code != SQLITE_OK) error = fail(store, code, "cannot be opened", fault);
     if (error) {
         weir_history_store_free(store);
         return error;
@@ -286,24 +264,19 @@ int weir_history_store_open(struct weir_history_store **ret_store, const char *d
 
 /* The file of a probe that has ended has no log beside it, and a reader that may not write there
  * can't make one: then nothing changes it either. */
-static int open_readable(struct weir_history_store *store)
-{
+static int open_readable(struct weir_history_store *store) {
     char uri[PATH_MAX + 32];
     int code = open_file(store, store->path, SQLITE_OPEN_READONLY);
-    if ((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY)
-        return code;
-    if (strpbrk(store->path, "?#%"))
-        return code;
+    if ((code & 0xff) != SQLITE_CANTOPEN && (code & 0xff) != SQLITE_READONLY) return code;
+    if (strpbrk(store->path, "?#%")) return code;
     snprintf(uri, sizeof uri, "file:%s?immutable=1", store->path);
     return open_file(store, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
 }
 
 int weir_history_store_open_to_read(struct weir_history_store **ret_store, const char *directory,
-                                    const char *site, char *ret_site, struct weir_fault *fault)
-{
+                                    const char *site, char *ret_site, struct weir_fault *fault) {
     struct weir_history_store *store = store_new(directory, site);
-    if (!store)
-        return -ENOMEM;
+    if (!store) return -ENOMEM;
     int error = must_be_plain(store, fault);
     int code = !error && access(store->path, F_OK) == 0 ? open_readable(store) : SQLITE_OK;
     if (error)
@@ -317,8 +290,7 @@ int weir_history_store_open_to_read(struct weir_history_store **ret_store, const
     sqlite3_stmt *row = error || site ? NULL : statement(store, READ_SITE);
     if (row && sqlite3_step(row) == SQLITE_ROW)
         snprintf(store->site, sizeof store->site, "%s", text_at(row, 0));
-    if (row)
-        sqlite3_reset(row);
+    if (row) sqlite3_reset(row);
     if (error) {
         weir_history_store_free(store);
         return error;
@@ -328,33 +300,27 @@ int weir_history_store_open_to_read(struct weir_history_store **ret_store, const
     return 0;
 }
 
-void weir_history_store_free(struct weir_history_store *store)
-{
-    if (!store)
-        return;
-    for (int i = 0; i < N_STATEMENTS; i++)
-        sqlite3_finalize(store->statements[i]);
+void weir_history_store_free(struct weir_history_store *store) {
+    if (!store) return;
+    for (int i = 0; i < N_STATEMENTS; i++) sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
     free(store);
 }
 
 /* ---- writing ---- */
 
-int weir_history_store_begin(struct weir_history_store *store, struct weir_fault *fault)
-{
+int weir_history_store_begin(struct weir_history_store *store, struct weir_fault *fault) {
     if (!sqlite3_get_autocommit(store->db)) /* an earlier one failed */
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     return run_text(store, "BEGIN IMMEDIATE", fault);
 }
 
-int weir_history_store_end(struct weir_history_store *store, struct weir_fault *fault)
-{
+int weir_history_store_end(struct weir_history_store *store, struct weir_fault *fault) {
     return run_text(store, "COMMIT", fault);
 }
 
 int weir_history_store_hour(struct weir_history_store *store, const char *service,
-                            const struct weir_history_hour *hour, struct weir_fault *fault)
-{
+                            const struct weir_history_hour *hour, struct weir_fault *fault) {
     sqlite3_stmt *row = statement(store, ADD_SERVICE);
     if (row) {
         bind_text(row, 1, store->site);
@@ -362,8 +328,7 @@ int weir_history_store_hour(struct weir_history_store *store, const char *servic
     }
     int error = run(store, row, fault);
     row = error ? NULL : statement(store, PUT_HOUR);
-    if (!row)
-        return error ? error : fail(store, SQLITE_ERROR, "cannot be written", fault);
+    if (!row) return error ? error : fail(store, SQLITE_ERROR, "cannot be written", fault);
     const int64_t counts[] = {hour->healthy_s, hour->degraded_s, hour->partial_s,
                               hour->down_s,    hour->trials_ok,  hour->trials_fail};
     const struct {
@@ -381,8 +346,8 @@ int weir_history_store_hour(struct weir_history_store *store, const char *servic
 }
 
 int weir_history_store_event(struct weir_history_store *store,
-                             const struct weir_history_incident *incident, struct weir_fault *fault)
-{
+                             const struct weir_history_incident *incident,
+                             struct weir_fault *fault) {
     sqlite3_stmt *row = statement(store, ADD_EVENT);
     if (row) {
         bind_text(row, 1, store->site);
@@ -393,8 +358,7 @@ int weir_history_store_event(struct weir_history_store *store,
     }
     int error = run(store, row, fault);
     row = error ? NULL : statement(store, PUT_INCIDENT);
-    if (!row)
-        return error ? error : fail(store, SQLITE_ERROR, "cannot be written", fault);
+    if (!row) return error ? error : fail(store, SQLITE_ERROR, "cannot be written", fault);
     const char *const words[] = {store->site,     incident->id,    incident->service,
                                  incident->state, incident->cause, incident->event};
     const int64_t times[] = {incident->onset_us,   incident->raised_us, incident->recovered_us,
@@ -409,8 +373,7 @@ int weir_history_store_event(struct weir_history_store *store,
 }
 
 int weir_history_store_prune(struct weir_history_store *store, int64_t now_us,
-                             struct weir_fault *fault)
-{
+                             struct weir_fault *fault) {
     int64_t oldest_us = now_us - WEIR_HISTORY_DAYS * 24 * WEIR_HOUR_US;
     const struct {
         enum statement which;
@@ -422,8 +385,7 @@ int weir_history_store_prune(struct weir_history_store *store, int64_t now_us,
     int error = 0;
     for (size_t i = 0; !error && i < sizeof rows / sizeof rows[0]; i++) {
         sqlite3_stmt *row = statement(store, rows[i].which);
-        if (row)
-            sqlite3_bind_int64(row, 1, rows[i].bound);
+        if (row) sqlite3_bind_int64(row, 1, rows[i].bound);
         error = run(store, row, fault);
     }
     return error;
@@ -431,16 +393,14 @@ int weir_history_store_prune(struct weir_history_store *store, int64_t now_us,
 
 /* ---- reading ---- */
 
-static double value_at(sqlite3_stmt *row, int at, double scale)
-{
+static double value_at(sqlite3_stmt *row, int at, double scale) {
     return sqlite3_column_type(row, at) == SQLITE_NULL
                ? NAN
                : (double)sqlite3_column_int64(row, at) / scale;
 }
 
 /* Columns: name, then those of `hours`. */
-static struct weir_history_hour read_hour(sqlite3_stmt *row)
-{
+static struct weir_history_hour read_hour(sqlite3_stmt *row) {
     struct weir_history_hour hour = {.start_us = sqlite3_column_int64(row, 2) * WEIR_HOUR_US,
                                      .healthy_s = sqlite3_column_int(row, 3),
                                      .degraded_s = sqlite3_column_int(row, 4),
@@ -460,19 +420,16 @@ static struct weir_history_hour read_hour(sqlite3_stmt *row)
 
 /* Behind the last row of a query: 0, or < 0 with the fault. */
 static int end_rows(struct weir_history_store *store, sqlite3_stmt *row, int code, int error,
-                    struct weir_fault *fault)
-{
+                    struct weir_fault *fault) {
     if (!error && code != SQLITE_DONE && code != SQLITE_ROW)
         error = fail(store, code, "cannot be read", fault);
-    if (row)
-        sqlite3_reset(row);
+    if (row) sqlite3_reset(row);
     return error;
 }
 
 int weir_history_store_read_hour(struct weir_history_store *store, const char *service,
                                  int64_t start_us, struct weir_history_hour *ret_hour,
-                                 struct weir_fault *fault)
-{
+                                 struct weir_fault *fault) {
     sqlite3_stmt *row = statement(store, GET_HOUR);
     if (row) {
         bind_text(row, 1, store->site);
@@ -481,16 +438,14 @@ int weir_history_store_read_hour(struct weir_history_store *store, const char *s
     }
     int code = row ? sqlite3_step(row) : SQLITE_ERROR;
     bool there = code == SQLITE_ROW;
-    if (there)
-        *ret_hour = read_hour(row);
+    if (there) *ret_hour = read_hour(row);
     int error = end_rows(store, row, code, 0, fault);
     return error ? error : there;
 }
 
 int weir_history_store_hours(struct weir_history_store *store, const char *service,
                              int64_t since_us, weir_history_hour_visit visit, void *context,
-                             struct weir_fault *fault)
-{
+                             struct weir_fault *fault) {
     sqlite3_stmt *row = statement(store, READ_HOURS);
     int code = row ? SQLITE_ROW : SQLITE_ERROR, error = 0;
     if (row) {
@@ -505,8 +460,7 @@ int weir_history_store_hours(struct weir_history_store *store, const char *servi
     return end_rows(store, row, code, error, fault);
 }
 
-static void read_incident(sqlite3_stmt *row, struct weir_history_incident *ret_incident)
-{
+static void read_incident(sqlite3_stmt *row, struct weir_history_incident *ret_incident) {
     *ret_incident = (struct weir_history_incident){.onset_us = sqlite3_column_int64(row, 5),
                                                    .raised_us = sqlite3_column_int64(row, 6),
                                                    .recovered_us = sqlite3_column_int64(row, 7),
@@ -524,8 +478,7 @@ static void read_incident(sqlite3_stmt *row, struct weir_history_incident *ret_i
 
 int weir_history_store_incidents(struct weir_history_store *store, const char *service,
                                  int64_t since_us, weir_history_incident_visit visit, void *context,
-                                 struct weir_fault *fault)
-{
+                                 struct weir_fault *fault) {
     sqlite3_stmt *row = statement(store, READ_INCIDENTS);
     int code = row ? SQLITE_ROW : SQLITE_ERROR, error = 0;
     if (row) {
@@ -543,8 +496,7 @@ int weir_history_store_incidents(struct weir_history_store *store, const char *s
 
 int weir_history_store_events(struct weir_history_store *store, const char *id, int64_t after,
                               int64_t max, weir_history_event_visit visit, void *context,
-                              struct weir_fault *fault)
-{
+                              struct weir_fault *fault) {
     sqlite3_stmt *row = statement(store, READ_EVENTS);
     int code = row ? SQLITE_ROW : SQLITE_ERROR, error = 0;
     if (row) {
@@ -558,11 +510,9 @@ int weir_history_store_events(struct weir_history_store *store, const char *id, 
     return end_rows(store, row, code, error, fault);
 }
 
-int64_t weir_history_store_newest(struct weir_history_store *store)
-{
+int64_t weir_history_store_newest(struct weir_history_store *store) {
     sqlite3_stmt *row = statement(store, READ_NEWEST);
     int64_t newest = row && sqlite3_step(row) == SQLITE_ROW ? sqlite3_column_int64(row, 0) : 0;
-    if (row)
-        sqlite3_reset(row);
+    if (row) sqlite3_reset(row);
     return newest;
 }

@@ -15,8 +15,8 @@ struct weir_asks {
     struct weir_asked (*services)[2][WEIR_ASK_SIZES]; /* by service id and transport */
     struct weir_ask_page *pages;                      /* WEIR_SERVICES_MAX of them */
     size_t n_services;
-    bool news[WEIR_SERVICES_MAX];                     /* since the service's page was written */
-    int64_t timeouts_us[WEIR_SERVICES_MAX];           /* with which it was */
+    bool news[WEIR_SERVICES_MAX];           /* since the service's page was written */
+    int64_t timeouts_us[WEIR_SERVICES_MAX]; /* with which it was */
 };
 
 int weir_asks_init(struct weir_asks *asks, size_t n_services); /* 0 or -ENOMEM */
@@ -25,5 +25,6 @@ void weir_asks_deinit(struct weir_asks *asks);
 void weir_asks_chunk(struct weir_asks *asks, const struct weir_evidence *evidence);
 /* Whether such a request would be known by now, ahead of the next page. */
 bool weir_asks_knows(const struct weir_asks *asks, const struct weir_evidence *chunk);
-/* Writes the pages anew of services of which something was learned, or whose own `timeouts_us` changed. */
+/* Writes the pages anew of services of which something was learned, or whose own `timeouts_us`
+ * changed. */
 void weir_asks_publish(struct weir_asks *asks, const int64_t *timeouts_us);

@@ -23,55 +23,47 @@
 #define BURST_MIN_US INT64_C(300000)
 #define BURST_MAX_US INT64_C(120000000)
 
-static int compare_double(const void *a, const void *b)
-{
+static int compare_double(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
 static double value_of(const struct weir_burst *burst) { return (double)burst->ms / burst->n; }
 
-static void learn(struct weir_cadence *cadence)
-{
+static void learn(struct weir_cadence *cadence) {
     double values[WEIR_CADENCE_BURSTS];
     uint32_t n = cadence->n_bursts < WEIR_CADENCE_BURSTS ? cadence->n_bursts : WEIR_CADENCE_BURSTS;
-    if (n < WEIR_CADENCE_MIN)
-        return;
-    for (uint32_t i = 0; i < n; i++)
-        values[i] = value_of(&cadence->bursts[i]);
+    if (n < WEIR_CADENCE_MIN) return;
+    for (uint32_t i = 0; i < n; i++) values[i] = value_of(&cadence->bursts[i]);
     qsort(values, n, sizeof *values, compare_double);
     double median = (values[(n - 1) / 2] + values[n / 2]) / 2;
     uint64_t ms = 0, answers = 0, bytes = 0;
     cadence->good = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct weir_burst *burst = &cadence->bursts[i];
-        if (value_of(burst) < 0.6 * median || value_of(burst) > 1.6 * median)
-            continue;
+        if (value_of(burst) < 0.6 * median || value_of(burst) > 1.6 * median) continue;
         cadence->good++;
         ms += burst->ms;
         answers += burst->n;
         bytes += burst->bytes;
     }
-    if (cadence->good < WEIR_CADENCE_MIN - 1 || cadence->good * 2 < n)
-        return;
+    if (cadence->good < WEIR_CADENCE_MIN - 1 || cadence->good * 2 < n) return;
     cadence->value_us = (int64_t)(ms * 1000 / answers);
     cadence->need_bps = (int64_t)(bytes * 8000 / ms);
 }
 
-static void burst_end(struct weir_cadence *cadence, int64_t next_us)
-{
+static void burst_end(struct weir_cadence *cadence, int64_t next_us) {
     int64_t us = next_us - cadence->from_us;
     if (cadence->n == 0 || cadence->spoilt || us < BURST_MIN_US || us > BURST_MAX_US ||
         cadence->on_us * 2 >= us)
         return;
-    cadence->bursts[cadence->n_bursts++ % WEIR_CADENCE_BURSTS] = (struct weir_burst){
-        .ms = (uint32_t)(us / 1000), .n = cadence->n, .bytes = cadence->bytes};
+    cadence->bursts[cadence->n_bursts++ % WEIR_CADENCE_BURSTS] =
+        (struct weir_burst){.ms = (uint32_t)(us / 1000), .n = cadence->n, .bytes = cadence->bytes};
     learn(cadence);
 }
 
-void weir_cadence_add(
-    struct weir_cadence *cadence, int64_t request_us, int64_t done_us, uint64_t bytes)
-{
+void weir_cadence_add(struct weir_cadence *cadence, int64_t request_us, int64_t done_us,
+                      uint64_t bytes) {
     if (cadence->n == 0 || request_us - cadence->end_us >= WEIR_CADENCE_REST_US) {
         burst_end(cadence, request_us);
         cadence->from_us = cadence->end_us = request_us;
@@ -89,8 +81,7 @@ void weir_cadence_add(
     cadence->bytes += bytes;
 }
 
-void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes)
-{
+void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes) {
     cadence->bytes += bytes;
 }
 

@@ -9,8 +9,8 @@ enum { WEIR_CADENCE_BURSTS = 16, WEIR_CADENCE_MIN = 4 };
 #define WEIR_CADENCE_REST_US INT64_C(700000)
 
 struct weir_burst {
-    uint32_t ms, n;  /* until the next burst began; answers in it */
-    uint64_t bytes;  /* of these, and of the sound beside them */
+    uint32_t ms, n; /* until the next burst began; answers in it */
+    uint64_t bytes; /* of these, and of the sound beside them */
 };
 
 struct weir_cadence { /* zeroed memory is an empty one */
@@ -21,13 +21,13 @@ struct weir_cadence { /* zeroed memory is an empty one */
     bool spoilt;
     uint32_t n_bursts;
     struct weir_burst bursts[WEIR_CADENCE_BURSTS];
-    int64_t value_us, need_bps;     /* 0: not known */
-    uint32_t good;                  /* bursts behind them */
+    int64_t value_us, need_bps; /* 0: not known */
+    uint32_t good;              /* bursts behind them */
 };
 
 /* A complete answer of the picture; in order of done_us. */
-void weir_cadence_add(
-    struct weir_cadence *cadence, int64_t request_us, int64_t done_us, uint64_t bytes);
+void weir_cadence_add(struct weir_cadence *cadence, int64_t request_us, int64_t done_us,
+                      uint64_t bytes);
 /* An answer of the sound track: bytes without time. */
 void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes);
 /* Something failed, or came too slowly: the burst that goes on says nothing. */

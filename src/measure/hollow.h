@@ -7,7 +7,8 @@
 #include <weir/measure.h>
 
 enum { WEIR_SMALL_BYTES = 5000, WEIR_HOLLOW_RUN = 3, WEIR_HOLLOW_HOSTS = 8, WEIR_HOLLOW_NOTED = 8 };
-#define WEIR_HOLLOW_MEDIAN_BYTES 50000 /* a service whose median chunk is not above this is not judged */
+/* a service whose median chunk is not above this is not judged */
+#define WEIR_HOLLOW_MEDIAN_BYTES 50000
 
 /* Sizes of the small answers of media hosts, over all clients. */
 struct weir_small_answers {
@@ -20,15 +21,19 @@ void weir_small_answers_deinit(struct weir_small_answers *answers);
 
 /* One session's part. */
 struct weir_hollow {
-    struct { uint32_t host, chunk_s; } hosts[WEIR_HOLLOW_HOSTS]; /* that gave chunks, and when last: engine's second */
-    uint32_t noted_host[WEIR_HOLLOW_NOTED];                      /* small answers since the last chunk */
-    uint16_t noted_bytes[WEIR_HOLLOW_NOTED];                     /* below WEIR_SMALL_BYTES */
+    /* that gave chunks, and when last: engine's second */
+    struct {
+        uint32_t host, chunk_s;
+    } hosts[WEIR_HOLLOW_HOSTS];
+    /* small answers since the last chunk */
+    uint32_t noted_host[WEIR_HOLLOW_NOTED];
+    uint16_t noted_bytes[WEIR_HOLLOW_NOTED]; /* below WEIR_SMALL_BYTES */
     uint32_t run, n_noted;
 };
 
 /* A chunk came: the run is over, and what was small before it was harmless. */
 void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers,
-    const struct weir_evidence *evidence);
+                       const struct weir_evidence *evidence);
 /* A small answer came; the length of the run of candidates with it, 0 when it is none. */
 uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers *answers,
-    const struct weir_evidence *evidence);
+                           const struct weir_evidence *evidence);

@@ -13,48 +13,40 @@ struct weir_known_name {
     int64_t us;
 };
 
-int weir_known_names_init(struct weir_known_names *names, size_t max)
-{
+int weir_known_names_init(struct weir_known_names *names, size_t max) {
     size_t buckets = 16;
-    while (buckets * WAYS < max)
-        buckets *= 2;
-    *names = (struct weir_known_names){.entries = calloc(buckets * WAYS, sizeof *names->entries), .mask = buckets - 1};
+    while (buckets * WAYS < max) buckets *= 2;
+    *names = (struct weir_known_names){.entries = calloc(buckets * WAYS, sizeof *names->entries),
+                                       .mask = buckets - 1};
     return names->entries ? 0 : -ENOMEM;
 }
 
-void weir_known_names_deinit(struct weir_known_names *names)
-{
+void weir_known_names_deinit(struct weir_known_names *names) {
     free(names->entries);
     names->entries = NULL;
 }
 
-static struct weir_known_name *bucket_of(const struct weir_known_names *names, uint64_t hash)
-{
+static struct weir_known_name *bucket_of(const struct weir_known_names *names, uint64_t hash) {
     return &names->entries[(weir_mix_end(hash) & names->mask) * WAYS];
 }
 
-void weir_known_names_add(struct weir_known_names *names, uint64_t hash, int64_t now_us)
-{
+void weir_known_names_add(struct weir_known_names *names, uint64_t hash, int64_t now_us) {
     struct weir_known_name *bucket = bucket_of(names, hash), *place = bucket;
-    if (!hash)
-        return;
+    if (!hash) return;
     for (int way = 0; way < WAYS; way++) {
         if (bucket[way].hash == hash) {
             bucket[way].us = now_us;
             return;
         }
-        if (place->hash && (!bucket[way].hash || bucket[way].us < place->us))
-            place = &bucket[way];
+        if (place->hash && (!bucket[way].hash || bucket[way].us < place->us)) place = &bucket[way];
     }
     names->evicted += place->hash && now_us - place->us < KEPT_US;
     *place = (struct weir_known_name){hash, now_us};
 }
 
-bool weir_known_names_has(const struct weir_known_names *names, uint64_t hash, int64_t now_us)
-{
+bool weir_known_names_has(const struct weir_known_names *names, uint64_t hash, int64_t now_us) {
     const struct weir_known_name *bucket = bucket_of(names, hash);
     for (int way = 0; way < WAYS && hash; way++)
-        if (bucket[way].hash == hash)
-            return now_us - bucket[way].us < KEPT_US;
+        if (bucket[way].hash == hash) return now_us - bucket[way].us < KEPT_US;
     return false;
 }

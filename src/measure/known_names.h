@@ -1,4 +1,5 @@
-/* Names that resolved in the last 7 days: NXDOMAIN for one of these is a failure, for any other a typing error. */
+/* Names that resolved in the last 7 days: NXDOMAIN for one of these is a failure, for any other a
+ * typing error. */
 #pragma once
 
 #include <stdbool.h>

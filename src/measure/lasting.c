@@ -19,17 +19,14 @@
 #define SAME_US INT64_C(1500000)
 enum { RESTS = 3, BURST_MIN = 100000 };
 
-static bool is_same(const struct weir_lasting *lasting, uint16_t port, int64_t asked_us)
-{
+static bool is_same(const struct weir_lasting *lasting, uint16_t port, int64_t asked_us) {
     int64_t apart_us = asked_us - lasting->asked_us;
     return lasting->port == port && apart_us > -SAME_US && apart_us < SAME_US;
 }
 
 bool weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
-    int64_t now_us, uint64_t bytes, struct weir_lasting_burst *ret_burst)
-{
-    if (now_us - asked_us < LONG_US)
-        return false;
+                       int64_t now_us, uint64_t bytes, struct weir_lasting_burst *ret_burst) {
+    if (now_us - asked_us < LONG_US) return false;
     if (!is_same(lasting, port, asked_us))
         *lasting = (struct weir_lasting){
             .asked_us = asked_us, .from_us = now_us - TICK_US, .last_us = now_us, .port = port};
@@ -38,8 +35,8 @@ bool weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t aske
     if (rest_us >= REST_US && lasting->bytes >= BURST_MIN) {
         lasting->rests += lasting->rests < RESTS;
         over = lasting->rests == RESTS;
-        *ret_burst = (struct weir_lasting_burst){
-            lasting->from_us, lasting->last_us, rest_us, lasting->bytes};
+        *ret_burst = (struct weir_lasting_burst){lasting->from_us, lasting->last_us, rest_us,
+                                                 lasting->bytes};
         lasting->told_bytes += over ? lasting->bytes : 0;
         lasting->from_us = now_us - TICK_US;
         lasting->bytes = 0;
@@ -50,16 +47,13 @@ bool weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t aske
 }
 
 bool weir_lasting_end(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
-    uint64_t all_bytes, struct weir_lasting_burst *ret_burst)
-{
+                      uint64_t all_bytes, struct weir_lasting_burst *ret_burst) {
     struct weir_lasting ended = *lasting;
-    if (!is_same(lasting, port, asked_us))
-        return false;
+    if (!is_same(lasting, port, asked_us)) return false;
     *lasting = (struct weir_lasting){0};
-    if (ended.told_bytes == 0)
-        return false;
+    if (ended.told_bytes == 0) return false;
     uint64_t rest = all_bytes > ended.told_bytes ? all_bytes - ended.told_bytes : 0;
-    *ret_burst = (struct weir_lasting_burst){
-        ended.from_us, ended.last_us, 0, ended.bytes < rest ? ended.bytes : rest};
+    *ret_burst = (struct weir_lasting_burst){ended.from_us, ended.last_us, 0,
+                                             ended.bytes < rest ? ended.bytes : rest};
     return true;
 }

@@ -1,9 +1,10 @@
-/* The meter: a worker's side of measure. It sorts what flow tells into numbers (accumulators, one per service, handed
- * over at window ends) and evidence (a list, handed over each tick). Both exist twice and are swapped, so the
- * coordinator reads one while the worker fills the other.
+/* The meter: a worker's side of measure. It sorts what flow tells into numbers (accumulators, one
+ * per service, handed over at window ends) and evidence (a list, handed over each tick). Both exist
+ * twice and are swapped, so the coordinator reads one while the worker fills the other.
  *
- * A flow often begins without a name. Its first counts would then go to nobody, and with them the handshake's
- * round-trip times, so a new unnamed flow is kept in a small table (pending.h) until it has a name or ends.
+ * A flow often begins without a name. Its first counts would then go to nobody, and with them the
+ * handshake's round-trip times, so a new unnamed flow is kept in a small table (pending.h) until it
+ * has a name or ends.
  *
  * Blind spot: bytes that pass before the name is known stay with the unnamed.
  */
@@ -23,8 +24,8 @@ enum {
     RECORDS_MAX = 65536,
     PENDING_MAX = 65536,
     LINKS_MAX = 4096,
-    HEARD_MAX = 64,         /* names of a tick */
-    LIST_FIRST = 256,       /* capacity to begin with */
+    HEARD_MAX = 64,   /* names of a tick */
+    LIST_FIRST = 256, /* capacity to begin with */
 };
 
 struct lists { /* what is handed over at a tick */
@@ -37,15 +38,17 @@ struct lists { /* what is handed over at a tick */
 };
 
 struct weir_meter {
-    struct weir_accumulator *filling;        /* n_services of them */
+    struct weir_accumulator *filling; /* n_services of them */
     size_t accumulator_size, n_services;
     struct weir_accumulator *given;
     bool given_dirty;
-    struct weir_links links[2];              /* as the accumulators: the one that is being filled, and the one given */
+    /* as the accumulators: the one that is being filled, and the one given */
+    struct weir_links links[2];
     uint16_t window;
-    uint64_t (*told)[2];                     /* packets of `filling`, by sender, up to the tick before */
-    struct lists lists[WEIR_BLOCKS_MAX];     /* filled in turn */
-    unsigned n_lists, at;                    /* the one that is being filled */
+    /* packets of `filling`, by sender, up to the tick before */
+    uint64_t (*told)[2];
+    struct lists lists[WEIR_BLOCKS_MAX]; /* filled in turn */
+    unsigned n_lists, at;                /* the one that is being filled */
     struct weir_service_set *set;
     bool flow_records;
     size_t evidence_max, records_max;
@@ -53,13 +56,12 @@ struct weir_meter {
     struct weir_meter_stats stats;
 };
 
-int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config *config)
-{
+int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config *config) {
     struct weir_meter *meter = calloc(1, sizeof *meter);
-    if (!meter)
-        return -ENOMEM;
-    meter->n_services = config->n_services ? config->n_services : config->set ? weir_service_set_count(config->set)
-        : WEIR_SERVICE_FIRST;
+    if (!meter) return -ENOMEM;
+    meter->n_services = config->n_services ? config->n_services
+                        : config->set      ? weir_service_set_count(config->set)
+                                           : WEIR_SERVICE_FIRST;
     meter->set = config->set ? weir_service_set_ref(config->set) : NULL;
     meter->flow_records = config->flow_records;
     meter->evidence_max = config->evidence_max ? config->evidence_max : EVIDENCE_MAX;
@@ -71,7 +73,8 @@ int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config
     meter->n_lists = config->n_blocks ? config->n_blocks : 2;
     for (int i = 0; i < 2; i++)
         weir_links_init(&meter->links[i], config->links_max ? config->links_max : LINKS_MAX);
-    int error = weir_pending_init(&meter->pending, config->pending_max ? config->pending_max : PENDING_MAX);
+    int error =
+        weir_pending_init(&meter->pending, config->pending_max ? config->pending_max : PENDING_MAX);
     if (error < 0 || !meter->filling || !meter->told || !meter->given) {
         weir_meter_free(meter);
         return -ENOMEM;
@@ -80,44 +83,35 @@ int weir_meter_new(struct weir_meter **ret_meter, const struct weir_meter_config
     return 0;
 }
 
-void weir_meter_free(struct weir_meter *meter)
-{
-    if (!meter)
-        return;
+void weir_meter_free(struct weir_meter *meter) {
+    if (!meter) return;
     for (unsigned i = 0; i < meter->n_lists; i++) {
         free(meter->lists[i].evidence);
         free(meter->lists[i].records);
         free(meter->lists[i].names);
     }
-    if (meter->set)
-        weir_service_set_unref(meter->set);
+    if (meter->set) weir_service_set_unref(meter->set);
     weir_pending_deinit(&meter->pending);
-    for (int i = 0; i < 2; i++)
-        weir_links_deinit(&meter->links[i]);
+    for (int i = 0; i < 2; i++) weir_links_deinit(&meter->links[i]);
     free(meter->told);
     free(meter->filling);
     free(meter->given);
     free(meter);
 }
 
-void weir_meter_set_services(struct weir_meter *meter, struct weir_service_set *set)
-{
-    if (set)
-        weir_service_set_ref(set);
-    if (meter->set)
-        weir_service_set_unref(meter->set);
+void weir_meter_set_services(struct weir_meter *meter, struct weir_service_set *set) {
+    if (set) weir_service_set_ref(set);
+    if (meter->set) weir_service_set_unref(meter->set);
     meter->set = set;
 }
 
-static struct weir_accumulator *accumulator_of(struct weir_meter *meter, weir_service_id service)
-{
+static struct weir_accumulator *accumulator_of(struct weir_meter *meter, weir_service_id service) {
     size_t index = service < meter->n_services ? service : WEIR_SERVICE_OTHER;
     return (struct weir_accumulator *)((uintptr_t)meter->filling + index * meter->accumulator_size);
 }
 
 void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side,
-    const struct weir_packet *packet)
-{
+                       const struct weir_packet *packet) {
     const struct weir_named *named = weir_flow_named(flow);
     struct weir_accumulator *accumulator = accumulator_of(meter, named->service);
     struct weir_traffic *traffic = &accumulator->traffic;
@@ -125,22 +119,18 @@ void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum we
     traffic->packets[side]++;
     traffic->bytes[side] += packet->ip_payload_len;
     traffic->named_bytes[named->by] += named->app == WEIR_APP_DNS ? 0 : packet->ip_payload_len;
-    if (packet->transport != WEIR_TRANSPORT_TCP || packet->payload_len == 0)
-        return;
+    if (packet->transport != WEIR_TRANSPORT_TCP || packet->payload_len == 0) return;
     traffic->tcp_payload[side] += packet->payload_len;
     weir_links_packet(&meter->links[meter->window & 1], flow, side, packet->payload_len);
 }
 
 /* Room for one more in a list that grows to a bound; NULL: full. */
-static void *list_add(void **list, size_t *n, size_t *capacity, size_t max, size_t size)
-{
-    if (*n >= max)
-        return NULL;
+static void *list_add(void **list, size_t *n, size_t *capacity, size_t max, size_t size) {
+    if (*n >= max) return NULL;
     if (*n == *capacity) {
         size_t more = *capacity ? *capacity * 2 : LIST_FIRST;
         void *grown = realloc(*list, more * size);
-        if (!grown)
-            return NULL;
+        if (!grown) return NULL;
         *list = grown;
         *capacity = more;
     }
@@ -150,11 +140,11 @@ static void *list_add(void **list, size_t *n, size_t *capacity, size_t max, size
 }
 
 static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_evidence_kind kind,
-    const struct weir_event *event)
-{
+                                          const struct weir_event *event) {
     struct lists *lists = &meter->lists[meter->at];
-    struct weir_evidence *evidence = list_add((void **)&lists->evidence, &lists->n_evidence, &lists->cap_evidence,
-                                              meter->evidence_max, sizeof *evidence);
+    struct weir_evidence *evidence =
+        list_add((void **)&lists->evidence, &lists->n_evidence, &lists->cap_evidence,
+                 meter->evidence_max, sizeof *evidence);
     if (!evidence) {
         meter->stats.evidence_refused++;
         return NULL;
@@ -165,13 +155,12 @@ static struct weir_evidence *evidence_add(struct weir_meter *meter, enum weir_ev
     return evidence;
 }
 
-static bool flow_is_media(struct weir_flow *flow)
-{
-    return weir_flow_named(flow)->role == WEIR_ROLE_MEDIA || weir_flow_payload(flow, WEIR_SERVER) >= WEIR_MEDIA_BYTES;
+static bool flow_is_media(struct weir_flow *flow) {
+    return weir_flow_named(flow)->role == WEIR_ROLE_MEDIA ||
+           weir_flow_payload(flow, WEIR_SERVER) >= WEIR_MEDIA_BYTES;
 }
 
-static void evidence_of_flow(struct weir_evidence *evidence, struct weir_flow *flow)
-{
+static void evidence_of_flow(struct weir_evidence *evidence, struct weir_flow *flow) {
     const struct weir_named *named = weir_flow_named(flow);
     evidence->client = *weir_flow_addr(flow, WEIR_CLIENT);
     evidence->server = *weir_flow_addr(flow, WEIR_SERVER);
@@ -187,26 +176,22 @@ static void evidence_of_flow(struct weir_evidence *evidence, struct weir_flow *f
 }
 
 /* DNS transactions have their own event, with more to tell. */
-static void on_attempt(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
-    if (event->attempt.layer == WEIR_LAYER_DNS)
-        return;
+static void on_attempt(struct weir_meter *meter, struct weir_flow *flow,
+                       const struct weir_event *event) {
+    if (event->attempt.layer == WEIR_LAYER_DNS) return;
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_ATTEMPT, event);
-    if (!evidence)
-        return;
+    if (!evidence) return;
     evidence_of_flow(evidence, flow);
     evidence->layer = (uint8_t)event->attempt.layer;
     evidence->outcome = (uint8_t)event->attempt.outcome;
     evidence->first_us = event->attempt.first_us;
 }
 
-static void on_chunk(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
-    if (!flow_is_media(flow))
-        return;
+static void on_chunk(struct weir_meter *meter, struct weir_flow *flow,
+                     const struct weir_event *event) {
+    if (!flow_is_media(flow)) return;
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_CHUNK, event);
-    if (!evidence)
-        return;
+    if (!evidence) return;
     evidence_of_flow(evidence, flow);
     evidence->first_us = event->chunk.request_us;
     evidence->chunk.bytes = event->chunk.bytes;
@@ -219,13 +204,11 @@ static void on_chunk(struct weir_meter *meter, struct weir_flow *flow, const str
     evidence->chunk.cut = event->chunk.cut;
 }
 
-static void on_progress(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
-    if (!flow_is_media(flow))
-        return;
+static void on_progress(struct weir_meter *meter, struct weir_flow *flow,
+                        const struct weir_event *event) {
+    if (!flow_is_media(flow)) return;
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_PROGRESS, event);
-    if (!evidence)
-        return;
+    if (!evidence) return;
     evidence_of_flow(evidence, flow);
     evidence->progress.bytes = event->progress.bytes;
     evidence->progress.open_us = event->progress.open_us;
@@ -237,8 +220,7 @@ static void on_progress(struct weir_meter *meter, struct weir_flow *flow, const 
 
 enum { NAME_MAX_BYTES = 255 };
 
-static size_t name_lower(char lower[NAME_MAX_BYTES], const char *name)
-{
+static size_t name_lower(char lower[NAME_MAX_BYTES], const char *name) {
     size_t length = 0;
     while (name && name[length] && length < NAME_MAX_BYTES) {
         lower[length] = (char)tolower((unsigned char)name[length]);
@@ -248,37 +230,33 @@ static size_t name_lower(char lower[NAME_MAX_BYTES], const char *name)
 }
 
 /* What may turn out to be a filter's doing: its text, once a tick. */
-static void keep_name(struct weir_meter *meter, const struct weir_evidence *evidence, const char *name, size_t length)
-{
+static void keep_name(struct weir_meter *meter, const struct weir_evidence *evidence,
+                      const char *name, size_t length) {
     struct lists *lists = &meter->lists[meter->at];
     if (evidence->service < WEIR_SERVICE_FIRST || !(evidence->dns.denied || evidence->dns.inside))
         return;
     for (size_t i = 0; i < lists->n_names; i++)
-        if (lists->names[i].hash == evidence->host_hash)
-            return;
-    struct weir_heard_name *heard =
-        list_add((void **)&lists->names, &lists->n_names, &lists->cap_names, HEARD_MAX, sizeof *heard);
-    if (!heard)
-        return;
+        if (lists->names[i].hash == evidence->host_hash) return;
+    struct weir_heard_name *heard = list_add((void **)&lists->names, &lists->n_names,
+                                             &lists->cap_names, HEARD_MAX, sizeof *heard);
+    if (!heard) return;
     heard->hash = evidence->host_hash;
     heard->service = evidence->service;
     memcpy(heard->text, name, length < WEIR_BLOCKED_NAME_MAX ? length : WEIR_BLOCKED_NAME_MAX - 1);
 }
 
-static void on_dns(struct weir_meter *meter, const struct weir_event *event)
-{
+static void on_dns(struct weir_meter *meter, const struct weir_event *event) {
     char name[NAME_MAX_BYTES];
     size_t length = name_lower(name, event->dns.qname);
     struct weir_match match = {.service = WEIR_SERVICE_OTHER, .role = WEIR_ROLE_OTHER};
-    if (meter->set && length > 0)
-        match = weir_service_match_host(meter->set, name, length);
-    struct weir_sample sample = {.event = event, .transport = WEIR_TRANSPORT_UDP, .named_by = WEIR_NAMED_DNS};
+    if (meter->set && length > 0) match = weir_service_match_host(meter->set, name, length);
+    struct weir_sample sample = {
+        .event = event, .transport = WEIR_TRANSPORT_UDP, .named_by = WEIR_NAMED_DNS};
     weir_accumulator_event(accumulator_of(meter, match.service), &sample);
     weir_links_event(&meter->links[meter->window & 1], NULL, match.service, &sample);
 
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_DNS, event);
-    if (!evidence)
-        return;
+    if (!evidence) return;
     evidence->client = *event->dns.client;
     evidence->server = *event->dns.resolver;
     evidence->server_port = 53;
@@ -298,46 +276,49 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event)
     keep_name(meter, evidence, name, length);
 }
 
-/* What says whether the capture sees both directions. Flows without payload, as floods leave them, don't. */
-static void count_direction(struct weir_meter *meter, struct weir_flow *flow)
-{
+/* What says whether the capture sees both directions. Flows without payload, as floods leave them,
+ * don't. */
+static void count_direction(struct weir_meter *meter, struct weir_flow *flow) {
     struct weir_traffic *traffic = &accumulator_of(meter, weir_flow_named(flow)->service)->traffic;
-    if (weir_flow_transport(flow) != WEIR_TRANSPORT_TCP || weir_flow_payload(flow, WEIR_CLIENT) + weir_flow_payload(flow, WEIR_SERVER) == 0)
+    if (weir_flow_transport(flow) != WEIR_TRANSPORT_TCP ||
+        weir_flow_payload(flow, WEIR_CLIENT) + weir_flow_payload(flow, WEIR_SERVER) == 0)
         return;
     traffic->tcp_ended++;
     traffic->tcp_ended_one_way += weir_flow_one_way(flow);
 }
 
-static void on_pause(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
-    struct weir_evidence *evidence = flow_is_media(flow) ? evidence_add(meter, WEIR_EVIDENCE_PAUSE, event) : NULL;
-    if (!evidence)
-        return;
+static void on_pause(struct weir_meter *meter, struct weir_flow *flow,
+                     const struct weir_event *event) {
+    struct weir_evidence *evidence =
+        flow_is_media(flow) ? evidence_add(meter, WEIR_EVIDENCE_PAUSE, event) : NULL;
+    if (!evidence) return;
     evidence_of_flow(evidence, flow);
     evidence->first_us = event->ts_us;
     evidence->pause.us = event->pause.us;
     evidence->pause.reset = event->pause.reset;
 }
 
-static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
+static void on_end(struct weir_meter *meter, struct weir_flow *flow,
+                   const struct weir_event *event) {
     count_direction(meter, flow);
     bool transferred = weir_flow_payload(flow, WEIR_SERVER) > 0 && flow_is_media(flow);
     if (meter->flow_records) {
-        /* Half of the room is kept for flows on which both sides spoke: a flood must not crowd out their records. */
-        bool spoken = weir_flow_payload(flow, WEIR_CLIENT) > 0 && weir_flow_payload(flow, WEIR_SERVER) > 0;
+        /* Half of the room is kept for flows on which both sides spoke: a flood must not crowd out
+         * their records. */
+        bool spoken =
+            weir_flow_payload(flow, WEIR_CLIENT) > 0 && weir_flow_payload(flow, WEIR_SERVER) > 0;
         size_t most = spoken ? meter->records_max : meter->records_max / 2;
         struct lists *lists = &meter->lists[meter->at];
-        struct weir_flow_record *record = list_add((void **)&lists->records, &lists->n_records, &lists->cap_records,
-                                                   most, sizeof *record);
+        struct weir_flow_record *record = list_add((void **)&lists->records, &lists->n_records,
+                                                   &lists->cap_records, most, sizeof *record);
         if (record)
             weir_flow_report(flow, event->end.end, record);
         else
             meter->stats.records_refused++;
     }
-    struct weir_evidence *evidence = transferred ? evidence_add(meter, WEIR_EVIDENCE_END, event) : NULL;
-    if (!evidence)
-        return;
+    struct weir_evidence *evidence =
+        transferred ? evidence_add(meter, WEIR_EVIDENCE_END, event) : NULL;
+    if (!evidence) return;
     evidence_of_flow(evidence, flow);
     evidence->outcome = (uint8_t)weir_flow_outcome(flow);
     evidence->end.end = (uint8_t)event->end.end;
@@ -346,8 +327,7 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow, const struc
 }
 
 static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,
-    const struct weir_event *event)
-{
+                        const struct weir_event *event) {
     const struct weir_named *named = weir_flow_named(flow);
     struct weir_sample sample = {
         .event = event,
@@ -360,35 +340,31 @@ static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_s
 }
 
 /* What was kept of a flow while it had no name, counted where it belongs. */
-static void pending_settle(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,
-    const struct weir_pending_flow *kept)
-{
+static void pending_settle(struct weir_meter *meter, struct weir_flow *flow,
+                           weir_service_id service, const struct weir_pending_flow *kept) {
     struct weir_event event = {.kind = WEIR_EVENT_NEW};
     count_event(meter, flow, service, &event);
     for (unsigned i = 0; i < kept->n_rtt; i++) {
-        event = (struct weir_event){.kind = WEIR_EVENT_RTT, .rtt = {.side = kept->rtt[i].side, .us = kept->rtt[i].us}};
+        event = (struct weir_event){.kind = WEIR_EVENT_RTT,
+                                    .rtt = {.side = kept->rtt[i].side, .us = kept->rtt[i].us}};
         count_event(meter, flow, service, &event);
     }
 }
 
 /* True when the event is kept for later. */
-static bool pending_takes(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
+static bool pending_takes(struct weir_meter *meter, struct weir_flow *flow,
+                          const struct weir_event *event) {
     weir_service_id service = weir_flow_named(flow)->service;
     if (event->kind == WEIR_EVENT_NEW) {
-        if (service != WEIR_SERVICE_NONE)
-            return false;
+        if (service != WEIR_SERVICE_NONE) return false;
         weir_flow_named(flow)->awaited = weir_pending_add(&meter->pending, flow);
-        if (weir_flow_named(flow)->awaited)
-            return true;
+        if (weir_flow_named(flow)->awaited) return true;
         meter->stats.pending_refused++;
         return false;
     }
-    if (!weir_flow_named(flow)->awaited)
-        return false;
+    if (!weir_flow_named(flow)->awaited) return false;
     struct weir_pending_flow *kept = weir_pending_find(&meter->pending, flow);
-    if (!kept)
-        return false;
+    if (!kept) return false;
     if (service == WEIR_SERVICE_NONE && event->kind != WEIR_EVENT_END)
         return event->kind == WEIR_EVENT_RTT && weir_pending_keep_rtt(kept, event);
     struct weir_pending_flow copy = *kept;
@@ -398,59 +374,46 @@ static bool pending_takes(struct weir_meter *meter, struct weir_flow *flow, cons
     return false;
 }
 
-void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow, const struct weir_event *event)
-{
+void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow,
+                      const struct weir_event *event) {
     if (event->kind == WEIR_EVENT_DNS) {
         on_dns(meter, event);
         return;
     }
-    if (!flow || pending_takes(meter, flow, event))
-        return;
+    if (!flow || pending_takes(meter, flow, event)) return;
     count_event(meter, flow, weir_flow_named(flow)->service, event);
     switch (event->kind) {
-    case WEIR_EVENT_ATTEMPT:
-        on_attempt(meter, flow, event);
-        break;
-    case WEIR_EVENT_CHUNK:
-        on_chunk(meter, flow, event);
-        break;
-    case WEIR_EVENT_PROGRESS:
-        on_progress(meter, flow, event);
-        break;
-    case WEIR_EVENT_PAUSE:
-        on_pause(meter, flow, event);
-        break;
-    case WEIR_EVENT_END:
-        on_end(meter, flow, event);
-        break;
-    default:
-        break;
+    case WEIR_EVENT_ATTEMPT: on_attempt(meter, flow, event); break;
+    case WEIR_EVENT_CHUNK: on_chunk(meter, flow, event); break;
+    case WEIR_EVENT_PROGRESS: on_progress(meter, flow, event); break;
+    case WEIR_EVENT_PAUSE: on_pause(meter, flow, event); break;
+    case WEIR_EVENT_END: on_end(meter, flow, event); break;
+    default: break;
     }
 }
 
-static void accumulators_swap(struct weir_meter *meter)
-{
+static void accumulators_swap(struct weir_meter *meter) {
     struct weir_accumulator *full = meter->filling;
     meter->filling = meter->given;
     meter->given = full;
     meter->given_dirty = true;
 }
 
-/* What was given at the last window's end has been read by now: make it empty, to be filled next. */
-static void given_clean(struct weir_meter *meter)
-{
-    if (!meter->given_dirty)
-        return;
+/* What was given at the last window's end has been read by now: make it empty, to be filled next.
+ */
+static void given_clean(struct weir_meter *meter) {
+    if (!meter->given_dirty) return;
     for (size_t i = 0; i < meter->n_services; i++)
         weir_accumulator_clear(weir_accumulator_at(meter->given, i));
     meter->given_dirty = false;
 }
 
-/* Who was heard since the tick before: differences of what is counted anyway, so that no packet pays for it. */
-static void note_talk(struct weir_meter *meter, struct weir_block *block, bool window_end)
-{
+/* Who was heard since the tick before: differences of what is counted anyway, so that no packet
+ * pays for it. */
+static void note_talk(struct weir_meter *meter, struct weir_block *block, bool window_end) {
     for (size_t id = 0; id < meter->n_services; id++) {
-        const struct weir_traffic *traffic = &weir_accumulator_at(window_end ? meter->given : meter->filling, id)->traffic;
+        const struct weir_traffic *traffic =
+            &weir_accumulator_at(window_end ? meter->given : meter->filling, id)->traffic;
         block->heard |= traffic->packets[WEIR_SERVER] != meter->told[id][WEIR_SERVER];
         if (traffic->packets[WEIR_CLIENT] != meter->told[id][WEIR_CLIENT])
             block->asking[id / 64] |= UINT64_C(1) << (id % 64);
@@ -459,8 +422,8 @@ static void note_talk(struct weir_meter *meter, struct weir_block *block, bool w
     }
 }
 
-void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us, bool window_end)
-{
+void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int64_t tick_us,
+                     bool window_end) {
     const struct lists *full = &meter->lists[meter->at];
     const struct weir_links *links = &meter->links[meter->window & 1];
     if (window_end) {
@@ -487,5 +450,6 @@ void weir_meter_take(struct weir_meter *meter, struct weir_block *ret_block, int
     };
     note_talk(meter, ret_block, window_end);
     meter->at = (meter->at + 1) % meter->n_lists;
-    meter->lists[meter->at].n_evidence = meter->lists[meter->at].n_records = meter->lists[meter->at].n_names = 0;
+    meter->lists[meter->at].n_evidence = meter->lists[meter->at].n_records =
+        meter->lists[meter->at].n_names = 0;
 }

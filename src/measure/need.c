@@ -16,38 +16,31 @@
 
 enum { OPEN_MIN = 7, LATELY = 3 };
 
-void weir_need_tick(struct weir_need *need, bool open, uint64_t bytes)
-{
+void weir_need_tick(struct weir_need *need, bool open, uint64_t bytes) {
     need->open = (uint16_t)((need->open << 1 | open) & ((1u << WEIR_NEED_TICKS) - 1));
     need->bytes[need->at++ % WEIR_NEED_TICKS] = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     need->at %= WEIR_NEED_TICKS;
 }
 
-uint64_t weir_need_bytes(const struct weir_need *need)
-{
+uint64_t weir_need_bytes(const struct weir_need *need) {
     uint64_t bytes = 0;
-    for (int i = 0; i < WEIR_NEED_TICKS; i++)
-        bytes += need->bytes[i];
+    for (int i = 0; i < WEIR_NEED_TICKS; i++) bytes += need->bytes[i];
     return bytes;
 }
 
-static uint64_t bytes_lately(const struct weir_need *need)
-{
+static uint64_t bytes_lately(const struct weir_need *need) {
     uint64_t bytes = 0;
     for (int i = 1; i <= LATELY; i++)
         bytes += need->bytes[(need->at + WEIR_NEED_TICKS - i) % WEIR_NEED_TICKS];
     return bytes;
 }
 
-bool weir_need_waited(const struct weir_need *need)
-{
+bool weir_need_waited(const struct weir_need *need) {
     return (need->open & ((1u << LATELY) - 1)) == (1u << LATELY) - 1 && bytes_lately(need) == 0;
 }
 
-bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps)
-{
+bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps) {
     int open = __builtin_popcount(need->open);
-    if (need_bps <= 0 || !(need->open & 1) || open < OPEN_MIN)
-        return false;
+    if (need_bps <= 0 || !(need->open & 1) || open < OPEN_MIN) return false;
     return bytes_lately(need) > 0 && (double)weir_need_bytes(need) * 16 < (double)need_bps * open;
 }

@@ -7,7 +7,7 @@
 
 enum { WEIR_NEED_TICKS = 10 };
 
-struct weir_need { /* zeroed memory is an empty one */
+struct weir_need {                   /* zeroed memory is an empty one */
     uint32_t bytes[WEIR_NEED_TICKS]; /* of the last ticks; at most UINT32_MAX */
     uint16_t open;                   /* bit a tick, the newest lowest: had demand */
     uint8_t at;

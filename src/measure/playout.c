@@ -32,48 +32,41 @@
 
 #include "measure/playout.h"
 
-#define LAPSE_US INT64_C(30000000)
-#define REST_US INT64_C(700000)
+#define LAPSE_US      INT64_C(30000000)
+#define REST_US       INT64_C(700000)
 #define BUFFER_MAX_US INT64_C(600000000)
-#define STALL_MIN_US INT64_C(200000) /* below: within the error of the model */
-#define JOIN_US INT64_C(500000)      /* two stalls with less between them are one */
+#define STALL_MIN_US  INT64_C(200000) /* below: within the error of the model */
+#define JOIN_US       INT64_C(500000) /* two stalls with less between them are one */
 enum { AWAY_MAX = 8 };
 
-static int compare_u32(const void *a, const void *b)
-{
+static int compare_u32(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
 }
 
 /* The level at which the player asks; -1: not known. */
-static int64_t ask_level_us(const struct weir_playout *playout)
-{
+static int64_t ask_level_us(const struct weir_playout *playout) {
     uint32_t sorted[WEIR_PLAYOUT_ASKS];
     uint32_t n = playout->n_asks;
-    if (n == 0)
-        return -1;
+    if (n == 0) return -1;
     memcpy(sorted, playout->ask_ms, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare_u32);
     return (int64_t)sorted[(n - 1) / 2] * 1000;
 }
 
-static void note_ask(struct weir_playout *playout, int64_t buffer_us, int64_t value_us)
-{
+static void note_ask(struct weir_playout *playout, int64_t buffer_us, int64_t value_us) {
     int64_t usual_us = ask_level_us(playout);
     bool away = playout->n_asks >= 3 && llabs(buffer_us - usual_us) > value_us;
     playout->n_away = away ? (uint8_t)(playout->n_away + 1) : 0;
-    if (playout->n_away >= AWAY_MAX)
-        playout->n_asks = playout->n_away = 0;
+    if (playout->n_away >= AWAY_MAX) playout->n_asks = playout->n_away = 0;
     if (playout->n_asks < WEIR_PLAYOUT_ASKS)
         playout->ask_ms[playout->n_asks++] = (uint32_t)(buffer_us / 1000);
 }
 
-static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us)
-{
-    if (to_us - from_us < STALL_MIN_US || !playout->known)
-        return;
-    uint32_t listed = playout->n_stalls < WEIR_PLAYOUT_STALLS ? playout->n_stalls
-                                                              : WEIR_PLAYOUT_STALLS;
+static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us) {
+    if (to_us - from_us < STALL_MIN_US || !playout->known) return;
+    uint32_t listed =
+        playout->n_stalls < WEIR_PLAYOUT_STALLS ? playout->n_stalls : WEIR_PLAYOUT_STALLS;
     struct weir_standstill *last = listed ? &playout->stalls[listed - 1] : NULL;
     playout->stalled_us += to_us - from_us;
     if (last && listed == playout->n_stalls &&
@@ -88,18 +81,15 @@ static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us)
 
 /* What is left in the buffer when the player begins to ask, after `rest_us` of silence. No player
  * that plays waits for less than one answer's time, which is the level until one is known. */
-static int64_t after_rest(const struct weir_playout *playout, int64_t rest_us, int64_t value_us)
-{
+static int64_t after_rest(const struct weir_playout *playout, int64_t rest_us, int64_t value_us) {
     int64_t level_us = ask_level_us(playout), sunk_us = playout->buffer_us - rest_us;
     int64_t floor_us = level_us >= 0 ? level_us : value_us;
-    if (floor_us > playout->buffer_us)
-        floor_us = playout->buffer_us;
+    if (floor_us > playout->buffer_us) floor_us = playout->buffer_us;
     return sunk_us > floor_us ? sunk_us : floor_us;
 }
 
 /* Plays from the last answer to `to_us`, with demand that was not met since `wanted_us`. */
-static void play(struct weir_playout *playout, int64_t wanted_us, int64_t to_us, int64_t value_us)
-{
+static void play(struct weir_playout *playout, int64_t wanted_us, int64_t to_us, int64_t value_us) {
     int64_t rest_us = wanted_us > playout->at_us ? wanted_us - playout->at_us : 0;
     int64_t asked_us = rest_us ? after_rest(playout, rest_us, value_us) : playout->buffer_us;
     if (rest_us >= REST_US) {
@@ -110,44 +100,37 @@ static void play(struct weir_playout *playout, int64_t wanted_us, int64_t to_us,
     }
     int64_t from_us = wanted_us > playout->at_us ? wanted_us : playout->at_us;
     int64_t left_us = asked_us - (to_us - from_us);
-    if (left_us < 0)
-        stall(playout, from_us + asked_us, to_us);
+    if (left_us < 0) stall(playout, from_us + asked_us, to_us);
     playout->buffer_us = left_us > 0 ? left_us : 0;
     playout->at_us = to_us;
 }
 
 /* From here on the value is known: what came before is counted with it. */
-static void begin_to_know(struct weir_playout *playout, int64_t value_us)
-{
+static void begin_to_know(struct weir_playout *playout, int64_t value_us) {
     int64_t buffer_us = (int64_t)playout->answers * value_us - playout->played_us;
     playout->buffer_us = buffer_us > 0 ? buffer_us : 0;
     playout->known = true;
 }
 
-static void take_answer(
-    struct weir_playout *playout, const struct weir_playout_note *note, int64_t value_us)
-{
-    if (!playout->known && value_us > 0)
-        begin_to_know(playout, value_us);
+static void take_answer(struct weir_playout *playout, const struct weir_playout_note *note,
+                        int64_t value_us) {
+    if (!playout->known && value_us > 0) begin_to_know(playout, value_us);
     int64_t from_us = note->from_us > playout->at_us ? note->from_us : playout->at_us;
-    if (playout->wanted_us && playout->wanted_us < from_us)
-        from_us = playout->wanted_us;
+    if (playout->wanted_us && playout->wanted_us < from_us) from_us = playout->wanted_us;
     if (playout->playing && note->at_us > playout->at_us) {
         if (playout->known)
             play(playout, from_us, note->at_us, value_us);
         else
             playout->played_us += note->at_us - playout->at_us;
     }
-    if (note->at_us > playout->at_us)
-        playout->at_us = note->at_us;
+    if (note->at_us > playout->at_us) playout->at_us = note->at_us;
     playout->wanted_us = 0;
     playout->sign_us = note->at_us;
     if (playout->debt) {
         playout->debt--;
     } else {
         playout->answers++;
-        if (playout->known && playout->buffer_us < BUFFER_MAX_US)
-            playout->buffer_us += value_us;
+        if (playout->known && playout->buffer_us < BUFFER_MAX_US) playout->buffer_us += value_us;
     }
     if (!playout->playing && playout->answers >= 2) {
         playout->playing = true;
@@ -156,38 +139,29 @@ static void take_answer(
 }
 
 /* Demand ended without an answer: the viewer gave up, or has paused. */
-static void lapse(struct weir_playout *playout, int64_t value_us)
-{
+static void lapse(struct weir_playout *playout, int64_t value_us) {
     if (playout->playing && playout->known)
         play(playout, playout->wanted_us, playout->sign_us, value_us);
     else if (playout->playing)
         playout->played_us += playout->sign_us - playout->at_us;
-    if (playout->sign_us > playout->at_us)
-        playout->at_us = playout->sign_us;
+    if (playout->sign_us > playout->at_us) playout->at_us = playout->sign_us;
     playout->wanted_us = 0;
 }
 
-static void take_sign(
-    struct weir_playout *playout, const struct weir_playout_note *note, int64_t value_us)
-{
-    if (note->at_us <= playout->at_us)
-        return;
+static void take_sign(struct weir_playout *playout, const struct weir_playout_note *note,
+                      int64_t value_us) {
+    if (note->at_us <= playout->at_us) return;
     int64_t from_us = note->from_us > playout->at_us ? note->from_us : playout->at_us;
-    if (playout->wanted_us && from_us - playout->sign_us > LAPSE_US)
-        lapse(playout, value_us);
-    if (!playout->wanted_us || from_us < playout->wanted_us)
-        playout->wanted_us = from_us;
-    if (note->at_us > playout->sign_us)
-        playout->sign_us = note->at_us;
+    if (playout->wanted_us && from_us - playout->sign_us > LAPSE_US) lapse(playout, value_us);
+    if (!playout->wanted_us || from_us < playout->wanted_us) playout->wanted_us = from_us;
+    if (note->at_us > playout->sign_us) playout->sign_us = note->at_us;
 }
 
-static int64_t order_us(const struct weir_playout_note *note)
-{
+static int64_t order_us(const struct weir_playout_note *note) {
     return note->answer ? note->at_us : note->from_us;
 }
 
-static void take_oldest(struct weir_playout *playout, int64_t value_us)
-{
+static void take_oldest(struct weir_playout *playout, int64_t value_us) {
     struct weir_playout_note oldest = playout->queue[0];
     playout->n_queue--;
     memmove(playout->queue, playout->queue + 1, playout->n_queue * sizeof *playout->queue);
@@ -197,32 +171,26 @@ static void take_oldest(struct weir_playout *playout, int64_t value_us)
         take_sign(playout, &oldest, value_us);
 }
 
-static void enqueue(struct weir_playout *playout, struct weir_playout_note note, int64_t value_us)
-{
-    if (playout->n_queue == WEIR_PLAYOUT_QUEUE)
-        take_oldest(playout, value_us);
+static void enqueue(struct weir_playout *playout, struct weir_playout_note note, int64_t value_us) {
+    if (playout->n_queue == WEIR_PLAYOUT_QUEUE) take_oldest(playout, value_us);
     int at = playout->n_queue++;
     for (; at > 0 && order_us(&playout->queue[at - 1]) > order_us(&note); at--)
         playout->queue[at] = playout->queue[at - 1];
     playout->queue[at] = note;
 }
 
-void weir_playout_answer(
-    struct weir_playout *playout, int64_t request_us, int64_t done_us, int64_t value_us)
-{
+void weir_playout_answer(struct weir_playout *playout, int64_t request_us, int64_t done_us,
+                         int64_t value_us) {
     enqueue(playout, (struct weir_playout_note){done_us, request_us, true}, value_us);
 }
 
-void weir_playout_take_back(struct weir_playout *playout, uint32_t found)
-{
+void weir_playout_take_back(struct weir_playout *playout, uint32_t found) {
     playout->debt += found;
 }
 
-void weir_playout_give_up(struct weir_playout *playout, int64_t value_us)
-{
+void weir_playout_give_up(struct weir_playout *playout, int64_t value_us) {
     bool waits = false;
-    for (int i = 0; i < playout->n_queue; i++)
-        waits |= playout->queue[i].answer;
+    for (int i = 0; i < playout->n_queue; i++) waits |= playout->queue[i].answer;
     if (waits || !playout->known)
         playout->debt++;
     else
@@ -230,63 +198,54 @@ void weir_playout_give_up(struct weir_playout *playout, int64_t value_us)
 }
 
 /* One that goes on is one note, not many. */
-void weir_playout_wanted(
-    struct weir_playout *playout, int64_t since_us, int64_t until_us, int64_t value_us)
-{
+void weir_playout_wanted(struct weir_playout *playout, int64_t since_us, int64_t until_us,
+                         int64_t value_us) {
     for (int i = playout->n_queue; i-- > 0;) {
         struct weir_playout_note *note = &playout->queue[i];
-        if (note->answer || llabs(note->from_us - since_us) > REST_US)
-            continue;
+        if (note->answer || llabs(note->from_us - since_us) > REST_US) continue;
         note->at_us = until_us > note->at_us ? until_us : note->at_us;
         return;
     }
     enqueue(playout, (struct weir_playout_note){until_us, since_us, false}, value_us);
 }
 
-void weir_playout_settle(struct weir_playout *playout, int64_t until_us, int64_t value_us)
-{
+void weir_playout_settle(struct weir_playout *playout, int64_t until_us, int64_t value_us) {
     while (playout->n_queue && order_us(&playout->queue[0]) <= until_us)
         take_oldest(playout, value_us);
 }
 
-void weir_playout_finish(struct weir_playout *playout, int64_t value_us)
-{
+void weir_playout_finish(struct weir_playout *playout, int64_t value_us) {
     weir_playout_settle(playout, INT64_MAX, value_us);
-    if (playout->wanted_us)
-        lapse(playout, value_us);
+    if (playout->wanted_us) lapse(playout, value_us);
 }
 
 /* The model as it would stand if nothing more came up to `now_us`. */
-static struct weir_playout look_ahead(
-    const struct weir_playout *playout, int64_t now_us, int64_t value_us)
-{
+static struct weir_playout look_ahead(const struct weir_playout *playout, int64_t now_us,
+                                      int64_t value_us) {
     struct weir_playout ahead = *playout;
     weir_playout_settle(&ahead, now_us, value_us);
     return ahead;
 }
 
-int64_t weir_playout_buffer_us(const struct weir_playout *playout, int64_t now_us, int64_t value_us)
-{
+int64_t weir_playout_buffer_us(const struct weir_playout *playout, int64_t now_us,
+                               int64_t value_us) {
     struct weir_playout ahead = look_ahead(playout, now_us, value_us);
-    if (!ahead.known || !ahead.playing)
-        return -1;
+    if (!ahead.known || !ahead.playing) return -1;
     int64_t end_us = ahead.wanted_us ? ahead.wanted_us : now_us;
-    int64_t left_us = end_us > ahead.at_us ? after_rest(&ahead, end_us - ahead.at_us, value_us)
-                                           : ahead.buffer_us;
+    int64_t left_us =
+        end_us > ahead.at_us ? after_rest(&ahead, end_us - ahead.at_us, value_us) : ahead.buffer_us;
     left_us -= ahead.wanted_us ? now_us - ahead.wanted_us : 0;
     return left_us > 0 ? left_us : 0;
 }
 
-int64_t weir_playout_still_since_us(
-    const struct weir_playout *playout, int64_t now_us, int64_t value_us)
-{
-    if (!playout->known || (!playout->wanted_us && !playout->n_queue))
-        return 0;
+int64_t weir_playout_still_since_us(const struct weir_playout *playout, int64_t now_us,
+                                    int64_t value_us) {
+    if (!playout->known || (!playout->wanted_us && !playout->n_queue)) return 0;
     struct weir_playout ahead = look_ahead(playout, now_us, value_us);
     if (!ahead.known || !ahead.playing || !ahead.wanted_us || now_us - ahead.sign_us > LAPSE_US)
         return 0;
     int64_t rest_us = ahead.wanted_us - ahead.at_us;
-    int64_t since_us = ahead.wanted_us +
-                       (rest_us > 0 ? after_rest(&ahead, rest_us, value_us) : ahead.buffer_us);
+    int64_t since_us =
+        ahead.wanted_us + (rest_us > 0 ? after_rest(&ahead, rest_us, value_us) : ahead.buffer_us);
     return since_us <= now_us ? since_us : 0;
 }

@@ -6,14 +6,16 @@
 
 enum { WEIR_PLAYOUT_QUEUE = 24, WEIR_PLAYOUT_ASKS = 8, WEIR_PLAYOUT_STALLS = 16 };
 
-struct weir_playout_note { /* what waits until all that came before it is known */
+struct weir_playout_note {  /* what waits until all that came before it is known */
     int64_t at_us, from_us; /* an answer: last byte, request; a sign: until and since when */
     bool answer;
 };
 
-struct weir_standstill { int64_t start_us, duration_us; };
+struct weir_standstill {
+    int64_t start_us, duration_us;
+};
 
-struct weir_playout { /* zeroed memory is an empty one */
+struct weir_playout {                                   /* zeroed memory is an empty one */
     struct weir_playout_note queue[WEIR_PLAYOUT_QUEUE]; /* answers by at_us, signs by from_us */
     uint8_t n_queue;
     bool playing, known;        /* begun; the value is known, and what came before was counted */
@@ -26,22 +28,22 @@ struct weir_playout { /* zeroed memory is an empty one */
     int64_t played_us;          /* until known */
     uint8_t n_asks, n_away;     /* levels at which it asked after a rest; those in a row far off */
     uint32_t ask_ms[WEIR_PLAYOUT_ASKS];
-    uint32_t n_stalls;          /* all; the first WEIR_PLAYOUT_STALLS are listed */
+    uint32_t n_stalls; /* all; the first WEIR_PLAYOUT_STALLS are listed */
     struct weir_standstill stalls[WEIR_PLAYOUT_STALLS];
     int64_t stalled_us;
 };
 
 /* A complete answer of the picture. It carries `value_us` of playing time, 0: not known yet. */
-void weir_playout_answer(
-    struct weir_playout *playout, int64_t request_us, int64_t done_us, int64_t value_us);
+void weir_playout_answer(struct weir_playout *playout, int64_t request_us, int64_t done_us,
+                         int64_t value_us);
 /* `found` earlier answers were none of the picture's. */
 void weir_playout_take_back(struct weir_playout *playout, uint32_t found);
 /* The newest answer was given up by the player: it carried nothing. */
 void weir_playout_give_up(struct weir_playout *playout, int64_t value_us);
 /* Something was asked for and is not there yet: a request that waits, a connection that failed, an
  * empty answer. */
-void weir_playout_wanted(
-    struct weir_playout *playout, int64_t since_us, int64_t until_us, int64_t value_us);
+void weir_playout_wanted(struct weir_playout *playout, int64_t since_us, int64_t until_us,
+                         int64_t value_us);
 /* Works out all that came up to `until_us`: nothing older may come any more. */
 void weir_playout_settle(struct weir_playout *playout, int64_t until_us, int64_t value_us);
 /* The end: what waits is worked out, and a picture that stands still stands until the last sign of
@@ -49,8 +51,8 @@ void weir_playout_settle(struct weir_playout *playout, int64_t until_us, int64_t
 void weir_playout_finish(struct weir_playout *playout, int64_t value_us);
 /* As far as is known at `now_us`, which nobody waits for: seconds of playing time in the buffer;
  * -1: not known. */
-int64_t weir_playout_buffer_us(
-    const struct weir_playout *playout, int64_t now_us, int64_t value_us);
+int64_t weir_playout_buffer_us(const struct weir_playout *playout, int64_t now_us,
+                               int64_t value_us);
 /* From when the picture stands still at `now_us`; 0: it does not. */
-int64_t weir_playout_still_since_us(
-    const struct weir_playout *playout, int64_t now_us, int64_t value_us);
+int64_t weir_playout_still_since_us(const struct weir_playout *playout, int64_t now_us,
+                                    int64_t value_us);

@@ -34,10 +34,10 @@ enum {
     TRUST_BYTES = 100000,
     ANSWERS = 2
 };
-#define RECENT_US INT64_C(30000000)
-#define DOUBT_US INT64_C(60000000)
-#define SERVES_US INT64_C(60000000)
-#define RUN_US INT64_C(600000000) /* not denied for so long: it begins anew */
+#define RECENT_US  INT64_C(30000000)
+#define DOUBT_US   INT64_C(60000000)
+#define SERVES_US  INT64_C(60000000)
+#define RUN_US     INT64_C(600000000) /* not denied for so long: it begins anew */
 #define OUTSIDE_US (INT64_C(24) * 3600 * 1000000)
 
 struct name_key {
@@ -70,8 +70,7 @@ struct weir_policy_service {
     int64_t useful_us, failed_us, outside_us;
 };
 
-int weir_policy_init(struct weir_policy *policy, const struct weir_cidr *local, size_t n_local)
-{
+int weir_policy_init(struct weir_policy *policy, const struct weir_cidr *local, size_t n_local) {
     *policy = (struct weir_policy){.local = local, .n_local = n_local};
     policy->services = calloc(WEIR_SERVICES_MAX, sizeof *policy->services);
     if (policy->services &&
@@ -85,8 +84,7 @@ int weir_policy_init(struct weir_policy *policy, const struct weir_cidr *local, 
     return -ENOMEM;
 }
 
-void weir_policy_deinit(struct weir_policy *policy)
-{
+void weir_policy_deinit(struct weir_policy *policy) {
     weir_assoc_deinit(&policy->names);
     weir_assoc_deinit(&policy->resolvers);
     weir_known_names_deinit(&policy->trusted);
@@ -95,45 +93,38 @@ void weir_policy_deinit(struct weir_policy *policy)
 }
 
 static struct name *name_of(struct weir_policy *policy, weir_service_id service, uint64_t hash,
-                            int64_t now_us)
-{
+                            int64_t now_us) {
     struct name_key key = {service, hash};
     return weir_assoc_get(&policy->names, &key, now_us);
 }
 
 void weir_policy_name(struct weir_policy *policy, const struct weir_heard_name *heard,
-                      int64_t now_us)
-{
+                      int64_t now_us) {
     struct name *name = name_of(policy, heard->service, heard->hash, now_us);
     memcpy(name->text, heard->text, sizeof name->text);
 }
 
-static bool is_local(const struct weir_policy *policy, const struct weir_addr *addr)
-{
-    if (weir_addr_is_local(addr))
-        return true;
+static bool is_local(const struct weir_policy *policy, const struct weir_addr *addr) {
+    if (weir_addr_is_local(addr)) return true;
     for (size_t i = 0; i < policy->n_local; i++)
-        if (weir_cidr_contains(&policy->local[i], addr))
-            return true;
+        if (weir_cidr_contains(&policy->local[i], addr)) return true;
     return false;
 }
 
-static bool lives_outside(const struct weir_policy *policy, weir_service_id service, int64_t now_us)
-{
+static bool lives_outside(const struct weir_policy *policy, weir_service_id service,
+                          int64_t now_us) {
     int64_t us = policy->services[service].outside_us;
     return us && now_us - us < OUTSIDE_US;
 }
 
-static bool serves(const struct weir_policy *policy, weir_service_id service)
-{
+static bool serves(const struct weir_policy *policy, weir_service_id service) {
     const struct weir_policy_service *seen = &policy->services[service];
     return seen->useful_us && seen->failed_us - seen->useful_us < SERVES_US;
 }
 
 /* ---- lookups ---- */
 
-static void note_answer(struct resolver *resolver, uint64_t hash, int64_t now_us)
-{
+static void note_answer(struct resolver *resolver, uint64_t hash, int64_t now_us) {
     if (resolver->answered[0].hash != hash) {
         resolver->answered[1] = resolver->answered[0];
         resolver->answered[0].hash = hash;
@@ -144,40 +135,33 @@ static void note_answer(struct resolver *resolver, uint64_t hash, int64_t now_us
 }
 
 /* When another name of the service was last answered; INT64_MIN: never. */
-static int64_t other_answer_us(const struct resolver *resolver, uint64_t hash)
-{
+static int64_t other_answer_us(const struct resolver *resolver, uint64_t hash) {
     const int newer = resolver->answered[0].hash == hash;
     return resolver->answered[newer].hash ? resolver->answered[newer].us : INT64_MIN;
 }
 
-static void note_denial(struct name *name, struct resolver *resolver, int64_t now_us)
-{
-    if (!name->denied_us || now_us - name->last_denied_us > RUN_US)
-        name->denied_us = now_us;
+static void note_denial(struct name *name, struct resolver *resolver, int64_t now_us) {
+    if (!name->denied_us || now_us - name->last_denied_us > RUN_US) name->denied_us = now_us;
     name->last_denied_us = now_us;
     resolver->n_denied += resolver->denied_hash != name->key.hash;
     resolver->denied_hash = name->key.hash;
 }
 
-static bool is_single(const struct name *name, const struct resolver *resolver, int64_t now_us)
-{
+static bool is_single(const struct name *name, const struct resolver *resolver, int64_t now_us) {
     int64_t answer_us = other_answer_us(resolver, name->key.hash);
-    if (answer_us >= name->denied_us || name->blocked_us)
-        return true;
+    if (answer_us >= name->denied_us || name->blocked_us) return true;
     return answer_us >= name->denied_us - RECENT_US && now_us - name->denied_us <= DOUBT_US &&
            resolver->n_denied <= 1;
 }
 
-bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *evidence)
-{
+bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *evidence) {
     weir_service_id service = evidence->service;
     if (service < WEIR_SERVICE_FIRST || service >= WEIR_SERVICES_MAX || !evidence->host_hash)
         return false;
     struct resolver_key key = {evidence->server, service};
     struct resolver *resolver = weir_assoc_get(&policy->resolvers, &key, evidence->now_us);
     bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL, inside = useful && evidence->dns.inside;
-    if (!useful && !evidence->dns.denied)
-        return false;
+    if (!useful && !evidence->dns.denied) return false;
     struct name *name = name_of(policy, service, evidence->host_hash, evidence->now_us);
     if (useful && !inside) {
         note_answer(resolver, evidence->host_hash, evidence->now_us);
@@ -185,30 +169,25 @@ bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *
         policy->services[service].outside_us = evidence->now_us;
         return false;
     }
-    if (!inside)
-        note_denial(name, resolver, evidence->now_us);
+    if (!inside) note_denial(name, resolver, evidence->now_us);
     bool blocked = inside ? lives_outside(policy, service, evidence->now_us)
                           : serves(policy, service) && is_single(name, resolver, evidence->now_us);
-    if (blocked)
-        name->blocked_us = evidence->now_us;
+    if (blocked) name->blocked_us = evidence->now_us;
     return blocked;
 }
 
 /* ---- flows ---- */
 
-static void note_flow(struct weir_policy *policy, const struct weir_evidence *evidence)
-{
+static void note_flow(struct weir_policy *policy, const struct weir_evidence *evidence) {
     struct weir_policy_service *seen = &policy->services[evidence->service];
-    if (evidence->kind != WEIR_EVIDENCE_ATTEMPT)
-        return;
+    if (evidence->kind != WEIR_EVIDENCE_ATTEMPT) return;
     if (evidence->outcome == WEIR_OUTCOME_USEFUL)
         seen->useful_us = seen->outside_us = evidence->now_us;
     else if (weir_outcome_failed(evidence->outcome))
         seen->failed_us = evidence->now_us;
 }
 
-bool weir_policy_flow(struct weir_policy *policy, const struct weir_evidence *evidence)
-{
+bool weir_policy_flow(struct weir_policy *policy, const struct weir_evidence *evidence) {
     if (evidence->service < WEIR_SERVICE_FIRST || evidence->service >= WEIR_SERVICES_MAX)
         return false;
     if (!is_local(policy, &evidence->server)) {
@@ -230,13 +209,10 @@ bool weir_policy_flow(struct weir_policy *policy, const struct weir_evidence *ev
 /* ---- what is told ---- */
 
 /* In their order, as far as there is room: the last of a full list gives way. */
-static void insert(struct weir_blocked_names *names, const char text[WEIR_BLOCKED_NAME_MAX])
-{
+static void insert(struct weir_blocked_names *names, const char text[WEIR_BLOCKED_NAME_MAX]) {
     size_t at = names->n;
-    while (at > 0 && strcmp(names->text[at - 1], text) > 0)
-        at--;
-    if (at == WEIR_BLOCKED_NAMES_MAX)
-        return;
+    while (at > 0 && strcmp(names->text[at - 1], text) > 0) at--;
+    if (at == WEIR_BLOCKED_NAMES_MAX) return;
     size_t behind = names->n - at - (names->n == WEIR_BLOCKED_NAMES_MAX);
     memmove(names->text[at + 1], names->text[at], behind * sizeof names->text[0]);
     memcpy(names->text[at], text, sizeof names->text[0]);
@@ -244,8 +220,7 @@ static void insert(struct weir_blocked_names *names, const char text[WEIR_BLOCKE
 }
 
 void weir_policy_blocked(const struct weir_policy *policy, weir_service_id service,
-                         int64_t since_us, struct weir_blocked_names *ret_names)
-{
+                         int64_t since_us, struct weir_blocked_names *ret_names) {
     size_t cursor = 0;
     const struct name *name;
     ret_names->n = 0;

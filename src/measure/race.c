@@ -1,14 +1,16 @@
-/* A race is won by another address of the same name or by the other transport. The same address and transport again is
- * a retry, not a race: it is what mixed slots are made of.
+/* A race is won by another address of the same name or by the other transport. The same address and
+ * transport again is a retry, not a race: it is what mixed slots are made of.
  *
- * IPv4 against IPv6 is run from two addresses of the client, and no packet says that they are one. So a winner of the
- * other family counts, whoever it was, if it set out for the same name within half a second. Blind spot: where many
- * clients ask for one name, a failure of one of them over IPv6 may hide behind another's success over IPv4.
+ * IPv4 against IPv6 is run from two addresses of the client, and no packet says that they are one.
+ * So a winner of the other family counts, whoever it was, if it set out for the same name within
+ * half a second. Blind spot: where many clients ask for one name, a failure of one of them over
+ * IPv6 may hide behind another's success over IPv4.
  *
- * QUIC that stays silent while TCP is useful is not a lost race but a fall-back: a healthy server answers an Initial
- * within a round trip, and a client that has its answer by TCP sends no second Initial. Useful is a new connection, or a
- * request served after QUIC had failed over one that was open before: browsers keep both for minutes. A QUIC connection that
- * dies in use has no rival to lose to: only what was served after it counts.
+ * QUIC that stays silent while TCP is useful is not a lost race but a fall-back: a healthy server
+ * answers an Initial within a round trip, and a client that has its answer by TCP sends no second
+ * Initial. Useful is a new connection, or a request served after QUIC had failed over one that was
+ * open before: browsers keep both for minutes. A QUIC connection that dies in use has no rival to
+ * lose to: only what was served after it counts.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,32 +28,29 @@ struct win {
 };
 
 struct weir_race_entry {
-    uint64_t key;                /* of client and name, or of a name alone; 0: free */
+    uint64_t key; /* of client and name, or of a name alone; 0: free */
     int64_t touched_us;
     int64_t tcp_failed_us;
-    int64_t served_us;           /* stamp of the last request served over TCP */
-    struct win wins[WINS];       /* newest first */
+    int64_t served_us;     /* stamp of the last request served over TCP */
+    struct win wins[WINS]; /* newest first */
 };
 
-int weir_race_init(struct weir_race_memory *memory, size_t max)
-{
+int weir_race_init(struct weir_race_memory *memory, size_t max) {
     size_t buckets = 16;
-    while (buckets * WAYS < max)
-        buckets *= 2;
+    while (buckets * WAYS < max) buckets *= 2;
     memory->entries = calloc(buckets * WAYS, sizeof *memory->entries);
     memory->mask = buckets - 1;
     return memory->entries ? 0 : -ENOMEM;
 }
 
-void weir_race_deinit(struct weir_race_memory *memory)
-{
+void weir_race_deinit(struct weir_race_memory *memory) {
     free(memory->entries);
     memory->entries = NULL;
 }
 
-/* Without a name, the service stands for it; "other" is no name of anything, so there the server's address does. */
-static uint64_t key_of(const struct weir_evidence *evidence)
-{
+/* Without a name, the service stands for it; "other" is no name of anything, so there the server's
+ * address does. */
+static uint64_t key_of(const struct weir_evidence *evidence) {
     uint64_t hash = weir_mix_addr(evidence->service, &evidence->client);
     if (evidence->host_hash)
         hash = weir_mix(hash, evidence->host_hash);
@@ -61,111 +60,104 @@ static uint64_t key_of(const struct weir_evidence *evidence)
     return hash ? hash : 1;
 }
 
-static uint64_t key_of_name(const struct weir_evidence *evidence)
-{
+static uint64_t key_of_name(const struct weir_evidence *evidence) {
     uint64_t hash = weir_mix_end(weir_mix(evidence->service, evidence->host_hash));
     return hash ? hash : 1;
 }
 
-static struct weir_race_entry *bucket_of(const struct weir_race_memory *memory, uint64_t key)
-{
+static struct weir_race_entry *bucket_of(const struct weir_race_memory *memory, uint64_t key) {
     return &memory->entries[(key >> 8 & memory->mask) * WAYS];
 }
 
-static struct weir_race_entry *find(const struct weir_race_memory *memory, uint64_t key)
-{
+static struct weir_race_entry *find(const struct weir_race_memory *memory, uint64_t key) {
     struct weir_race_entry *bucket = bucket_of(memory, key);
     for (int way = 0; way < WAYS; way++)
-        if (bucket[way].key == key)
-            return &bucket[way];
+        if (bucket[way].key == key) return &bucket[way];
     return NULL;
 }
 
-static struct weir_race_entry *need(struct weir_race_memory *memory, uint64_t key)
-{
+static struct weir_race_entry *need(struct weir_race_memory *memory, uint64_t key) {
     struct weir_race_entry *entry = find(memory, key);
-    if (entry)
-        return entry;
+    if (entry) return entry;
     entry = bucket_of(memory, key);
     for (int way = 1; way < WAYS; way++)
-        if (entry->key && (!bucket_of(memory, key)[way].key || bucket_of(memory,
-            key)[way].touched_us < entry->touched_us))
+        if (entry->key && (!bucket_of(memory, key)[way].key ||
+                           bucket_of(memory, key)[way].touched_us < entry->touched_us))
             entry = &bucket_of(memory, key)[way];
     *entry = (struct weir_race_entry){.key = key};
     return entry;
 }
 
-static void win_add(struct weir_race_entry *entry, const struct weir_evidence *evidence)
-{
+static void win_add(struct weir_race_entry *entry, const struct weir_evidence *evidence) {
     int place = 0;
-    while (place < WINS - 1 && !(entry->wins[place].transport == evidence->transport &&
-                                 weir_addr_compare(&entry->wins[place].server, &evidence->server) == 0))
+    while (place < WINS - 1 &&
+           !(entry->wins[place].transport == evidence->transport &&
+             weir_addr_compare(&entry->wins[place].server, &evidence->server) == 0))
         place++;
     memmove(&entry->wins[1], &entry->wins[0], (size_t)place * sizeof entry->wins[0]);
-    entry->wins[0] = (struct win){.client = evidence->client, .server = evidence->server, .transport = evidence->transport,
-                                  .first_us = evidence->first_us, .useful_us = evidence->ts_us};
+    entry->wins[0] = (struct win){.client = evidence->client,
+                                  .server = evidence->server,
+                                  .transport = evidence->transport,
+                                  .first_us = evidence->first_us,
+                                  .useful_us = evidence->ts_us};
 }
 
-void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence *evidence)
-{
+void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence *evidence) {
     bool useful = evidence->outcome == WEIR_OUTCOME_USEFUL;
-    bool tcp_failed = !useful && evidence->transport == WEIR_TRANSPORT_TCP && weir_outcome_failed(evidence->outcome);
-    if (!useful && !tcp_failed)
-        return;
+    bool tcp_failed = !useful && evidence->transport == WEIR_TRANSPORT_TCP &&
+                      weir_outcome_failed(evidence->outcome);
+    if (!useful && !tcp_failed) return;
     struct weir_race_entry *entry = need(memory, key_of(evidence));
     entry->touched_us = evidence->now_us;
     if (useful)
         win_add(entry, evidence);
     else
         entry->tcp_failed_us = evidence->ts_us;
-    if (!useful || !evidence->host_hash)
-        return;
+    if (!useful || !evidence->host_hash) return;
     entry = need(memory, key_of_name(evidence));
     entry->touched_us = evidence->now_us;
     win_add(entry, evidence);
 }
 
-void weir_race_served(struct weir_race_memory *memory, const struct weir_evidence *evidence)
-{
+void weir_race_served(struct weir_race_memory *memory, const struct weir_evidence *evidence) {
     if (evidence->transport != WEIR_TRANSPORT_TCP || evidence->outcome != WEIR_OUTCOME_USEFUL)
         return;
     struct weir_race_entry *entry = need(memory, key_of(evidence));
     entry->touched_us = evidence->now_us;
-    if (evidence->first_us > entry->served_us)
-        entry->served_us = evidence->first_us;
+    if (evidence->first_us > entry->served_us) entry->served_us = evidence->first_us;
 }
 
-bool weir_race_died(const struct weir_evidence *evidence)
-{
+bool weir_race_died(const struct weir_evidence *evidence) {
     return evidence->layer == WEIR_LAYER_QUIC && evidence->first_us > evidence->flow_first_us;
 }
 
-static bool lost_to(const struct weir_evidence *loser, const struct win *win)
-{
-    bool other = win->transport != loser->transport || weir_addr_compare(&win->server, &loser->server) != 0;
-    return other && win->useful_us >= loser->first_us && win->useful_us <= loser->first_us + WEIR_RACE_US &&
+static bool lost_to(const struct weir_evidence *loser, const struct win *win) {
+    bool other =
+        win->transport != loser->transport || weir_addr_compare(&win->server, &loser->server) != 0;
+    return other && win->useful_us >= loser->first_us &&
+           win->useful_us <= loser->first_us + WEIR_RACE_US &&
            win->first_us >= loser->first_us - WEIR_RACE_US;
 }
 
-static bool fell_back_to(const struct weir_evidence *quic, const struct win *win)
-{
-    if (win->transport != WEIR_TRANSPORT_TCP)
-        return false;
+static bool fell_back_to(const struct weir_evidence *quic, const struct win *win) {
+    if (win->transport != WEIR_TRANSPORT_TCP) return false;
     if (weir_race_died(quic))
-        return win->useful_us >= quic->first_us && win->useful_us <= quic->first_us + WEIR_FALLBACK_LATE_US;
-    return win->useful_us >= quic->ts_us - WEIR_FALLBACK_US && win->useful_us <= quic->ts_us + WEIR_FALLBACK_US;
+        return win->useful_us >= quic->first_us &&
+               win->useful_us <= quic->first_us + WEIR_FALLBACK_LATE_US;
+    return win->useful_us >= quic->ts_us - WEIR_FALLBACK_US &&
+           win->useful_us <= quic->ts_us + WEIR_FALLBACK_US;
 }
 
 /* Asked over TCP after QUIC had failed, and served. */
-static bool served_instead(const struct weir_evidence *quic, const struct weir_race_entry *entry)
-{
+static bool served_instead(const struct weir_evidence *quic, const struct weir_race_entry *entry) {
     int64_t patience_us = weir_race_died(quic) ? WEIR_FALLBACK_LATE_US : WEIR_FALLBACK_US;
     return entry->served_us >= quic->first_us && entry->served_us <= quic->first_us + patience_us;
 }
 
-static bool lost_to_family(const struct weir_race_memory *memory, const struct weir_evidence *loser)
-{
-    const struct weir_race_entry *entry = loser->host_hash ? find(memory, key_of_name(loser)) : NULL;
+static bool lost_to_family(const struct weir_race_memory *memory,
+                           const struct weir_evidence *loser) {
+    const struct weir_race_entry *entry =
+        loser->host_hash ? find(memory, key_of_name(loser)) : NULL;
     for (int i = 0; entry && i < WINS && entry->wins[i].useful_us; i++) {
         const struct win *win = &entry->wins[i];
         bool other = weir_addr_is_v4(&win->client) != weir_addr_is_v4(&loser->client);
@@ -175,22 +167,22 @@ static bool lost_to_family(const struct weir_race_memory *memory, const struct w
     return false;
 }
 
-enum weir_race weir_race_judge(const struct weir_race_memory *memory, const struct weir_evidence *evidence)
-{
+enum weir_race weir_race_judge(const struct weir_race_memory *memory,
+                               const struct weir_evidence *evidence) {
     const struct weir_race_entry *entry = find(memory, key_of(evidence));
-    if (!weir_race_died(evidence) && lost_to_family(memory, evidence))
-        return WEIR_RACE_LOST;
-    if (!entry)
-        return WEIR_RACE_NONE;
+    if (!weir_race_died(evidence) && lost_to_family(memory, evidence)) return WEIR_RACE_LOST;
+    if (!entry) return WEIR_RACE_NONE;
     bool quic = evidence->layer == WEIR_LAYER_QUIC;
-    enum weir_race verdict = quic && served_instead(evidence, entry) ? WEIR_RACE_FELL_BACK : WEIR_RACE_NONE;
+    enum weir_race verdict =
+        quic && served_instead(evidence, entry) ? WEIR_RACE_FELL_BACK : WEIR_RACE_NONE;
     for (int i = 0; i < WINS && entry->wins[i].useful_us; i++) {
         if (quic && fell_back_to(evidence, &entry->wins[i]))
             verdict = WEIR_RACE_FELL_BACK;
         else if (!weir_race_died(evidence) && lost_to(evidence, &entry->wins[i]))
             return WEIR_RACE_LOST;
     }
-    if (verdict == WEIR_RACE_NONE && quic && entry->tcp_failed_us >= evidence->first_us && entry->tcp_failed_us)
+    if (verdict == WEIR_RACE_NONE && quic && entry->tcp_failed_us >= evidence->first_us &&
+        entry->tcp_failed_us)
         verdict = WEIR_RACE_BOTH_FAILED;
     return verdict;
 }

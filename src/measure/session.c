@@ -33,18 +33,18 @@
 #include "measure/session.h"
 
 enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6, LEVEL_TIMES = 2 };
-#define SETTLE_US INT64_C(6000000)
-#define STEADY_US INT64_C(20000000) /* before, nobody's need is known */
+#define SETTLE_US       INT64_C(6000000)
+#define STEADY_US       INT64_C(20000000) /* before, nobody's need is known */
 #define BITRATE_SPAN_US INT64_C(60000000)
-#define WAIT_MIN_US INT64_C(1000000)
+#define WAIT_MIN_US     INT64_C(1000000)
 #define CADENCE_LIVE_US INT64_C(4000000)
 
-void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence)
-{
+void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence) {
     static const struct weir_addr none;
     *session = (struct weir_session){
         .client = evidence->client,
-        .shown = weir_addr_compare(&evidence->client_seen, &none) ? evidence->client_seen : evidence->client,
+        .shown = weir_addr_compare(&evidence->client_seen, &none) ? evidence->client_seen
+                                                                  : evidence->client,
         .service = evidence->service,
         .midstream = evidence->midstream,
         .start_us = evidence->flow_first_us,
@@ -55,47 +55,40 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
-void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence)
-{
+void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence) {
     int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
     if (took_us >= WAIT_MIN_US)
-        weir_session_wanted(
-            session, evidence->chunk.request_us, evidence->chunk.request_us + took_us);
+        weir_session_wanted(session, evidence->chunk.request_us,
+                            evidence->chunk.request_us + took_us);
 }
 
-void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us)
-{
+void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us) {
     weir_cadence_spoil(&session->cadence);
     weir_playout_wanted(&session->playout, since_us, until_us, session->cadence.value_us);
 }
 
-int64_t weir_session_need_bps(const struct weir_session *session)
-{
+int64_t weir_session_need_bps(const struct weir_session *session) {
     if (session->answers < ANSWERS_MIN ||
         session->active_us - session->first_request_us < STEADY_US)
         return 0;
     return session->cadence.need_bps;
 }
 
-bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us)
-{
+bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us) {
     int64_t need_bps = weir_session_need_bps(session);
     return (double)bytes * 16e6 >= (double)need_bps * (double)(us > 0 ? us : 1);
 }
 
 /* An answer that takes longer than it plays serves nobody, though its bytes be many at the end. */
-bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, int64_t us)
-{
+bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, int64_t us) {
     int64_t value_us = session->cadence.value_us, need_bps = weir_session_need_bps(session);
-    if (session->slow || !weir_session_is_enough(session, bytes, us))
-        return false;
+    if (session->slow || !weir_session_is_enough(session, bytes, us)) return false;
     double plays_us = need_bps > 0 ? (double)bytes * 8e6 / (double)need_bps : 0;
     return value_us == 0 || us < value_us || (double)us < plays_us;
 }
 
-bool weir_session_is_being_served(
-    const struct weir_session *session, const struct weir_evidence *progress)
-{
+bool weir_session_is_being_served(const struct weir_session *session,
+                                  const struct weir_evidence *progress) {
     int64_t value_us = session->cadence.value_us;
     if (progress->progress.bytes < WEIR_SMALL_BYTES || session->slow ||
         !weir_session_is_enough(session, progress->progress.bytes, WEIR_TICK_US))
@@ -105,69 +98,56 @@ bool weir_session_is_being_served(
 }
 
 static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
-    int64_t done_us, int64_t rest_us);
+                       int64_t done_us, int64_t rest_us);
 
 /* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a
  * trickle. */
-static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence)
-{
-    if (evidence->progress.waiting)
-        return evidence->progress.waiting_us >= WAIT_MIN_US;
-    if (weir_lasting_is_told(&session->lasting, evidence->client_port))
-        return session->slow;
+static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence) {
+    if (evidence->progress.waiting) return evidence->progress.waiting_us >= WAIT_MIN_US;
+    if (weir_lasting_is_told(&session->lasting, evidence->client_port)) return session->slow;
     return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
            !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
 }
 
-void weir_session_progress(
-    struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us)
-{
+void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence,
+                           int64_t timeout_us) {
     bool waiting = evidence->progress.waiting;
-    if (!waiting && evidence->progress.bytes == 0)
-        return;
+    if (!waiting && evidence->progress.bytes == 0) return;
     int64_t asked_us = evidence->ts_us - evidence->progress.open_us;
     if (waiting && asked_us < session->picture_request_us)
         return; /* asked for again elsewhere, or given up */
     struct weir_tick_demand *tick = &session->tick;
-    if (tick->open++ == 0)
-        tick->sample = evidence;
+    if (tick->open++ == 0) tick->sample = evidence;
     tick->bytes += evidence->progress.bytes;
-    if (waiting && evidence->progress.waiting_us >= timeout_us)
-        tick->unanswered++;
+    if (waiting && evidence->progress.waiting_us >= timeout_us) tick->unanswered++;
     if (waiting && evidence->progress.waiting_us > tick->longest_wait_us)
         tick->longest_wait_us = evidence->progress.waiting_us;
     struct weir_lasting_burst burst;
     if (!waiting && weir_lasting_tick(&session->lasting, evidence->client_port, asked_us,
-                        evidence->ts_us, evidence->progress.bytes, &burst))
+                                      evidence->ts_us, evidence->progress.bytes, &burst))
         take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
-    if (is_late(session, evidence))
-        weir_session_wanted(session, asked_us, evidence->ts_us);
+    if (is_late(session, evidence)) weir_session_wanted(session, asked_us, evidence->ts_us);
 }
 
 /* A rate in 16 bits, as a float of 11 bits behind the leading one: exact to 0.05 %, and in the same
  * order as the rates. */
-static uint16_t pack(uint32_t kbps)
-{
+static uint16_t pack(uint32_t kbps) {
     unsigned shift = 0;
-    while (kbps >> shift >= 1u << 12)
-        shift++;
+    while (kbps >> shift >= 1u << 12) shift++;
     return shift ? (uint16_t)((shift + 1) << 11 | (kbps >> shift & 0x7ff)) : (uint16_t)kbps;
 }
 
-static uint32_t unpack(uint16_t packed)
-{
+static uint32_t unpack(uint16_t packed) {
     unsigned shift = packed >> 11;
     return shift > 1 ? (uint32_t)((packed & 0x7ff) | 0x800) << (shift - 1) : packed;
 }
 
-static int compare_u16(const void *a, const void *b)
-{
+static int compare_u16(const void *a, const void *b) {
     return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
 /* The lower median of the newest `max` of `n` values in a ring. */
-static uint16_t median(const uint16_t *ring, uint32_t n, uint32_t max)
-{
+static uint16_t median(const uint16_t *ring, uint32_t n, uint32_t max) {
     uint16_t sorted[WEIR_SESSION_RATES];
     uint32_t count = n < max ? n : max;
     memcpy(sorted, ring, count * sizeof *ring);
@@ -175,41 +155,35 @@ static uint16_t median(const uint16_t *ring, uint32_t n, uint32_t max)
     return sorted[(count - 1) / 2];
 }
 
-static int64_t median_kbps(const struct weir_session *session)
-{
+static int64_t median_kbps(const struct weir_session *session) {
     return unpack(median(session->rates, session->n_rates, WEIR_SESSION_RATES));
 }
 
-int64_t weir_session_median_kbps(const struct weir_session *session)
-{
+int64_t weir_session_median_kbps(const struct weir_session *session) {
     return session->n_rates < RATES_MIN ? -1 : median_kbps(session);
 }
 
 /* Bytes of the picture over the time that they carry; else over a minute and more of steady
  * playing. */
-int64_t weir_session_bitrate_bps(const struct weir_session *session)
-{
+int64_t weir_session_bitrate_bps(const struct weir_session *session) {
     int64_t span_us = session->active_us - session->first_request_us,
             value_us = session->cadence.value_us;
     if (value_us > 0 && session->chunks)
-        return (
-            int64_t)((double)session->picture_bytes * 8e6 / ((double)value_us * session->chunks));
-    bool steady = session->answers > 1 && span_us >= BITRATE_SPAN_US &&
-                  session->on_us < span_us / 2;
+        return (int64_t)((double)session->picture_bytes * 8e6 /
+                         ((double)value_us * session->chunks));
+    bool steady =
+        session->answers > 1 && span_us >= BITRATE_SPAN_US && session->on_us < span_us / 2;
     return steady ? (int64_t)((double)session->media_bytes * 8e6 / (double)span_us) : WEIR_NULL;
 }
 
-static int64_t rate_kbps(uint64_t bytes, int64_t us)
-{
+static int64_t rate_kbps(uint64_t bytes, int64_t us) {
     double rate = (double)bytes * 8000 / (double)(us > 0 ? us : 1);
     return rate > UINT32_MAX ? UINT32_MAX : (int64_t)rate;
 }
 
 /* A step of quality is a third and more; two answers in a row make one. */
-static void climb(struct weir_ladder *ladder, uint32_t bytes)
-{
-    if (ladder->bytes == 0)
-        ladder->bytes = bytes;
+static void climb(struct weir_ladder *ladder, uint32_t bytes) {
+    if (ladder->bytes == 0) ladder->bytes = bytes;
     bool same = (uint64_t)bytes * 4 < (uint64_t)ladder->bytes * 5 &&
                 (uint64_t)bytes * 5 > (uint64_t)ladder->bytes * 4;
     bool next = ladder->n_next && (uint64_t)bytes * 4 < (uint64_t)ladder->next_bytes * 5 &&
@@ -221,43 +195,37 @@ static void climb(struct weir_ladder *ladder, uint32_t bytes)
     }
     uint32_t apart = bytes > ladder->bytes ? bytes - ladder->bytes : ladder->bytes - bytes;
     uint32_t least = bytes < ladder->bytes ? bytes : ladder->bytes;
-    if (apart < least / 3)
-        return;
+    if (apart < least / 3) return;
     ladder->n_next = next ? (uint8_t)(ladder->n_next + 1) : 1;
     ladder->next_bytes = bytes;
-    if (ladder->n_next < LEVEL_TIMES)
-        return;
+    if (ladder->n_next < LEVEL_TIMES) return;
     ladder->bytes = bytes;
     ladder->n_next = 0;
     ladder->changes++;
 }
 
-static void take_sound(struct weir_session *session, uint32_t found, uint64_t bytes)
-{
+static void take_sound(struct weir_session *session, uint32_t found, uint64_t bytes) {
     session->sound_chunks += 1 + found;
     weir_cadence_add_sound(&session->cadence, bytes);
-    if (found == 0)
-        return;
+    if (found == 0) return;
     weir_cadence_forget(&session->cadence);
     weir_playout_take_back(&session->playout, found);
     session->chunks -= found < session->chunks ? found : session->chunks;
     uint64_t sound_bytes = (uint64_t)found * bytes;
-    session->picture_bytes -= sound_bytes < session->picture_bytes ? sound_bytes
-                                                                   : session->picture_bytes;
+    session->picture_bytes -=
+        sound_bytes < session->picture_bytes ? sound_bytes : session->picture_bytes;
     session->least_bytes = 0;
 }
 
 /* The player gave it up: see above. */
-static bool is_given_up(const struct weir_session *session, uint64_t bytes, int64_t took_us)
-{
+static bool is_given_up(const struct weir_session *session, uint64_t bytes, int64_t took_us) {
     int64_t value_us = session->cadence.value_us;
     bool late = took_us >= value_us || !weir_session_is_enough(session, bytes, took_us);
     return value_us > 0 && late && bytes * 2 < session->least_bytes;
 }
 
 static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us,
-    int64_t done_us, int64_t rest_us)
-{
+                         int64_t done_us, int64_t rest_us) {
     int64_t value_us = session->cadence.value_us, took_us = done_us - request_us;
     if (is_given_up(session, bytes, took_us)) {
         if (rest_us < took_us || took_us >= WAIT_MIN_US)
@@ -268,8 +236,7 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
     if ((value_us == 0 || took_us < value_us) &&
         (session->least_bytes == 0 || size < session->least_bytes))
         session->least_bytes = size;
-    if (request_us > session->picture_request_us)
-        session->picture_request_us = request_us;
+    if (request_us > session->picture_request_us) session->picture_request_us = request_us;
     session->chunks++;
     session->picture_bytes += size;
     climb(&session->ladder, size);
@@ -279,13 +246,10 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
 
 /* An answer, or a burst of a long one. */
 static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
-    int64_t done_us, int64_t rest_us)
-{
+                       int64_t done_us, int64_t rest_us) {
     uint32_t found;
-    if (session->answers == 0)
-        session->first_request_us = request_us;
-    if (++session->answers == 2)
-        session->second_chunk_us = done_us;
+    if (session->answers == 0) session->first_request_us = request_us;
+    if (++session->answers == 2) session->second_chunk_us = done_us;
     if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND)
         take_sound(session, found, bytes);
     else
@@ -293,9 +257,7 @@ static void take_media(struct weir_session *session, uint64_t bytes, int64_t req
 }
 
 /* Before each answer: was the one before it given up together with its connection? */
-static void note_connection(
-    struct weir_session *session, uint16_t port, int64_t took_us)
-{
+static void note_connection(struct weir_session *session, uint16_t port, int64_t took_us) {
     int64_t value_us = session->cadence.value_us;
     bool moved = session->port && session->port != port;
     if (moved && session->late && session->moved * 3 <= session->kept && session->chunks) {
@@ -310,8 +272,7 @@ static void note_connection(
     session->late = value_us > 0 && took_us >= value_us;
 }
 
-bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence)
-{
+bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence) {
     uint64_t bytes = evidence->chunk.bytes;
     int64_t transfer_us = evidence->chunk.transfer_us > 0 ? evidence->chunk.transfer_us : 0;
     int64_t wait_us = evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0;
@@ -326,22 +287,19 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
         take_media(session, bytes, request_us, done_us, evidence->chunk.rest_us);
     else if (last.bytes >= WEIR_SMALL_BYTES)
         take_media(session, last.bytes, last.from_us, last.done_us, evidence->chunk.rest_us);
-    session->late &= session->chunks > pictures; /* sound and what was given up are not taken back */
-    if (bytes < LARGE_BYTES)
-        return false;
+    /* sound and what was given up are not taken back */
+    session->late &= session->chunks > pictures;
+    if (bytes < LARGE_BYTES) return false;
     if (!session->slow && transfer_us > 0)
-        session->rates[session->n_rates++ % WEIR_SESSION_RATES] = pack(
-            (uint32_t)rate_kbps(bytes, transfer_us));
+        session->rates[session->n_rates++ % WEIR_SESSION_RATES] =
+            pack((uint32_t)rate_kbps(bytes, transfer_us));
     return !quick;
 }
 
-static bool is_unanswered(const struct weir_session *session, enum weir_service_kind kind)
-{
+static bool is_unanswered(const struct weir_session *session, enum weir_service_kind kind) {
     const struct weir_tick_demand *tick = &session->tick;
-    if (tick->open == 0)
-        return false;
-    if (tick->unanswered == tick->open)
-        return true;
+    if (tick->open == 0) return false;
+    if (tick->unanswered == tick->open) return true;
     int64_t cadence_us = session->cadence.value_us;
     int64_t live_us = cadence_us * 3 > CADENCE_LIVE_US ? cadence_us * 3 : CADENCE_LIVE_US;
     return kind == WEIR_KIND_LIVE && cadence_us > 0 && tick->bytes == 0 &&
@@ -349,14 +307,12 @@ static bool is_unanswered(const struct weir_session *session, enum weir_service_
 }
 
 /* One more tick of a spell, which began before it was noticed. */
-static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us)
-{
+static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us) {
     int64_t before_us = session->tick.longest_wait_us;
     if (before_us < WEIR_NEED_TICKS * WEIR_TICK_US && session->slow)
         before_us = WEIR_NEED_TICKS * WEIR_TICK_US;
     int64_t since_us = was ? session->starved_end_us : now_us - before_us;
-    if (since_us < session->starved_end_us)
-        since_us = session->starved_end_us;
+    if (since_us < session->starved_end_us) since_us = session->starved_end_us;
     if (!was) {
         session->spells++;
         session->spell_us = 0;
@@ -364,13 +320,12 @@ static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us
     session->starved_end_us = now_us;
     session->starved_us += now_us - since_us;
     session->spell_us += now_us - since_us;
-    if (session->spell_us > session->longest_us)
-        session->longest_us = session->spell_us;
+    if (session->spell_us > session->longest_us) session->longest_us = session->spell_us;
     return now_us - since_us;
 }
 
-int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind, int64_t now_us)
-{
+int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
+                          int64_t now_us) {
     weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);
     int64_t value_us = session->cadence.value_us;
     weir_playout_settle(&session->playout, now_us - SETTLE_US, value_us);
@@ -379,31 +334,27 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
     bool was = session->starved, unanswered = is_unanswered(session, kind);
     session->slow = weir_need_is_slow(&session->need, need_bps);
     session->starving = session->slow || unanswered;
-    session->starved = session->slow || (unanswered && (kind == WEIR_KIND_LIVE ||
-                                                           session->tick.longest_wait_us >=
-                                                               WEIR_NEED_TICKS * WEIR_TICK_US));
+    session->starved =
+        session->slow ||
+        (unanswered && (kind == WEIR_KIND_LIVE ||
+                        session->tick.longest_wait_us >= WEIR_NEED_TICKS * WEIR_TICK_US));
     return session->starved ? spell_tick(session, was, now_us) : 0;
 }
 
-int64_t weir_session_startup_us(const struct weir_session *session)
-{
+int64_t weir_session_startup_us(const struct weir_session *session) {
     int64_t from_us = session->midstream ? session->first_request_us : session->begun_us;
-    if (session->answers < 2)
-        return WEIR_NULL;
+    if (session->answers < 2) return WEIR_NULL;
     return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
 }
 
-static enum weir_stall_confidence confidence_of(
-    const struct weir_session *session, uint32_t n_stalls)
-{
-    if (n_stalls == 0)
-        return WEIR_STALL_NONE;
+static enum weir_stall_confidence confidence_of(const struct weir_session *session,
+                                                uint32_t n_stalls) {
+    if (n_stalls == 0) return WEIR_STALL_NONE;
     bool sure = session->cadence.good >= LISTED_GOOD_MIN && session->playout.n_asks >= RATES_MIN;
     return sure ? WEIR_STALL_LIKELY : WEIR_STALL_POSSIBLE;
 }
 
-static void report_startup(const struct weir_session *session, struct weir_session_record *record)
-{
+static void report_startup(const struct weir_session *session, struct weir_session_record *record) {
     record->startup_us = weir_session_startup_us(session);
     if (session->midstream)
         record->startup_reason = WEIR_REASON_NO_HANDSHAKE;
@@ -411,17 +362,16 @@ static void report_startup(const struct weir_session *session, struct weir_sessi
         record->startup_reason = WEIR_REASON_NO_SAMPLE;
 }
 
-static void report_stalls(const struct weir_session *session, struct weir_session_record *record)
-{
-    static_assert(
-        (int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX, "all that are kept are told");
+static void report_stalls(const struct weir_session *session, struct weir_session_record *record) {
+    static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX,
+                  "all that are kept are told");
     bool picture = record->kind == WEIR_KIND_VOD ||
                    record->kind == WEIR_KIND_LIVE; /* music comes a track at a time */
     record->n_stalls = picture ? session->playout.n_stalls : 0;
-    record->stalled_us = picture && session->playout.known ? session->playout.stalled_us
-                                                           : WEIR_NULL;
-    uint32_t listed = record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls
-                                                                 : WEIR_SESSION_STALLS_MAX;
+    record->stalled_us =
+        picture && session->playout.known ? session->playout.stalled_us : WEIR_NULL;
+    uint32_t listed =
+        record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls : WEIR_SESSION_STALLS_MAX;
     for (uint32_t i = 0; i < listed; i++) {
         record->stalls[i].start_us = session->playout.stalls[i].start_us;
         record->stalls[i].duration_us = session->playout.stalls[i].duration_us;
@@ -429,8 +379,7 @@ static void report_stalls(const struct weir_session *session, struct weir_sessio
 }
 
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
-    struct weir_session_record *ret_record)
-{
+                         struct weir_session_record *ret_record) {
     int64_t value_us = session->cadence.value_us, bitrate_bps = weir_session_bitrate_bps(session);
     weir_playout_finish(&session->playout, value_us);
     int64_t buffer_us = weir_playout_buffer_us(&session->playout, session->playout.at_us, value_us);

@@ -11,7 +11,7 @@
 #include "measure/tracks.h"
 
 enum {
-    WEIR_SESSION_RATES = 64,     /* of the last chunks, for the median */
+    WEIR_SESSION_RATES = 64, /* of the last chunks, for the median */
 };
 
 struct weir_tick_demand { /* of one tick */
@@ -32,26 +32,27 @@ struct weir_ladder {
 struct weir_session {
     struct weir_addr client, shown; /* the device's name, and the address of the first flow */
     weir_service_id service;
-    bool midstream;              /* its first flow was */
-    bool told_startup;           /* to the window */
-    bool media_hosts;            /* hosts that are known for media were among its own */
+    bool midstream;               /* its first flow was */
+    bool told_startup;            /* to the window */
+    bool media_hosts;             /* hosts that are known for media were among its own */
     bool slow, starving, starved; /* starved: the time counts */
-    uint32_t serial;             /* order of beginning */
-    int64_t active_now_us;       /* engine's clock of the last activity */
-    int64_t start_us, active_us; /* stamps of the first packet and of the last activity */
+    uint32_t serial;              /* order of beginning */
+    int64_t active_now_us;        /* engine's clock of the last activity */
+    int64_t start_us, active_us;  /* stamps of the first packet and of the last activity */
     int64_t second_chunk_us;
     int64_t first_request_us, picture_request_us; /* picture: the latest that was answered */
-    int64_t begun_us;            /* where its startup begins: see sessions.c */
+    int64_t begun_us;                             /* where its startup begins: see sessions.c */
     uint64_t media_bytes, picture_bytes;
-    uint32_t answers;            /* of media: picture and sound */
+    uint32_t answers;                             /* of media: picture and sound */
     uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
-    int64_t on_us;               /* time in which answers were arriving, all flows added up */
-    uint16_t port;               /* of the last answer's connection */
-    bool late;                   /* that answer took longer than it plays */
-    uint32_t moved, kept;        /* answers in time, after which the connection was another, or the same */
-    uint32_t least_bytes;        /* of an answer of the picture that came in time */
+    int64_t on_us; /* time in which answers were arriving, all flows added up */
+    uint16_t port; /* of the last answer's connection */
+    bool late;     /* that answer took longer than it plays */
+    /* answers in time, after which the connection was another, or the same */
+    uint32_t moved, kept;
+    uint32_t least_bytes; /* of an answer of the picture that came in time */
     uint32_t n_rates;
-    uint16_t rates[WEIR_SESSION_RATES];        /* kbit/s, packed: see session.c */
+    uint16_t rates[WEIR_SESSION_RATES]; /* kbit/s, packed: see session.c */
 
     struct weir_tracks tracks;
     struct weir_cadence cadence;
@@ -60,17 +61,17 @@ struct weir_session {
     struct weir_need need;
     struct weir_lasting lasting;
 
-    struct weir_tick_demand tick;              /* being filled */
-    int64_t still_us;           /* since when the picture stands still, at a tick; 0: it runs */
+    struct weir_tick_demand tick; /* being filled */
+    int64_t still_us;             /* since when the picture stands still, at a tick; 0: it runs */
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;
-    int64_t starved_slot;                      /* the last slot of which that was said */
+    int64_t starved_slot; /* the last slot of which that was said */
     struct weir_hollow hollow;
 };
 
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence);
-void weir_session_progress(
-    struct weir_session *session, const struct weir_evidence *evidence, int64_t timeout_us);
+void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence,
+                           int64_t timeout_us);
 /* A complete answer of 5 kB or more; true when it was slower than half of the session's own median.
  * */
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence);
@@ -82,25 +83,24 @@ void weir_session_small(struct weir_session *session, const struct weir_evidence
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us);
 /* Whether a tick changes anything: there was demand in it or lately, a spell goes on, or answers
  * wait to be worked out. */
-static inline bool weir_session_is_busy(const struct weir_session *session)
-{
+static inline bool weir_session_is_busy(const struct weir_session *session) {
     return session->tick.open || session->need.open || session->starving ||
-        session->playout.n_queue || session->still_us;
+           session->playout.n_queue || session->still_us;
 }
 /* Ends the tick; how much of it, and of the time before that turned out so, was starved, in us. */
-int64_t weir_session_tick(
-    struct weir_session *session, enum weir_service_kind kind, int64_t now_us);
+int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
+                          int64_t now_us);
 /* Whether an answer of `bytes` that took `us` serves it, and whether one that goes on does, by the
  * bytes of the tick. */
 bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, int64_t us);
-bool weir_session_is_being_served(
-    const struct weir_session *session, const struct weir_evidence *progress);
+bool weir_session_is_being_served(const struct weir_session *session,
+                                  const struct weir_evidence *progress);
 /* Whether `bytes` in `us` are half of its need or more, or its need is not known. */
 bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us);
 int64_t weir_session_need_bps(const struct weir_session *session);    /* 0: not known */
 int64_t weir_session_median_kbps(const struct weir_session *session); /* -1: fewer than 5 chunks */
 int64_t weir_session_bitrate_bps(const struct weir_session *session); /* WEIR_NULL: not known */
-int64_t weir_session_startup_us(const struct weir_session *session); /* WEIR_NULL: no second one */
+int64_t weir_session_startup_us(const struct weir_session *session);  /* WEIR_NULL: no second one */
 /* Ends the session: works out what waits. */
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
-    struct weir_session_record *ret_record);
+                         struct weir_session_record *ret_record);

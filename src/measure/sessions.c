@@ -20,15 +20,19 @@
 #include "measure/session.h"
 
 enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, PRELUDES = 4096, CONTROL_BYTES = 100 };
-#define PRELUDE_US INT64_C(3000000)
-#define IDLE_US INT64_C(60000000)
-#define IDLE_FULL_US INT64_C(240000000)
+#define PRELUDE_US     INT64_C(3000000)
+#define IDLE_US        INT64_C(60000000)
+#define IDLE_FULL_US   INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
-#define WEIR_LATE_CONNECT_US INT64_C(1000000) /* a connection that took longer: the player waited */
-#define STILL_MIN_US INT64_C(2000000)         /* a picture that stands still for longer is starved, whatever comes */
+/* a connection that took longer: the player waited  */
+#define WEIR_LATE_CONNECT_US INT64_C(1000000)
+/* a picture that stands still for longer is starved, whatever comes */
+#define STILL_MIN_US INT64_C(2000000)
 
 /* What its viewers had since the sums were taken, and what was taken. */
-struct viewing { struct weir_histogram startup_us, bitrate_bps; };
+struct viewing {
+    struct weir_histogram startup_us, bitrate_bps;
+};
 
 struct service {
     struct viewing viewing, taken;
@@ -39,10 +43,14 @@ struct service {
 
 /* Connections to a service's pages and interfaces, before its media: the viewer waits for them,
  * too. */
-struct prelude { uint64_t key; int64_t first_us, last_us; };
+struct prelude {
+    uint64_t key;
+    int64_t first_us, last_us;
+};
 
 struct weir_sessions {
-    struct prelude *preludes;            /* PRELUDES of them; a newer one takes an older one's place */
+    /* PRELUDES of them; a newer one takes an older one's place */
+    struct prelude *preludes;
     struct weir_sessions_config config;
     size_t n_services;
     struct weir_session *sessions; /* dense: the first n are in use */
@@ -56,29 +64,30 @@ struct weir_sessions {
     struct weir_sessions_stats stats;
 };
 
-int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_sessions_config *config)
-{
+int weir_sessions_new(struct weir_sessions **ret_sessions,
+                      const struct weir_sessions_config *config) {
     struct weir_sessions *all = calloc(1, sizeof *all);
-    if (!all)
-        return -ENOMEM;
+    if (!all) return -ENOMEM;
     all->preludes = calloc(PRELUDES, sizeof *all->preludes);
     if (!all->preludes) {
         free(all);
         return -ENOMEM;
     }
     all->config = *config;
-    all->n_services = config->n_services > WEIR_SERVICE_FIRST ? config->n_services : WEIR_SERVICE_FIRST;
+    all->n_services =
+        config->n_services > WEIR_SERVICE_FIRST ? config->n_services : WEIR_SERVICE_FIRST;
     all->max = config->sessions_max ? config->sessions_max : SESSIONS_MAX;
     size_t size = 16;
-    while (size < all->max * 2)
-        size *= 2;
+    while (size < all->max * 2) size *= 2;
     all->mask = size - 1;
     all->sessions = calloc(all->max, sizeof *all->sessions);
     all->index = calloc(size, sizeof *all->index);
     all->services = calloc(all->n_services, sizeof *all->services);
     all->timeouts_us = calloc(WEIR_SERVICES_MAX, sizeof *all->timeouts_us);
-    int error = weir_small_answers_init(&all->small, config->hosts_max ? config->hosts_max : HOSTS_MAX);
-    if (weir_asks_init(&all->asks, all->n_services) < 0 || error < 0 || !all->sessions || !all->index || !all->services || !all->timeouts_us) {
+    int error =
+        weir_small_answers_init(&all->small, config->hosts_max ? config->hosts_max : HOSTS_MAX);
+    if (weir_asks_init(&all->asks, all->n_services) < 0 || error < 0 || !all->sessions ||
+        !all->index || !all->services || !all->timeouts_us) {
         weir_sessions_free(all);
         return -ENOMEM;
     }
@@ -88,10 +97,8 @@ int weir_sessions_new(struct weir_sessions **ret_sessions, const struct weir_ses
     return 0;
 }
 
-void weir_sessions_free(struct weir_sessions *all)
-{
-    if (!all)
-        return;
+void weir_sessions_free(struct weir_sessions *all) {
+    if (!all) return;
     weir_asks_deinit(&all->asks);
     weir_small_answers_deinit(&all->small);
     free(all->preludes);
@@ -102,16 +109,14 @@ void weir_sessions_free(struct weir_sessions *all)
     free(all);
 }
 
-static enum weir_service_kind kind_of(const struct weir_sessions *all, weir_service_id service)
-{
+static enum weir_service_kind kind_of(const struct weir_sessions *all, weir_service_id service) {
     if (!all->config.set || service >= weir_service_set_count(all->config.set))
         return WEIR_KIND_VOD;
     return weir_service_get(all->config.set, service)->kind;
 }
 
 /* Audio fetches a track at a time, calls ask for nothing: neither can be starved or hollow. */
-static bool has_demand(enum weir_service_kind kind)
-{
+static bool has_demand(enum weir_service_kind kind) {
     return kind == WEIR_KIND_VOD || kind == WEIR_KIND_LIVE;
 }
 
@@ -119,32 +124,29 @@ static bool has_demand(enum weir_service_kind kind)
 
 static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence);
 
-static size_t home_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service)
-{
+static size_t home_of(const struct weir_sessions *all, const struct weir_addr *client,
+                      weir_service_id service) {
     return weir_mix_end(weir_mix_addr(service, client)) & all->mask;
 }
 
-static size_t place_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service)
-{
+static size_t place_of(const struct weir_sessions *all, const struct weir_addr *client,
+                       weir_service_id service) {
     size_t at = home_of(all, client, service);
     for (; all->index[at]; at = (at + 1) & all->mask) {
         const struct weir_session *session = &all->sessions[all->index[at] - 1];
-        if (session->service == service && weir_addr_compare(&session->client, client) == 0)
-            break;
+        if (session->service == service && weir_addr_compare(&session->client, client) == 0) break;
     }
     return at;
 }
 
-void weir_sessions_prefetch(const struct weir_sessions *all, const struct weir_evidence *evidence)
-{
+void weir_sessions_prefetch(const struct weir_sessions *all, const struct weir_evidence *evidence) {
     __builtin_prefetch(&all->index[home_of(all, &evidence->client, evidence->service)]);
 }
 
-static struct weir_session *session_need(struct weir_sessions *all, const struct weir_evidence *evidence)
-{
+static struct weir_session *session_need(struct weir_sessions *all,
+                                         const struct weir_evidence *evidence) {
     size_t at = place_of(all, &evidence->client, evidence->service);
-    if (all->index[at])
-        return &all->sessions[all->index[at] - 1];
+    if (all->index[at]) return &all->sessions[all->index[at] - 1];
     if (all->n >= all->max) {
         all->stats.sessions_refused++;
         return NULL;
@@ -161,16 +163,14 @@ static struct weir_session *session_need(struct weir_sessions *all, const struct
 /* ---- what comes before a session ---- */
 
 /* Where this client and service belong; the newest pair has it. */
-static struct prelude *prelude_of(const struct weir_sessions *all, const struct weir_addr *client, weir_service_id service,
-                                  uint64_t *ret_key)
-{
+static struct prelude *prelude_of(const struct weir_sessions *all, const struct weir_addr *client,
+                                  weir_service_id service, uint64_t *ret_key) {
     *ret_key = weir_mix_end(weir_mix_addr(service, client)) | 1;
     return &all->preludes[*ret_key >> 32 & (PRELUDES - 1)];
 }
 
 /* The first of the connections to the service's other hosts that follow each other closely. */
-static void take_prelude(struct weir_sessions *all, const struct weir_evidence *evidence)
-{
+static void take_prelude(struct weir_sessions *all, const struct weir_evidence *evidence) {
     uint64_t key;
     struct prelude *prelude = prelude_of(all, &evidence->client, evidence->service, &key);
     if (prelude->key != key || evidence->flow_first_us - prelude->last_us > PRELUDE_US)
@@ -178,18 +178,16 @@ static void take_prelude(struct weir_sessions *all, const struct weir_evidence *
     prelude->last_us = evidence->flow_first_us;
 }
 
-static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence)
-{
+static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence) {
     uint64_t key;
     const struct prelude *prelude = prelude_of(all, &evidence->client, evidence->service, &key);
     int64_t before_us = evidence->flow_first_us - prelude->last_us;
     bool belongs = prelude->key == key && before_us >= 0 && before_us <= PRELUDE_US &&
-        evidence->flow_first_us - prelude->first_us <= 2 * PRELUDE_US;
+                   evidence->flow_first_us - prelude->first_us <= 2 * PRELUDE_US;
     return belongs ? prelude->first_us : evidence->flow_first_us;
 }
 
-static void index_remove(struct weir_sessions *all, size_t hole)
-{
+static void index_remove(struct weir_sessions *all, size_t hole) {
     for (size_t at = (hole + 1) & all->mask; all->index[at]; at = (at + 1) & all->mask) {
         const struct weir_session *session = &all->sessions[all->index[at] - 1];
         size_t home = home_of(all, &session->client, session->service);
@@ -202,12 +200,12 @@ static void index_remove(struct weir_sessions *all, size_t hole)
 }
 
 /* The last one moves into the gap. */
-static void session_remove(struct weir_sessions *all, struct weir_session *session)
-{
+static void session_remove(struct weir_sessions *all, struct weir_session *session) {
     struct weir_session *last = &all->sessions[all->n - 1];
     index_remove(all, place_of(all, &session->client, session->service));
     if (last != session) {
-        all->index[place_of(all, &last->client, last->service)] = (uint32_t)(session - all->sessions) + 1;
+        all->index[place_of(all, &last->client, last->service)] =
+            (uint32_t)(session - all->sessions) + 1;
         *session = *last;
     }
     all->n--;
@@ -215,9 +213,8 @@ static void session_remove(struct weir_sessions *all, struct weir_session *sessi
 
 /* ---- evidence ---- */
 
-static void emit(const struct weir_sessions *all, const struct weir_evidence *from, enum weir_outcome outcome,
-                 int64_t first_us, int64_t now_us)
-{
+static void emit(const struct weir_sessions *all, const struct weir_evidence *from,
+                 enum weir_outcome outcome, int64_t first_us, int64_t now_us) {
     struct weir_evidence attempt = *from;
     attempt.kind = WEIR_EVIDENCE_ATTEMPT;
     attempt.layer = WEIR_LAYER_SERVE;
@@ -227,22 +224,20 @@ static void emit(const struct weir_sessions *all, const struct weir_evidence *fr
     attempt.now_us = now_us;
     if (from->kind == WEIR_EVIDENCE_PROGRESS && outcome == WEIR_OUTCOME_USEFUL)
         attempt.ts_us = from->progress.last_us;
-    if (all->config.on_attempt)
-        all->config.on_attempt(all->config.context, &attempt);
+    if (all->config.on_attempt) all->config.on_attempt(all->config.context, &attempt);
 }
 
 /* One whose last byte came in an earlier slot was useful there, by its progress. */
-static bool ended_in_this_slot(const struct weir_evidence *chunk)
-{
-    return (chunk->now_us - chunk->chunk.rest_us - 1) / WEIR_SLOT_US == (chunk->now_us - 1) / WEIR_SLOT_US;
+static bool ended_in_this_slot(const struct weir_evidence *chunk) {
+    return (chunk->now_us - chunk->chunk.rest_us - 1) / WEIR_SLOT_US ==
+           (chunk->now_us - 1) / WEIR_SLOT_US;
 }
 
-static void take_chunk(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
-{
+static void take_chunk(struct weir_sessions *all, struct weir_session *session,
+                       const struct weir_evidence *evidence) {
     struct service *service = &all->services[evidence->service];
     session->media_bytes += evidence->chunk.bytes;
-    if (evidence->chunk.cut)
-        return; /* one request, one outcome: it has failed already */
+    if (evidence->chunk.cut) return; /* one request, one outcome: it has failed already */
     weir_asks_chunk(&all->asks, evidence);
     if (evidence->chunk.ttfb_us >= 0)
         weir_learned_add(&service->ttfb_us, (uint64_t)evidence->chunk.ttfb_us);
@@ -251,60 +246,61 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session, 
         weir_learned_add(&service->chunk_bytes, evidence->chunk.bytes);
         service->sums.throughput_drops += weir_session_chunk(session, evidence);
         weir_hollow_chunk(&session->hollow, &all->small, evidence);
-        int64_t took_us = evidence->chunk.transfer_us + (evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0);
-        if (rules && ended_in_this_slot(evidence) && weir_session_is_served(session, evidence->chunk.bytes, took_us))
+        int64_t took_us = evidence->chunk.transfer_us +
+                          (evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0);
+        if (rules && ended_in_this_slot(evidence) &&
+            weir_session_is_served(session, evidence->chunk.bytes, took_us))
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
-    if (evidence->chunk.ttfb_us < 0 || !(evidence->chunk.known || weir_asks_knows(&all->asks, evidence)))
-        return; /* the rest of an answer, after a silence; or what was asked may be no request for media */
+    if (evidence->chunk.ttfb_us < 0 ||
+        !(evidence->chunk.known || weir_asks_knows(&all->asks, evidence)))
+        /* the rest of an answer, after a silence; or what was asked may be no request for media */
+        return;
     session->small_answers++;
     weir_session_small(session, evidence);
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
-    if (run)
-        weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
-    if (!rules || run < WEIR_HOLLOW_RUN || weir_learned_quantile(&service->chunk_bytes,
-        0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
+    if (run) weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
+    if (!rules || run < WEIR_HOLLOW_RUN ||
+        weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
         return;
     session->hollow_answers++;
     emit(all, evidence, WEIR_OUTCOME_HOLLOW, evidence->first_us, evidence->now_us);
 }
 
 /* A long transfer is useful while it lasts: no need to wait for its end. */
-static void take_progress(struct weir_sessions *all, struct weir_session *session, const struct weir_evidence *evidence)
-{
+static void take_progress(struct weir_sessions *all, struct weir_session *session,
+                          const struct weir_evidence *evidence) {
     weir_session_progress(session, evidence, all->timeouts_us[evidence->service]);
     bool useful = weir_session_is_being_served(session, evidence);
-    if (!useful || !has_demand(kind_of(all, evidence->service)))
-        return;
-    emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->ts_us - evidence->progress.open_us, evidence->now_us);
+    if (!useful || !has_demand(kind_of(all, evidence->service))) return;
+    emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->ts_us - evidence->progress.open_us,
+         evidence->now_us);
 }
 
 /* A control frame and its acknowledgement, most likely. */
-static bool is_control(const struct weir_evidence *chunk)
-{
+static bool is_control(const struct weir_evidence *chunk) {
     return !chunk->chunk.known && chunk->chunk.bytes < CONTROL_BYTES && chunk->chunk.ttfb_us >= 0;
 }
 
 /* A player that tries to connect, or to look its host up, asks for media. One that took long did
  * so, too. */
-static void take_attempt(struct weir_sessions *all, const struct weir_evidence *evidence)
-{
-    if (evidence->layer == WEIR_LAYER_CONNECT && evidence->role != WEIR_ROLE_MEDIA && evidence->service >= WEIR_SERVICE_FIRST &&
-        evidence->outcome == WEIR_OUTCOME_USEFUL)
+static void take_attempt(struct weir_sessions *all, const struct weir_evidence *evidence) {
+    if (evidence->layer == WEIR_LAYER_CONNECT && evidence->role != WEIR_ROLE_MEDIA &&
+        evidence->service >= WEIR_SERVICE_FIRST && evidence->outcome == WEIR_OUTCOME_USEFUL)
         take_prelude(all, evidence);
     bool late = evidence->ts_us - evidence->first_us >= WEIR_LATE_CONNECT_US;
-    if (evidence->role != WEIR_ROLE_MEDIA || evidence->outcome == WEIR_OUTCOME_NEUTRAL || evidence->by_session ||
-        (evidence->outcome == WEIR_OUTCOME_USEFUL && !late) || evidence->service < WEIR_SERVICE_FIRST ||
-        evidence->service >= all->n_services)
+    if (evidence->role != WEIR_ROLE_MEDIA || evidence->outcome == WEIR_OUTCOME_NEUTRAL ||
+        evidence->by_session || (evidence->outcome == WEIR_OUTCOME_USEFUL && !late) ||
+        evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services)
         return;
     size_t at = place_of(all, &evidence->client, evidence->service);
     if (all->index[at])
-        weir_session_wanted(&all->sessions[all->index[at] - 1], evidence->first_us, evidence->ts_us);
+        weir_session_wanted(&all->sessions[all->index[at] - 1], evidence->first_us,
+                            evidence->ts_us);
 }
 
-void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence)
-{
+void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence) {
     if (evidence->kind == WEIR_EVIDENCE_ATTEMPT || evidence->kind == WEIR_EVIDENCE_DNS) {
         take_attempt(all, evidence);
         return;
@@ -318,18 +314,17 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
         return;
     }
     struct weir_session *session = session_need(all, evidence);
-    if (!session)
-        return;
+    if (!session) return;
     session->media_hosts |= evidence->role == WEIR_ROLE_MEDIA;
     if (session->media_hosts && evidence->role != WEIR_ROLE_MEDIA) {
-        if (chunk)
-            weir_asks_chunk(&all->asks, evidence);
-        return; /* a page, a picture book, a player's program: large, but no media, for that comes from elsewhere */
+        if (chunk) weir_asks_chunk(&all->asks, evidence);
+        /* a page, a picture book, a player's program: large, but no media, for that comes from
+         * elsewhere */
+        return;
     }
     if (chunk || evidence->progress.waiting || evidence->progress.bytes) {
         session->active_now_us = evidence->now_us;
-        if (evidence->ts_us > session->active_us)
-            session->active_us = evidence->ts_us;
+        if (evidence->ts_us > session->active_us) session->active_us = evidence->ts_us;
     }
     if (evidence->flow_first_us < session->start_us) {
         session->start_us = evidence->flow_first_us;
@@ -345,31 +340,26 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
 
 /* ---- ticks ---- */
 
-static void end_session(struct weir_sessions *all, struct weir_session *session)
-{
+static void end_session(struct weir_sessions *all, struct weir_session *session) {
     struct weir_session_record record;
     weir_session_report(session, kind_of(all, session->service), &record);
-    if (all->config.on_session)
-        all->config.on_session(all->config.context, &record);
+    if (all->config.on_session) all->config.on_session(all->config.context, &record);
 }
 
-static bool is_idle(const struct weir_sessions *all, const struct weir_session *session, int64_t now_us)
-{
-    if (now_us - session->active_now_us < IDLE_US)
-        return false;
+static bool is_idle(const struct weir_sessions *all, const struct weir_session *session,
+                    int64_t now_us) {
+    if (now_us - session->active_now_us < IDLE_US) return false;
     bool film = kind_of(all, session->service) == WEIR_KIND_VOD;
     bool full = film && weir_session_bitrate_bps(session) != WEIR_NULL;
     return now_us - session->active_now_us >= (full ? IDLE_FULL_US : IDLE_US);
 }
 
-static void count_viewer(struct weir_sessions *all, const struct weir_session *session)
-{
+static void count_viewer(struct weir_sessions *all, const struct weir_session *session) {
     struct service *service = &all->services[session->service];
     struct weir_demand *demand = &service->demand;
     demand->viewers++;
     service->sums.watched_us += session->playout.known ? (uint64_t)WEIR_TICK_US : 0;
-    if (!session->still_us)
-        return;
+    if (!session->still_us) return;
     demand->viewers_stalled++;
     service->sums.still_us += (uint64_t)WEIR_TICK_US;
     if (!demand->stalled_since_us || session->still_us < demand->stalled_since_us)
@@ -378,32 +368,29 @@ static void count_viewer(struct weir_sessions *all, const struct weir_session *s
 
 /* What is said of a viewer once: how long the picture took to begin; and once a window: what it
  * uses. */
-static void count_viewing(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
-{
+static void count_viewing(struct weir_sessions *all, struct weir_session *session, int64_t now_us) {
     struct viewing *viewing = &all->services[session->service].viewing;
     int64_t startup_us = session->told_startup ? WEIR_NULL : weir_session_startup_us(session);
     if (startup_us != WEIR_NULL) {
         session->told_startup = true;
-        if (!session->midstream)
-            weir_histogram_add(&viewing->startup_us, (uint64_t)startup_us);
+        if (!session->midstream) weir_histogram_add(&viewing->startup_us, (uint64_t)startup_us);
     }
     if (now_us % WEIR_SLOT_US == 0 && session->cadence.need_bps > 0)
         weir_histogram_add(&viewing->bitrate_bps, (uint64_t)session->cadence.need_bps);
 }
 
 /* What comes is far too little, or too late for the picture: once a slot. */
-static void starve(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
-{
+static void starve(struct weir_sessions *all, struct weir_session *session, int64_t now_us) {
     int64_t slot = (now_us - 1) / WEIR_SLOT_US;
-    bool still = session->still_us && now_us - session->still_us >= STILL_MIN_US && weir_need_bytes(&session->need) > 0;
-    if ((!session->slow && !still) || !session->tick.open || session->starved_slot == slot)
-        return;
+    bool still = session->still_us && now_us - session->still_us >= STILL_MIN_US &&
+                 weir_need_bytes(&session->need) > 0;
+    if ((!session->slow && !still) || !session->tick.open || session->starved_slot == slot) return;
     session->starved_slot = slot;
-    emit(all, session->tick.sample, WEIR_OUTCOME_STARVED, now_us - WEIR_NEED_TICKS * WEIR_TICK_US, now_us);
+    emit(all, session->tick.sample, WEIR_OUTCOME_STARVED, now_us - WEIR_NEED_TICKS * WEIR_TICK_US,
+         now_us);
 }
 
-static void tick_session(struct weir_sessions *all, struct weir_session *session, int64_t now_us)
-{
+static void tick_session(struct weir_sessions *all, struct weir_session *session, int64_t now_us) {
     enum weir_service_kind kind = kind_of(all, session->service);
     struct service *service = &all->services[session->service];
     const struct weir_tick_demand *tick = &session->tick;
@@ -422,32 +409,30 @@ static void tick_session(struct weir_sessions *all, struct weir_session *session
     memset(&session->tick, 0, sizeof session->tick);
 }
 
-static void learn_timeouts(struct weir_sessions *all)
-{
+static void learn_timeouts(struct weir_sessions *all) {
     for (size_t id = WEIR_SERVICE_FIRST; id < all->n_services && id < WEIR_SERVICES_MAX; id++) {
         int64_t learned_us = 3 * weir_learned_quantile(&all->services[id].ttfb_us, 0.99);
-        all->timeouts_us[id] = learned_us < WEIR_REQUEST_TIMEOUT_MIN_US ? WEIR_REQUEST_TIMEOUT_MIN_US : learned_us > TIMEOUT_MAX_US
-            ? TIMEOUT_MAX_US : learned_us;
+        all->timeouts_us[id] = learned_us < WEIR_REQUEST_TIMEOUT_MIN_US
+                                   ? WEIR_REQUEST_TIMEOUT_MIN_US
+                               : learned_us > TIMEOUT_MAX_US ? TIMEOUT_MAX_US
+                                                             : learned_us;
     }
     weir_asks_publish(&all->asks, all->timeouts_us);
 }
 
-static void count_most(struct service *service)
-{
+static void count_most(struct service *service) {
     if (service->demand.viewers > service->sums.viewers)
         service->sums.viewers = service->demand.viewers;
     if (service->demand.viewers_stalled > service->sums.viewers_stalled)
         service->sums.viewers_stalled = service->demand.viewers_stalled;
 }
 
-void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
-{
+void weir_sessions_tick(struct weir_sessions *all, int64_t now_us) {
     for (size_t id = 0; id < all->n_services; id++)
         all->services[id].demand = (struct weir_demand){0};
     for (size_t i = 0; i < all->n;) {
         struct weir_session *session = &all->sessions[i];
-        if (weir_session_is_busy(session))
-            tick_session(all, session, now_us);
+        if (weir_session_is_busy(session)) tick_session(all, session, now_us);
         if (has_demand(kind_of(all, session->service))) {
             count_viewer(all, session);
             count_viewing(all, session, now_us);
@@ -460,25 +445,19 @@ void weir_sessions_tick(struct weir_sessions *all, int64_t now_us)
         session_remove(all, session);
     }
     all->stats.sessions_now = all->n;
-    for (size_t id = 0; id < all->n_services; id++)
-        count_most(&all->services[id]);
-    if (now_us % WEIR_SLOT_US == 0)
-        learn_timeouts(all);
+    for (size_t id = 0; id < all->n_services; id++) count_most(&all->services[id]);
+    if (now_us % WEIR_SLOT_US == 0) learn_timeouts(all);
 }
 
-static int compare_start(const void *a, const void *b)
-{
+static int compare_start(const void *a, const void *b) {
     const struct weir_session *x = a, *y = b;
-    if (x->start_us != y->start_us)
-        return x->start_us < y->start_us ? -1 : 1;
+    if (x->start_us != y->start_us) return x->start_us < y->start_us ? -1 : 1;
     return x->serial < y->serial ? -1 : x->serial > y->serial;
 }
 
-void weir_sessions_finish(struct weir_sessions *all, int64_t now_us)
-{
+void weir_sessions_finish(struct weir_sessions *all, int64_t now_us) {
     qsort(all->sessions, all->n, sizeof *all->sessions, compare_start);
-    for (size_t i = 0; i < all->n; i++)
-        end_session(all, &all->sessions[i]);
+    for (size_t i = 0; i < all->n; i++) end_session(all, &all->sessions[i]);
     memset(all->index, 0, (all->mask + 1) * sizeof *all->index);
     all->n = 0;
     all->stats.sessions_now = 0;
@@ -486,23 +465,22 @@ void weir_sessions_finish(struct weir_sessions *all, int64_t now_us)
 
 /* ---- what others ask ---- */
 
-const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *all)
-{
+const int64_t *weir_sessions_request_timeouts(const struct weir_sessions *all) {
     return all->timeouts_us;
 }
 
-const struct weir_ask_page *weir_sessions_asks(const struct weir_sessions *all) { return all->asks.pages; }
+const struct weir_ask_page *weir_sessions_asks(const struct weir_sessions *all) {
+    return all->asks.pages;
+}
 
-struct weir_demand weir_sessions_demand(const struct weir_sessions *all, weir_service_id service)
-{
+struct weir_demand weir_sessions_demand(const struct weir_sessions *all, weir_service_id service) {
     return service < all->n_services ? all->services[service].demand : (struct weir_demand){0};
 }
 
-void weir_sessions_take_sums(struct weir_sessions *all, weir_service_id service, struct weir_session_sums *ret_sums)
-{
+void weir_sessions_take_sums(struct weir_sessions *all, weir_service_id service,
+                             struct weir_session_sums *ret_sums) {
     *ret_sums = (struct weir_session_sums){0};
-    if (service >= all->n_services)
-        return;
+    if (service >= all->n_services) return;
     struct service *one = &all->services[service];
     *ret_sums = one->sums;
     one->sums = (struct weir_session_sums){0};
@@ -514,8 +492,8 @@ void weir_sessions_take_sums(struct weir_sessions *all, weir_service_id service,
     }
 }
 
-void weir_sessions_read_stats(const struct weir_sessions *all, struct weir_sessions_stats *ret_stats)
-{
+void weir_sessions_read_stats(const struct weir_sessions *all,
+                              struct weir_sessions_stats *ret_stats) {
     *ret_stats = all->stats;
     ret_stats->hosts_refused = all->small.refused;
 }

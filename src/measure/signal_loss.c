@@ -1,6 +1,7 @@
-/* Losses of TCP segments, by who sent them and on which side of the vantage they were lost: "before" is
- * between the sender and here, "beyond" between here and the receiver. Shares are of the TCP payload that passed, the
- * repeats among it, in the same direction. QUIC shows no losses. */
+/* Losses of TCP segments, by who sent them and on which side of the vantage they were lost:
+ * "before" is between the sender and here, "beyond" between here and the receiver. Shares are of
+ * the TCP payload that passed, the repeats among it, in the same direction. QUIC shows no losses.
+ */
 #include "measure/signal.h"
 
 enum place { BEFORE, BEYOND, N_PLACES };
@@ -11,8 +12,7 @@ struct loss_state {
     uint64_t reordered, spurious, zero_window[2];
 };
 
-static void on_event(void *state, const struct weir_sample *sample)
-{
+static void on_event(void *state, const struct weir_sample *sample) {
     struct loss_state *loss = state;
     unsigned sender = sample->event->anomaly.sender;
     uint64_t segments = sample->event->anomaly.segments;
@@ -25,24 +25,16 @@ static void on_event(void *state, const struct weir_sample *sample)
         loss->lost_segments[sender][place] += segments;
         break;
     }
-    case WEIR_ANOMALY_REORDERED:
-        loss->reordered += segments;
-        break;
-    case WEIR_ANOMALY_SPURIOUS:
-        loss->spurious += segments;
-        break;
-    case WEIR_ANOMALY_ZERO_WINDOW:
-        loss->zero_window[sender]++;
-        break;
+    case WEIR_ANOMALY_REORDERED: loss->reordered += segments; break;
+    case WEIR_ANOMALY_SPURIOUS: loss->spurious += segments; break;
+    case WEIR_ANOMALY_ZERO_WINDOW: loss->zero_window[sender]++; break;
     case WEIR_ANOMALY_KEEPALIVE:
     case WEIR_ANOMALY_DUPLICATE:
-    case WEIR_ANOMALY_N:
-        break;
+    case WEIR_ANOMALY_N: break;
     }
 }
 
-static void merge(void *into_state, const void *from_state)
-{
+static void merge(void *into_state, const void *from_state) {
     struct loss_state *into = into_state;
     const struct loss_state *from = from_state;
     for (int side = 0; side < 2; side++) {
@@ -56,56 +48,68 @@ static void merge(void *into_state, const void *from_state)
     into->spurious += from->spurious;
 }
 
-static struct weir_value read_share(const void *state, const struct weir_traffic *traffic, unsigned argument)
-{
+static struct weir_value read_share(const void *state, const struct weir_traffic *traffic,
+                                    unsigned argument) {
     unsigned sender = argument / N_PLACES, place = argument % N_PLACES;
     return weir_value_ratio(((const struct loss_state *)state)->lost_bytes[sender][place],
-        traffic->tcp_payload[sender]);
+                            traffic->tcp_payload[sender]);
 }
 
-static struct weir_value read_segments(const void *state, const struct weir_traffic *traffic, unsigned argument)
-{
+static struct weir_value read_segments(const void *state, const struct weir_traffic *traffic,
+                                       unsigned argument) {
     const struct loss_state *loss = state;
-    return weir_value_integer((int64_t)loss->lost_segments[argument / N_PLACES][argument % N_PLACES]);
+    return weir_value_integer(
+        (int64_t)loss->lost_segments[argument / N_PLACES][argument % N_PLACES]);
 }
 
-static struct weir_value read_reordered(const void *state, const struct weir_traffic *traffic, unsigned argument)
-{
+static struct weir_value read_reordered(const void *state, const struct weir_traffic *traffic,
+                                        unsigned argument) {
     return weir_value_integer((int64_t)((const struct loss_state *)state)->reordered);
 }
 
-static struct weir_value read_spurious(const void *state, const struct weir_traffic *traffic, unsigned argument)
-{
+static struct weir_value read_spurious(const void *state, const struct weir_traffic *traffic,
+                                       unsigned argument) {
     return weir_value_integer((int64_t)((const struct loss_state *)state)->spurious);
 }
 
-static struct weir_value read_zero_window(const void *state, const struct weir_traffic *traffic, unsigned side)
-{
+static struct weir_value read_zero_window(const void *state, const struct weir_traffic *traffic,
+                                          unsigned side) {
     return weir_value_integer((int64_t)((const struct loss_state *)state)->zero_window[side]);
 }
 
+/* clang-format off */
 #define PLACE_FIELDS(sender, place, text, what) \
     {{"loss", text "_share", "1", "lost bytes " what " over TCP payload", WEIR_FIELD_RATIO}, read_share, \
         sender * N_PLACES + place}, \
     {{"loss", text "_segments", "1", "segments lost " what, WEIR_FIELD_COUNT}, read_segments, sender * N_PLACES + place}
+/* clang-format on */
 
 static const struct weir_signal_field fields[] = {
     PLACE_FIELDS(WEIR_SERVER, BEFORE, "down_before", "between servers and here"),
     PLACE_FIELDS(WEIR_SERVER, BEYOND, "down_beyond", "between here and clients"),
     PLACE_FIELDS(WEIR_CLIENT, BEFORE, "up_before", "between clients and here"),
     PLACE_FIELDS(WEIR_CLIENT, BEYOND, "up_beyond", "between here and servers"),
-    {{"loss", "reordered", "1", "segments that came out of order", WEIR_FIELD_COUNT}, read_reordered},
-    {{"loss", "spurious", "1", "segments sent again although acknowledged", WEIR_FIELD_COUNT}, read_spurious},
-    {{"loss", "zero_window_client", "1", "packets in which clients closed their window", WEIR_FIELD_COUNT},
-        read_zero_window, WEIR_CLIENT},
-    {{"loss", "zero_window_server", "1", "packets in which servers closed their window", WEIR_FIELD_COUNT},
-        read_zero_window, WEIR_SERVER},
+    {{"loss", "reordered", "1", "segments that came out of order", WEIR_FIELD_COUNT},
+     read_reordered},
+    {{"loss", "spurious", "1", "segments sent again although acknowledged", WEIR_FIELD_COUNT},
+     read_spurious},
+    {{"loss", "zero_window_client", "1", "packets in which clients closed their window",
+      WEIR_FIELD_COUNT},
+     read_zero_window,
+     WEIR_CLIENT},
+    {{"loss", "zero_window_server", "1", "packets in which servers closed their window",
+      WEIR_FIELD_COUNT},
+     read_zero_window,
+     WEIR_SERVER},
 };
 
 const struct weir_signal weir_signal_loss = {
-    .name = "loss", .help = "lost, reordered and needless TCP segments",
+    .name = "loss",
+    .help = "lost, reordered and needless TCP segments",
     .state_size = sizeof(struct loss_state),
     .events = 1u << WEIR_EVENT_ANOMALY,
-    .on_event = on_event, .merge = merge,
-    .fields = fields, .n_fields = sizeof fields / sizeof fields[0],
+    .on_event = on_event,
+    .merge = merge,
+    .fields = fields,
+    .n_fields = sizeof fields / sizeof fields[0],
 };

@@ -10,61 +10,48 @@ struct viewers_state {
     struct weir_histogram startup_us, bitrate_bps;
 };
 
-static void on_sums(void *state, const struct weir_session_sums *sums)
-{
+static void on_sums(void *state, const struct weir_session_sums *sums) {
     struct viewers_state *viewers = state;
-    if (sums->viewers > viewers->watching)
-        viewers->watching = sums->viewers;
-    if (sums->viewers_stalled > viewers->stalled)
-        viewers->stalled = sums->viewers_stalled;
+    if (sums->viewers > viewers->watching) viewers->watching = sums->viewers;
+    if (sums->viewers_stalled > viewers->stalled) viewers->stalled = sums->viewers_stalled;
     viewers->watched_us += sums->watched_us;
     viewers->stalled_us += sums->still_us;
-    if (sums->startup_us)
-        weir_histogram_merge(&viewers->startup_us, sums->startup_us);
-    if (sums->bitrate_bps)
-        weir_histogram_merge(&viewers->bitrate_bps, sums->bitrate_bps);
+    if (sums->startup_us) weir_histogram_merge(&viewers->startup_us, sums->startup_us);
+    if (sums->bitrate_bps) weir_histogram_merge(&viewers->bitrate_bps, sums->bitrate_bps);
 }
 
-static void merge(void *into_state, const void *from_state)
-{
+static void merge(void *into_state, const void *from_state) {
     struct viewers_state *into = into_state;
     const struct viewers_state *from = from_state;
-    if (from->watching > into->watching)
-        into->watching = from->watching;
-    if (from->stalled > into->stalled)
-        into->stalled = from->stalled;
+    if (from->watching > into->watching) into->watching = from->watching;
+    if (from->stalled > into->stalled) into->stalled = from->stalled;
     into->watched_us += from->watched_us;
     into->stalled_us += from->stalled_us;
     weir_histogram_merge(&into->startup_us, &from->startup_us);
     weir_histogram_merge(&into->bitrate_bps, &from->bitrate_bps);
 }
 
-static struct weir_value read_most(
-    const void *state, const struct weir_traffic *traffic, unsigned stalled)
-{
+static struct weir_value read_most(const void *state, const struct weir_traffic *traffic,
+                                   unsigned stalled) {
     const struct viewers_state *viewers = state;
-    if (viewers->watching == 0)
-        return weir_value_null(WEIR_REASON_NO_SAMPLE);
+    if (viewers->watching == 0) return weir_value_null(WEIR_REASON_NO_SAMPLE);
     return weir_value_integer((int64_t)(stalled ? viewers->stalled : viewers->watching));
 }
 
-static struct weir_value read_share(
-    const void *state, const struct weir_traffic *traffic, unsigned argument)
-{
+static struct weir_value read_share(const void *state, const struct weir_traffic *traffic,
+                                    unsigned argument) {
     const struct viewers_state *viewers = state;
     return weir_value_ratio(viewers->stalled_us, viewers->watched_us);
 }
 
-static struct weir_value read_startup(
-    const void *state, const struct weir_traffic *traffic, unsigned percent)
-{
+static struct weir_value read_startup(const void *state, const struct weir_traffic *traffic,
+                                      unsigned percent) {
     const struct viewers_state *viewers = state;
     return weir_value_histogram(&viewers->startup_us, percent);
 }
 
-static struct weir_value read_bitrate(
-    const void *state, const struct weir_traffic *traffic, unsigned percent)
-{
+static struct weir_value read_bitrate(const void *state, const struct weir_traffic *traffic,
+                                      unsigned percent) {
     const struct viewers_state *viewers = state;
     return weir_value_histogram(&viewers->bitrate_bps, percent);
 }
@@ -72,21 +59,25 @@ static struct weir_value read_bitrate(
 static const struct weir_signal_field fields[] = {
     {{"viewers", "watching", "1", "viewers, most at a time", WEIR_FIELD_GAUGE}, read_most, 0},
     {{"viewers", "stalled", "1", "viewers whose picture stood still, most at a time",
-         WEIR_FIELD_GAUGE},
-        read_most, 1},
+      WEIR_FIELD_GAUGE},
+     read_most,
+     1},
     {{"viewers", "stalled_share", "1", "share of viewing time in which the picture stood still",
-         WEIR_FIELD_RATIO},
-        read_share},
+      WEIR_FIELD_RATIO},
+     read_share},
     {{"viewers", "startup_p50_us", "us", "median of the time until a picture can begin",
-         WEIR_FIELD_GAUGE},
-        read_startup, 50},
+      WEIR_FIELD_GAUGE},
+     read_startup,
+     50},
     {{"viewers", "startup_p95_us", "us", "95th percentile of the time until a picture can begin",
-         WEIR_FIELD_GAUGE},
-        read_startup, 95},
+      WEIR_FIELD_GAUGE},
+     read_startup,
+     95},
     {{"viewers", "startups", "1", "pictures that could begin", WEIR_FIELD_COUNT}, read_startup, 0},
     {{"viewers", "bitrate_p50_bps", "bps", "median of what viewers in steady state use",
-         WEIR_FIELD_GAUGE},
-        read_bitrate, 50},
+      WEIR_FIELD_GAUGE},
+     read_bitrate,
+     50},
 };
 
 const struct weir_signal weir_signal_viewers = {

@@ -26,8 +26,7 @@ enum { SOUND_MAX = 400000, SOUND_TIMES = 5, COUNT_MAX = 4000, BETWEEN_MAX = 3, G
 
 static uint32_t middle(uint32_t bytes) { return bytes > 10 ? bytes / 10 : 1; }
 
-static int find(const struct weir_tracks *tracks, uint32_t bytes)
-{
+static int find(const struct weir_tracks *tracks, uint32_t bytes) {
     int best = -1;
     uint32_t nearest = UINT32_MAX;
     for (int i = 0; i < WEIR_TRACK_SIZES; i++) {
@@ -41,8 +40,7 @@ static int find(const struct weir_tracks *tracks, uint32_t bytes)
     return best;
 }
 
-static void run_begin(struct weir_tracks *tracks, int at)
-{
+static void run_begin(struct weir_tracks *tracks, int at) {
     tracks->sizes[at].born = tracks->chunks;
     tracks->sizes[at].n = tracks->sizes[at].turns = 0;
     tracks->sizes[at].sound = false;
@@ -50,8 +48,7 @@ static void run_begin(struct weir_tracks *tracks, int at)
 }
 
 /* The place of the rarest size: it begins anew with this answer. */
-static int begin(struct weir_tracks *tracks, uint32_t bytes)
-{
+static int begin(struct weir_tracks *tracks, uint32_t bytes) {
     int rarest = 0;
     for (int i = 1; i < WEIR_TRACK_SIZES; i++)
         if (!tracks->sizes[i].sound &&
@@ -62,39 +59,32 @@ static int begin(struct weir_tracks *tracks, uint32_t bytes)
     return rarest;
 }
 
-static bool is_sound(const struct weir_tracks *tracks, int at)
-{
+static bool is_sound(const struct weir_tracks *tracks, int at) {
     const struct weir_track_size *size = &tracks->sizes[at];
-    if (size->n < SOUND_TIMES || size->bytes > SOUND_MAX || size->turns * 2 < size->n)
-        return false;
+    if (size->n < SOUND_TIMES || size->bytes > SOUND_MAX || size->turns * 2 < size->n) return false;
     uint32_t others = tracks->chunks - size->born - size->n;
-    if (others * 2 < size->n || others > 3u * size->n)
-        return false;
+    if (others * 2 < size->n || others > 3u * size->n) return false;
     double bytes = (double)(tracks->all_bytes - tracks->bytes[at]) - (double)size->n * size->bytes;
     return bytes >= 1.5 * size->bytes * others;
 }
 
 /* Runs of other sizes end where something comes between that is not clearly larger. */
-static void break_runs(struct weir_tracks *tracks, int at, uint32_t bytes)
-{
+static void break_runs(struct weir_tracks *tracks, int at, uint32_t bytes) {
     for (int i = 0; i < WEIR_TRACK_SIZES; i++)
         if (i != at && tracks->sizes[i].n && !tracks->sizes[i].sound &&
             (uint64_t)bytes * 3 < (uint64_t)tracks->sizes[i].bytes * 4)
             run_begin(tracks, i);
 }
 
-enum weir_media_track weir_tracks_add(
-    struct weir_tracks *tracks, uint64_t answer_bytes, uint32_t *ret_found)
-{
+enum weir_media_track weir_tracks_add(struct weir_tracks *tracks, uint64_t answer_bytes,
+                                      uint32_t *ret_found) {
     uint32_t bytes = answer_bytes < UINT32_MAX ? (uint32_t)answer_bytes : UINT32_MAX;
     *ret_found = 0;
     int at = find(tracks, bytes);
-    if (at < 0)
-        at = begin(tracks, bytes);
+    if (at < 0) at = begin(tracks, bytes);
     struct weir_track_size *size = &tracks->sizes[at];
     uint32_t between = tracks->chunks - size->seen;
-    if (size->n && between > (size->sound ? GONE_MAX : BETWEEN_MAX) + 1u)
-        run_begin(tracks, at);
+    if (size->n && between > (size->sound ? GONE_MAX : BETWEEN_MAX) + 1u) run_begin(tracks, at);
     break_runs(tracks, at, bytes);
     size->seen = tracks->chunks;
     size->bytes = (uint32_t)((int64_t)size->bytes + ((int64_t)bytes - size->bytes) / 8);

@@ -33,8 +33,7 @@ struct unserved {
     int64_t since_us, seen_us; /* engine's clock; seen_us 0: served */
 };
 
-int weir_waits_init(struct weir_waits *waits, size_t clients_max)
-{
+int weir_waits_init(struct weir_waits *waits, size_t clients_max) {
     *waits = (struct weir_waits){.answers = calloc(WEIR_SERVICES_MAX, sizeof *waits->answers)};
     if (waits->answers &&
         weir_assoc_init(&waits->unserved, sizeof(struct unserved), sizeof(struct key),
@@ -44,37 +43,30 @@ int weir_waits_init(struct weir_waits *waits, size_t clients_max)
     return -ENOMEM;
 }
 
-void weir_waits_deinit(struct weir_waits *waits)
-{
+void weir_waits_deinit(struct weir_waits *waits) {
     free(waits->answers);
     waits->answers = NULL;
     weir_assoc_deinit(&waits->unserved);
 }
 
-static struct key key_of(const struct weir_evidence *evidence)
-{
+static struct key key_of(const struct weir_evidence *evidence) {
     return (struct key){evidence->client, evidence->service};
 }
 
-void weir_waits_served(struct weir_waits *waits, const struct weir_evidence *evidence)
-{
+void weir_waits_served(struct weir_waits *waits, const struct weir_evidence *evidence) {
     bool chunk = evidence->kind == WEIR_EVIDENCE_CHUNK;
     uint64_t bytes = chunk ? evidence->chunk.bytes : evidence->progress.bytes;
     if (chunk && evidence->chunk.known && evidence->chunk.ttfb_us >= 0 && !evidence->chunk.cut)
         weir_learned_add(&waits->answers[evidence->service % WEIR_SERVICES_MAX],
                          (uint64_t)evidence->chunk.ttfb_us);
-    if (bytes < SERVED_BYTES)
-        return;
+    if (bytes < SERVED_BYTES) return;
     struct key key = key_of(evidence);
     struct unserved *unserved = weir_assoc_find(&waits->unserved, &key);
-    if (unserved)
-        unserved->seen_us = 0;
+    if (unserved) unserved->seen_us = 0;
 }
 
-static float nats_of(const struct weir_learned *answers, int64_t wait_us)
-{
-    if (answers->n < ANSWERS_MIN)
-        return 0;
+static float nats_of(const struct weir_learned *answers, int64_t wait_us) {
+    if (answers->n < ANSWERS_MIN) return 0;
     uint32_t longer = 0;
     for (unsigned bucket = weir_histogram_bucket((uint64_t)wait_us);
          bucket < WEIR_HISTOGRAM_BUCKETS; bucket++)
@@ -82,8 +74,8 @@ static float nats_of(const struct weir_learned *answers, int64_t wait_us)
     return -logf((float)(longer + 1) / (float)(answers->n + 1));
 }
 
-struct weir_hang weir_waits_hanging(struct weir_waits *waits, const struct weir_evidence *evidence)
-{
+struct weir_hang weir_waits_hanging(struct weir_waits *waits,
+                                    const struct weir_evidence *evidence) {
     int64_t since_us = evidence->now_us - evidence->progress.waiting_us;
     struct key key = key_of(evidence);
     struct unserved *unserved = weir_assoc_get(&waits->unserved, &key, evidence->now_us);

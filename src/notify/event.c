@@ -13,8 +13,7 @@
 
 /* ---- reading ---- */
 
-static const char *text_of(struct json_object *record, const char *name)
-{
+static const char *text_of(struct json_object *record, const char *name) {
     struct json_object *value;
     const char *text = json_object_object_get_ex(record, name, &value) && value
                            ? json_object_get_string(value)
@@ -22,8 +21,7 @@ static const char *text_of(struct json_object *record, const char *name)
     return text ? text : "";
 }
 
-static int64_t time_of(struct json_object *record, const char *name)
-{
+static int64_t time_of(struct json_object *record, const char *name) {
     struct json_object *value;
     double seconds = json_object_object_get_ex(record, name, &value) && value
                          ? json_object_get_double(value)
@@ -31,8 +29,7 @@ static int64_t time_of(struct json_object *record, const char *name)
     return seconds > 0 && seconds < 9e9 ? llround(seconds * 1e6) : 0;
 }
 
-static void read_place(struct weir_event_record *event)
-{
+static void read_place(struct weir_event_record *event) {
     struct json_object *prefixes, *first;
     const char *asn = text_of(event->json, "asn");
     if (*asn)
@@ -43,8 +40,7 @@ static void read_place(struct weir_event_record *event)
         snprintf(event->place, sizeof event->place, "%s", json_object_get_string(first));
 }
 
-int weir_event_read(struct weir_event_record *event, const char *position, const char *json)
-{
+int weir_event_read(struct weir_event_record *event, const char *position, const char *json) {
     struct json_object *value;
     *event = (struct weir_event_record){.json = json_tokener_parse(json)};
     if (!json_object_is_type(event->json, json_type_object) || !*text_of(event->json, "id") ||
@@ -65,8 +61,7 @@ int weir_event_read(struct weir_event_record *event, const char *position, const
                 {event->site, sizeof event->site, "site"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         snprintf(rows[i].into, rows[i].size, "%s", text_of(event->json, rows[i].name));
-    if (!event->site[0])
-        strcpy(event->site, "fleet"); /* a verdict over all sites */
+    if (!event->site[0]) strcpy(event->site, "fleet"); /* a verdict over all sites */
     event->text = (char *)text_of(event->json, "text");
     event->ts_us = time_of(event->json, "ts");
     event->onset_us = time_of(event->json, "onset_ts");
@@ -81,18 +76,15 @@ int weir_event_read(struct weir_event_record *event, const char *position, const
     return 0;
 }
 
-void weir_event_deinit(struct weir_event_record *event)
-{
+void weir_event_deinit(struct weir_event_record *event) {
     json_object_put(event->json);
     event->json = NULL;
 }
 
-int weir_position_compare(const char *a, const char *b)
-{
+int weir_position_compare(const char *a, const char *b) {
     char *x, *y;
     unsigned long long left = strtoull(a, &x, 10), right = strtoull(b, &y, 10);
-    if (left != right)
-        return left < right ? -1 : 1;
+    if (left != right) return left < right ? -1 : 1;
     left = *x == '-' ? strtoull(x + 1, NULL, 10) : 0;
     right = *y == '-' ? strtoull(y + 1, NULL, 10) : 0;
     return (left > right) - (left < right);
@@ -100,8 +92,7 @@ int weir_position_compare(const char *a, const char *b)
 
 /* ---- writing ---- */
 
-static struct json_object *rfc3339(int64_t us)
-{
+static struct json_object *rfc3339(int64_t us) {
     char text[40];
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
@@ -110,19 +101,16 @@ static struct json_object *rfc3339(int64_t us)
     return json_object_new_string(text);
 }
 
-static void put(struct json_object *object, const char *key, const char *text)
-{
+static void put(struct json_object *object, const char *key, const char *text) {
     json_object_object_add(object, key, json_object_new_string(text));
 }
 
-static bool is_over(const struct weir_event_record *event)
-{
+static bool is_over(const struct weir_event_record *event) {
     return strcmp(event->event, "cleared") == 0;
 }
 
 /* "netflix is down", "uplink: degraded", "netflix is well again" */
-static void write_title(char title[128], const struct weir_event_record *event)
-{
+static void write_title(char title[128], const struct weir_event_record *event) {
     const char *who = event->service[0] ? event->service : event->cause;
     snprintf(title, 128, "%s %s", who,
              is_over(event)                      ? "is well again"
@@ -133,8 +121,7 @@ static void write_title(char title[128], const struct weir_event_record *event)
 /* The labels are the alert's identity: they do not change while it lasts. Without an end
  * Alertmanager would call it over after its own patience, five minutes. */
 static struct json_object *alertmanager(const struct weir_event_record *event,
-                                        const char *told_service)
-{
+                                        const char *told_service) {
     enum { LASTS_S = 7 * 86400 };
     struct json_object *list = json_object_new_array(), *alert = json_object_new_object(),
                        *labels = json_object_new_object(), *annotations = json_object_new_object();
@@ -162,8 +149,7 @@ static struct json_object *alertmanager(const struct weir_event_record *event,
     return list;
 }
 
-static struct json_object *cloudevents(const struct weir_event_record *event)
-{
+static struct json_object *cloudevents(const struct weir_event_record *event) {
     struct json_object *object = json_object_new_object();
     char text[256];
     put(object, "specversion", "1.0");
@@ -184,8 +170,7 @@ static struct json_object *cloudevents(const struct weir_event_record *event)
 }
 
 /* &, < and > mean something there. */
-static struct json_object *slack(const struct weir_event_record *event)
-{
+static struct json_object *slack(const struct weir_event_record *event) {
     char text[4096];
     size_t used = 0;
     char title[128];
@@ -203,19 +188,15 @@ static struct json_object *slack(const struct weir_event_record *event)
     return object;
 }
 
-static void add_header(struct weir_headers *headers, const char *name, const char *value)
-{
-    if (headers->n == WEIR_HEADERS_MAX)
-        return;
+static void add_header(struct weir_headers *headers, const char *name, const char *value) {
+    if (headers->n == WEIR_HEADERS_MAX) return;
     char *text = headers->text[headers->n++];
     snprintf(text, WEIR_HEADER_BYTES, "%s: %s", name, value);
     for (char *at = text; *at; at++)
-        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~')
-            *at = '?';
+        if ((unsigned char)*at < ' ' || (unsigned char)*at > '~') *at = '?';
 }
 
-static char *ntfy(const struct weir_event_record *event, struct weir_headers *headers)
-{
+static char *ntfy(const struct weir_event_record *event, struct weir_headers *headers) {
     char title[128];
     write_title(title, event);
     add_header(headers, "Content-Type", "text/plain; charset=utf-8");
@@ -232,11 +213,9 @@ static char *ntfy(const struct weir_event_record *event, struct weir_headers *he
 }
 
 char *weir_event_body(const struct weir_event_record *event, const struct weir_target *target,
-                      const char *told_service, struct weir_headers *headers)
-{
+                      const char *told_service, struct weir_headers *headers) {
     *headers = (struct weir_headers){0};
-    if (target->format == WEIR_FORMAT_NTFY)
-        return ntfy(event, headers);
+    if (target->format == WEIR_FORMAT_NTFY) return ntfy(event, headers);
     struct json_object *object =
         target->format == WEIR_FORMAT_ALERTMANAGER  ? alertmanager(event, told_service)
         : target->format == WEIR_FORMAT_CLOUDEVENTS ? cloudevents(event)
@@ -253,8 +232,7 @@ char *weir_event_body(const struct weir_event_record *event, const struct weir_t
     return body;
 }
 
-const char *weir_event_url(const struct weir_target *target, char *url)
-{
+const char *weir_event_url(const struct weir_target *target, char *url) {
     size_t length = strlen(target->url);
     bool whole =
         target->format != WEIR_FORMAT_ALERTMANAGER || strstr(target->url, "/api/v2/alerts");

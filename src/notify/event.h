@@ -9,15 +9,15 @@
 #include "notify/target.h"
 
 struct weir_event_record {
-    char position
-        [48]; /* in the stream or the table: later ones are greater (weir_position_compare) */
+    char position[48]; /* in the stream or the table: later ones are greater (weir_position_compare)
+                        */
     char id[48], event[12], service[64], state[16], cause[24], site[160];
     int64_t ts_us, onset_us;
     bool maintenance, raised_like; /* raised or reopened */
     uint8_t severity;              /* enum weir_state */
-    char place
-        [64];   /* what it may share with others: the system or the first prefix that fails; "" */
-    char *text; /* json's */
+    char place[64]; /* what it may share with others: the system or the first prefix that fails; ""
+                     */
+    char *text;     /* json's */
     struct json_object *json; /* the record */
 };
 

@@ -18,11 +18,9 @@ struct weir_feed {
     char acknowledged[ACKNOWLEDGED_MAX][48];
 };
 
-int weir_feed_new(struct weir_feed **ret_feed, const struct weir_feed_where *where)
-{
+int weir_feed_new(struct weir_feed **ret_feed, const struct weir_feed_where *where) {
     struct weir_feed *feed = calloc(1, sizeof *feed);
-    if (!feed)
-        return -ENOMEM;
+    if (!feed) return -ENOMEM;
     snprintf(feed->redis, sizeof feed->redis, "%s", where->redis ? where->redis : "");
     snprintf(feed->password_file, sizeof feed->password_file, "%s",
              where->password_file ? where->password_file : "");
@@ -37,28 +35,20 @@ int weir_feed_new(struct weir_feed **ret_feed, const struct weir_feed_where *whe
     return 0;
 }
 
-void weir_feed_free(struct weir_feed *feed)
-{
-    if (feed)
-        weir_view_source_free(feed->source);
+void weir_feed_free(struct weir_feed *feed) {
+    if (feed) weir_view_source_free(feed->source);
     free(feed);
 }
 
-const char *weir_feed_site(const struct weir_feed *feed)
-{
-    return feed->site;
-}
+const char *weir_feed_site(const struct weir_feed *feed) { return feed->site; }
 
-bool weir_feed_is_acknowledged(const struct weir_feed *feed, const char *id)
-{
+bool weir_feed_is_acknowledged(const struct weir_feed *feed, const char *id) {
     for (size_t i = 0; i < feed->n_acknowledged; i++)
-        if (strcmp(feed->acknowledged[i], id) == 0)
-            return true;
+        if (strcmp(feed->acknowledged[i], id) == 0) return true;
     return false;
 }
 
-static void acknowledge(struct weir_feed *feed, const char *id)
-{
+static void acknowledge(struct weir_feed *feed, const char *id) {
     if (feed->n_acknowledged < ACKNOWLEDGED_MAX)
         snprintf(feed->acknowledged[feed->n_acknowledged++], sizeof feed->acknowledged[0], "%.47s",
                  id);
@@ -66,24 +56,20 @@ static void acknowledge(struct weir_feed *feed, const char *id)
 
 /* ---- Redis ---- */
 
-static int open_redis(struct weir_feed *feed, struct weir_fault *fault)
-{
+static int open_redis(struct weir_feed *feed, struct weir_fault *fault) {
     const struct weir_view_where where = {.redis = feed->redis,
                                           .password_file =
                                               feed->has_password_file ? feed->password_file : NULL,
                                           .site = feed->wanted_site[0] ? feed->wanted_site : NULL};
     int error = feed->source ? 0 : weir_view_source_new(&feed->source, &where, fault);
-    if (!error)
-        snprintf(feed->site, sizeof feed->site, "%s", weir_view_source_site(feed->source));
+    if (!error) snprintf(feed->site, sizeof feed->site, "%s", weir_view_source_site(feed->source));
     return error;
 }
 
 static redisReply *ask(struct weir_feed *feed, const struct weir_redis_command *command,
-                       struct weir_fault *fault)
-{
+                       struct weir_fault *fault) {
     redisReply *reply = weir_redis_ask(weir_view_source_redis(feed->source), command, fault);
-    if (reply && reply->type == REDIS_REPLY_ARRAY)
-        return reply;
+    if (reply && reply->type == REDIS_REPLY_ARRAY) return reply;
     if (reply)
         weir_fault_set(fault, -EACCES, "Redis: %s",
                        reply->str ? reply->str : "an answer of another type");
@@ -91,8 +77,7 @@ static redisReply *ask(struct weir_feed *feed, const struct weir_redis_command *
     return NULL;
 }
 
-static void read_acknowledged_redis(struct weir_feed *feed)
-{
+static void read_acknowledged_redis(struct weir_feed *feed) {
     char key[KEY_MAX];
     struct weir_fault ignored = {0};
     snprintf(key, sizeof key, "weir:{%s}:acknowledged", feed->site);
@@ -105,8 +90,7 @@ static void read_acknowledged_redis(struct weir_feed *feed)
 }
 
 static redisReply *ask_stream(struct weir_feed *feed, const char *how, const char *from,
-                              const char *until, int max, struct weir_fault *fault)
-{
+                              const char *until, int max, struct weir_fault *fault) {
     char key[KEY_MAX], count[16];
     if (feed->fleet)
         strcpy(key, "weir:fleet:incidents");
@@ -119,12 +103,10 @@ static redisReply *ask_stream(struct weir_feed *feed, const char *how, const cha
 }
 
 static int read_redis(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit,
-                      void *context, struct weir_fault *fault)
-{
+                      void *context, struct weir_fault *fault) {
     char from[64];
     int error = open_redis(feed, fault);
-    if (error)
-        return error;
+    if (error) return error;
     read_acknowledged_redis(feed);
     snprintf(from, sizeof from, "(%s", after);
     redisReply *entries = ask_stream(feed, "XRANGE", from, "+", max, fault);
@@ -134,15 +116,13 @@ static int read_redis(struct weir_feed *feed, const char *after, int max, weir_f
         const char *json = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2
                                ? weir_view_reply_get(entry->element[1], "json")
                                : NULL;
-        if (json)
-            error = visit(context, entry->element[0]->str, json);
+        if (json) error = visit(context, entry->element[0]->str, json);
     }
     freeReplyObject(entries);
     return error;
 }
 
-static int newest_redis(struct weir_feed *feed, char position[48], struct weir_fault *fault)
-{
+static int newest_redis(struct weir_feed *feed, char position[48], struct weir_fault *fault) {
     int error = open_redis(feed, fault);
     redisReply *entries = error ? NULL : ask_stream(feed, "XREVRANGE", "+", "-", 1, fault);
     if (entries && entries->elements)
@@ -159,16 +139,14 @@ struct visitor {
     void *context;
 };
 
-static int visit_row(void *context, int64_t seq, const char *id, const char *json)
-{
+static int visit_row(void *context, int64_t seq, const char *id, const char *json) {
     struct visitor *visitor = context;
     char position[48];
     snprintf(position, sizeof position, "%lld", (long long)seq);
     return visitor->visit(visitor->context, position, json);
 }
 
-static void read_acknowledged_file(struct weir_feed *feed)
-{
+static void read_acknowledged_file(struct weir_feed *feed) {
     char path[4100], line[64];
     snprintf(path, sizeof path, "%s/acknowledged", feed->state);
     FILE *file = fopen(path, "re");
@@ -177,25 +155,21 @@ static void read_acknowledged_file(struct weir_feed *feed)
         line[strcspn(line, "\n")] = '\0';
         acknowledge(feed, line);
     }
-    if (file)
-        fclose(file);
+    if (file) fclose(file);
 }
 
 static int open_file(struct weir_feed *feed, struct weir_history_store **ret_store,
-                     struct weir_fault *fault)
-{
+                     struct weir_fault *fault) {
     return weir_history_store_open_to_read(
         ret_store, feed->state, feed->wanted_site[0] ? feed->wanted_site : NULL, feed->site, fault);
 }
 
 static int read_file(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit,
-                     void *context, struct weir_fault *fault)
-{
+                     void *context, struct weir_fault *fault) {
     struct weir_history_store *store = NULL;
     struct visitor visitor = {visit, context};
     int error = open_file(feed, &store, fault);
-    if (error)
-        return error;
+    if (error) return error;
     read_acknowledged_file(feed);
     int64_t behind = atoll(after);
     if (behind > weir_history_store_newest(store))
@@ -205,25 +179,21 @@ static int read_file(struct weir_feed *feed, const char *after, int max, weir_fe
     return error;
 }
 
-static int newest_file(struct weir_feed *feed, char position[48], struct weir_fault *fault)
-{
+static int newest_file(struct weir_feed *feed, char position[48], struct weir_fault *fault) {
     struct weir_history_store *store = NULL;
     int error = open_file(feed, &store, fault);
-    if (!error)
-        snprintf(position, 48, "%lld", (long long)weir_history_store_newest(store));
+    if (!error) snprintf(position, 48, "%lld", (long long)weir_history_store_newest(store));
     weir_history_store_free(store);
     return error;
 }
 
 int weir_feed_read(struct weir_feed *feed, const char *after, int max, weir_feed_visit visit,
-                   void *context, struct weir_fault *fault)
-{
+                   void *context, struct weir_fault *fault) {
     return feed->redis[0] ? read_redis(feed, after, max, visit, context, fault)
                           : read_file(feed, after, max, visit, context, fault);
 }
 
-int weir_feed_newest(struct weir_feed *feed, char ret_position[48], struct weir_fault *fault)
-{
+int weir_feed_newest(struct weir_feed *feed, char ret_position[48], struct weir_fault *fault) {
     strcpy(ret_position, "0");
     return feed->redis[0] ? newest_redis(feed, ret_position, fault)
                           : newest_file(feed, ret_position, fault);

@@ -21,20 +21,17 @@
 
 enum { PATIENCE_S = 30, ARGUMENTS_MAX = 32, BODY_MAX = 1 << 20, EXIT_NEVER = 100 };
 
-static int whole(int fd, void *bytes, size_t n, bool out)
-{
+static int whole(int fd, void *bytes, size_t n, bool out) {
     for (size_t done = 0; done < n;) {
         ssize_t moved = out ? send(fd, (char *)bytes + done, n - done, MSG_NOSIGNAL)
                             : read(fd, (char *)bytes + done, n - done);
-        if (moved <= 0 && !(moved < 0 && errno == EINTR))
-            return -EPIPE;
+        if (moved <= 0 && !(moved < 0 && errno == EINTR)) return -EPIPE;
         done += moved > 0 ? (size_t)moved : 0;
     }
     return 0;
 }
 
-static void become_command(char *line, int input)
-{
+static void become_command(char *line, int input) {
     char *arguments[ARGUMENTS_MAX + 1], *rest = NULL;
     int n = 0;
     for (char *word = strtok_r(line, " ", &rest); word && n < ARGUMENTS_MAX;
@@ -47,22 +44,18 @@ static void become_command(char *line, int input)
     _exit(127);
 }
 
-static void feed(int pipe_end, const char *body, size_t length)
-{
+static void feed(int pipe_end, const char *body, size_t length) {
     signal(SIGPIPE, SIG_IGN);
     for (size_t done = 0; done < length;) {
         struct pollfd room = {.fd = pipe_end, .events = POLLOUT};
-        if (poll(&room, 1, PATIENCE_S * 1000) <= 0)
-            return;
+        if (poll(&room, 1, PATIENCE_S * 1000) <= 0) return;
         ssize_t n = write(pipe_end, body + done, length - done);
-        if (n < 0)
-            return; /* it need not read all */
+        if (n < 0) return; /* it need not read all */
         done += (size_t)n;
     }
 }
 
-static int wait_for(pid_t child)
-{
+static int wait_for(pid_t child) {
     int status;
     for (int tenth = 0; tenth < PATIENCE_S * 10; tenth++) {
         if (waitpid(child, &status, WNOHANG) == child)
@@ -74,50 +67,42 @@ static int wait_for(pid_t child)
     return -1;
 }
 
-static char run_once(const char *command_line, const char *body, size_t length)
-{
+static char run_once(const char *command_line, const char *body, size_t length) {
     int ends[2];
     char line[512];
     strncpy(line, command_line, sizeof line - 1);
     line[sizeof line - 1] = '\0';
-    if (pipe(ends) < 0)
-        return WEIR_HOOK_AGAIN;
+    if (pipe(ends) < 0) return WEIR_HOOK_AGAIN;
     pid_t child = fork();
     if (child == 0) {
         close(ends[1]);
         become_command(line, ends[0]);
     }
     close(ends[0]);
-    if (child > 0)
-        feed(ends[1], body, length);
+    if (child > 0) feed(ends[1], body, length);
     close(ends[1]);
     int code = child > 0 ? wait_for(child) : -1;
     return code == 0 ? WEIR_HOOK_TAKEN : code == EXIT_NEVER ? WEIR_HOOK_NEVER : WEIR_HOOK_AGAIN;
 }
 
-static void serve(int fd, const char *command_line)
-{
+static void serve(int fd, const char *command_line) {
     uint32_t length;
     while (whole(fd, &length, sizeof length, false) == 0 && length <= BODY_MAX) {
         char *body = malloc(length + 1);
-        if (!body || whole(fd, body, length, false) < 0)
-            break;
+        if (!body || whole(fd, body, length, false) < 0) break;
         body[length] = '\n'; /* a line, as programs read it */
         char answer = run_once(command_line, body, length + (size_t)1);
         free(body);
-        if (whole(fd, &answer, 1, true) < 0)
-            break;
+        if (whole(fd, &answer, 1, true) < 0) break;
     }
 }
 
-int weir_hook_start(int *ret_fd, const char *command_line, struct weir_fault *fault)
-{
+int weir_hook_start(int *ret_fd, const char *command_line, struct weir_fault *fault) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return weir_fault_set(fault, -errno, "%s: %s", command_line, strerror(errno));
     pid_t child = fork();
-    if (child < 0)
-        return weir_fault_set(fault, -errno, "%s: %s", command_line, strerror(errno));
+    if (child < 0) return weir_fault_set(fault, -errno, "%s: %s", command_line, strerror(errno));
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM); /* and it ends with its parent */
         signal(SIGINT, SIG_IGN);
@@ -130,15 +115,13 @@ int weir_hook_start(int *ret_fd, const char *command_line, struct weir_fault *fa
     return 0;
 }
 
-int weir_hook_ask(int fd, const char *body, size_t length)
-{
+int weir_hook_ask(int fd, const char *body, size_t length) {
     uint32_t n = (uint32_t)length;
     int error = length > BODY_MAX ? -EMSGSIZE : whole(fd, &n, sizeof n, true);
     return error ? error : whole(fd, (char *)body, length, true);
 }
 
-int weir_hook_answer(int fd)
-{
+int weir_hook_answer(int fd) {
     char answer;
     return whole(fd, &answer, 1, false) < 0 ? -EPIPE : answer;
 }

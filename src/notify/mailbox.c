@@ -23,29 +23,24 @@ enum { HELD_MAX = 256 };
 
 /* ---- what was told ---- */
 
-static struct weir_told *find_told(const struct weir_mailbox *box, const char *id)
-{
+static struct weir_told *find_told(const struct weir_mailbox *box, const char *id) {
     for (size_t i = 0; i < box->n_told; i++)
-        if (strcmp(box->told[i].id, id) == 0)
-            return (struct weir_told *)&box->told[i];
+        if (strcmp(box->told[i].id, id) == 0) return (struct weir_told *)&box->told[i];
     return NULL;
 }
 
 const char *weir_mailbox_service(const struct weir_mailbox *box,
-                                 const struct weir_event_record *event)
-{
+                                 const struct weir_event_record *event) {
     const struct weir_told *told = find_told(box, event->id);
     return told ? told->service : event->service;
 }
 
-static void note_told(struct weir_mailbox *box, const struct weir_event_record *event)
-{
+static void note_told(struct weir_mailbox *box, const struct weir_event_record *event) {
     struct weir_told *told = find_told(box, event->id);
     bool over = strcmp(event->event, "cleared") == 0;
     if (over && told)
         memmove(told, told + 1, (size_t)(&box->told[--box->n_told] - told) * sizeof *told);
-    if (over)
-        return;
+    if (over) return;
     if (!told) {
         if (box->n_told == WEIR_TOLD_MAX) /* the oldest: its end is told as an event of its own */
             memmove(box->told, box->told + 1, --box->n_told * sizeof *box->told);
@@ -59,8 +54,7 @@ static void note_told(struct weir_mailbox *box, const struct weir_event_record *
     strcpy(told->place, event->place);
 }
 
-static bool joins(const struct weir_mailbox *box, const struct weir_event_record *event)
-{
+static bool joins(const struct weir_mailbox *box, const struct weir_event_record *event) {
     for (size_t i = 0; i < box->n_told && !box->target.each && event->place[0]; i++)
         if (strcmp(box->told[i].cause, event->cause) == 0 &&
             strcmp(box->told[i].place, event->place) == 0)
@@ -70,21 +64,17 @@ static bool joins(const struct weir_mailbox *box, const struct weir_event_record
 
 /* ---- what is settled ---- */
 
-bool weir_mailbox_is_settled(const struct weir_mailbox *box, const struct weir_event_record *event)
-{
-    if (weir_position_compare(event->position, box->at) <= 0)
-        return true;
+bool weir_mailbox_is_settled(const struct weir_mailbox *box,
+                             const struct weir_event_record *event) {
+    if (weir_position_compare(event->position, box->at) <= 0) return true;
     for (size_t i = 0; i < box->n_settled; i++)
-        if (strcmp(box->settled[i], event->position) == 0)
-            return true;
+        if (strcmp(box->settled[i], event->position) == 0) return true;
     return false;
 }
 
 static void settle(struct weir_mailbox *box, struct weir_event_record *const *events, size_t n,
-                   const struct weir_event_record *event)
-{
-    if (box->n_settled < WEIR_SETTLED_MAX)
-        strcpy(box->settled[box->n_settled++], event->position);
+                   const struct weir_event_record *event) {
+    if (box->n_settled < WEIR_SETTLED_MAX) strcpy(box->settled[box->n_settled++], event->position);
     for (size_t i = 0; i < n && weir_mailbox_is_settled(box, events[i]); i++)
         if (weir_position_compare(events[i]->position, box->at) > 0)
             strcpy(box->at, events[i]->position);
@@ -96,10 +86,8 @@ static void settle(struct weir_mailbox *box, struct weir_event_record *const *ev
 }
 
 void weir_mailbox_settle(struct weir_mailbox *box, struct weir_event_record *const *events,
-                         size_t n, const struct weir_event_record *event, bool taken)
-{
-    if (taken)
-        note_told(box, event);
+                         size_t n, const struct weir_event_record *event, bool taken) {
+    if (taken) note_told(box, event);
     *(taken ? &box->delivered : &box->aside) += 1;
     settle(box, events, n, event);
 }
@@ -108,8 +96,7 @@ void weir_mailbox_settle(struct weir_mailbox *box, struct weir_event_record *con
 
 /* The end of the incident, if it came already. */
 static const struct weir_event_record *end_of(struct weir_event_record *const *events, size_t n,
-                                              const char *id)
-{
+                                              const char *id) {
     const struct weir_event_record *end = NULL;
     for (size_t i = 0; i < n; i++)
         if (strcmp(events[i]->id, id) == 0)
@@ -119,17 +106,15 @@ static const struct weir_event_record *end_of(struct weir_event_record *const *e
 
 static enum weir_verdict judge(const struct weir_mailbox *box,
                                struct weir_event_record *const *events, size_t n,
-                               const struct weir_event_record *event, int64_t now_us, bool silenced)
-{
+                               const struct weir_event_record *event, int64_t now_us,
+                               bool silenced) {
     const struct weir_told *told = find_told(box, event->id);
     bool over = strcmp(event->event, "cleared") == 0;
-    if (event->maintenance || (silenced && !(told && over)))
-        return WEIR_VERDICT_PASS;
+    if (event->maintenance || (silenced && !(told && over))) return WEIR_VERDICT_PASS;
     if (told) {
         bool same = strcmp(told->state, event->state) == 0 &&
                     strcmp(told->cause, event->cause) == 0 && !event->raised_like;
-        if (!over && same && box->target.changes)
-            return WEIR_VERDICT_PASS;
+        if (!over && same && box->target.changes) return WEIR_VERDICT_PASS;
         return weir_target_is_quiet(&box->target, now_us) ? WEIR_VERDICT_HOLD : WEIR_VERDICT_TELL;
     }
     if (over || !weir_target_wants_service(&box->target, event->service) ||
@@ -146,11 +131,9 @@ static enum weir_verdict judge(const struct weir_mailbox *box,
                                                                : WEIR_VERDICT_TELL;
 }
 
-static bool contains(const char *const *ids, size_t n, const char *id)
-{
+static bool contains(const char *const *ids, size_t n, const char *id) {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(ids[i], id) == 0)
-            return true;
+        if (strcmp(ids[i], id) == 0) return true;
     return false;
 }
 
@@ -158,18 +141,15 @@ struct weir_event_record *weir_mailbox_next(struct weir_mailbox *box,
                                             struct weir_event_record *const *events, size_t n,
                                             int64_t now_us,
                                             bool (*acknowledged)(void *context, const char *id),
-                                            void *context, bool *ret_changed)
-{
+                                            void *context, bool *ret_changed) {
     const char *held[HELD_MAX];
     size_t n_held = 0;
     for (size_t i = 0; i < n && box->n_settled < WEIR_SETTLED_MAX; i++) {
         struct weir_event_record *event = events[i];
-        if (weir_mailbox_is_settled(box, event) || contains(held, n_held, event->id))
-            continue;
+        if (weir_mailbox_is_settled(box, event) || contains(held, n_held, event->id)) continue;
         enum weir_verdict verdict =
             judge(box, events, n, event, now_us, acknowledged && acknowledged(context, event->id));
-        if (verdict == WEIR_VERDICT_TELL)
-            return event;
+        if (verdict == WEIR_VERDICT_TELL) return event;
         if (verdict == WEIR_VERDICT_PASS) {
             settle(box, events, n, event);
             *ret_changed = true;
@@ -184,13 +164,11 @@ struct weir_event_record *weir_mailbox_next(struct weir_mailbox *box,
 
 /* ---- the cursor ---- */
 
-static void put(struct json_object *object, const char *name, const char *text)
-{
+static void put(struct json_object *object, const char *name, const char *text) {
     json_object_object_add(object, name, json_object_new_string(text));
 }
 
-struct json_object *weir_mailbox_save(const struct weir_mailbox *box)
-{
+struct json_object *weir_mailbox_save(const struct weir_mailbox *box) {
     struct json_object *object = json_object_new_object(), *settled = json_object_new_array(),
                        *told = json_object_new_array();
     put(object, "to", box->target.shown);
@@ -213,8 +191,7 @@ struct json_object *weir_mailbox_save(const struct weir_mailbox *box)
     return object;
 }
 
-static void get(struct json_object *object, const char *name, char *into, size_t size)
-{
+static void get(struct json_object *object, const char *name, char *into, size_t size) {
     struct json_object *value;
     const char *text = json_object_object_get_ex(object, name, &value) && value
                            ? json_object_get_string(value)
@@ -224,22 +201,19 @@ static void get(struct json_object *object, const char *name, char *into, size_t
     into[length] = '\0';
 }
 
-static size_t list_of(struct json_object *object, const char *name, struct json_object **ret_list)
-{
+static size_t list_of(struct json_object *object, const char *name, struct json_object **ret_list) {
     bool there = json_object_object_get_ex(object, name, ret_list) &&
                  json_object_is_type(*ret_list, json_type_array);
     return there ? json_object_array_length(*ret_list) : 0;
 }
 
-static uint64_t count_of(struct json_object *object, const char *name)
-{
+static uint64_t count_of(struct json_object *object, const char *name) {
     struct json_object *value;
     return json_object_object_get_ex(object, name, &value) ? (uint64_t)json_object_get_int64(value)
                                                            : 0;
 }
 
-void weir_mailbox_load(struct weir_mailbox *box, struct json_object *from)
-{
+void weir_mailbox_load(struct weir_mailbox *box, struct json_object *from) {
     struct json_object *list;
     size_t n = list_of(from, "settled", &list);
     get(from, "at", box->at, sizeof box->at);

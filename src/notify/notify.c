@@ -50,8 +50,7 @@ struct weir_notifier {
     int64_t looked_us;
 };
 
-static int64_t clock_us(clockid_t clock)
-{
+static int64_t clock_us(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
@@ -59,8 +58,7 @@ static int64_t clock_us(clockid_t clock)
 
 /* ---- the cursor ---- */
 
-static int write_cursor(struct weir_notifier *n)
-{
+static int write_cursor(struct weir_notifier *n) {
     struct json_object *object = json_object_new_object(), *targets = json_object_new_object();
     for (size_t i = 0; i < n->n_posts; i++)
         json_object_object_add(targets, n->posts[i].box.target.name,
@@ -75,17 +73,14 @@ static int write_cursor(struct weir_notifier *n)
     size_t length = strlen(text);
     bool whole = fd >= 0 && write(fd, text, length) == (ssize_t)length && fdatasync(fd) == 0;
     int error = whole ? 0 : -errno;
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0) close(fd);
     json_object_put(object);
-    if (!error && rename(draft, n->options.cursor) < 0)
-        error = -errno;
+    if (!error && rename(draft, n->options.cursor) < 0) error = -errno;
     n->dirty = false;
     return error;
 }
 
-static void save(struct weir_notifier *n)
-{
+static void save(struct weir_notifier *n) {
     int error = write_cursor(n);
     if (error)
         weir_log(WEIR_LOG_ERROR, "%s: %s; what was told may be told again", n->options.cursor,
@@ -93,8 +88,7 @@ static void save(struct weir_notifier *n)
 }
 
 /* Whoever can't remember what was told must not begin to tell. */
-static int cannot_write(struct weir_notifier *n, int error, struct weir_fault *fault)
-{
+static int cannot_write(struct weir_notifier *n, int error, struct weir_fault *fault) {
     const struct passwd *self = getpwuid(geteuid());
     char number[24];
     snprintf(number, sizeof number, "%u", (unsigned)geteuid());
@@ -107,8 +101,7 @@ static int cannot_write(struct weir_notifier *n, int error, struct weir_fault *f
 
 /* What earlier runs told each target. A cursor of another site counts for nothing: its positions
  * are others. */
-static void load(struct weir_notifier *n)
-{
+static void load(struct weir_notifier *n) {
     struct json_object *whole = json_object_from_file(n->options.cursor), *targets, *one, *site;
     bool ours = whole && json_object_object_get_ex(whole, "site", &site) &&
                 strcmp(json_object_get_string(site), weir_feed_site(n->options.feed)) == 0 &&
@@ -120,20 +113,17 @@ static void load(struct weir_notifier *n)
 }
 
 /* Once the feed answers: where each target goes on. */
-static int begin(struct weir_notifier *n, struct weir_fault *fault)
-{
+static int begin(struct weir_notifier *n, struct weir_fault *fault) {
     char newest[48];
     int error = weir_feed_newest(n->options.feed, newest, fault);
-    if (error)
-        return error;
+    if (error) return error;
     load(n);
     for (size_t i = 0; i < n->n_posts; i++) {
         struct weir_mailbox *box = &n->posts[i].box;
         if (!box->at[0] ||
             weir_position_compare(box->at, newest) > 0) /* new; or the events began anew */
             strcpy(box->at, n->options.from_start || box->at[0] ? "0" : newest);
-        if (i == 0 || weir_position_compare(box->at, n->read_to) < 0)
-            strcpy(n->read_to, box->at);
+        if (i == 0 || weir_position_compare(box->at, n->read_to) < 0) strcpy(n->read_to, box->at);
     }
     n->began = true;
     error = write_cursor(n);
@@ -142,12 +132,10 @@ static int begin(struct weir_notifier *n, struct weir_fault *fault)
 
 /* ---- events ---- */
 
-static int take_event(void *context, const char *position, const char *json)
-{
+static int take_event(void *context, const char *position, const char *json) {
     struct weir_notifier *n = context;
     struct weir_event_record *event = malloc(sizeof *event);
-    if (!event)
-        return -ENOMEM;
+    if (!event) return -ENOMEM;
     snprintf(n->read_to, sizeof n->read_to, "%s", position);
     if (weir_event_read(event, position, json) < 0)
         free(event);
@@ -157,8 +145,7 @@ static int take_event(void *context, const char *position, const char *json)
 }
 
 /* Forgets what every target has heard, or will not hear. */
-static void forget_settled(struct weir_notifier *n)
-{
+static void forget_settled(struct weir_notifier *n) {
     size_t kept = 0;
     for (size_t i = 0; i < n->n_events; i++) {
         bool settled = true;
@@ -175,8 +162,7 @@ static void forget_settled(struct weir_notifier *n)
     n->n_events = kept;
 }
 
-static int look(struct weir_notifier *n, struct weir_fault *fault)
-{
+static int look(struct weir_notifier *n, struct weir_fault *fault) {
     size_t before;
     int error = n->began ? 0 : begin(n, fault);
     do {
@@ -195,15 +181,13 @@ static int look(struct weir_notifier *n, struct weir_fault *fault)
 
 /* ---- telling ---- */
 
-static size_t swallow(char *bytes, size_t size, size_t n, void *context)
-{
+static size_t swallow(char *bytes, size_t size, size_t n, void *context) {
     struct post *post = context;
     post->answered += size * n;
     return post->answered > ANSWER_MAX ? 0 : size * n; /* an answer without end is no answer */
 }
 
-static int start_http(struct post *post, const struct weir_headers *headers)
-{
+static int start_http(struct post *post, const struct weir_headers *headers) {
     char url[500];
     post->headers = NULL;
     for (int i = 0; i < headers->n; i++)
@@ -213,8 +197,7 @@ static int start_http(struct post *post, const struct weir_headers *headers)
     post->headers = curl_slist_append(post->headers, "Expect:");
     post->easy = curl_easy_init();
     post->answered = 0;
-    if (!post->easy)
-        return -ENOMEM;
+    if (!post->easy) return -ENOMEM;
     curl_easy_setopt(post->easy, CURLOPT_URL, weir_event_url(&post->box.target, url));
     curl_easy_setopt(post->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(post->easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -232,8 +215,7 @@ static int start_http(struct post *post, const struct weir_headers *headers)
     return curl_multi_add_handle(post->notifier->multi, post->easy) == CURLM_OK ? 0 : -EIO;
 }
 
-static void clean(struct post *post)
-{
+static void clean(struct post *post) {
     if (post->easy) {
         curl_multi_remove_handle(post->notifier->multi, post->easy);
         curl_easy_cleanup(post->easy);
@@ -247,8 +229,7 @@ static void clean(struct post *post)
     post->box.event = NULL;
 }
 
-static void retry_later(struct post *post, const char *why)
-{
+static void retry_later(struct post *post, const char *why) {
     int64_t wait_s = post->box.failures < 6 ? INT64_C(1) << post->box.failures : BACKOFF_MAX_S;
     post->box.failures++;
     post->box.next_us = clock_us(CLOCK_MONOTONIC) + wait_s * 1000000;
@@ -258,8 +239,7 @@ static void retry_later(struct post *post, const char *why)
     clean(post);
 }
 
-static void settled(struct post *post, bool taken, const char *why)
-{
+static void settled(struct post *post, bool taken, const char *why) {
     struct weir_notifier *n = post->notifier;
     struct weir_event_record *event = post->box.event;
     weir_mailbox_settle(&post->box, n->events, n->n_events, event, taken);
@@ -277,8 +257,7 @@ static void settled(struct post *post, bool taken, const char *why)
     forget_settled(n);
 }
 
-static void start(struct post *post, struct weir_event_record *event)
-{
+static void start(struct post *post, struct weir_event_record *event) {
     struct weir_headers headers;
     post->box.flying = true;
     post->box.event = event;
@@ -288,36 +267,29 @@ static void start(struct post *post, struct weir_event_record *event)
                 : post->command_fd >= 0
                     ? weir_hook_ask(post->command_fd, post->body, strlen(post->body))
                     : start_http(post, &headers);
-    if (error)
-        retry_later(post, strerror(-error));
+    if (error) retry_later(post, strerror(-error));
 }
 
-static bool is_acknowledged(void *context, const char *id)
-{
+static bool is_acknowledged(void *context, const char *id) {
     return weir_feed_is_acknowledged(context, id);
 }
 
-static void start_what_is_due(struct weir_notifier *n)
-{
+static void start_what_is_due(struct weir_notifier *n) {
     int64_t now_us = clock_us(CLOCK_MONOTONIC), wall_us = clock_us(CLOCK_REALTIME);
     for (size_t i = 0; i < n->n_posts; i++) {
         struct post *post = &n->posts[i];
-        if (post->box.flying || now_us < post->box.next_us)
-            continue;
+        if (post->box.flying || now_us < post->box.next_us) continue;
         struct weir_event_record *event =
             weir_mailbox_next(&post->box, n->events, n->n_events, wall_us, is_acknowledged,
                               n->options.feed, &n->dirty);
-        if (event)
-            start(post, event);
+        if (event) start(post, event);
     }
-    if (n->dirty)
-        save(n);
+    if (n->dirty) save(n);
 }
 
 /* ---- answers ---- */
 
-static void finish_http(struct post *post, CURLcode result)
-{
+static void finish_http(struct post *post, CURLcode result) {
     long code = 0;
     char why[CURL_ERROR_SIZE + 64];
     curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &code);
@@ -336,23 +308,19 @@ static void finish_http(struct post *post, CURLcode result)
         retry_later(post, why);
 }
 
-static void take_http_answers(struct weir_notifier *n)
-{
+static void take_http_answers(struct weir_notifier *n) {
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(n->multi, &left))) {
         struct post *post = NULL;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&post);
-        if (message->msg == CURLMSG_DONE && post)
-            finish_http(post, message->data.result);
+        if (message->msg == CURLMSG_DONE && post) finish_http(post, message->data.result);
     }
 }
 
-static void take_command_answer(struct post *post)
-{
+static void take_command_answer(struct post *post) {
     struct pollfd answer = {.fd = post->command_fd, .events = POLLIN};
-    if (post->command_fd < 0 || !post->box.flying || poll(&answer, 1, 0) <= 0)
-        return;
+    if (post->command_fd < 0 || !post->box.flying || poll(&answer, 1, 0) <= 0) return;
     int said = weir_hook_answer(post->command_fd);
     if (said == WEIR_HOOK_TAKEN || said == WEIR_HOOK_NEVER)
         settled(post, said == WEIR_HOOK_TAKEN, "exit code 100");
@@ -362,8 +330,7 @@ static void take_command_answer(struct post *post)
 
 /* ---- the loop ---- */
 
-static int wait_a_while(struct weir_notifier *n)
-{
+static int wait_a_while(struct weir_notifier *n) {
     struct curl_waitfd commands[WEIR_TARGETS_MAX];
     unsigned n_commands = 0;
     int running;
@@ -377,8 +344,7 @@ static int wait_a_while(struct weir_notifier *n)
 }
 
 /* With `once`: is there anything left that may still be taken? */
-static int unsettled(const struct weir_notifier *n, bool *ret_hopeless)
-{
+static int unsettled(const struct weir_notifier *n, bool *ret_hopeless) {
     int left = 0;
     *ret_hopeless = true;
     for (size_t t = 0; t < n->n_posts; t++) {
@@ -386,33 +352,27 @@ static int unsettled(const struct weir_notifier *n, bool *ret_hopeless)
         for (size_t i = 0; i < n->n_events; i++)
             waiting += !weir_mailbox_is_settled(&n->posts[t].box, n->events[i]);
         left += waiting;
-        if (waiting && n->posts[t].box.failures < ONCE_FAILURES)
-            *ret_hopeless = false;
+        if (waiting && n->posts[t].box.failures < ONCE_FAILURES) *ret_hopeless = false;
     }
     return left;
 }
 
 int weir_notifier_run(struct weir_notifier *n, const volatile int *stop, void (*alive)(void),
-                      struct weir_fault *fault)
-{
+                      struct weir_fault *fault) {
     while (!*stop) {
         int64_t now_us = clock_us(CLOCK_MONOTONIC);
         if (now_us - n->looked_us >= LOOK_MS * 1000) {
             n->looked_us = now_us;
-            if (look(n, fault) < 0 && (n->options.once || n->stuck))
-                return -EIO;
-            if (alive)
-                alive();
+            if (look(n, fault) < 0 && (n->options.once || n->stuck)) return -EIO;
+            if (alive) alive();
         }
         start_what_is_due(n);
         bool hopeless;
         int left = n->options.once ? unsettled(n, &hopeless) : 1;
-        if (n->options.once && (!left || hopeless))
-            return left;
+        if (n->options.once && (!left || hopeless)) return left;
         wait_a_while(n);
         take_http_answers(n);
-        for (size_t i = 0; i < n->n_posts; i++)
-            take_command_answer(&n->posts[i]);
+        for (size_t i = 0; i < n->n_posts; i++) take_command_answer(&n->posts[i]);
     }
     return 0;
 }
@@ -421,11 +381,9 @@ int weir_notifier_run(struct weir_notifier *n, const volatile int *stop, void (*
 
 int weir_notifier_new(struct weir_notifier **ret_notifier,
                       const struct weir_notify_options *options, const int *command_fds,
-                      struct weir_fault *fault)
-{
+                      struct weir_fault *fault) {
     struct weir_notifier *n = calloc(1, sizeof *n);
-    if (!n)
-        return -ENOMEM;
+    if (!n) return -ENOMEM;
     n->options = *options;
     n->looked_us = INT64_MIN / 2;
     n->multi = curl_multi_init();
@@ -444,12 +402,9 @@ int weir_notifier_new(struct weir_notifier **ret_notifier,
     return 0;
 }
 
-void weir_notifier_free(struct weir_notifier *n)
-{
-    if (!n)
-        return;
-    for (size_t i = 0; i < n->n_posts; i++)
-        clean(&n->posts[i]);
+void weir_notifier_free(struct weir_notifier *n) {
+    if (!n) return;
+    for (size_t i = 0; i < n->n_posts; i++) clean(&n->posts[i]);
     for (size_t i = 0; i < n->n_events; i++) {
         weir_event_deinit(n->events[i]);
         free(n->events[i]);

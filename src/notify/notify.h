@@ -1,7 +1,9 @@
 /* notify: hands incident events to people and pagers until each was taken.
  *
- *      feed (Redis, history.db) --> events in memory --> a mailbox for each target --libcurl, command--> target
- *                                                             \--> cursor on disk, after each that was taken
+ *      feed (Redis, history.db) --> events in memory --> a mailbox for each target --libcurl,
+ * command--> target
+ *                                                             \--> cursor on disk, after each that
+ * was taken
  *
  * A target that is slow, down, or talks nonsense holds up nobody but itself. One that refuses an
  * event for good (4xx, but for 408, 425 and 429) does not get it: it is counted, and said.

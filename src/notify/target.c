@@ -12,21 +12,16 @@
 static const char *const formats[WEIR_FORMAT_N] = {"alertmanager", "cloudevents", "slack",
                                                    "ntfy",         "json",        "command"};
 
-const char *weir_format_name(enum weir_format format)
-{
-    return formats[format];
-}
+const char *weir_format_name(enum weir_format format) { return formats[format]; }
 
-static int read_services(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_services(struct weir_target *target, const char *text, struct weir_fault *fault) {
     int length = snprintf(target->services, sizeof target->services, ",%s,", text);
     return *text && length < (int)sizeof target->services
                ? 0
                : weir_fault_set(fault, -EINVAL, "services=%.40s: names, separated by commas", text);
 }
 
-static int read_state(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_state(struct weir_target *target, const char *text, struct weir_fault *fault) {
     for (int state = WEIR_STATE_DEGRADED; state <= WEIR_STATE_DOWN; state++)
         if (strcmp(text, weir_state_name((enum weir_state)state)) == 0) {
             target->least = (uint8_t)state;
@@ -35,8 +30,7 @@ static int read_state(struct weir_target *target, const char *text, struct weir_
     return weir_fault_set(fault, -EINVAL, "state=%.40s: use degraded, partial or down", text);
 }
 
-static int read_after(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_after(struct weir_target *target, const char *text, struct weir_fault *fault) {
     char *end;
     long value = isdigit((unsigned char)*text) ? strtol(text, &end, 10) : -1;
     int64_t unit = value < 0               ? 0
@@ -51,8 +45,7 @@ static int read_after(struct weir_target *target, const char *text, struct weir_
     return 0;
 }
 
-static int read_quiet(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_quiet(struct weir_target *target, const char *text, struct weir_fault *fault) {
     unsigned h1, m1, h2, m2;
     int used = 0;
     if (sscanf(text, "%2u:%2u/%2u:%2u%n", &h1, &m1, &h2, &m2, &used) != 4 || text[used] ||
@@ -63,13 +56,11 @@ static int read_quiet(struct weir_target *target, const char *text, struct weir_
     return 0;
 }
 
-static int read_token(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_token(struct weir_target *target, const char *text, struct weir_fault *fault) {
     char line[200] = "";
     FILE *file = fopen(text, "re");
     bool there = file && fgets(line, sizeof line, file);
-    if (file)
-        fclose(file);
+    if (file) fclose(file);
     line[strcspn(line, "\r\n")] = '\0';
     if (!there || !line[0])
         return weir_fault_set(fault, -EINVAL, "token-file=%.80s: %s", text,
@@ -78,14 +69,12 @@ static int read_token(struct weir_target *target, const char *text, struct weir_
     return 0;
 }
 
-static int read_each(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_each(struct weir_target *target, const char *text, struct weir_fault *fault) {
     target->each = true;
     return 0;
 }
 
-static int read_changes(struct weir_target *target, const char *text, struct weir_fault *fault)
-{
+static int read_changes(struct weir_target *target, const char *text, struct weir_fault *fault) {
     target->changes = true;
     return 0;
 }
@@ -98,8 +87,7 @@ static const struct {
                {"token-file=", read_token}};
 
 /* 1: was an option; 0: is none. */
-static int read_option(struct weir_target *target, const char *word, struct weir_fault *fault)
-{
+static int read_option(struct weir_target *target, const char *word, struct weir_fault *fault) {
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         size_t length = strlen(options[i].name);
         bool whole = options[i].name[length - 1] == '='
@@ -113,8 +101,7 @@ static int read_option(struct weir_target *target, const char *word, struct weir
     return 0;
 }
 
-static void name_it(struct weir_target *target)
-{
+static void name_it(struct weir_target *target) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (const char *at = target->url; *at; at++)
         hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
@@ -130,19 +117,16 @@ static void name_it(struct weir_target *target)
                  (int)strcspn(at ? at + 1 : host + 3, "/?"), at ? at + 1 : host + 3);
 }
 
-static int check(const struct weir_target *target, const char *line, struct weir_fault *fault)
-{
+static int check(const struct weir_target *target, const char *line, struct weir_fault *fault) {
     bool http = strncmp(target->url, "http://", 7) == 0 || strncmp(target->url, "https://", 8) == 0;
-    if (target->format == WEIR_FORMAT_COMMAND ? target->url[0] == '/' : http)
-        return 0;
+    if (target->format == WEIR_FORMAT_COMMAND ? target->url[0] == '/' : http) return 0;
     return weir_fault_set(fault, -EINVAL, "to '%.60s': %s", line,
                           target->format == WEIR_FORMAT_COMMAND
                               ? "a command is named by its whole path"
                               : "behind the format comes an http:// or https:// URL");
 }
 
-int weir_target_parse(struct weir_target *target, const char *line, struct weir_fault *fault)
-{
+int weir_target_parse(struct weir_target *target, const char *line, struct weir_fault *fault) {
     char words[512], *rest = NULL, *word;
     *target = (struct weir_target){.format = WEIR_FORMAT_N, .least = WEIR_STATE_DEGRADED};
     if (strlen(line) >= sizeof words)
@@ -150,8 +134,7 @@ int weir_target_parse(struct weir_target *target, const char *line, struct weir_
     strcpy(words, line);
     word = strtok_r(words, " \t", &rest);
     for (int i = 0; word && i < WEIR_FORMAT_N; i++)
-        if (strcmp(word, formats[i]) == 0)
-            target->format = (enum weir_format)i;
+        if (strcmp(word, formats[i]) == 0) target->format = (enum weir_format)i;
     if (target->format == WEIR_FORMAT_N)
         return weir_fault_set(
             fault, -EINVAL,
@@ -160,8 +143,7 @@ int weir_target_parse(struct weir_target *target, const char *line, struct weir_
         bool argument = target->format == WEIR_FORMAT_COMMAND && target->url[0];
         int taken = argument ? 0 : read_option(target, word, fault);
         size_t used = strlen(target->url);
-        if (taken < 0)
-            return taken;
+        if (taken < 0) return taken;
         if (!taken && (used + strlen(word) + 2 > sizeof target->url || (used && !argument)))
             return weir_fault_set(fault, -EINVAL, "to '%.60s': '%.40s' is no option of a target",
                                   line, word);
@@ -169,21 +151,18 @@ int weir_target_parse(struct weir_target *target, const char *line, struct weir_
             snprintf(target->url + used, sizeof target->url - used, "%s%s", used ? " " : "", word);
     }
     int error = check(target, line, fault);
-    if (!error)
-        name_it(target);
+    if (!error) name_it(target);
     return error;
 }
 
-bool weir_target_wants_service(const struct weir_target *target, const char *service)
-{
+bool weir_target_wants_service(const struct weir_target *target, const char *service) {
     char name[80];
     snprintf(name, sizeof name, ",%s,", service);
     return !target->services[0] || !*service ||
            strstr(target->services, name); /* the uplink is everybody's */
 }
 
-bool weir_target_is_quiet(const struct weir_target *target, int64_t now_us)
-{
+bool weir_target_is_quiet(const struct weir_target *target, int64_t now_us) {
     int minute = (int)(now_us / 60000000 % 1440), from = target->quiet_from,
         until = target->quiet_until;
     return from < until ? minute >= from && minute < until

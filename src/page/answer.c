@@ -12,15 +12,13 @@
 #include "page/page.h"
 #include "view/view.h"
 
-static int64_t until(const struct weir_page *page, const struct weir_page_incident *incident)
-{
+static int64_t until(const struct weir_page *page, const struct weir_page_incident *incident) {
     return incident->recovered_us ? incident->recovered_us
            : incident->cleared_us ? incident->cleared_us
                                   : page->now_us;
 }
 
-static const char *verb(const struct weir_page_incident *incident, bool now)
-{
+static const char *verb(const struct weir_page_incident *incident, bool now) {
     if (strcmp(incident->cause, "quic_blocked") == 0)
         return now ? "is up, but its QUIC is blocked" : "was up, but its QUIC was blocked";
     switch (incident->worst) {
@@ -30,39 +28,32 @@ static const char *verb(const struct weir_page_incident *incident, bool now)
     }
 }
 
-static int64_t length_of(const struct weir_page *page, const struct weir_page_incident *incident)
-{
+static int64_t length_of(const struct weir_page *page, const struct weir_page_incident *incident) {
     return until(page, incident) - incident->onset_us;
 }
 
-static const struct weir_page_incident *foremost(const struct weir_page *page)
-{
+static const struct weir_page_incident *foremost(const struct weir_page *page) {
     const struct weir_page_incident *found = NULL;
     for (size_t i = 0; i < page->n_incidents; i++) {
         const struct weir_page_incident *one = &page->incidents[i];
         if (!page->replay && !one->is_open)
             continue; /* what is over is no answer to "is it down now?" */
         int64_t order = !found ? 1 : (int64_t)one->is_open - found->is_open;
-        if (!order)
-            order = weir_page_badness(one->worst) - weir_page_badness(found->worst);
-        if (!order)
-            order = length_of(page, one) - length_of(page, found);
+        if (!order) order = weir_page_badness(one->worst) - weir_page_badness(found->worst);
+        if (!order) order = length_of(page, one) - length_of(page, found);
         found = order > 0 ? one : found;
     }
     return found;
 }
 
-static size_t open_count(const struct weir_page *page)
-{
+static size_t open_count(const struct weir_page *page) {
     size_t n = 0;
-    for (size_t i = 0; i < page->n_incidents; i++)
-        n += page->incidents[i].is_open;
+    for (size_t i = 0; i < page->n_incidents; i++) n += page->incidents[i].is_open;
     return n;
 }
 
 __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size,
-                                                         const char *format, ...)
-{
+                                                         const char *format, ...) {
     size_t used = strlen(text);
     va_list args;
     va_start(args, format);
@@ -72,8 +63,7 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size
 #define APPEND(array, ...) append(array, sizeof(array), __VA_ARGS__)
 
 /* "Disney+, YouTube and 3 more"; how many there are. */
-static size_t list_well(const struct weir_page *page, const char *but, char *text, size_t size)
-{
+static size_t list_well(const struct weir_page *page, const char *but, char *text, size_t size) {
     size_t n = 0;
     text[0] = '\0';
     for (size_t i = 0; i < page->n_services; i++) {
@@ -85,16 +75,13 @@ static size_t list_well(const struct weir_page *page, const char *but, char *tex
         for (size_t k = 0; k < page->n_incidents && !hit; k++)
             hit = strcmp(page->incidents[k].service, one->id) == 0 &&
                   (page->replay || page->incidents[k].is_open);
-        if (!hit && ++n <= 4)
-            append(text, size, "%s%.60s", n > 1 ? ", " : "", one->title);
+        if (!hit && ++n <= 4) append(text, size, "%s%.60s", n > 1 ? ", " : "", one->title);
     }
-    if (n > 4)
-        append(text, size, " and %zu more", n - 4);
+    if (n > 4) append(text, size, " and %zu more", n - 4);
     return n;
 }
 
-static void tell_incident(struct weir_page *page, const struct weir_page_incident *incident)
-{
+static void tell_incident(struct weir_page *page, const struct weir_page_incident *incident) {
     char from[64], to[64], span[32], well[400];
     bool now = incident->is_open;
     weir_view_span(span, length_of(page, incident));
@@ -110,24 +97,20 @@ static void tell_incident(struct weir_page *page, const struct weir_page_inciden
         APPEND(page->answer, " since %s (%s).", from, span);
     else
         APPEND(page->answer, " for %s, from %s to %s.", span, from, to);
-    if (incident->service[0])
-        APPEND(page->answer_more, "Cause: %s", incident->cause_words);
+    if (incident->service[0]) APPEND(page->answer_more, "Cause: %s", incident->cause_words);
     if (incident->service[0] && incident->probability > 0)
         APPEND(page->answer_more, " (%s sure). ", weir_page_sure(span, incident->probability));
     else if (incident->service[0])
         APPEND(page->answer_more, " (confidence: %s). ", incident->confidence);
     size_t n = list_well(page, incident->service, well, sizeof well);
-    if (n && incident->service[0])
-        APPEND(page->answer_more, "%s worked meanwhile. ", well);
+    if (n && incident->service[0]) APPEND(page->answer_more, "%s worked meanwhile. ", well);
     size_t more = (page->replay ? page->n_incidents : open_count(page)) - 1;
-    if (more)
-        APPEND(page->answer_more, "%zu more incident%s below.", more, more == 1 ? "" : "s");
+    if (more) APPEND(page->answer_more, "%zu more incident%s below.", more, more == 1 ? "" : "s");
     page->state = incident->is_open || page->replay ? incident->worst : WEIR_STATE_HEALTHY;
 }
 
 /* What a row of the table adds to its state: what happened in the time that is shown. */
-static void tell_service(const struct weir_page *page, struct weir_page_service *service)
-{
+static void tell_service(const struct weir_page *page, struct weir_page_service *service) {
     int64_t bad_us = 0;
     size_t n = 0;
     enum weir_state worst = WEIR_STATE_UNKNOWN;
@@ -146,12 +129,10 @@ static void tell_service(const struct weir_page *page, struct weir_page_service 
                : worst == WEIR_STATE_PARTIAL ? "failed in part for"
                                              : "worked badly for",
                weir_view_span(span, bad_us));
-    if (n > 1)
-        APPEND(service->sentence, " in %zu incidents", n);
+    if (n > 1) APPEND(service->sentence, " in %zu incidents", n);
 }
 
-void weir_page_answer(struct weir_page *page)
-{
+void weir_page_answer(struct weir_page *page) {
     char from[64], to[64], well[400];
     const struct weir_page_incident *incident = foremost(page);
     page->answer[0] = page->answer_more[0] = '\0';
@@ -159,8 +140,7 @@ void weir_page_answer(struct weir_page *page)
     for (size_t i = 0; i < page->n_incidents; i++)
         weir_view_span(page->incidents[i].lasted, length_of(page, &page->incidents[i]));
     for (size_t i = 0; i < page->n_services; i++)
-        if (page->replay)
-            tell_service(page, &page->services[i]);
+        if (page->replay) tell_service(page, &page->services[i]);
     if (incident) {
         tell_incident(page, incident);
         return;

@@ -13,25 +13,19 @@
 #include "page/status.h"
 #include "view/view.h"
 
-static struct json_object *text(const char *value)
-{
-    return json_object_new_string(value);
-}
+static struct json_object *text(const char *value) { return json_object_new_string(value); }
 
-static struct json_object *when(int64_t us)
-{
+static struct json_object *when(int64_t us) {
     char stamp[64];
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
-    if (!us)
-        return NULL;
+    if (!us) return NULL;
     gmtime_r(&seconds, &utc);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
     return json_object_new_string(stamp);
 }
 
-static const char *component_status(enum weir_state state)
-{
+static const char *component_status(enum weir_state state) {
     switch (state) {
     case WEIR_STATE_DOWN: return "major_outage";
     case WEIR_STATE_PARTIAL: return "partial_outage";
@@ -42,31 +36,27 @@ static const char *component_status(enum weir_state state)
 }
 
 /* Of what was before weir went blind only trouble is still told: it may stand, health may not. */
-static bool is_known(const struct weir_page *page, const struct weir_page_service *service)
-{
+static bool is_known(const struct weir_page *page, const struct weir_page_service *service) {
     return weir_page_badness(service->state) >
            weir_page_badness(page->blind ? WEIR_STATE_SUSPECT : WEIR_STATE_UNKNOWN);
 }
 
-static const char *impact(enum weir_state state)
-{
+static const char *impact(enum weir_state state) {
     return state == WEIR_STATE_DOWN ? "critical" : state == WEIR_STATE_PARTIAL ? "major" : "minor";
 }
 
-static const char *indicator(const struct weir_page *page)
-{
+static const char *indicator(const struct weir_page *page) {
     int worst = 0;
     for (size_t i = 0; i < page->n_incidents; i++)
         if (page->incidents[i].is_open && weir_page_badness(page->incidents[i].worst) > worst)
             worst = weir_page_badness(page->incidents[i].worst);
-    return worst >= weir_page_badness(WEIR_STATE_DOWN)      ? "critical"
+    return worst >= weir_page_badness(WEIR_STATE_DOWN)                     ? "critical"
            : worst >= weir_page_badness(WEIR_STATE_PARTIAL) || page->blind ? "major"
-           : worst                                          ? "minor"
-                                                            : "none";
+           : worst                                                         ? "minor"
+                                                                           : "none";
 }
 
-static struct json_object *status_json(const struct weir_page *page)
-{
+static struct json_object *status_json(const struct weir_page *page) {
     struct json_object *object = json_object_new_object();
     char unread[420];
     snprintf(unread, sizeof unread, "Unknown: %s", page->trouble);
@@ -75,8 +65,7 @@ static struct json_object *status_json(const struct weir_page *page)
     return object;
 }
 
-static struct json_object *page_json(const struct weir_page *page)
-{
+static struct json_object *page_json(const struct weir_page *page) {
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "id", text(page->site));
     json_object_object_add(object, "name", text(page->site));
@@ -85,8 +74,7 @@ static struct json_object *page_json(const struct weir_page *page)
 }
 
 static struct json_object *component(const struct weir_page *page,
-                                     const struct weir_page_service *service)
-{
+                                     const struct weir_page_service *service) {
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "id", text(service->id));
     json_object_object_add(object, "name", text(service->title));
@@ -102,8 +90,7 @@ static struct json_object *component(const struct weir_page *page,
 }
 
 static struct json_object *update(const struct weir_page_incident *incident, const char *status,
-                                  const char *body, int64_t at_us)
-{
+                                  const char *body, int64_t at_us) {
     struct json_object *object = json_object_new_object();
     char id[96];
     snprintf(id, sizeof id, "%s-%s", incident->id, status);
@@ -116,8 +103,7 @@ static struct json_object *update(const struct weir_page_incident *incident, con
     return object;
 }
 
-static struct json_object *incident_json(const struct weir_page_incident *incident)
-{
+static struct json_object *incident_json(const struct weir_page_incident *incident) {
     struct json_object *object = json_object_new_object(), *updates = json_object_new_array(),
                        *components = json_object_new_array();
     char name[300];
@@ -152,8 +138,7 @@ static struct json_object *incident_json(const struct weir_page_incident *incide
     return object;
 }
 
-static struct json_object *incidents(const struct weir_page *page, bool open_only)
-{
+static struct json_object *incidents(const struct weir_page *page, bool open_only) {
     struct json_object *list = json_object_new_array();
     for (size_t i = 0; i < page->n_incidents; i++)
         if (page->incidents[i].is_open || !open_only)
@@ -162,8 +147,7 @@ static struct json_object *incidents(const struct weir_page *page, bool open_onl
 }
 
 void weir_page_status_json(const struct weir_page *page, enum weir_page_api which,
-                           struct weir_html *json)
-{
+                           struct weir_html *json) {
     struct json_object *object = json_object_new_object();
     json_object_object_add(object, "page", page_json(page));
     if (which != WEIR_PAGE_API_INCIDENTS)

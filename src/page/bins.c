@@ -23,39 +23,30 @@ static const struct {
     [WEIR_PAGE_LOSS_BEYOND] = {"loss", "down_beyond_share", false},
 };
 
-bool weir_page_series_adds_up(enum weir_page_series series)
-{
-    return fields[series].adds_up;
-}
+bool weir_page_series_adds_up(enum weir_page_series series) { return fields[series].adds_up; }
 
 void weir_page_series_field(enum weir_page_series series, const char **ret_group,
-                            const char **ret_name)
-{
+                            const char **ret_name) {
     *ret_group = fields[series].group;
     *ret_name = fields[series].name;
 }
 
-double weir_page_value(const struct weir_page_bin *bin, enum weir_page_series series)
-{
-    if (bin->n[series] == 0)
-        return NAN;
+double weir_page_value(const struct weir_page_bin *bin, enum weir_page_series series) {
+    if (bin->n[series] == 0) return NAN;
     return fields[series].adds_up ? (double)bin->sum[series]
                                   : (double)bin->sum[series] / bin->n[series];
 }
 
-static void join(struct weir_page_bin *into, const struct weir_page_bin *from)
-{
+static void join(struct weir_page_bin *into, const struct weir_page_bin *from) {
     into->seen |= from->seen;
-    if (weir_page_badness(from->state) > weir_page_badness(into->state))
-        into->state = from->state;
+    if (weir_page_badness(from->state) > weir_page_badness(into->state)) into->state = from->state;
     for (int s = 0; s < WEIR_PAGE_SERIES_N; s++) {
         into->sum[s] += from->sum[s];
         into->n[s] += from->n[s];
     }
 }
 
-static void widen(struct weir_page *page)
-{
+static void widen(struct weir_page *page) {
     for (size_t i = 0; i < page->n_services; i++) {
         struct weir_page_track *track = page->services[i].track;
         for (size_t b = 0; track && b < WEIR_PAGE_BINS_MAX / 2; b++) {
@@ -63,25 +54,20 @@ static void widen(struct weir_page *page)
             join(&joined, &track->bins[2 * b + 1]);
             track->bins[b] = joined;
         }
-        if (track)
-            memset(track->bins + WEIR_PAGE_BINS_MAX / 2, 0, sizeof track->bins / 2);
+        if (track) memset(track->bins + WEIR_PAGE_BINS_MAX / 2, 0, sizeof track->bins / 2);
     }
     page->n_bins = (page->n_bins + 1) / 2;
     page->bin_us *= 2;
 }
 
-int weir_page_place(struct weir_page *page, int64_t start_us)
-{
+int weir_page_place(struct weir_page *page, int64_t start_us) {
     if (!page->bin_us) {
         page->bin_us = 10000000;
         page->first_us = start_us;
     }
-    if (start_us < page->first_us)
-        return -1;
-    while ((start_us - page->first_us) / page->bin_us >= WEIR_PAGE_BINS_MAX)
-        widen(page);
+    if (start_us < page->first_us) return -1;
+    while ((start_us - page->first_us) / page->bin_us >= WEIR_PAGE_BINS_MAX) widen(page);
     int64_t place = (start_us - page->first_us) / page->bin_us;
-    if ((size_t)place >= page->n_bins)
-        page->n_bins = (size_t)place + 1;
+    if ((size_t)place >= page->n_bins) page->n_bins = (size_t)place + 1;
     return (int)place;
 }

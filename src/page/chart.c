@@ -12,27 +12,23 @@
 #include "page/render.h"
 #include "view/view.h"
 
-static double place_of(const struct weir_page *page, int64_t us)
-{
+static double place_of(const struct weir_page *page, int64_t us) {
     double share = (double)(us - page->first_us) / (double)(page->last_us - page->first_us);
     return share < 0 ? 0 : share > 1 ? 100 : share * 100;
 }
 
 /* ---- axis ---- */
 
-static int64_t step_us(const struct weir_page *page, int most)
-{
+static int64_t step_us(const struct weir_page *page, int most) {
     static const int steps_s[] = {1,   2,   5,    10,   15,   30,    60,    120,   300,
                                   600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400};
     int64_t span_us = page->last_us - page->first_us;
     for (size_t i = 0; i < sizeof steps_s / sizeof steps_s[0]; i++)
-        if (span_us / (steps_s[i] * INT64_C(1000000)) < most)
-            return steps_s[i] * INT64_C(1000000);
+        if (span_us / (steps_s[i] * INT64_C(1000000)) < most) return steps_s[i] * INT64_C(1000000);
     return (span_us / most / 86400000000 + 1) * 86400000000;
 }
 
-static const char *tick_text(char text[64], int64_t us, int64_t step)
-{
+static const char *tick_text(char text[64], int64_t us, int64_t step) {
     weir_page_clock(text, us, step >= 86400000000, false);
     if (step >= 86400000000)
         text[10] = '\0'; /* the date alone */
@@ -41,8 +37,7 @@ static const char *tick_text(char text[64], int64_t us, int64_t step)
     return text;
 }
 
-static void put_axis(struct weir_html *html, const struct weir_page *page)
-{
+static void put_axis(struct weir_html *html, const struct weir_page *page) {
     char text[64];
     int64_t step = step_us(page, 6);
     weir_html_raw(
@@ -59,8 +54,7 @@ static void put_axis(struct weir_html *html, const struct weir_page *page)
 /* ---- the time line ---- */
 
 /* A state's height in a row of 22: the worse, the taller. */
-static int height_of(enum weir_state state)
-{
+static int height_of(enum weir_state state) {
     static const int heights[] = {
         [WEIR_STATE_UNKNOWN] = 2,    [WEIR_STATE_HEALTHY] = 6,   [WEIR_STATE_SUSPECT] = 6,
         [WEIR_STATE_RECOVERING] = 8, [WEIR_STATE_DEGRADED] = 12, [WEIR_STATE_PARTIAL] = 16,
@@ -69,8 +63,7 @@ static int height_of(enum weir_state state)
 }
 
 static void put_band(struct weir_html *html, const struct weir_page *page,
-                     const struct weir_page_band *band)
-{
+                     const struct weir_page_band *band) {
     char from[64], to[64];
     double x = place_of(page, band->start_us), width = place_of(page, band->end_us) - x;
     int height = height_of(band->state);
@@ -84,8 +77,7 @@ static void put_band(struct weir_html *html, const struct weir_page *page,
 }
 
 static void put_row(struct weir_html *html, const struct weir_page *page,
-                    const struct weir_page_service *row, const char *title)
-{
+                    const struct weir_page_service *row, const char *title) {
     char from[64], to[64];
     size_t said = 0;
     weir_html_add(html,
@@ -100,8 +92,7 @@ static void put_row(struct weir_html *html, const struct weir_page *page,
                           weir_page_clock(from, row->bands[i].start_us, false, false),
                           weir_page_clock(to, row->bands[i].end_us, false, false));
     weir_html_raw(html, said ? "\">" : " no trouble seen\">");
-    for (size_t i = 0; i < row->n_bands; i++)
-        put_band(html, page, &row->bands[i]);
+    for (size_t i = 0; i < row->n_bands; i++) put_band(html, page, &row->bands[i]);
     for (size_t i = 0; i < row->n_bands; i++) { /* when it was told */
         const struct weir_page_incident *incident = row->bands[i].incident;
         if (incident && incident->raised_us && (i == 0 || row->bands[i - 1].incident != incident))
@@ -114,8 +105,7 @@ static void put_row(struct weir_html *html, const struct weir_page *page,
     weir_html_raw(html, "</svg></div>\n");
 }
 
-static void put_key(struct weir_html *html)
-{
+static void put_key(struct weir_html *html) {
     static const enum weir_state shown[] = {WEIR_STATE_HEALTHY,    WEIR_STATE_DEGRADED,
                                             WEIR_STATE_PARTIAL,    WEIR_STATE_DOWN,
                                             WEIR_STATE_RECOVERING, WEIR_STATE_UNKNOWN};
@@ -130,10 +120,8 @@ static void put_key(struct weir_html *html)
                         "width=2 height=24 /></svg>incident told</span></p>\n");
 }
 
-void weir_page_put_timeline(struct weir_html *html, const struct weir_page *page)
-{
-    if (page->last_us <= page->first_us)
-        return;
+void weir_page_put_timeline(struct weir_html *html, const struct weir_page *page) {
+    if (page->last_us <= page->first_us) return;
     weir_html_raw(html, "<div class=timeline>");
     for (size_t i = 0; i < page->n_services; i++)
         if (page->services[i].n_bands && !page->services[i].is_control)
@@ -157,8 +145,7 @@ struct line {
 };
 
 static void put_line(struct weir_html *html, const struct weir_page *page,
-                     const struct weir_page_track *track, const struct line *line)
-{
+                     const struct weir_page_track *track, const struct line *line) {
     bool on = false;
     weir_html_add(html, "<path class=\"%s\" d=\"", line->class);
     for (size_t b = 0; b < page->n_bins; b++) {
@@ -172,8 +159,7 @@ static void put_line(struct weir_html *html, const struct weir_page *page,
         double y = HIGH - HIGH * value / line->scale;
         weir_html_add(html, on ? "L%.1f %.1f" : "M%.1f %.1f", (double)b + (on || next ? 0.5 : 0.05),
                       y);
-        if (!on && !next)
-            weir_html_raw(html, "h.9"); /* alone: a dash */
+        if (!on && !next) weir_html_raw(html, "h.9"); /* alone: a dash */
         on = true;
     }
     weir_html_raw(html, "\"/>");
@@ -181,8 +167,7 @@ static void put_line(struct weir_html *html, const struct weir_page *page,
 
 /* Bars from a line in the middle: useful up, failing down. */
 static void put_bars(struct weir_html *html, const struct weir_page *page,
-                     const struct weir_page_track *track, double scale)
-{
+                     const struct weir_page_track *track, double scale) {
     static const struct {
         enum weir_page_series series;
         const char *class;
@@ -202,8 +187,7 @@ static void put_bars(struct weir_html *html, const struct weir_page *page,
 
 /* Where incidents of the service were. */
 static void put_shade(struct weir_html *html, const struct weir_page *page,
-                      const struct weir_page_service *service)
-{
+                      const struct weir_page_service *service) {
     for (size_t i = 0; i < service->n_bands; i++)
         if (service->bands[i].incident) {
             double x = place_of(page, service->bands[i].start_us),
@@ -215,8 +199,7 @@ static void put_shade(struct weir_html *html, const struct weir_page *page,
 
 static void begin_chart(struct weir_html *html, const struct weir_page *page,
                         const struct weir_page_service *service, const char *title,
-                        const char *says)
-{
+                        const char *says) {
     weir_html_add(
         html,
         "<figure><figcaption><b>%s</b> <span>%s</span></figcaption>"
@@ -229,8 +212,7 @@ static void begin_chart(struct weir_html *html, const struct weir_page *page,
                   (double)(page->last_us - page->first_us) / (double)page->bin_us);
 }
 
-static void end_chart(struct weir_html *html, const struct weir_page *page, const char *top)
-{
+static void end_chart(struct weir_html *html, const struct weir_page *page, const char *top) {
     char from[64], to[64];
     bool days = page->last_us - page->first_us > 86400000000;
     weir_page_clock(from, page->first_us, days, false);
@@ -244,8 +226,7 @@ static void end_chart(struct weir_html *html, const struct weir_page *page, cons
 }
 
 static void put_trials(struct weir_html *html, const struct weir_page *page,
-                       const struct weir_page_service *service)
-{
+                       const struct weir_page_service *service) {
     char says[120], top[40], span[32];
     double most = fmax(service->summary[WEIR_PAGE_OK].most, service->summary[WEIR_PAGE_FAIL].most);
     if (isnan(service->fail))
@@ -263,8 +244,7 @@ static void put_trials(struct weir_html *html, const struct weir_page *page,
 static void put_lines(struct weir_html *html, const struct weir_page *page,
                       const struct weir_page_service *service, const char *title,
                       const enum weir_page_series series[2],
-                      const char *(*words)(char *text, double value))
-{
+                      const char *(*words)(char *text, double value)) {
     char says[200], first[32], second[32], top[32];
     bool two = series[1] != series[0];
     const struct weir_page_summary *one = &service->summary[series[0]],
@@ -286,16 +266,13 @@ static void put_lines(struct weir_html *html, const struct weir_page *page,
     begin_chart(html, page, service, title, says);
     const struct line lines[] = {{series[0], "line", most > 0 ? most : 1},
                                  {series[1], "line client", most > 0 ? most : 1}};
-    for (int i = two ? 1 : 0; i >= 0; i--)
-        put_line(html, page, service->track, &lines[i]);
+    for (int i = two ? 1 : 0; i >= 0; i--) put_line(html, page, service->track, &lines[i]);
     end_chart(html, page, words(top, most));
 }
 
 void weir_page_put_charts(struct weir_html *html, const struct weir_page *page,
-                          const struct weir_page_service *service)
-{
-    if (!service->track || page->last_us <= page->first_us)
-        return;
+                          const struct weir_page_service *service) {
+    if (!service->track || page->last_us <= page->first_us) return;
     weir_html_raw(html, "<div class=charts>");
     put_trials(html, page, service);
     put_lines(html, page, service, "Goodput",

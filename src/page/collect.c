@@ -30,8 +30,7 @@ struct report_sink {
     struct weir_page page;
 };
 
-static const char *title_of(const void *of, const char *id)
-{
+static const char *title_of(const void *of, const char *id) {
     const struct report_sink *sink = of;
     weir_service_id found = weir_service_find(sink->context->set, id);
     return found == WEIR_SERVICE_OTHER  ? "Everything else"
@@ -39,12 +38,9 @@ static const char *title_of(const void *of, const char *id)
                                         : weir_service_get(sink->context->set, found)->title;
 }
 
-static struct weir_page_service *service_of(struct report_sink *sink, weir_service_id id)
-{
-    if (sink->place[id])
-        return &sink->page.services[sink->place[id] - 1];
-    if (sink->page.n_services == WEIR_PAGE_SERVICES_MAX)
-        return NULL;
+static struct weir_page_service *service_of(struct report_sink *sink, weir_service_id id) {
+    if (sink->place[id]) return &sink->page.services[sink->place[id] - 1];
+    if (sink->page.n_services == WEIR_PAGE_SERVICES_MAX) return NULL;
     struct weir_page_service *service = &sink->page.services[sink->page.n_services++];
     sink->place[id] = (int16_t)sink->page.n_services;
     snprintf(service->id, sizeof service->id, "%.60s",
@@ -57,28 +53,22 @@ static struct weir_page_service *service_of(struct report_sink *sink, weir_servi
 
 /* ---- values by measure's table ---- */
 
-static double value_at(const struct weir_value *values, int field)
-{
+static double value_at(const struct weir_value *values, int field) {
     size_t n;
-    if (field < 0 || values[field].reason != WEIR_REASON_NONE)
-        return NAN;
+    if (field < 0 || values[field].reason != WEIR_REASON_NONE) return NAN;
     return weir_fields(&n)[field].type == WEIR_FIELD_RATIO ? values[field].real
                                                            : (double)values[field].integer;
 }
 
-static double named(const struct weir_value *values, const char *group, const char *name)
-{
+static double named(const struct weir_value *values, const char *group, const char *name) {
     return value_at(values, weir_field_find(group, name));
 }
 
-static int take_window(struct report_sink *sink, const struct weir_window_record *window)
-{
+static int take_window(struct report_sink *sink, const struct weir_window_record *window) {
     struct weir_page_service *service = service_of(sink, window->service);
     int place = weir_page_place(&sink->page, window->start_us);
-    if (!service || !service->track)
-        return service ? -ENOMEM : 0;
-    if (place < 0)
-        return 0;
+    if (!service || !service->track) return service ? -ENOMEM : 0;
+    if (place < 0) return 0;
     struct weir_page_bin *bin = &service->track->bins[place];
     bin->seen = true;
     if (weir_page_badness(window->state) > weir_page_badness(bin->state))
@@ -94,12 +84,10 @@ static int take_window(struct report_sink *sink, const struct weir_window_record
     return 0;
 }
 
-static void take_service(struct report_sink *sink, const struct weir_service_record *record)
-{
+static void take_service(struct report_sink *sink, const struct weir_service_record *record) {
     struct weir_page_service *service = service_of(sink, record->service);
     double most = 0;
-    if (!service)
-        return;
+    if (!service) return;
     service->state = record->state;
     service->seen_us = record->last_us;
     service->ok = named(record->values, NULL, "trials_ok");
@@ -124,8 +112,7 @@ static void take_service(struct report_sink *sink, const struct weir_service_rec
 
 /* ---- records that pass through the encoder ---- */
 
-static int take_incident(struct weir_page *page, const struct weir_page_incident *incident)
-{
+static int take_incident(struct weir_page *page, const struct weir_page_incident *incident) {
     for (size_t i = 0; i < page->n_incidents; i++)
         if (strcmp(page->incidents[i].id, incident->id) == 0) {
             weir_page_join_incident(&page->incidents[i], incident);
@@ -142,15 +129,13 @@ static int take_incident(struct weir_page *page, const struct weir_page_incident
     return 0;
 }
 
-static double still(const struct weir_page_session *session)
-{
+static double still(const struct weir_page_session *session) {
     return fmax(isnan(session->stalled_us) ? 0 : session->stalled_us,
                 isnan(session->starved_us) ? 0 : session->starved_us);
 }
 
 /* Of more sessions than there is room for, those stay that stood still longest. */
-static int take_session(struct weir_page *page, const struct weir_page_session *session)
-{
+static int take_session(struct weir_page *page, const struct weir_page_session *session) {
     size_t least = 0;
     page->sessions_total++;
     if (!page->sessions &&
@@ -162,15 +147,12 @@ static int take_session(struct weir_page *page, const struct weir_page_session *
     }
     page->sessions_left_out++;
     for (size_t i = 1; i < page->n_sessions; i++)
-        if (still(&page->sessions[i]) < still(&page->sessions[least]))
-            least = i;
-    if (still(session) > still(&page->sessions[least]))
-        page->sessions[least] = *session;
+        if (still(&page->sessions[i]) < still(&page->sessions[least])) least = i;
+    if (still(session) > still(&page->sessions[least])) page->sessions[least] = *session;
     return 0;
 }
 
-static int write_page(struct report_sink *sink, struct weir_fault *fault)
-{
+static int write_page(struct report_sink *sink, struct weir_fault *fault) {
     struct weir_page *page = &sink->page;
     page->now_us = page->last_us;
     weir_page_finish(page);
@@ -187,8 +169,7 @@ static int write_page(struct report_sink *sink, struct weir_fault *fault)
 }
 
 static int take_encoded(struct report_sink *sink, const struct weir_record *record,
-                        struct weir_fault *fault)
-{
+                        struct weir_fault *fault) {
     size_t length;
     struct weir_page *page = &sink->page;
     const char *text = weir_json_record(sink->json, record, &length);
@@ -210,8 +191,7 @@ static int take_encoded(struct report_sink *sink, const struct weir_record *reco
     return error;
 }
 
-static int report_record(void *state, const struct weir_record *record, struct weir_fault *fault)
-{
+static int report_record(void *state, const struct weir_record *record, struct weir_fault *fault) {
     struct report_sink *sink = state;
     switch (record->type) {
     case WEIR_RECORD_WINDOW: return take_window(sink, record->window);
@@ -223,30 +203,22 @@ static int report_record(void *state, const struct weir_record *record, struct w
     }
 }
 
-static int report_flush(void *state, struct weir_fault *fault)
-{
-    return 0;
-}
+static int report_flush(void *state, struct weir_fault *fault) { return 0; }
 
-static void report_free(void *state)
-{
+static void report_free(void *state) {
     struct report_sink *sink = state;
-    if (!sink)
-        return;
+    if (!sink) return;
     weir_page_deinit(&sink->page);
     weir_json_free(sink->json);
-    if (sink->file)
-        fclose(sink->file);
+    if (sink->file) fclose(sink->file);
     free(sink->path);
     free(sink);
 }
 
 int weir_sink_report_new(void **ret_state, const struct weir_publish_context *context,
-                         const char *path, struct weir_fault *fault)
-{
+                         const char *path, struct weir_fault *fault) {
     struct report_sink *sink = calloc(1, sizeof *sink);
-    if (!sink)
-        return -ENOMEM;
+    if (!sink) return -ENOMEM;
     sink->context = context;
     sink->json = weir_json_new(context);
     sink->path = strdup(path);

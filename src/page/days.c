@@ -12,8 +12,7 @@
 
 static const int64_t day_us = 86400000000;
 
-static uint8_t state_of(const struct weir_history_span *span)
-{
+static uint8_t state_of(const struct weir_history_span *span) {
     const struct {
         int64_t bad_s;
         uint8_t state;
@@ -28,14 +27,12 @@ static uint8_t state_of(const struct weir_history_span *span)
 }
 
 void weir_page_put_days(struct weir_page_service *service, const struct weir_history *history,
-                        int64_t now_us)
-{
+                        int64_t now_us) {
     const struct weir_history_service *from = weir_history_find(history, service->id);
     struct weir_history_span spans[WEIR_PAGE_DAYS_MAX + 1];
     service->n_days = 0;
     service->availability = NAN;
-    if (!from)
-        return;
+    if (!from) return;
     size_t n =
         weir_history_spans(from, WEIR_HISTORY_DAY, now_us - (WEIR_PAGE_DAYS_MAX - 1) * day_us,
                            now_us, spans, WEIR_PAGE_DAYS_MAX + 1);
@@ -52,6 +49,5 @@ void weir_page_put_days(struct weir_page_service *service, const struct weir_his
         judged += (double)spans[i].judged_s;
         down += (double)spans[i].down_s;
     }
-    if (judged > 0)
-        service->availability = 1 - down / judged;
+    if (judged > 0) service->availability = 1 - down / judged;
 }

@@ -16,16 +16,13 @@ static const enum weir_state states[] = {
 
 /* A counter's samples end in _total in both; its family is named so in the older one only. */
 static void family(struct weir_html *text, bool open, const char *name, const char *type,
-                   const char *unit, const char *help)
-{
+                   const char *unit, const char *help) {
     const char *total = !open && strcmp(type, "counter") == 0 ? "_total" : "";
     weir_html_add(text, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, total, help, name, total, type);
-    if (open && *unit)
-        weir_html_add(text, "# UNIT %s %s\n", name, unit);
+    if (open && *unit) weir_html_add(text, "# UNIT %s %s\n", name, unit);
 }
 
-static void put_states(struct weir_html *text, bool open, const struct weir_page *page)
-{
+static void put_states(struct weir_html *text, bool open, const struct weir_page *page) {
     family(text, open, "weir_service_state", "gauge", "",
            "1 for the state that the service is in, as weir judges it.");
     for (size_t i = 0; i < page->n_services; i++)
@@ -37,8 +34,7 @@ static void put_states(struct weir_html *text, bool open, const struct weir_page
 }
 
 static void put_trials(struct weir_html *text, bool open, const struct weir_page_site *site,
-                       const struct weir_page *page)
-{
+                       const struct weir_page *page) {
     family(text, open, "weir_trials", "counter", "",
            "Trials of clients by layer and result since weir serve began to read.");
     for (size_t i = 0; i < page->n_services; i++) {
@@ -55,53 +51,27 @@ static void put_trials(struct weir_html *text, bool open, const struct weir_page
 
 /* ---- one value a service ---- */
 
-static double goodput(const struct weir_page_service *service)
-{
-    return service->goodput_bps / 8;
-}
-static double rtt_server(const struct weir_page_service *service)
-{
-    return service->rtt_us / 1e6;
-}
-static double rtt_client(const struct weir_page_service *service)
-{
+static double goodput(const struct weir_page_service *service) { return service->goodput_bps / 8; }
+static double rtt_server(const struct weir_page_service *service) { return service->rtt_us / 1e6; }
+static double rtt_client(const struct weir_page_service *service) {
     return service->rtt_client_us / 1e6;
 }
-static double loss_server(const struct weir_page_service *service)
-{
-    return service->loss;
-}
-static double loss_client(const struct weir_page_service *service)
-{
-    return service->loss_beyond;
-}
-static double viewers(const struct weir_page_service *service)
-{
-    return service->viewers;
-}
-static double viewers_stalled(const struct weir_page_service *service)
-{
+static double loss_server(const struct weir_page_service *service) { return service->loss; }
+static double loss_client(const struct weir_page_service *service) { return service->loss_beyond; }
+static double viewers(const struct weir_page_service *service) { return service->viewers; }
+static double viewers_stalled(const struct weir_page_service *service) {
     return service->viewers_stalled;
 }
-static double startup(const struct weir_page_service *service)
-{
-    return service->startup_us / 1e6;
-}
-static double clients(const struct weir_page_service *service)
-{
-    return service->clients;
-}
-static double useful(const struct weir_page_service *service)
-{
+static double startup(const struct weir_page_service *service) { return service->startup_us / 1e6; }
+static double clients(const struct weir_page_service *service) { return service->clients; }
+static double useful(const struct weir_page_service *service) {
     double all = service->recent_ok + service->recent_fail;
     return all > 0 ? service->recent_ok / all : NAN;
 }
-static double window_end(const struct weir_page_service *service)
-{
+static double window_end(const struct weir_page_service *service) {
     return service->seen_us ? (double)service->seen_us / 1e6 : NAN;
 }
-static double availability(const struct weir_page_service *service)
-{
+static double availability(const struct weir_page_service *service) {
     return service->availability;
 }
 
@@ -131,8 +101,7 @@ static const struct {
      "Share of the judged time of 90 days in which the service was not down.", availability},
 };
 
-static void put_gauges(struct weir_html *text, bool open, const struct weir_page *page)
-{
+static void put_gauges(struct weir_html *text, bool open, const struct weir_page *page) {
     for (size_t g = 0; g < sizeof gauges / sizeof gauges[0]; g++) {
         family(text, open, gauges[g].name, "gauge", gauges[g].unit, gauges[g].help);
         for (size_t i = 0; i < page->n_services; i++) {
@@ -145,42 +114,35 @@ static void put_gauges(struct weir_html *text, bool open, const struct weir_page
 }
 
 static bool stands(const struct weir_page_incident *incident, const char *service,
-                   const char *cause)
-{
-    return incident->is_open && !incident->maintenance &&
-           strcmp(incident->service, service) == 0 &&
+                   const char *cause) {
+    return incident->is_open && !incident->maintenance && strcmp(incident->service, service) == 0 &&
            (!cause || strcmp(incident->cause, cause) == 0);
 }
 
 /* A sample for each cause of an incident that stands; one with cause "" and 0 where none does. */
 static void put_service_incidents(struct weir_html *text, const struct weir_page *page,
-                                  const char *service)
-{
+                                  const char *service) {
     bool any = false;
     for (size_t k = 0; k < page->n_incidents; k++) {
         const struct weir_page_incident *incident = &page->incidents[k];
         bool again = false; /* no sample may come twice */
         for (size_t j = 0; j < k; j++)
             again |= stands(&page->incidents[j], service, incident->cause);
-        if (!stands(incident, service, NULL) || again)
-            continue;
+        if (!stands(incident, service, NULL) || again) continue;
         any = true;
         weir_html_add(text, "weir_incident_open{service=\"%s\",cause=\"%s\"} 1\n", service,
                       incident->cause);
     }
-    if (!any)
-        weir_html_add(text, "weir_incident_open{service=\"%s\",cause=\"\"} 0\n", service);
+    if (!any) weir_html_add(text, "weir_incident_open{service=\"%s\",cause=\"\"} 0\n", service);
 }
 
 /* Incidents by cause: the whole site's have no service. */
-static void put_incidents(struct weir_html *text, bool open, const struct weir_page *page)
-{
+static void put_incidents(struct weir_html *text, bool open, const struct weir_page *page) {
     static const char *const site_wide[] = {"uplink", "dns_resolver", "client", "capture"};
     family(text, open, "weir_incident_open", "gauge", "",
            "Whether an incident of that service, or of that cause where it is nobody's, stands.");
     for (size_t i = 0; i < page->n_services; i++)
-        if (!page->services[i].is_control)
-            put_service_incidents(text, page, page->services[i].id);
+        if (!page->services[i].is_control) put_service_incidents(text, page, page->services[i].id);
     for (size_t c = 0; c < sizeof site_wide / sizeof site_wide[0]; c++) {
         bool any = false;
         for (size_t k = 0; k < page->n_incidents; k++)
@@ -191,8 +153,7 @@ static void put_incidents(struct weir_html *text, bool open, const struct weir_p
 }
 
 void weir_page_metrics(const struct weir_page_site *site, const struct weir_page *page,
-                       const struct weir_view *view, bool open, struct weir_html *text)
-{
+                       const struct weir_view *view, bool open, struct weir_html *text) {
     put_states(text, open, page);
     put_trials(text, open, site, page);
     put_gauges(text, open, page);
@@ -216,6 +177,5 @@ void weir_page_metrics(const struct weir_page_site *site, const struct weir_page
     weir_html_add(text, "weir_up %d\n",
                   !page->trouble[0] && view->seen_us &&
                       (view->replay || view->now_us - view->seen_us <= WEIR_VIEW_FRESH_US));
-    if (open)
-        weir_html_raw(text, "# EOF\n");
+    if (open) weir_html_raw(text, "# EOF\n");
 }

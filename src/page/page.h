@@ -180,7 +180,8 @@ struct weir_page {
     struct weir_page_place sites[WEIR_PAGE_SITES_MAX];
     int64_t heard_us;  /* last word of the probe; 0: none */
     char trouble[400]; /* why what is shown is old; "" */
-    bool blind; /* nothing can be said of now: the probe is not heard, or its capture is incomplete */
+    /* nothing can be said of now: the probe is not heard, or its capture is incomplete */
+    bool blind;
     size_t n_facts, n_shares, n_unknowns;
     struct weir_page_fact facts[WEIR_PAGE_FACTS_MAX];
     struct weir_page_share shares[8];

@@ -19,25 +19,19 @@ static const struct {
     [WEIR_STATE_RECOVERING] = {"\u21bb", "recovering"},
 };
 
-const char *weir_page_state_words(enum weir_state state)
-{
-    return looks[state].words;
-}
+const char *weir_page_state_words(enum weir_state state) { return looks[state].words; }
 
-void weir_page_put_mark(struct weir_html *html, enum weir_state state)
-{
+void weir_page_put_mark(struct weir_html *html, enum weir_state state) {
     weir_html_add(html, "<span class=\"mark p-%s\" aria-hidden=true>%s</span>",
                   weir_state_name(state), looks[state].mark);
 }
 
-void weir_page_put_pill(struct weir_html *html, enum weir_state state)
-{
+void weir_page_put_pill(struct weir_html *html, enum weir_state state) {
     weir_html_add(html, "<span class=\"pill p-%s\"><span aria-hidden=true>%s</span> %s</span>",
                   weir_state_name(state), looks[state].mark, looks[state].words);
 }
 
-void weir_page_put_time(struct weir_html *html, int64_t us, bool with_date, bool with_zone)
-{
+void weir_page_put_time(struct weir_html *html, int64_t us, bool with_date, bool with_zone) {
     char local[64], utc[64];
     if (!us) {
         weir_html_raw(html, "-");
@@ -48,32 +42,27 @@ void weir_page_put_time(struct weir_html *html, int64_t us, bool with_date, bool
                   weir_page_clock(local, us, with_date, with_zone));
 }
 
-void weir_page_put_answer(struct weir_html *html, const struct weir_page *page)
-{
+void weir_page_put_answer(struct weir_html *html, const struct weir_page *page) {
     weir_html_add(html, "<section class=\"answer a-%s\" aria-label=Answer>",
                   weir_state_name(page->state));
     weir_page_put_mark(html, page->state);
     weir_html_add(html, "<div><h1>%s</h1>", page->answer);
-    if (page->answer_more[0])
-        weir_html_add(html, "<p>%s</p>", page->answer_more);
+    if (page->answer_more[0]) weir_html_add(html, "<p>%s</p>", page->answer_more);
     weir_html_raw(html, "</div></section>\n");
 }
 
-static void put_capital(struct weir_html *html, const char *text)
-{
+static void put_capital(struct weir_html *html, const char *text) {
     char first[2] = {(char)toupper((unsigned char)text[0])};
     weir_html_add(html, "%s%s", first, text + (text[0] != '\0'));
 }
 
 /* ---- services ---- */
 
-static void put_cell(struct weir_html *html, const char *label, const char *text)
-{
+static void put_cell(struct weir_html *html, const char *label, const char *text) {
     weir_html_add(html, "<td data-label=\"%s\">%s</td>", label, text);
 }
 
-static void put_service(struct weir_html *html, const struct weir_page_service *service)
-{
+static void put_service(struct weir_html *html, const struct weir_page_service *service) {
     char text[64], amount[32];
     weir_html_add(html, "<tr><th scope=row><a href=\"#s-%s\">%s</a></th><td>", service->id,
                   service->title);
@@ -100,21 +89,18 @@ static void put_service(struct weir_html *html, const struct weir_page_service *
     weir_html_raw(html, "</tr>\n");
 }
 
-void weir_page_put_services(struct weir_html *html, const struct weir_page *page)
-{
+void weir_page_put_services(struct weir_html *html, const struct weir_page *page) {
     weir_html_raw(html, "<table class=services><thead><tr><th scope=col>Service<th "
                         "scope=col>State<th scope=col>Useful trials<th scope=col>Failing by"
                         "<th scope=col>Clients<th scope=col>Down<th scope=col>Goodput<th "
                         "scope=col>Delay<th scope=col>Loss</tr></thead><tbody>\n");
-    for (size_t i = 0; i < page->n_services; i++)
-        put_service(html, &page->services[i]);
+    for (size_t i = 0; i < page->n_services; i++) put_service(html, &page->services[i]);
     weir_html_raw(html, "</tbody></table>\n");
 }
 
 /* ---- an incident's card ---- */
 
-static void put_when(struct weir_html *html, const char *name, int64_t us, const char *otherwise)
-{
+static void put_when(struct weir_html *html, const char *name, int64_t us, const char *otherwise) {
     weir_html_add(html, "<div><dt>%s</dt><dd>", name);
     if (us)
         weir_page_put_time(html, us, false, false);
@@ -123,15 +109,13 @@ static void put_when(struct weir_html *html, const char *name, int64_t us, const
     weir_html_raw(html, "</dd></div>");
 }
 
-static const char *part_words(const char *part)
-{
+static const char *part_words(const char *part) {
     return strcmp(part, "media") == 0     ? "picture and sound"
            : strcmp(part, "control") == 0 ? "log-in, catalogue, licences"
                                           : part;
 }
 
-static void put_times(struct weir_html *html, const struct weir_page_incident *incident)
-{
+static void put_times(struct weir_html *html, const struct weir_page_incident *incident) {
     char sure[32];
     weir_html_raw(html, "<dl class=times>");
     put_when(html, "Began", incident->onset_us, "-");
@@ -153,8 +137,7 @@ static void put_times(struct weir_html *html, const struct weir_page_incident *i
 
 /* A line of a list with a bar: `share` of its width. */
 static void put_meter(struct weir_html *html, const char *text, double share, const char *class,
-                      const char *figure)
-{
+                      const char *figure) {
     weir_html_add(html,
                   "<li><span>%s</span><svg aria-hidden=true class=meter width=\"100%%\" "
                   "height=8><rect class=back width=\"100%%\" height=8 rx=4 />"
@@ -162,11 +145,9 @@ static void put_meter(struct weir_html *html, const char *text, double share, co
                   text, class, 100 * share, figure);
 }
 
-static void put_trials(struct weir_html *html, const struct weir_page_incident *incident)
-{
+static void put_trials(struct weir_html *html, const struct weir_page_incident *incident) {
     char figure[64];
-    if (!(incident->total > 0))
-        return;
+    if (!(incident->total > 0)) return;
     weir_html_raw(html, "<section><h4>Trials at the same time</h4><ul class=meters>");
     snprintf(figure, sizeof figure, "%.0f of %.0f useful", incident->total - incident->fail,
              incident->total);
@@ -174,8 +155,7 @@ static void put_trials(struct weir_html *html, const struct weir_page_incident *
               figure);
     for (size_t i = 0; i < incident->n_controls; i++) {
         const struct weir_page_counted *one = &incident->controls[i];
-        if (!(one->total > 0))
-            continue;
+        if (!(one->total > 0)) continue;
         snprintf(figure, sizeof figure, "%.0f of %.0f useful", one->total - one->fail, one->total);
         put_meter(html, one->text, (one->total - one->fail) / one->total, "ok", figure);
     }
@@ -186,14 +166,11 @@ static void put_trials(struct weir_html *html, const struct weir_page_incident *
     weir_html_raw(html, "</section>\n");
 }
 
-static void put_kinds(struct weir_html *html, const struct weir_page_incident *incident)
-{
+static void put_kinds(struct weir_html *html, const struct weir_page_incident *incident) {
     char figure[32];
     double sum = 0;
-    for (size_t i = 0; i < incident->n_kinds; i++)
-        sum += incident->kinds[i].fail;
-    if (!(sum > 0))
-        return;
+    for (size_t i = 0; i < incident->n_kinds; i++) sum += incident->kinds[i].fail;
+    if (!(sum > 0)) return;
     weir_html_raw(html, "<section><h4>How it failed</h4><ul class=meters>");
     for (size_t i = 0; i < incident->n_kinds; i++) {
         snprintf(figure, sizeof figure, "%.0f", incident->kinds[i].fail);
@@ -203,23 +180,17 @@ static void put_kinds(struct weir_html *html, const struct weir_page_incident *i
 }
 
 static void put_names(struct weir_html *html, const char *head, const char *items, size_t size,
-                      size_t n, unsigned more)
-{
-    if (!n)
-        return;
+                      size_t n, unsigned more) {
+    if (!n) return;
     weir_html_add(html, "<section><h4>%s</h4><ul class=names>", head);
-    for (size_t i = 0; i < n; i++)
-        weir_html_add(html, "<li>%s</li>", items + i * size);
-    if (more)
-        weir_html_add(html, "<li class=soft>and %d more</li>", (int)more);
+    for (size_t i = 0; i < n; i++) weir_html_add(html, "<li>%s</li>", items + i * size);
+    if (more) weir_html_add(html, "<li class=soft>and %d more</li>", (int)more);
     weir_html_raw(html, "</ul></section>\n");
 }
 
-static void put_rulings(struct weir_html *html, const struct weir_page_incident *incident)
-{
+static void put_rulings(struct weir_html *html, const struct weir_page_incident *incident) {
     char sure[32];
-    if (!incident->n_rulings && !incident->n_alternatives)
-        return;
+    if (!incident->n_rulings && !incident->n_alternatives) return;
     weir_html_raw(
         html,
         "<section class=wide><h4>What it is, and what it is not</h4><table class=rulings><tbody>");
@@ -244,10 +215,8 @@ static void put_rulings(struct weir_html *html, const struct weir_page_incident 
 }
 
 static void put_hit(struct weir_html *html, const struct weir_page *page,
-                    const struct weir_page_incident *incident)
-{
-    if (!(incident->clients > 0))
-        return;
+                    const struct weir_page_incident *incident) {
+    if (!(incident->clients > 0)) return;
     weir_html_add(html, "<section><h4>For whom</h4><p>%s%.0f of %.0f clients that used it.",
                   incident->at_least ? "At least " : "", incident->clients, incident->clients_seen);
     if (incident->viewers > 0)
@@ -266,8 +235,7 @@ static void put_hit(struct weir_html *html, const struct weir_page *page,
 }
 
 void weir_page_put_incident(struct weir_html *html, const struct weir_page *page,
-                            const struct weir_page_incident *incident, bool linked)
-{
+                            const struct weir_page_incident *incident, bool linked) {
     weir_html_add(html, "<article class=\"card e-%s\" id=\"i-%s\"><header>",
                   weir_state_name(incident->worst), incident->id);
     weir_page_put_pill(html, incident->worst);
@@ -295,8 +263,7 @@ void weir_page_put_incident(struct weir_html *html, const struct weir_page *page
 /* ---- sessions ---- */
 
 static void put_strip(struct weir_html *html, const struct weir_page *page,
-                      const struct weir_page_session *session)
-{
+                      const struct weir_page_session *session) {
     double span = (double)(page->last_us - page->first_us);
     double x = 100 * (double)(session->start_us - page->first_us) / span,
            width = 100 * (double)(session->end_us - session->start_us) / span;
@@ -316,8 +283,7 @@ static void put_strip(struct weir_html *html, const struct weir_page *page,
 
 /* A stall where the rhythm of the media tells it; else how long it was served too slowly, which
  * need not be one. */
-static const char *waited(const struct weir_page_session *session, char text[80])
-{
+static const char *waited(const struct weir_page_session *session, char text[80]) {
     char span[32];
     if (!isnan(session->stalled_us) && session->stalled_us < 5e5)
         snprintf(text, 80, "no");
@@ -332,8 +298,7 @@ static const char *waited(const struct weir_page_session *session, char text[80]
     return text;
 }
 
-static const char *quality(const struct weir_page_session *session, char text[80])
-{
+static const char *quality(const struct weir_page_session *session, char text[80]) {
     char rate[32];
     weir_page_rate(rate, session->bitrate_bps);
     if (session->quality_changes > 0)
@@ -345,14 +310,12 @@ static const char *quality(const struct weir_page_session *session, char text[80
 }
 
 static void put_session(struct weir_html *html, const struct weir_page *page,
-                        const struct weir_page_session *session)
-{
+                        const struct weir_page_session *session) {
     char text[80];
     weir_html_add(html, "<tr><th scope=row>%s%s%s</th>", session->service,
                   session->kind[0] && strcmp(session->kind, "unknown") ? ", " : "",
                   strcmp(session->kind, "unknown") ? session->kind : "");
-    if (!page->hide_clients)
-        put_cell(html, "client", session->client[0] ? session->client : "-");
+    if (!page->hide_clients) put_cell(html, "client", session->client[0] ? session->client : "-");
     weir_html_raw(html, "<td data-label=began>");
     weir_page_put_time(html, session->start_us, false, false);
     weir_html_raw(html, "</td>");
@@ -365,15 +328,13 @@ static void put_session(struct weir_html *html, const struct weir_page *page,
     weir_html_raw(html, "</tr>\n");
 }
 
-void weir_page_put_sessions(struct weir_html *html, const struct weir_page *page)
-{
+void weir_page_put_sessions(struct weir_html *html, const struct weir_page *page) {
     weir_html_add(html, "<table class=sessions><thead><tr><th scope=col>Service");
     weir_html_raw(html, page->hide_clients ? "" : "<th scope=col>Client");
     weir_html_raw(html, "<th scope=col>Began<th scope=col>Length<th scope=col>Start-up<th "
                         "scope=col>Stood still<th scope=col>A stall is"
                         "<th scope=col>Quality<td class=strip></td></tr></thead><tbody>\n");
-    for (size_t i = 0; i < page->n_sessions; i++)
-        put_session(html, page, &page->sessions[i]);
+    for (size_t i = 0; i < page->n_sessions; i++) put_session(html, page, &page->sessions[i]);
     weir_html_raw(html, "</tbody></table>\n");
     if (page->sessions_left_out)
         weir_html_add(html, "<p class=soft>The %zu that stood still longest, of %lu.</p>\n",
@@ -382,11 +343,9 @@ void weir_page_put_sessions(struct weir_html *html, const struct weir_page *page
 
 /* ---- what was seen ---- */
 
-static void put_shares(struct weir_html *html, const struct weir_page *page)
-{
+static void put_shares(struct weir_html *html, const struct weir_page *page) {
     char figure[80], flows[32], bytes[32];
-    if (!page->n_shares)
-        return;
+    if (!page->n_shares) return;
     weir_html_raw(html, "<section><h3>How flows were named</h3><ul class=meters>");
     for (size_t i = 0; i < page->n_shares; i++) {
         const struct weir_page_share *one = &page->shares[i];
@@ -397,8 +356,7 @@ static void put_shares(struct weir_html *html, const struct weir_page *page)
     weir_html_raw(html, "</ul></section>\n");
 }
 
-void weir_page_put_seen(struct weir_html *html, const struct weir_page *page)
-{
+void weir_page_put_seen(struct weir_html *html, const struct weir_page *page) {
     weir_html_raw(html, "<div class=two><section><h3>What was seen</h3><dl class=facts>");
     for (size_t i = 0; i < page->n_facts; i++)
         weir_html_add(html, "<div%s><dt>%s</dt><dd>%s</dd></div>",
@@ -409,8 +367,7 @@ void weir_page_put_seen(struct weir_html *html, const struct weir_page *page)
     weir_html_raw(html, "</div>\n");
 }
 
-void weir_page_put_unknowns(struct weir_html *html, const struct weir_page *page)
-{
+void weir_page_put_unknowns(struct weir_html *html, const struct weir_page *page) {
     size_t n = 0;
     weir_html_raw(html, "<ul class=doubts>");
     for (size_t i = 0; i < page->n_services; i++)
@@ -421,7 +378,6 @@ void weir_page_put_unknowns(struct weir_html *html, const struct weir_page *page
         }
     for (size_t i = 0; i < page->n_unknowns; i++, n++)
         weir_html_add(html, "<li>%s</li>", page->unknowns[i]);
-    if (!n)
-        weir_html_raw(html, "<li>Nothing stood in the way.</li>");
+    if (!n) weir_html_raw(html, "<li>Nothing stood in the way.</li>");
     weir_html_raw(html, "</ul>\n");
 }

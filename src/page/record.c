@@ -17,8 +17,7 @@
 
 #define COPY(array, text) snprintf(array, sizeof(array), "%s", text)
 
-static struct json_object *member(struct json_object *object, const char *name)
-{
+static struct json_object *member(struct json_object *object, const char *name) {
     struct json_object *value = NULL;
     return json_object_is_type(object, json_type_object) &&
                    json_object_object_get_ex(object, name, &value)
@@ -26,15 +25,14 @@ static struct json_object *member(struct json_object *object, const char *name)
                : NULL;
 }
 
-static const char *text_of(struct json_object *object, const char *name)
-{
+static const char *text_of(struct json_object *object, const char *name) {
     struct json_object *value = member(object, name);
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 }
 
-/* NAN also where the number is larger than anything that weir counts or measures: it must fit into 64 bits. */
-static double number_of(struct json_object *object, const char *name)
-{
+/* NAN also where the number is larger than anything that weir counts or measures: it must fit into
+ * 64 bits. */
+static double number_of(struct json_object *object, const char *name) {
     struct json_object *value = member(object, name);
     bool is_number =
         json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
@@ -42,21 +40,18 @@ static double number_of(struct json_object *object, const char *name)
     return fabs(number) <= 1e15 ? number : NAN;
 }
 
-static int64_t time_of(struct json_object *object, const char *name)
-{
+static int64_t time_of(struct json_object *object, const char *name) {
     double seconds = number_of(object, name);
     return seconds > 0 && seconds < 253402300800.0 ? (int64_t)llround(seconds * 1e6) : 0;
 }
 
-static size_t length_of(struct json_object *list)
-{
+static size_t length_of(struct json_object *list) {
     return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 }
 
 /* ---- an incident ---- */
 
-static void read_kinds(struct weir_page_incident *incident, struct json_object *kinds)
-{
+static void read_kinds(struct weir_page_incident *incident, struct json_object *kinds) {
     for (int kind = 0; kind < WEIR_OUTCOME_N && incident->n_kinds < WEIR_PAGE_LIST_MAX; kind++) {
         double n = number_of(kinds, weir_outcome_name(kind));
         if (n > 0) {
@@ -67,8 +62,7 @@ static void read_kinds(struct weir_page_incident *incident, struct json_object *
     }
 }
 
-static void read_prefixes(struct weir_page_incident *incident, struct json_object *record)
-{
+static void read_prefixes(struct weir_page_incident *incident, struct json_object *record) {
     struct json_object *list = member(record, "prefixes"), *systems = member(record, "prefix_as");
     for (size_t i = 0; i < length_of(list); i++) {
         struct json_object *of =
@@ -89,16 +83,13 @@ static void read_prefixes(struct weir_page_incident *incident, struct json_objec
 }
 
 /* A client is a text, or an object that names it. */
-static const char *client_of(struct json_object *client)
-{
-    if (json_object_is_type(client, json_type_string))
-        return json_object_get_string(client);
+static const char *client_of(struct json_object *client) {
+    if (json_object_is_type(client, json_type_string)) return json_object_get_string(client);
     const char *name = text_of(client, "name");
     return *name ? name : text_of(client, "client");
 }
 
-static void read_clients(struct weir_page_incident *incident, struct json_object *list)
-{
+static void read_clients(struct weir_page_incident *incident, struct json_object *list) {
     for (size_t i = 0; i < length_of(list); i++)
         if (incident->n_hit < WEIR_PAGE_LIST_MAX)
             snprintf(incident->hit[incident->n_hit++], sizeof incident->hit[0], "%.60s",
@@ -108,17 +99,14 @@ static void read_clients(struct weir_page_incident *incident, struct json_object
 }
 
 static void read_controls(struct weir_page_incident *incident, struct json_object *controls,
-                          weir_page_title title, const void *of)
-{
+                          weir_page_title title, const void *of) {
     struct json_object *by_service = member(controls, "by_service");
     incident->controls_fail = number_of(controls, "fail");
     incident->controls_total = number_of(controls, "total");
-    if (!json_object_is_type(by_service, json_type_object))
-        return;
+    if (!json_object_is_type(by_service, json_type_object)) return;
     struct json_object_iter at;
-    json_object_object_foreachC (by_service, at) {
-        if (incident->n_controls == WEIR_PAGE_LIST_MAX)
-            return;
+    json_object_object_foreachC(by_service, at) {
+        if (incident->n_controls == WEIR_PAGE_LIST_MAX) return;
         struct weir_page_counted *one = &incident->controls[incident->n_controls++];
         *one = (struct weir_page_counted){.fail = number_of(at.val, "fail"),
                                           .total = number_of(at.val, "total")};
@@ -127,22 +115,18 @@ static void read_controls(struct weir_page_incident *incident, struct json_objec
 }
 
 /* {cause: its probability}, the likeliest first. */
-static void read_alternatives(struct weir_page_incident *incident, struct json_object *by_cause)
-{
-    if (!json_object_is_type(by_cause, json_type_object))
-        return;
+static void read_alternatives(struct weir_page_incident *incident, struct json_object *by_cause) {
+    if (!json_object_is_type(by_cause, json_type_object)) return;
     struct json_object_iter at;
-    json_object_object_foreachC (by_cause, at) {
-        if (incident->n_alternatives == WEIR_PAGE_LIST_MAX)
-            return;
+    json_object_object_foreachC(by_cause, at) {
+        if (incident->n_alternatives == WEIR_PAGE_LIST_MAX) return;
         struct weir_page_counted *into = &incident->alternatives[incident->n_alternatives++];
         *into = (struct weir_page_counted){.total = json_object_get_double(at.val)};
         snprintf(into->text, sizeof into->text, "%.100s", weir_view_cause_words(at.key));
     }
 }
 
-static void read_blocked(struct weir_page_incident *incident, struct json_object *list)
-{
+static void read_blocked(struct weir_page_incident *incident, struct json_object *list) {
     for (size_t i = 0; i < length_of(list) && incident->n_blocked < WEIR_PAGE_LIST_MAX; i++) {
         const char *name = json_object_get_string(json_object_array_get_idx(list, i));
         snprintf(incident->blocked[incident->n_blocked++], sizeof incident->blocked[0], "%.110s",
@@ -154,10 +138,8 @@ static void read_blocked(struct weir_page_incident *incident, struct json_object
 
 __attribute__((format(printf, 4, 5))) static void rule(struct weir_page_incident *incident,
                                                        const char *what, const char *verdict,
-                                                       const char *format, ...)
-{
-    if (incident->n_rulings == sizeof incident->rulings / sizeof incident->rulings[0])
-        return;
+                                                       const char *format, ...) {
+    if (incident->n_rulings == sizeof incident->rulings / sizeof incident->rulings[0]) return;
     struct weir_page_ruling *ruling = &incident->rulings[incident->n_rulings++];
     COPY(ruling->what, what);
     COPY(ruling->verdict, verdict);
@@ -167,16 +149,13 @@ __attribute__((format(printf, 4, 5))) static void rule(struct weir_page_incident
     va_end(args);
 }
 
-static bool is_alternative(struct json_object *record, const char *cause)
-{
+static bool is_alternative(struct json_object *record, const char *cause) {
     return member(member(record, "alternatives"), cause) != NULL;
 }
 
-static void rule_uplink(struct weir_page_incident *incident, struct json_object *record)
-{
+static void rule_uplink(struct weir_page_incident *incident, struct json_object *record) {
     double total = incident->controls_total, fail = incident->controls_fail;
-    if (strcmp(incident->cause, "uplink") == 0 || !incident->service[0])
-        return;
+    if (strcmp(incident->cause, "uplink") == 0 || !incident->service[0]) return;
     if (!(total > 0 && fail >= 0 && fail <= total)) {
         rule(incident, "The uplink", "not ruled out", "Nothing else was used at the same time.");
         return;
@@ -188,10 +167,8 @@ static void rule_uplink(struct weir_page_incident *incident, struct json_object 
          total - fail, total, ceil(share.high * 100));
 }
 
-static void rule_resolver(struct weir_page_incident *incident, struct json_object *record)
-{
-    if (strstr(incident->cause, "dns") || !incident->service[0])
-        return;
+static void rule_resolver(struct weir_page_incident *incident, struct json_object *record) {
+    if (strstr(incident->cause, "dns") || !incident->service[0]) return;
     if (is_alternative(record, "dns_resolver"))
         rule(incident, "The DNS resolver", "not ruled out", "Some look-ups failed as well.");
     else if (strcmp(incident->layer, "dns") != 0)
@@ -199,10 +176,8 @@ static void rule_resolver(struct weir_page_incident *incident, struct json_objec
              "Names were resolved; what failed came after, in the %s layer.", incident->layer);
 }
 
-static void rule_client(struct weir_page_incident *incident)
-{
-    if (strcmp(incident->cause, "client") == 0 || !(incident->clients > 0))
-        return;
+static void rule_client(struct weir_page_incident *incident) {
+    if (strcmp(incident->cause, "client") == 0 || !(incident->clients > 0)) return;
     if (incident->clients >= 2)
         rule(incident, "One device", "ruled out", "%.0f of %.0f clients that used it were hit.",
              incident->clients, incident->clients_seen);
@@ -212,12 +187,10 @@ static void rule_client(struct weir_page_incident *incident)
 }
 
 int weir_page_read_incident(struct weir_page_incident *incident, struct json_object *record,
-                            weir_page_title title, const void *of)
-{
+                            weir_page_title title, const void *of) {
     *incident = (struct weir_page_incident){0};
     COPY(incident->id, text_of(record, "id"));
-    if (!incident->id[0] || strlen(incident->id) + 1 == sizeof incident->id)
-        return -EINVAL;
+    if (!incident->id[0] || strlen(incident->id) + 1 == sizeof incident->id) return -EINVAL;
     COPY(incident->service, text_of(record, "service"));
     COPY(incident->state_name, text_of(record, "state"));
     COPY(incident->cause, text_of(record, "cause"));
@@ -260,8 +233,7 @@ int weir_page_read_incident(struct weir_page_incident *incident, struct json_obj
 }
 
 void weir_page_join_incident(struct weir_page_incident *incident,
-                             const struct weir_page_incident *later)
-{
+                             const struct weir_page_incident *later) {
     struct weir_page_incident old = *incident;
     *incident = *later;
     if (!later->is_open &&
@@ -280,8 +252,7 @@ void weir_page_join_incident(struct weir_page_incident *incident,
 
 /* ---- a session ---- */
 
-static void read_stalls(struct weir_page_session *session, struct json_object *list)
-{
+static void read_stalls(struct weir_page_session *session, struct json_object *list) {
     for (size_t i = 0; i < length_of(list) &&
                        session->n_stalls < sizeof session->stall / sizeof session->stall[0];
          i++) {
@@ -294,8 +265,7 @@ static void read_stalls(struct weir_page_session *session, struct json_object *l
     }
 }
 
-static void read_missing(struct weir_page_session *session, struct json_object *unmeasured)
-{
+static void read_missing(struct weir_page_session *session, struct json_object *unmeasured) {
     static const struct {
         const char *key, *words;
     } known[] = {{"startup_us", "start-up"}, {"bitrate_bps", "quality"}, {"stalled_us", "stalls"}};
@@ -309,12 +279,10 @@ static void read_missing(struct weir_page_session *session, struct json_object *
 }
 
 int weir_page_read_session(struct weir_page_session *session, struct json_object *record,
-                           weir_page_title title, const void *of)
-{
+                           weir_page_title title, const void *of) {
     *session = (struct weir_page_session){.start_us = time_of(record, "start_ts"),
                                           .end_us = time_of(record, "end_ts")};
-    if (!session->start_us || session->end_us < session->start_us)
-        return -EINVAL;
+    if (!session->start_us || session->end_us < session->start_us) return -EINVAL;
     struct json_object *stalls = member(record, "stalls");
     snprintf(session->service, sizeof session->service, "%.90s",
              title(of, text_of(record, "service")));
@@ -338,10 +306,8 @@ int weir_page_read_session(struct weir_page_session *session, struct json_object
 /* ---- what a capture says of itself ---- */
 
 __attribute__((format(printf, 4, 5))) static void fact(struct weir_page *page, const char *name,
-                                                       bool warns, const char *format, ...)
-{
-    if (page->n_facts == WEIR_PAGE_FACTS_MAX)
-        return;
+                                                       bool warns, const char *format, ...) {
+    if (page->n_facts == WEIR_PAGE_FACTS_MAX) return;
     struct weir_page_fact *one = &page->facts[page->n_facts++];
     one->warns = warns;
     COPY(one->name, name);
@@ -352,18 +318,15 @@ __attribute__((format(printf, 4, 5))) static void fact(struct weir_page *page, c
 }
 
 __attribute__((format(printf, 2, 3))) static void doubt(struct weir_page *page, const char *format,
-                                                        ...)
-{
-    if (page->n_unknowns == WEIR_PAGE_FACTS_MAX)
-        return;
+                                                        ...) {
+    if (page->n_unknowns == WEIR_PAGE_FACTS_MAX) return;
     va_list args;
     va_start(args, format);
     vsnprintf(page->unknowns[page->n_unknowns++], sizeof page->unknowns[0], format, args);
     va_end(args);
 }
 
-static void read_shares(struct weir_page *page, struct json_object *naming)
-{
+static void read_shares(struct weir_page *page, struct json_object *naming) {
     static const struct {
         const char *key, *words;
     } ways[] = {{"sni", "server name"},       {"http", "HTTP host"}, {"dns", "DNS answer"},
@@ -380,15 +343,14 @@ static void read_shares(struct weir_page *page, struct json_object *naming)
 }
 
 /* Work that a bound refused: a sum, and which. */
-static void read_refused(struct weir_page *page, struct json_object *refused, double flows_refused)
-{
+static void read_refused(struct weir_page *page, struct json_object *refused,
+                         double flows_refused) {
     char which[140] = "";
     double sum = flows_refused > 0 ? flows_refused : 0;
-    if (sum > 0)
-        COPY(which, "flows");
+    if (sum > 0) COPY(which, "flows");
     if (json_object_is_type(refused, json_type_object)) {
         struct json_object_iter at;
-        json_object_object_foreachC (refused, at) {
+        json_object_object_foreachC(refused, at) {
             size_t used = strlen(which);
             double n = json_object_get_double(at.val);
             sum += n;
@@ -401,22 +363,19 @@ static void read_refused(struct weir_page *page, struct json_object *refused, do
               which);
 }
 
-static void read_decode(struct weir_page *page, struct json_object *decode)
-{
+static void read_decode(struct weir_page *page, struct json_object *decode) {
     double refused = 0;
-    if (!json_object_is_type(decode, json_type_object))
-        return;
+    if (!json_object_is_type(decode, json_type_object)) return;
     struct json_object_iter at;
-    json_object_object_foreachC (decode, at)
-        refused += strcmp(at.key, "ok") == 0 ? 0 : json_object_get_double(at.val);
+    json_object_object_foreachC(decode, at) refused +=
+        strcmp(at.key, "ok") == 0 ? 0 : json_object_get_double(at.val);
     if (refused > 0)
         fact(page, "Not decoded", false, "%.0f packets (no IP, no TCP or UDP, or malformed)",
              refused);
 }
 
 static void read_doubts(struct weir_page *page, struct json_object *record,
-                        struct json_object *naming)
-{
+                        struct json_object *naming) {
     double lost = number_of(record, "dropped_kernel") + number_of(record, "dropped_interface"),
            cut = number_of(record, "snaplen_cut");
     double blind = number_of(naming, "blind_share"), ech = number_of(naming, "flows_ech"),
@@ -443,8 +402,7 @@ static void read_doubts(struct weir_page *page, struct json_object *record,
         doubt(page,
               "%.0f hellos came with ECH or GREASE: behind real ECH the server's name is hidden.",
               ech);
-    if (vpn > 0)
-        doubt(page, "%.0f tunnels (VPN): what they carry is not seen.", vpn);
+    if (vpn > 0) doubt(page, "%.0f tunnels (VPN): what they carry is not seen.", vpn);
     if (number_of(record, "clock_steps") > 0)
         doubt(page, "The capture's clock stepped back %.0f times.",
               number_of(record, "clock_steps"));
@@ -456,8 +414,7 @@ static void read_doubts(struct weir_page *page, struct json_object *record,
     }
 }
 
-void weir_page_read_capture(struct weir_page *page, struct json_object *record)
-{
+void weir_page_read_capture(struct weir_page *page, struct json_object *record) {
     char amount[32];
     struct json_object *naming = member(record, "naming");
     int64_t first_us = time_of(record, "first_ts"), last_us = time_of(record, "last_ts");

@@ -9,8 +9,7 @@
 
 #include "page/render.h"
 
-static void put_head(struct weir_html *html, const struct weir_page *page)
-{
+static void put_head(struct weir_html *html, const struct weir_page *page) {
     unsigned char hash[crypto_hash_sha256_BYTES];
     char base64[sodium_base64_ENCODED_LEN(sizeof hash, sodium_base64_VARIANT_ORIGINAL)];
     crypto_hash_sha256(hash, (const unsigned char *)weir_page_style, strlen(weir_page_style));
@@ -29,8 +28,7 @@ static void put_head(struct weir_html *html, const struct weir_page *page)
     weir_html_raw(html, "</style></head><body>\n");
 }
 
-static void put_banner(struct weir_html *html, const struct weir_page *page)
-{
+static void put_banner(struct weir_html *html, const struct weir_page *page) {
     weir_html_add(html,
                   "<header class=banner><span class=brand>weir</span><span "
                   "class=site>%s</span><span class=when>",
@@ -43,10 +41,8 @@ static void put_banner(struct weir_html *html, const struct weir_page *page)
     weir_html_raw(html, "</span></header>\n<main>\n");
 }
 
-static void put_incidents(struct weir_html *html, const struct weir_page *page)
-{
-    if (!page->n_incidents)
-        return;
+static void put_incidents(struct weir_html *html, const struct weir_page *page) {
+    if (!page->n_incidents) return;
     weir_html_raw(html, "<section><h2>Incidents</h2>\n");
     for (size_t i = 0; i < page->n_incidents; i++)
         weir_page_put_incident(html, page, &page->incidents[i], false);
@@ -57,14 +53,12 @@ static void put_incidents(struct weir_html *html, const struct weir_page *page)
     weir_html_raw(html, "</section>\n");
 }
 
-static void put_multiples(struct weir_html *html, const struct weir_page *page)
-{
+static void put_multiples(struct weir_html *html, const struct weir_page *page) {
     weir_html_raw(html, "<section><h2>Each service</h2>\n");
     for (size_t i = 0; i < page->n_services; i++) {
         weir_html_add(html, "<article class=multiple id=\"s-%s\"><h3>%s ", page->services[i].id,
                       page->services[i].title);
-        if (!page->services[i].is_control)
-            weir_page_put_pill(html, page->services[i].state);
+        if (!page->services[i].is_control) weir_page_put_pill(html, page->services[i].state);
         weir_html_raw(html, "</h3>\n");
         weir_page_put_charts(html, page, &page->services[i]);
         weir_html_raw(html, "</article>\n");
@@ -72,8 +66,7 @@ static void put_multiples(struct weir_html *html, const struct weir_page *page)
     weir_html_raw(html, "</section>\n");
 }
 
-int weir_page_report(const struct weir_page *page, struct weir_html *html)
-{
+int weir_page_report(const struct weir_page *page, struct weir_html *html) {
     put_head(html, page);
     put_banner(html, page);
     weir_page_put_answer(html, page);

@@ -37,8 +37,7 @@ struct weir_page_site {
     struct past *past[WEIR_PAGE_SERVICES_MAX];
 };
 
-static const char *title_of(const void *of, const char *id)
-{
+static const char *title_of(const void *of, const char *id) {
     const struct weir_page_site *site = of;
     weir_service_id found = site->set ? weir_service_find(site->set, id) : WEIR_SERVICE_NONE;
     return strcmp(id, "other") == 0     ? "Everything else"
@@ -47,11 +46,9 @@ static const char *title_of(const void *of, const char *id)
 }
 
 int weir_page_site_new(struct weir_page_site **ret_site, const struct weir_service_set *set,
-                       bool hide_clients)
-{
+                       bool hide_clients) {
     struct weir_page_site *site = calloc(1, sizeof *site);
-    if (!site)
-        return -ENOMEM;
+    if (!site) return -ENOMEM;
     site->set = set;
     site->page.hide_clients = hide_clients;
     site->page.state = WEIR_STATE_UNKNOWN;
@@ -59,35 +56,27 @@ int weir_page_site_new(struct weir_page_site **ret_site, const struct weir_servi
     return 0;
 }
 
-static void drop_model(struct weir_page *page)
-{
-    for (size_t i = 0; i < page->n_services; i++)
-        free(page->services[i].track);
+static void drop_model(struct weir_page *page) {
+    for (size_t i = 0; i < page->n_services; i++) free(page->services[i].track);
     page->n_services = page->n_incidents = 0;
 }
 
-void weir_page_site_free(struct weir_page_site *site)
-{
-    if (!site)
-        return;
-    for (size_t i = 0; i < site->n_past; i++)
-        free(site->past[i]);
+void weir_page_site_free(struct weir_page_site *site) {
+    if (!site) return;
+    for (size_t i = 0; i < site->n_past; i++) free(site->past[i]);
     weir_page_deinit(&site->page);
     free(site);
 }
 
-struct weir_page *weir_page_site_model(struct weir_page_site *site)
-{
+struct weir_page *weir_page_site_model(struct weir_page_site *site) {
     return &site->page;
 }
 
 /* ---- the past of a service ---- */
 
-static struct past *past_of(struct weir_page_site *site, const char *id)
-{
+static struct past *past_of(struct weir_page_site *site, const char *id) {
     for (size_t i = 0; i < site->n_past; i++)
-        if (strcmp(site->past[i]->id, id) == 0)
-            return site->past[i];
+        if (strcmp(site->past[i]->id, id) == 0) return site->past[i];
     struct past *past = site->n_past < WEIR_PAGE_SERVICES_MAX ? calloc(1, sizeof *past) : NULL;
     if (past) {
         snprintf(past->id, sizeof past->id, "%s", id);
@@ -97,21 +86,17 @@ static struct past *past_of(struct weir_page_site *site, const char *id)
 }
 
 const struct weir_page_counts *weir_page_site_counts(const struct weir_page_site *site,
-                                                     const char *service)
-{
+                                                     const char *service) {
     for (size_t i = 0; i < site->n_past; i++)
-        if (strcmp(site->past[i]->id, service) == 0)
-            return &site->past[i]->counts;
+        if (strcmp(site->past[i]->id, service) == 0) return &site->past[i]->counts;
     return NULL;
 }
 
-static int64_t newest(const struct past *past)
-{
+static int64_t newest(const struct past *past) {
     return past->n ? past->points[(past->n - 1) % WINDOWS].end_us : 0;
 }
 
-static void keep_points(struct past *past, const struct weir_view_service *service)
-{
+static void keep_points(struct past *past, const struct weir_view_service *service) {
     for (size_t i = 0; i < service->n_points; i++)
         if (service->points[i].end_us > newest(past))
             past->points[past->n++ % WINDOWS] = service->points[i];
@@ -120,10 +105,8 @@ static void keep_points(struct past *past, const struct weir_view_service *servi
                  service->state);
 }
 
-static void count(struct past *past, const struct weir_view_service *service)
-{
-    if (service->end_us <= past->counted_us)
-        return;
+static void count(struct past *past, const struct weir_view_service *service) {
+    if (service->end_us <= past->counted_us) return;
     past->counted_us = service->end_us;
     for (int layer = 0; layer < WEIR_LAYER_N; layer++) {
         past->counts.ok[layer] += service->layer_ok[layer] > 0 ? service->layer_ok[layer] : 0;
@@ -133,8 +116,7 @@ static void count(struct past *past, const struct weir_view_service *service)
 
 /* ---- a service of the model ---- */
 
-static void put_bin(struct weir_page_bin *bin, const struct weir_view_point *point)
-{
+static void put_bin(struct weir_page_bin *bin, const struct weir_view_point *point) {
     const double values[WEIR_PAGE_SERIES_N] = {[WEIR_PAGE_OK] = point->ok,
                                                [WEIR_PAGE_FAIL] = point->fail,
                                                [WEIR_PAGE_DNS_OK] = point->dns_ok,
@@ -145,8 +127,7 @@ static void put_bin(struct weir_page_bin *bin, const struct weir_view_point *poi
                                                [WEIR_PAGE_LOSS_BEYOND] = point->loss_beyond};
     enum weir_state state = weir_page_state(point->state);
     bin->seen = true;
-    if (weir_page_badness(state) > weir_page_badness(bin->state))
-        bin->state = state;
+    if (weir_page_badness(state) > weir_page_badness(bin->state)) bin->state = state;
     for (int s = 0; s < WEIR_PAGE_SERIES_N; s++)
         if (!isnan(values[s])) {
             bin->sum[s] += (float)values[s];
@@ -155,14 +136,12 @@ static void put_bin(struct weir_page_bin *bin, const struct weir_view_point *poi
 }
 
 static void put_past(const struct weir_page *page, struct weir_page_service *service,
-                     const struct past *past)
-{
+                     const struct past *past) {
     service->ok = service->fail = service->recent_ok = service->recent_fail = 0;
     for (size_t i = past->n > WINDOWS ? past->n - WINDOWS : 0; i < past->n; i++) {
         const struct weir_view_point *point = &past->points[i % WINDOWS];
         int64_t place = (point->end_us - window_us - page->first_us) / page->bin_us;
-        if (point->end_us - window_us < page->first_us || place >= (int64_t)page->n_bins)
-            continue;
+        if (point->end_us - window_us < page->first_us || place >= (int64_t)page->n_bins) continue;
         put_bin(&service->track->bins[place], point);
         double ok = isnan(point->ok) ? 0 : point->ok, fail = isnan(point->fail) ? 0 : point->fail;
         bool lately = point->end_us > page->now_us - recent_us;
@@ -173,31 +152,26 @@ static void put_past(const struct weir_page *page, struct weir_page_service *ser
     }
 }
 
-static void put_hosts(const struct weir_page_site *site, struct weir_page_service *service)
-{
+static void put_hosts(const struct weir_page_site *site, struct weir_page_service *service) {
     weir_service_id id = site->set ? weir_service_find(site->set, service->id) : WEIR_SERVICE_NONE;
-    if (id < WEIR_SERVICE_FIRST)
-        return;
+    if (id < WEIR_SERVICE_FIRST) return;
     const struct weir_service *about = weir_service_get(site->set, id);
     for (size_t i = 0, used = 0; i < about->n_hosts && used + 70 < sizeof service->hosts; i++)
         used += (size_t)snprintf(service->hosts + used, sizeof service->hosts - used, "%s%.60s",
                                  i ? ", " : "", about->hosts[i].suffix);
 }
 
-static uint8_t state_of(const struct weir_view_judgement *judgement)
-{
+static uint8_t state_of(const struct weir_view_judgement *judgement) {
     enum weir_state state = weir_page_state(judgement->state);
     return judgement->health == WEIR_VIEW_SICK && state == WEIR_STATE_UNKNOWN ? WEIR_STATE_DOWN
                                                                               : state;
 }
 
 static int put_service(struct weir_page_site *site, const struct weir_view *view,
-                       const struct weir_view_service *from)
-{
+                       const struct weir_view_service *from) {
     struct weir_page *page = &site->page;
     struct past *past = past_of(site, from->name);
-    if (!past || page->n_services == WEIR_PAGE_SERVICES_MAX)
-        return past ? 0 : -ENOMEM;
+    if (!past || page->n_services == WEIR_PAGE_SERVICES_MAX) return past ? 0 : -ENOMEM;
     struct weir_page_service *service = &page->services[page->n_services++];
     struct weir_view_judgement judgement;
     weir_view_judge_service(view, from->name, &judgement);
@@ -225,8 +199,7 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
         if (strcmp(weir_outcome_name((enum weir_outcome)kind), from->failing_by) == 0)
             snprintf(service->failing_by, sizeof service->failing_by, "%.60s",
                      weir_outcome_help((enum weir_outcome)kind));
-    if (!service->track)
-        return -ENOMEM;
+    if (!service->track) return -ENOMEM;
     keep_points(past, from);
     count(past, from);
     put_past(page, service, past);
@@ -237,15 +210,13 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
 /* ---- incidents ---- */
 
 static int put_incident(struct weir_page_site *site, const char *json, bool acknowledged,
-                        bool maintenance)
-{
+                        bool maintenance) {
     struct weir_page *page = &site->page;
     struct weir_page_incident incident;
     struct json_object *record = json ? json_tokener_parse(json) : NULL;
     int error = record ? weir_page_read_incident(&incident, record, title_of, site) : -EINVAL;
     json_object_put(record);
-    if (error)
-        return 0; /* nothing that a page can show */
+    if (error) return 0; /* nothing that a page can show */
     incident.acknowledged = acknowledged;
     incident.maintenance |= maintenance;
     for (size_t i = 0; i < page->n_incidents; i++)
@@ -267,8 +238,7 @@ static int put_incident(struct weir_page_site *site, const char *json, bool ackn
 }
 
 /* The newest of the months before; those that the view tells too are joined to them. */
-static int put_history(struct weir_page_site *site, const struct weir_history *history)
-{
+static int put_history(struct weir_page_site *site, const struct weir_history *history) {
     int error = 0;
     size_t first =
         history->n_incidents > PAST_INCIDENTS ? history->n_incidents - PAST_INCIDENTS : 0;
@@ -280,8 +250,7 @@ static int put_history(struct weir_page_site *site, const struct weir_history *h
 
 /* What stands is the view's to say: it knows windows that speak against an incident that nobody
  * closed. */
-static void settle_open(struct weir_page *page, const struct weir_view *view)
-{
+static void settle_open(struct weir_page *page, const struct weir_view *view) {
     const struct weir_view_event *open[WEIR_VIEW_EVENTS_MAX];
     size_t n = weir_view_open(view, open, WEIR_VIEW_EVENTS_MAX);
     for (size_t i = 0; i < page->n_incidents; i++) {
@@ -289,14 +258,12 @@ static void settle_open(struct weir_page *page, const struct weir_view *view)
         incident->is_open = false;
         for (size_t k = 0; k < n && k < WEIR_VIEW_EVENTS_MAX; k++)
             incident->is_open |= strcmp(open[k]->id, incident->id) == 0;
-        if (!incident->is_open && !incident->cleared_us)
-            incident->cleared_us = incident->last_us;
+        if (!incident->is_open && !incident->cleared_us) incident->cleared_us = incident->last_us;
     }
 }
 
 int weir_page_site_take(struct weir_page_site *site, const struct weir_view *view,
-                        const struct weir_history *history)
-{
+                        const struct weir_history *history) {
     struct weir_page *page = &site->page;
     int error = 0;
     drop_model(page);
@@ -312,19 +279,17 @@ int weir_page_site_take(struct weir_page_site *site, const struct weir_view *vie
         error = put_service(site, view, &view->services[i]);
     for (size_t i = 0; history && i < page->n_services; i++)
         weir_page_put_days(&page->services[i], history, page->now_us);
-    if (!error && history)
-        error = put_history(site, history);
+    if (!error && history) error = put_history(site, history);
     for (size_t i = 0; i < view->n_events && !error; i++)
         error = put_incident(site, view->events[i].json, view->events[i].acknowledged,
                              view->events[i].maintenance);
-    if (error)
-        return error;
+    if (error) return error;
     settle_open(page, view);
     weir_page_finish(page);
     struct weir_view_judgement judgement;
     weir_view_judge_site(view, &judgement);
-    bool heard = view->seen_us &&
-                 (view->replay || view->now_us - view->seen_us <= WEIR_VIEW_FRESH_US);
+    bool heard =
+        view->seen_us && (view->replay || view->now_us - view->seen_us <= WEIR_VIEW_FRESH_US);
     /* unknown with an incident: the capture's */
     page->blind = judgement.health == WEIR_VIEW_UNKNOWN && (!heard || judgement.incident);
     if (judgement.health == WEIR_VIEW_UNKNOWN) {
@@ -335,8 +300,7 @@ int weir_page_site_take(struct weir_page_site *site, const struct weir_view *vie
     return 0;
 }
 
-void weir_page_site_trouble(struct weir_page_site *site, const char *reason, int64_t now_us)
-{
+void weir_page_site_trouble(struct weir_page_site *site, const char *reason, int64_t now_us) {
     struct weir_page *page = &site->page;
     snprintf(page->trouble, sizeof page->trouble, "%.390s", reason);
     page->blind = true;

@@ -10,8 +10,7 @@
 #include "page/status.h"
 #include "view/view.h"
 
-static void put_head(struct weir_html *html, const struct weir_page *page, const char *title)
-{
+static void put_head(struct weir_html *html, const struct weir_page *page, const char *title) {
     weir_html_add(html,
                   "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
                   "content=\"width=device-width, initial-scale=1\">"
@@ -27,15 +26,13 @@ static void put_head(struct weir_html *html, const struct weir_page *page, const
 }
 
 static void begin_main(struct weir_html *html, const struct weir_page *page,
-                       unsigned long generation)
-{
+                       unsigned long generation) {
     weir_html_add(html, "<main data-generation=%lu>\n", generation);
     if (page->trouble[0])
         weir_html_add(html, "<p class=trouble><b>Old news.</b> %s</p>\n", page->trouble);
 }
 
-static void put_foot(struct weir_html *html, const struct weir_page *page)
-{
+static void put_foot(struct weir_html *html, const struct weir_page *page) {
     weir_html_raw(html, "</main>\n<footer>");
     if (page && page->heard_us) {
         weir_html_raw(html, "Probe heard at ");
@@ -50,8 +47,7 @@ static void put_foot(struct weir_html *html, const struct weir_page *page)
 
 /* ---- availability ---- */
 
-static void put_day(struct weir_html *html, const struct weir_page_day *day, size_t i, size_t n)
-{
+static void put_day(struct weir_html *html, const struct weir_page_day *day, size_t i, size_t n) {
     char date[64], bad[32];
     weir_page_clock(date, day->start_us, true, false);
     date[10] = '\0';
@@ -74,8 +70,7 @@ static void put_day(struct weir_html *html, const struct weir_page_day *day, siz
                       4 + (int)(10 * fmin(1, bad_s / day->judged_s)));
 }
 
-static void put_days(struct weir_html *html, const struct weir_page_service *service)
-{
+static void put_days(struct weir_html *html, const struct weir_page_service *service) {
     if (!service->n_days) {
         weir_html_raw(html, "<p class=\"soft days-none\">Availability: not recorded yet.</p>");
         return;
@@ -101,8 +96,7 @@ static void put_days(struct weir_html *html, const struct weir_page_service *ser
 
 /* ---- the first page ---- */
 
-static void put_tile(struct weir_html *html, const struct weir_page_service *service)
-{
+static void put_tile(struct weir_html *html, const struct weir_page_service *service) {
     char goodput[32], delay[32], watched[80] = "";
     weir_html_add(html,
                   "<article class=tile id=\"t-%s\" data-state=%s><header><h3><a "
@@ -123,13 +117,11 @@ static void put_tile(struct weir_html *html, const struct weir_page_service *ser
     weir_html_raw(html, "</article>\n");
 }
 
-static void put_past(struct weir_html *html, const struct weir_page *page, const char *service)
-{
+static void put_past(struct weir_html *html, const struct weir_page *page, const char *service) {
     size_t n = 0;
     for (size_t i = 0; i < page->n_incidents && n < 50; i++) {
         const struct weir_page_incident *one = &page->incidents[i];
-        if (one->is_open || (service && strcmp(one->service, service) != 0))
-            continue;
+        if (one->is_open || (service && strcmp(one->service, service) != 0)) continue;
         weir_html_raw(
             html,
             n++ ? ""
@@ -147,8 +139,7 @@ static void put_past(struct weir_html *html, const struct weir_page *page, const
 }
 
 /* `service`: of it alone; NULL: all. */
-static void put_open(struct weir_html *html, const struct weir_page *page, const char *service)
-{
+static void put_open(struct weir_html *html, const struct weir_page *page, const char *service) {
     bool any = false;
     for (size_t i = 0; i < page->n_incidents; i++)
         if (page->incidents[i].is_open &&
@@ -160,10 +151,8 @@ static void put_open(struct weir_html *html, const struct weir_page *page, const
     weir_html_raw(html, any ? "</section>\n" : "");
 }
 
-static void put_sites(struct weir_html *html, const struct weir_page *page)
-{
-    if (!page->n_sites)
-        return;
+static void put_sites(struct weir_html *html, const struct weir_page *page) {
+    if (!page->n_sites) return;
     weir_html_raw(html, "<section><h2>Sites</h2>\n<table class=sites><tbody>");
     for (size_t i = 0; i < page->n_sites; i++) {
         weir_html_add(html, "<tr><th scope=row>%s</th><td>", page->sites[i].name);
@@ -174,8 +163,7 @@ static void put_sites(struct weir_html *html, const struct weir_page *page)
 }
 
 void weir_page_status(const struct weir_page *page, unsigned long generation,
-                      struct weir_html *html)
-{
+                      struct weir_html *html) {
     char title[800];
     snprintf(title, sizeof title, "%.150s: %.600s", page->site, page->answer);
     put_head(html, page, title);
@@ -185,8 +173,7 @@ void weir_page_status(const struct weir_page *page, unsigned long generation,
     if (page->n_services) {
         weir_html_raw(html, "<section><h2>Services</h2>\n<div class=tiles>");
         for (size_t i = 0; i < page->n_services; i++)
-            if (!page->services[i].is_control)
-                put_tile(html, &page->services[i]);
+            if (!page->services[i].is_control) put_tile(html, &page->services[i]);
         weir_html_raw(html, "</div></section>\n<section><h2>The last hour</h2>\n");
         weir_page_put_timeline(html, page);
         weir_html_raw(html, "</section>\n");
@@ -200,8 +187,7 @@ void weir_page_status(const struct weir_page *page, unsigned long generation,
 
 /* ---- a service ---- */
 
-static void put_figures(struct weir_html *html, const struct weir_page_service *service)
-{
+static void put_figures(struct weir_html *html, const struct weir_page_service *service) {
     char text[64];
     weir_html_raw(html, "<dl class=times>");
     weir_html_add(html, "<div><dt>Useful trials, 5 min</dt><dd>%.0f of %.0f</dd></div>",
@@ -233,17 +219,14 @@ static void put_figures(struct weir_html *html, const struct weir_page_service *
 
 /* The others at the same time: what speaks for or against the uplink. */
 static void put_others(struct weir_html *html, const struct weir_page *page,
-                       const struct weir_page_service *but)
-{
+                       const struct weir_page_service *but) {
     weir_html_raw(html, "<section><h2>Others at the same time</h2><table><tbody>");
     for (size_t i = 0; i < page->n_services; i++) {
         const struct weir_page_service *one = &page->services[i];
-        if (one == but)
-            continue;
+        if (one == but) continue;
         weir_html_add(html, "<tr><th scope=row><a href=\"/service/%s\">%s</a></th><td>", one->id,
                       one->title);
-        if (!one->is_control)
-            weir_page_put_pill(html, one->state);
+        if (!one->is_control) weir_page_put_pill(html, one->state);
         weir_html_add(html, "</td><td>%.0f of %.0f trials useful in 5 min</td></tr>\n",
                       one->recent_ok, one->recent_ok + one->recent_fail);
     }
@@ -251,8 +234,7 @@ static void put_others(struct weir_html *html, const struct weir_page *page,
 }
 
 void weir_page_status_service(const struct weir_page *page, const struct weir_page_service *service,
-                              unsigned long generation, struct weir_html *html)
-{
+                              unsigned long generation, struct weir_html *html) {
     char title[300];
     snprintf(title, sizeof title, "%.95s at %.100s: %s", service->title, page->site,
              weir_page_state_words(service->state));
@@ -286,8 +268,7 @@ void weir_page_status_service(const struct weir_page *page, const struct weir_pa
 
 void weir_page_status_incident(const struct weir_page *page,
                                const struct weir_page_incident *incident, unsigned long generation,
-                               struct weir_html *html)
-{
+                               struct weir_html *html) {
     char title[300];
     snprintf(title, sizeof title, "%.110s: %s (%.100s)", incident->title,
              weir_page_state_words(incident->worst), page->site);
@@ -295,14 +276,12 @@ void weir_page_status_incident(const struct weir_page *page,
     begin_main(html, page, generation);
     weir_html_add(html, "<h1 class=hidden>%s</h1><h2 class=hidden>Evidence</h2>\n", title);
     weir_page_put_incident(html, page, incident, false);
-    if (incident->end_text[0])
-        weir_html_add(html, "<p class=soft>%s</p>\n", incident->end_text);
+    if (incident->end_text[0]) weir_html_add(html, "<p class=soft>%s</p>\n", incident->end_text);
     weir_html_raw(html, "<p><a href=/>All services</a></p>\n");
     put_foot(html, page);
 }
 
-void weir_page_status_notice(const char *head, const char *text, struct weir_html *html)
-{
+void weir_page_status_notice(const char *head, const char *text, struct weir_html *html) {
     put_head(html, NULL, head);
     weir_html_add(
         html,

@@ -16,12 +16,10 @@ enum {
     APPLICATION = 4
 };
 
-static void put(struct weir_pcapng *file, const void *bytes, size_t n)
-{
+static void put(struct weir_pcapng *file, const void *bytes, size_t n) {
     static const uint8_t zeros[4];
     size_t padded = (n + 3) & ~(size_t)3;
-    if (file->error)
-        return;
+    if (file->error) return;
     if (file->n + padded > file->room) {
         size_t room = 2 * (file->n + padded) + 4096;
         uint8_t *larger = realloc(file->bytes, room);
@@ -37,37 +35,29 @@ static void put(struct weir_pcapng *file, const void *bytes, size_t n)
     file->n += padded;
 }
 
-static void put32(struct weir_pcapng *file, uint32_t value)
-{
-    put(file, &value, sizeof value);
-}
+static void put32(struct weir_pcapng *file, uint32_t value) { put(file, &value, sizeof value); }
 
-static size_t begin_block(struct weir_pcapng *file, uint32_t type)
-{
+static size_t begin_block(struct weir_pcapng *file, uint32_t type) {
     size_t at = file->n;
     put32(file, type);
     put32(file, 0);
     return at;
 }
 
-static void end_block(struct weir_pcapng *file, size_t at)
-{
+static void end_block(struct weir_pcapng *file, size_t at) {
     uint32_t length = (uint32_t)(file->n + 4 - at);
     put32(file, length);
-    if (!file->error)
-        memcpy(file->bytes + at + 4, &length, sizeof length);
+    if (!file->error) memcpy(file->bytes + at + 4, &length, sizeof length);
 }
 
-static void put_option(struct weir_pcapng *file, uint16_t code, const char *text)
-{
+static void put_option(struct weir_pcapng *file, uint16_t code, const char *text) {
     size_t n = strlen(text) < 60000 ? strlen(text) : 60000;
     const uint16_t head[2] = {code, (uint16_t)n};
     put(file, head, sizeof head);
     put(file, text, n);
 }
 
-void weir_pcapng_begin(struct weir_pcapng *file, const char *comment)
-{
+void weir_pcapng_begin(struct weir_pcapng *file, const char *comment) {
     size_t at = begin_block(file, SECTION);
     const uint16_t version[2] = {1, 0};
     const int64_t unknown_length = -1;
@@ -85,8 +75,7 @@ void weir_pcapng_begin(struct weir_pcapng *file, const char *comment)
 }
 
 void weir_pcapng_packet(struct weir_pcapng *file, int64_t ts_us, const uint8_t *frame,
-                        size_t captured, uint32_t wire)
-{
+                        size_t captured, uint32_t wire) {
     size_t at = begin_block(file, PACKET);
     put32(file, 0);
     put32(file, (uint32_t)((uint64_t)ts_us >> 32));
@@ -97,8 +86,7 @@ void weir_pcapng_packet(struct weir_pcapng *file, int64_t ts_us, const uint8_t *
     end_block(file, at);
 }
 
-void weir_pcapng_deinit(struct weir_pcapng *file)
-{
+void weir_pcapng_deinit(struct weir_pcapng *file) {
     free(file->bytes);
     *file = (struct weir_pcapng){0};
 }

@@ -72,16 +72,13 @@ struct gathered {
     size_t n, room, n_entries;
 };
 
-static int gather(void *context, const struct weir_proof_entry *entry)
-{
+static int gather(void *context, const struct weir_proof_entry *entry) {
     struct gathered *gathered = context;
-    if (gathered->n_entries == ENTRIES_MAX)
-        return 0;
+    if (gathered->n_entries == ENTRIES_MAX) return 0;
     if (gathered->n + entry->size > gathered->room) {
         size_t room = 2 * gathered->room + ((size_t)1 << 20);
         uint8_t *larger = realloc(gathered->bytes, room);
-        if (!larger)
-            return -ENOMEM;
+        if (!larger) return -ENOMEM;
         gathered->bytes = larger;
         gathered->room = room;
     }
@@ -91,8 +88,7 @@ static int gather(void *context, const struct weir_proof_entry *entry)
     return 0;
 }
 
-static struct weir_proof_entry **list_of(const struct gathered *gathered)
-{
+static struct weir_proof_entry **list_of(const struct gathered *gathered) {
     struct weir_proof_entry **list = calloc(gathered->n_entries + 1, sizeof *list);
     for (size_t at = 0, i = 0; list && i < gathered->n_entries; i++) {
         list[i] = (struct weir_proof_entry *)(gathered->bytes + at);
@@ -104,23 +100,20 @@ static struct weir_proof_entry **list_of(const struct gathered *gathered)
 /* ---- the file ---- */
 
 static int fill(struct weir_pcapng *file, const struct task *task,
-                struct weir_proof_entry **entries, size_t n)
-{
+                struct weir_proof_entry **entries, size_t n) {
     struct weir_proof_clients clients = {0};
     weir_pcapng_begin(file, task->text);
     for (size_t i = 0; i < n && file->n < WEIR_PROOF_FILE_MAX - WEIR_PROOF_FRAME_MAX; i++) {
         uint8_t frame[WEIR_PROOF_FRAME_MAX];
         uint32_t wire;
         size_t captured = weir_proof_frame(&clients, task->set, entries[i], frame, &wire);
-        if (captured)
-            weir_pcapng_packet(file, entries[i]->ts_us, frame, captured, wire);
+        if (captured) weir_pcapng_packet(file, entries[i]->ts_us, frame, captured, wire);
     }
     weir_proof_clients_deinit(&clients);
     return file->error;
 }
 
-static int build(struct weir_proof *proof, const struct task *task, struct weir_pcapng *file)
-{
+static int build(struct weir_proof *proof, const struct task *task, struct weir_pcapng *file) {
     struct gathered gathered = {0};
     const struct weir_proof_case about = {.service = task->incident.service,
                                           .onset_us = task->incident.onset_us,
@@ -139,8 +132,7 @@ static int build(struct weir_proof *proof, const struct task *task, struct weir_
 }
 
 static int write_file(const struct weir_proof *proof, const char *id,
-                      const struct weir_pcapng *file, struct weir_fault *fault)
-{
+                      const struct weir_pcapng *file, struct weir_fault *fault) {
     char path[4400], draft[4400];
     snprintf(path, sizeof path, "%s/%s.pcapng", proof->directory, id);
     snprintf(draft, sizeof draft, "%s/.%s.new", proof->directory, id);
@@ -152,18 +144,14 @@ static int write_file(const struct weir_proof *proof, const char *id,
         error = n < 0 && errno != EINTR ? -errno : 0;
         done += n > 0 ? (size_t)n : 0;
     }
-    if (fd >= 0 && close(fd) < 0 && !error)
-        error = -errno;
-    if (!error && rename(draft, path) < 0)
-        error = -errno;
-    if (error)
-        unlink(draft);
+    if (fd >= 0 && close(fd) < 0 && !error) error = -errno;
+    if (!error && rename(draft, path) < 0) error = -errno;
+    if (error) unlink(draft);
     return error ? weir_fault_set(fault, error, "%s: %s", path, strerror(-error)) : 0;
 }
 
 /* The oldest go first: WEIR_PROOF_FILES_MAX of a megabyte are kept. */
-static void prune(const struct weir_proof *proof)
-{
+static void prune(const struct weir_proof *proof) {
     for (;;) {
         DIR *directory = opendir(proof->directory);
         struct dirent *one;
@@ -183,15 +171,13 @@ static void prune(const struct weir_proof *proof)
             }
         }
         bool many = n > WEIR_PROOF_FILES_MAX && unlinkat(dirfd(directory), oldest, 0) == 0;
-        if (directory)
-            closedir(directory);
-        if (!many)
-            return;
+        if (directory) closedir(directory);
+        if (!many) return;
     }
 }
 
-static int write_proof(struct weir_proof *proof, const struct task *task, struct weir_fault *fault)
-{
+static int write_proof(struct weir_proof *proof, const struct task *task,
+                       struct weir_fault *fault) {
     struct weir_pcapng file = {0};
     int error = build(proof, task, &file);
     if (error)
@@ -199,8 +185,7 @@ static int write_proof(struct weir_proof *proof, const struct task *task, struct
     else
         error = write_file(proof, task->incident.id, &file, fault);
     weir_pcapng_deinit(&file);
-    if (!error)
-        prune(proof);
+    if (!error) prune(proof);
     return error;
 }
 
@@ -208,8 +193,7 @@ static int write_proof(struct weir_proof *proof, const struct task *task, struct
 
 static void add_line(struct task *task, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static void add_line(struct task *task, const char *format, ...)
-{
+static void add_line(struct task *task, const char *format, ...) {
     size_t used = strlen(task->text);
     va_list args;
     va_start(args, format);
@@ -217,8 +201,7 @@ static void add_line(struct task *task, const char *format, ...)
     va_end(args);
 }
 
-static void add_time(struct task *task, const char *name, int64_t us)
-{
+static void add_time(struct task *task, const char *name, int64_t us) {
     char text[40];
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
@@ -226,8 +209,7 @@ static void add_time(struct task *task, const char *name, int64_t us)
         add_line(task, "%s: %s.%06dZ\n", name, text, (int)(us % 1000000));
 }
 
-static void write_comment(struct task *task, const struct weir_publish_context *context)
-{
+static void write_comment(struct task *task, const struct weir_publish_context *context) {
     const struct weir_incident *incident = &task->incident;
     const char *service =
         incident->service ? weir_service_get(context->set, incident->service)->id : "none";
@@ -257,22 +239,17 @@ static void write_comment(struct task *task, const struct weir_publish_context *
 
 /* ---- the thread ---- */
 
-static void task_free(struct task *task)
-{
-    if (task)
-        weir_service_set_unref(task->set);
+static void task_free(struct task *task) {
+    if (task) weir_service_set_unref(task->set);
     free(task);
 }
 
-static void *write_all(void *context)
-{
+static void *write_all(void *context) {
     struct weir_proof *proof = context;
     pthread_mutex_lock(&proof->lock);
     for (;;) {
-        while (!proof->n_waiting && !proof->stop)
-            pthread_cond_wait(&proof->changed, &proof->lock);
-        if (!proof->n_waiting)
-            break;
+        while (!proof->n_waiting && !proof->stop) pthread_cond_wait(&proof->changed, &proof->lock);
+        if (!proof->n_waiting) break;
         struct task *task = proof->waiting[0];
         memmove(proof->waiting, proof->waiting + 1, --proof->n_waiting * sizeof proof->waiting[0]);
         pthread_mutex_unlock(&proof->lock);
@@ -288,11 +265,9 @@ static void *write_all(void *context)
     return NULL;
 }
 
-static void put_task(struct weir_proof *proof, struct task *task)
-{
+static void put_task(struct weir_proof *proof, struct task *task) {
     pthread_mutex_lock(&proof->lock);
-    if (!proof->runs)
-        proof->runs = pthread_create(&proof->thread, NULL, write_all, proof) == 0;
+    if (!proof->runs) proof->runs = pthread_create(&proof->thread, NULL, write_all, proof) == 0;
     if (proof->n_waiting == WAITING_MAX || !proof->runs) {
         weir_log(WEIR_LOG_WARNING, "evidence of %s is not written: too many incidents at once",
                  task->incident.id);
@@ -306,26 +281,21 @@ static void put_task(struct weir_proof *proof, struct task *task)
 
 /* ---- the sink ---- */
 
-static struct told *find_told(struct weir_proof *proof, const struct weir_incident *incident)
-{
+static struct told *find_told(struct weir_proof *proof, const struct weir_incident *incident) {
     for (unsigned i = 0; i < TOLD_MAX && i < proof->n_told; i++)
-        if (strcmp(proof->told[i].last.id, incident->id) == 0)
-            return &proof->told[i];
+        if (strcmp(proof->told[i].last.id, incident->id) == 0) return &proof->told[i];
     return NULL;
 }
 
-static struct told *begin_told(struct weir_proof *proof, const struct weir_incident *incident)
-{
+static struct told *begin_told(struct weir_proof *proof, const struct weir_incident *incident) {
     struct told *told = &proof->told[proof->n_told++ % TOLD_MAX];
     *told = (struct told){.changed_us = incident->ts_us, .again = true};
     return told;
 }
 
-static int write_one(struct proof_sink *sink, struct told *told, struct weir_fault *fault)
-{
+static int write_one(struct proof_sink *sink, struct told *told, struct weir_fault *fault) {
     struct task *task = calloc(1, sizeof *task);
-    if (!task)
-        return 0;
+    if (!task) return 0;
     task->incident = told->last;
     task->until_us = sink->now_us;
     task->set = weir_service_set_ref(sink->context->set);
@@ -341,19 +311,16 @@ static int write_one(struct proof_sink *sink, struct told *told, struct weir_fau
 }
 
 static int take_incident(struct proof_sink *sink, const struct weir_incident *incident,
-                         struct weir_fault *fault)
-{
+                         struct weir_fault *fault) {
     struct told *told = find_told(sink->proof, incident);
     if (incident->event == WEIR_INCIDENT_CLEARED) {
-        if (told)
-            told->again = false;
+        if (told) told->again = false;
         return 0;
     }
     bool news =
         !told || ((told->last.state != incident->state || told->last.cause != incident->cause) &&
                   told->writes < WRITES_MAX);
-    if (!told)
-        told = begin_told(sink->proof, incident);
+    if (!told) told = begin_told(sink->proof, incident);
     if (news) {
         told->changed_us = incident->ts_us;
         told->again = true;
@@ -362,41 +329,31 @@ static int take_incident(struct proof_sink *sink, const struct weir_incident *in
     return news ? write_one(sink, told, fault) : 0;
 }
 
-static int proof_record(void *state, const struct weir_record *record, struct weir_fault *fault)
-{
+static int proof_record(void *state, const struct weir_record *record, struct weir_fault *fault) {
     struct proof_sink *sink = state;
-    if (record->type == WEIR_RECORD_CAPTURE)
-        sink->over = !record->capture->interim;
-    if (record->ts_us > sink->now_us)
-        sink->now_us = record->ts_us;
+    if (record->type == WEIR_RECORD_CAPTURE) sink->over = !record->capture->interim;
+    if (record->ts_us > sink->now_us) sink->now_us = record->ts_us;
     return record->type == WEIR_RECORD_INCIDENT ? take_incident(sink, record->incident, fault) : 0;
 }
 
-static int proof_flush(void *state, struct weir_fault *fault)
-{
+static int proof_flush(void *state, struct weir_fault *fault) {
     struct proof_sink *sink = state;
     int error = 0;
     for (unsigned i = 0; !error && i < TOLD_MAX && i < sink->proof->n_told; i++) {
         struct told *told = &sink->proof->told[i];
-        if (!told->again || (sink->now_us - told->changed_us < again_us && !sink->over))
-            continue;
+        if (!told->again || (sink->now_us - told->changed_us < again_us && !sink->over)) continue;
         told->again = false;
         error = write_one(sink, told, fault);
     }
     return error;
 }
 
-static void proof_free(void *state)
-{
-    free(state);
-}
+static void proof_free(void *state) { free(state); }
 
 int weir_sink_proof_new(void **ret_state, const struct weir_publish_context *context,
-                        struct weir_proof *proof)
-{
+                        struct weir_proof *proof) {
     struct proof_sink *sink = calloc(1, sizeof *sink);
-    if (!sink)
-        return -ENOMEM;
+    if (!sink) return -ENOMEM;
     *sink = (struct proof_sink){.context = context, .proof = proof};
     *ret_state = sink;
     return 0;
@@ -411,11 +368,9 @@ const struct weir_sink weir_sink_proof = {.name = "evidence",
 /* ---- life ---- */
 
 int weir_proof_new(struct weir_proof **ret_proof, unsigned n_workers, size_t bytes,
-                   const char *directory, bool live, struct weir_fault *fault)
-{
+                   const char *directory, bool live, struct weir_fault *fault) {
     struct weir_proof *proof = calloc(1, sizeof *proof);
-    if (!proof)
-        return -ENOMEM;
+    if (!proof) return -ENOMEM;
     proof->live = live;
     pthread_mutex_init(&proof->lock, NULL);
     pthread_cond_init(&proof->changed, NULL);
@@ -435,25 +390,20 @@ int weir_proof_new(struct weir_proof **ret_proof, unsigned n_workers, size_t byt
     return 0;
 }
 
-void weir_proof_free(struct weir_proof *proof)
-{
-    if (!proof)
-        return;
+void weir_proof_free(struct weir_proof *proof) {
+    if (!proof) return;
     pthread_mutex_lock(&proof->lock);
     proof->stop = true;
     pthread_cond_signal(&proof->changed);
     pthread_mutex_unlock(&proof->lock);
-    if (proof->runs)
-        pthread_join(proof->thread, NULL);
-    for (unsigned i = 0; i < proof->n_rings; i++)
-        weir_proof_ring_free(proof->rings[i]);
+    if (proof->runs) pthread_join(proof->thread, NULL);
+    for (unsigned i = 0; i < proof->n_rings; i++) weir_proof_ring_free(proof->rings[i]);
     free(proof->rings);
     pthread_cond_destroy(&proof->changed);
     pthread_mutex_destroy(&proof->lock);
     free(proof);
 }
 
-struct weir_proof_ring *weir_proof_ring_of(struct weir_proof *proof, unsigned worker)
-{
+struct weir_proof_ring *weir_proof_ring_of(struct weir_proof *proof, unsigned worker) {
     return proof && worker < proof->n_rings ? proof->rings[worker] : NULL;
 }

@@ -1,12 +1,12 @@
 /* An entry becomes an IP packet that says the same to whoever measures it, and no more.
  *
- *      client and local addresses   10.119.0.1, 10.119.0.2 ... and fd77::1 ..., numbered as they appear: nothing leads back
- *      server addresses             as they are, public ones; checksums are computed anew over what is there
- *      link layer, tags, tunnels    gone
- *      payload                      of known services the handshake, and the beginning of each packet; of all others what
- *                                   tells the kind of record, and no name
- *      lookups                      built anew: of known services with their name, of others with a name that is only a number
- *      HTTP                         a request line and the host, if a service's; no path, no cookie; the answer's status
+ *      client and local addresses   10.119.0.1, 10.119.0.2 ... and fd77::1 ..., numbered as they
+ * appear: nothing leads back server addresses             as they are, public ones; checksums are
+ * computed anew over what is there link layer, tags, tunnels    gone payload of known services the
+ * handshake, and the beginning of each packet; of all others what tells the kind of record, and no
+ * name lookups                      built anew: of known services with their name, of others with a
+ * name that is only a number HTTP                         a request line and the host, if a
+ * service's; no path, no cookie; the answer's status
  *
  * A name that is only a number is the same for the same name, within one file, so that asking
  * again is asking again.
@@ -30,54 +30,44 @@ enum {
     DNS_ADDRS_MAX = 8
 };
 
-static void put16(uint8_t *at, uint32_t value)
-{
+static void put16(uint8_t *at, uint32_t value) {
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
 }
 
-static void put32(uint8_t *at, uint32_t value)
-{
+static void put32(uint8_t *at, uint32_t value) {
     put16(at, value >> 16);
     put16(at + 2, value);
 }
 
 /* ---- addresses ---- */
 
-void weir_proof_clients_deinit(struct weir_proof_clients *clients)
-{
+void weir_proof_clients_deinit(struct weir_proof_clients *clients) {
     free(clients->addrs);
     *clients = (struct weir_proof_clients){0};
 }
 
-static size_t number_of(struct weir_proof_clients *clients, const struct weir_addr *addr)
-{
+static size_t number_of(struct weir_proof_clients *clients, const struct weir_addr *addr) {
     for (size_t i = clients->n; i-- > 0;)
-        if (weir_addr_compare(&clients->addrs[i], addr) == 0)
-            return i + 1;
+        if (weir_addr_compare(&clients->addrs[i], addr) == 0) return i + 1;
     if (clients->n == clients->room && clients->room < CLIENTS_MAX) {
         size_t room = clients->room ? 2 * clients->room : 64;
         struct weir_addr *larger = realloc(clients->addrs, room * sizeof *larger);
-        if (!larger)
-            return 0;
+        if (!larger) return 0;
         clients->addrs = larger;
         clients->room = room;
     }
-    if (clients->n == clients->room)
-        return 0;
+    if (clients->n == clients->room) return 0;
     clients->addrs[clients->n++] = *addr;
     return clients->n;
 }
 
 /* Who is not to be known: a client, and what else is in its own network. False: no room. */
-static bool hide(struct weir_proof_clients *clients, struct weir_addr *addr, bool client)
-{
-    if (!client && !weir_addr_is_local(addr))
-        return true;
+static bool hide(struct weir_proof_clients *clients, struct weir_addr *addr, bool client) {
+    if (!client && !weir_addr_is_local(addr)) return true;
     size_t number = number_of(clients, addr);
     bool v4 = weir_addr_is_v4(addr);
-    if (!number)
-        return false;
+    if (!number) return false;
     if (v4) {
         addr->bytes[12] = 10;
         addr->bytes[13] = CLIENT_NET;
@@ -93,8 +83,7 @@ static bool hide(struct weir_proof_clients *clients, struct weir_addr *addr, boo
 
 /* ---- lookups ---- */
 
-static size_t put_name(uint8_t *at, const char *name)
-{
+static size_t put_name(uint8_t *at, const char *name) {
     uint8_t *begin = at;
     while (*name) {
         size_t length = strcspn(name, ".");
@@ -107,8 +96,7 @@ static size_t put_name(uint8_t *at, const char *name)
     return (size_t)(at - begin);
 }
 
-static size_t put_answer(uint8_t *at, const struct weir_addr *addr, uint32_t ttl_s)
-{
+static size_t put_answer(uint8_t *at, const struct weir_addr *addr, uint32_t ttl_s) {
     bool v4 = weir_addr_is_v4(addr);
     size_t length = v4 ? 4 : 16;
     put16(at, 0xc00c); /* the question's name */
@@ -120,22 +108,18 @@ static size_t put_answer(uint8_t *at, const struct weir_addr *addr, uint32_t ttl
     return 12 + length;
 }
 
-static uint64_t hash_name(const char *name)
-{
+static uint64_t hash_name(const char *name) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
     return hash;
 }
 
 /* The message anew: header, one question, addresses. 0: none that can be read. */
 static size_t scrub_lookup(struct weir_proof_clients *clients, const struct weir_service_set *set,
-                           const uint8_t *bytes, size_t n, uint8_t *into)
-{
+                           const uint8_t *bytes, size_t n, uint8_t *into) {
     struct weir_dns_message message;
     char number[32];
-    if (weir_dns_message(bytes, n, &message) != WEIR_WIRE_OK || n < 12)
-        return 0;
+    if (weir_dns_message(bytes, n, &message) != WEIR_WIRE_OK || n < 12) return 0;
     bool named = message.qname.length &&
                  weir_service_match_host(set, message.qname.text, message.qname.length).service >
                      WEIR_SERVICE_OTHER;
@@ -153,8 +137,7 @@ static size_t scrub_lookup(struct weir_proof_clients *clients, const struct weir
     at += 4;
     for (unsigned i = 0; i < n_answers; i++) {
         struct weir_addr addr = message.addrs[i].addr;
-        if (!hide(clients, &addr, false))
-            return 0;
+        if (!hide(clients, &addr, false)) return 0;
         at += put_answer(into + at, &addr, message.addrs[i].ttl_s);
     }
     return at;
@@ -162,26 +145,22 @@ static size_t scrub_lookup(struct weir_proof_clients *clients, const struct weir
 
 /* ---- payload ---- */
 
-static bool begins(const uint8_t *bytes, size_t n, const char *text)
-{
+static bool begins(const uint8_t *bytes, size_t n, const char *text) {
     return n >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
 }
 
-static bool is_request(const uint8_t *bytes, size_t n)
-{
+static bool is_request(const uint8_t *bytes, size_t n) {
     static const char *const methods[] = {"GET ",     "POST ",    "HEAD ",   "PUT ",
                                           "OPTIONS ", "CONNECT ", "DELETE ", "PATCH "};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (begins(bytes, n, methods[i]))
-            return true;
+        if (begins(bytes, n, methods[i])) return true;
     return false;
 }
 
 /* No longer than what was there. */
 static size_t scrub_request(const struct weir_service_set *set,
                             const struct weir_proof_entry *entry, const uint8_t *bytes,
-                            uint8_t *into)
-{
+                            uint8_t *into) {
     struct weir_http_request request;
     char text[WEIR_HOST_MAX + 64];
     bool named = weir_http_request(bytes, entry->kept, &request) == WEIR_WIRE_OK &&
@@ -190,23 +169,19 @@ static size_t scrub_request(const struct weir_service_set *set,
                      WEIR_SERVICE_OTHER;
     int length = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
                           named ? request.host.text : "n.invalid");
-    if (length > entry->kept)
-        length = snprintf(text, sizeof text, "GET /");
+    if (length > entry->kept) length = snprintf(text, sizeof text, "GET /");
     length = length < entry->kept ? length : entry->kept;
     memcpy(into, text, (size_t)length);
     return (size_t)length;
 }
 
 static size_t scrub_tcp(const struct weir_service_set *set, const struct weir_proof_entry *entry,
-                        const uint8_t *bytes, uint8_t *into)
-{
+                        const uint8_t *bytes, uint8_t *into) {
     size_t n = entry->kept;
     bool tls =
         n && bytes[0] >= WEIR_TLS_CCS && bytes[0] <= WEIR_TLS_DATA && (n < 2 || bytes[1] == 3);
-    if (entry->src_port == 53 || entry->dst_port == 53)
-        return 0;
-    if (entry->from_client && is_request(bytes, n))
-        return scrub_request(set, entry, bytes, into);
+    if (entry->src_port == 53 || entry->dst_port == 53) return 0;
+    if (entry->from_client && is_request(bytes, n)) return scrub_request(set, entry, bytes, into);
     if (begins(bytes, n, "HTTP/1."))
         n = n < 12 ? n : 12; /* "HTTP/1.1 200" */
     else if (entry->service <= WEIR_SERVICE_OTHER)
@@ -219,11 +194,9 @@ static size_t scrub_tcp(const struct weir_service_set *set, const struct weir_pr
 
 /* The payload as it may be shown; *wire_len changes only where it is another's message. */
 static size_t scrub(struct weir_proof_clients *clients, const struct weir_service_set *set,
-                    const struct weir_proof_entry *entry, uint8_t *into, uint32_t *wire_len)
-{
+                    const struct weir_proof_entry *entry, uint8_t *into, uint32_t *wire_len) {
     const uint8_t *bytes = (const uint8_t *)(entry + 1);
-    if (entry->transport == WEIR_TRANSPORT_TCP)
-        return scrub_tcp(set, entry, bytes, into);
+    if (entry->transport == WEIR_TRANSPORT_TCP) return scrub_tcp(set, entry, bytes, into);
     if (entry->src_port == 53 || entry->dst_port == 53) {
         size_t n = scrub_lookup(clients, set, bytes, entry->kept, into);
         *wire_len = (uint32_t)n;
@@ -238,53 +211,41 @@ static size_t scrub(struct weir_proof_clients *clients, const struct weir_servic
 
 /* ---- headers ---- */
 
-static uint32_t add_up(uint32_t sum, const uint8_t *bytes, size_t n)
-{
-    for (size_t i = 0; i + 1 < n; i += 2)
-        sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+static uint32_t add_up(uint32_t sum, const uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i + 1 < n; i += 2) sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
     return n & 1 ? sum + (uint32_t)(bytes[n - 1] << 8) : sum;
 }
 
-static uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
+static uint16_t fold(uint32_t sum) {
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)~sum;
 }
 
-static size_t address_bytes(bool v4)
-{
-    return v4 ? 4 : 16;
-}
+static size_t address_bytes(bool v4) { return v4 ? 4 : 16; }
 
-static const uint8_t *address_at(const struct weir_addr *addr, bool v4)
-{
+static const uint8_t *address_at(const struct weir_addr *addr, bool v4) {
     return v4 ? addr->bytes + 12 : addr->bytes;
 }
 
 static size_t put_ip(uint8_t *at, const struct weir_addr *src, const struct weir_addr *dst,
-                     uint8_t protocol, uint8_t ttl, uint16_t id, uint32_t payload)
-{
+                     uint8_t protocol, uint8_t ttl, uint16_t id, uint32_t payload) {
     bool v4 = weir_addr_is_v4(dst);
     size_t n = v4 ? IP4 : IP6, a = address_bytes(v4);
     memset(at, 0, n);
     at[0] = v4 ? 0x45 : 0x60;
     put16(at + (v4 ? 2 : 4), payload + (v4 ? IP4 : 0));
-    if (v4)
-        put16(at + 4, id);
+    if (v4) put16(at + 4, id);
     at[v4 ? 8 : 7] = ttl;
     at[v4 ? 9 : 6] = protocol;
     memcpy(at + n - 2 * a, address_at(src, v4), a);
     memcpy(at + n - a, address_at(dst, v4), a);
-    if (v4)
-        put16(at + 10, fold(add_up(0, at, IP4)));
+    if (v4) put16(at + 10, fold(add_up(0, at, IP4)));
     return n;
 }
 
 /* Over the pseudo-header, and what is there behind the IP header. */
 static uint16_t checksum(const uint8_t *ip, const uint8_t *from, size_t n, uint32_t wire,
-                         uint8_t protocol)
-{
+                         uint8_t protocol) {
     bool v4 = ip[0] >> 4 == 4;
     size_t a = 2 * address_bytes(v4);
     uint32_t sum =
@@ -294,8 +255,7 @@ static uint16_t checksum(const uint8_t *ip, const uint8_t *from, size_t n, uint3
                                                     : 0xffff; /* 0 would say that there is none */
 }
 
-static size_t put_options(uint8_t *at, const struct weir_proof_entry *entry)
-{
+static size_t put_options(uint8_t *at, const struct weir_proof_entry *entry) {
     uint8_t *begin = at;
     if (entry->mss) {
         put16(at, 0x0204);
@@ -325,8 +285,7 @@ static size_t put_options(uint8_t *at, const struct weir_proof_entry *entry)
     return (size_t)(at - begin);
 }
 
-static size_t put_tcp(uint8_t *at, const struct weir_proof_entry *entry)
-{
+static size_t put_tcp(uint8_t *at, const struct weir_proof_entry *entry) {
     size_t options = put_options(at + 20, entry);
     memset(at, 0, 20);
     put16(at, entry->src_port);
@@ -339,8 +298,7 @@ static size_t put_tcp(uint8_t *at, const struct weir_proof_entry *entry)
     return 20 + options;
 }
 
-static size_t put_udp(uint8_t *at, const struct weir_proof_entry *entry, uint32_t payload)
-{
+static size_t put_udp(uint8_t *at, const struct weir_proof_entry *entry, uint32_t payload) {
     put16(at, entry->src_port);
     put16(at + 2, entry->dst_port);
     put16(at + 4, payload + 8);
@@ -351,8 +309,7 @@ static size_t put_udp(uint8_t *at, const struct weir_proof_entry *entry, uint32_
 /* ---- errors of ICMP: they quote a packet of the flow, headers only ---- */
 
 static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_proof_entry *entry,
-                         uint8_t *frame, uint32_t *ret_wire)
-{
+                         uint8_t *frame, uint32_t *ret_wire) {
     struct weir_packet packet;
     struct weir_addr src = entry->src, dst = entry->dst;
     memcpy(&packet.icmp, entry + 1, sizeof packet.icmp);
@@ -372,10 +329,10 @@ static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_p
     bool tcp = packet.icmp.quoted_transport == WEIR_TRANSPORT_TCP;
     size_t n = 8 + put_ip(icmp + 8, &packet.icmp.quoted_src, &packet.icmp.quoted_dst,
                           packet.icmp.quoted_transport, 1, 0, QUOTED_WIRE);
-    put16(
-        icmp + n,
-        packet.icmp
-            .quoted_src_port); /* the first eight bytes of what was longer: no checksum can be told */
+    put16(icmp + n, packet
+                        .icmp
+                        /* the first eight bytes of what was longer: no checksum can be told */
+                        .quoted_src_port);
     put16(icmp + n + 2, packet.icmp.quoted_dst_port);
     put32(icmp + n + 4, tcp ? packet.icmp.quoted_seq : (uint32_t)QUOTED_WIRE << 16);
     n += 8;
@@ -388,11 +345,9 @@ static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_p
 
 size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set,
                         const struct weir_proof_entry *entry, uint8_t frame[WEIR_PROOF_FRAME_MAX],
-                        uint32_t *ret_wire)
-{
+                        uint32_t *ret_wire) {
     struct weir_addr src = entry->src, dst = entry->dst;
-    if (entry->transport == WEIR_TRANSPORT_ICMP)
-        return icmp_frame(clients, entry, frame, ret_wire);
+    if (entry->transport == WEIR_TRANSPORT_ICMP) return icmp_frame(clients, entry, frame, ret_wire);
     if (!hide(clients, &src, entry->from_client) || !hide(clients, &dst, !entry->from_client) ||
         weir_addr_is_v4(&src) != weir_addr_is_v4(&dst))
         return 0;
@@ -401,10 +356,8 @@ size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_se
     uint32_t payload = entry->payload_len;
     size_t header = tcp ? put_tcp(transport, entry) : 8,
            kept = scrub(clients, set, entry, transport + header, &payload);
-    if (!tcp)
-        put_udp(transport, entry, payload);
-    if ((!payload && !tcp) || header + payload > 65535 - IP4)
-        return 0;
+    if (!tcp) put_udp(transport, entry, payload);
+    if ((!payload && !tcp) || header + payload > 65535 - IP4) return 0;
     uint32_t wire = (uint32_t)header + payload;
     size_t at = put_ip(frame, &src, &dst, entry->transport, entry->ttl, entry->ip_id, wire);
     put16(transport + (tcp ? 16 : 6),

@@ -59,14 +59,11 @@ struct weir_proof_ring {
     struct join joins[JOINS];
 };
 
-struct weir_proof_ring *weir_proof_ring_new(size_t bytes)
-{
+struct weir_proof_ring *weir_proof_ring_new(size_t bytes) {
     struct weir_proof_ring *ring = calloc(1, sizeof *ring);
-    if (!ring)
-        return NULL;
+    if (!ring) return NULL;
     ring->n_segments = bytes / sizeof(struct segment);
-    if (ring->n_segments < SEGMENTS_MIN)
-        ring->n_segments = SEGMENTS_MIN;
+    if (ring->n_segments < SEGMENTS_MIN) ring->n_segments = SEGMENTS_MIN;
     ring->segments =
         calloc(ring->n_segments, sizeof(struct segment)); /* zero pages: taken when written to */
     if (!ring->segments) {
@@ -77,22 +74,18 @@ struct weir_proof_ring *weir_proof_ring_new(size_t bytes)
     return ring;
 }
 
-void weir_proof_ring_free(struct weir_proof_ring *ring)
-{
-    if (ring)
-        free(ring->segments);
+void weir_proof_ring_free(struct weir_proof_ring *ring) {
+    if (ring) free(ring->segments);
     free(ring);
 }
 
 /* ---- writing ---- */
 
-static struct segment *segment_at(const struct weir_proof_ring *ring, uint64_t number)
-{
+static struct segment *segment_at(const struct weir_proof_ring *ring, uint64_t number) {
     return &ring->segments[number % ring->n_segments];
 }
 
-static uint32_t bytes_to_keep(const struct weir_packet *packet, bool naming)
-{
+static uint32_t bytes_to_keep(const struct weir_packet *packet, bool naming) {
     uint32_t captured = packet->payload_captured, most = DATA_BYTES;
     bool quic_handshake = packet->transport == WEIR_TRANSPORT_UDP && captured &&
                           (packet->payload[0] & 0xc0) == 0xc0; /* long headers */
@@ -108,8 +101,7 @@ static uint32_t bytes_to_keep(const struct weir_packet *packet, bool naming)
 /* The last entry of this flow and direction, if this packet only makes it longer. */
 static struct weir_proof_entry *to_join(struct weir_proof_ring *ring,
                                         const struct weir_packet *packet, const struct join *join,
-                                        uint32_t flow, bool from_client)
-{
+                                        uint32_t flow, bool from_client) {
     uint64_t begun = atomic_load_explicit(&ring->begun, memory_order_relaxed);
     if (join->flow != flow || join->from_client != from_client ||
         join->segment + ring->n_segments <= begun || join->segment >= begun)
@@ -132,16 +124,14 @@ static struct weir_proof_entry *to_join(struct weir_proof_ring *ring,
                : NULL;
 }
 
-static bool is_bulk(const struct weir_packet *packet, bool naming)
-{
+static bool is_bulk(const struct weir_packet *packet, bool naming) {
     return packet->transport == WEIR_TRANSPORT_TCP && !naming &&
            (packet->tcp_flags & ~WEIR_TCP_PSH) == WEIR_TCP_ACK && !packet->tcp.has_sack &&
            packet->tcp.window && (packet->payload_len == 0 || packet->payload_len >= BULK_MIN);
 }
 
 static void *room_for(struct weir_proof_ring *ring, uint32_t size, uint64_t *ret_segment,
-                      uint32_t *ret_offset)
-{
+                      uint32_t *ret_offset) {
     uint64_t newest = atomic_load_explicit(&ring->begun, memory_order_relaxed) - 1;
     struct segment *segment = segment_at(ring, newest);
     uint32_t used = atomic_load_explicit(&segment->used, memory_order_relaxed);
@@ -159,8 +149,7 @@ static void *room_for(struct weir_proof_ring *ring, uint32_t size, uint64_t *ret
     return segment->bytes + used;
 }
 
-static void fill_tcp(struct weir_proof_entry *entry, const struct weir_packet *packet)
-{
+static void fill_tcp(struct weir_proof_entry *entry, const struct weir_packet *packet) {
     entry->seq = packet->tcp.seq;
     entry->ack = packet->tcp.ack;
     entry->window = packet->tcp.window;
@@ -182,8 +171,7 @@ static void fill_tcp(struct weir_proof_entry *entry, const struct weir_packet *p
 }
 
 void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *packet, uint64_t hash,
-                     weir_service_id service, bool from_client, bool naming)
-{
+                     weir_service_id service, bool from_client, bool naming) {
     bool icmp = packet->transport == WEIR_TRANSPORT_ICMP, bulk = is_bulk(packet, naming);
     struct join *join = &ring->joins[(hash ^ from_client) % JOINS];
     struct weir_proof_entry *joined =
@@ -197,9 +185,9 @@ void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *pac
     uint32_t offset, kept = icmp ? sizeof packet->icmp : bytes_to_keep(packet, naming);
     uint32_t size = (uint32_t)(sizeof(struct weir_proof_entry) + kept + 7) & ~7u;
     struct weir_proof_entry *entry = room_for(ring, size, &segment, &offset);
-    memset(
-        entry, 0,
-        sizeof *entry); /* then field by field: one assignment of all would be made beside it, and copied */
+    memset(entry, 0,
+           /* then field by field: one assignment of all would be made beside it, and copied */
+           sizeof *entry);
     entry->ts_us = packet->ts_us;
     entry->src = packet->src;
     entry->dst = packet->dst;
@@ -215,10 +203,8 @@ void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *pac
     entry->service = service;
     entry->from_client = from_client;
     entry->bulk = bulk;
-    if (packet->transport == WEIR_TRANSPORT_TCP)
-        fill_tcp(entry, packet);
-    if (kept)
-        memcpy(entry + 1, icmp ? (const void *)&packet->icmp : packet->payload, kept);
+    if (packet->transport == WEIR_TRANSPORT_TCP) fill_tcp(entry, packet);
+    if (kept) memcpy(entry + 1, icmp ? (const void *)&packet->icmp : packet->payload, kept);
     *join = (struct join){.segment = bulk ? segment : UINT64_MAX,
                           .flow = (uint32_t)hash,
                           .offset = offset,
@@ -229,27 +215,23 @@ void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *pac
 /* ---- reading ---- */
 
 static int visit_segment(const uint8_t *bytes, uint32_t used, int64_t from_us, int64_t until_us,
-                         weir_proof_visit visit, void *context)
-{
+                         weir_proof_visit visit, void *context) {
     int error = 0;
     for (uint32_t at = 0; !error && at + sizeof(struct weir_proof_entry) <= used;) {
         const struct weir_proof_entry *entry = (const struct weir_proof_entry *)(bytes + at);
         if (entry->size < sizeof *entry || entry->size > used - at ||
             entry->kept > entry->size - sizeof *entry)
             break; /* half written over: cannot be, but would be seen */
-        if (entry->ts_us >= from_us && entry->ts_us <= until_us)
-            error = visit(context, entry);
+        if (entry->ts_us >= from_us && entry->ts_us <= until_us) error = visit(context, entry);
         at += entry->size;
     }
     return error;
 }
 
 int weir_proof_ring_read(const struct weir_proof_ring *ring, int64_t from_us, int64_t until_us,
-                         weir_proof_visit visit, void *context)
-{
+                         weir_proof_visit visit, void *context) {
     struct segment *copy = malloc(sizeof *copy);
-    if (!copy)
-        return -ENOMEM;
+    if (!copy) return -ENOMEM;
     uint64_t end = atomic_load_explicit(&ring->begun, memory_order_acquire),
              number = end > ring->n_segments ? end - ring->n_segments : 0;
     int error = 0;

@@ -1,9 +1,10 @@
 /* Whole flows are chosen, never parts: a flow that ends in the middle would look like a fault of
  * its own.
  *
- *      first    flows that speak for the incident: of its service, those alive since the onset before those before it   60 %
- *      then     lookups, which name the flows that fail and clear the resolver                                          15 %
- *      then     controls: what else was used meanwhile, of known services first                                    what is left
+ *      first    flows that speak for the incident: of its service, those alive since the onset
+ * before those before it   60 % then     lookups, which name the flows that fail and clear the
+ * resolver                                          15 % then     controls: what else was used
+ * meanwhile, of known services first                                    what is left
  *
  * Within each the newest come first. A control that would take an eighth of the file is left out.
  *
@@ -26,63 +27,50 @@ struct flow {
     bool chosen;
 };
 
-static uint16_t client_port(const struct weir_proof_entry *entry)
-{
+static uint16_t client_port(const struct weir_proof_entry *entry) {
     return entry->from_client ? entry->src_port : entry->dst_port;
 }
 
 /* All of a client's lookups have one hash: their ports tell them apart. */
-static int by_flow(const void *a, const void *b)
-{
+static int by_flow(const void *a, const void *b) {
     const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a,
                                   *y = *(struct weir_proof_entry *const *)b;
-    if (x->flow != y->flow)
-        return x->flow < y->flow ? -1 : 1;
-    if (client_port(x) != client_port(y))
-        return client_port(x) < client_port(y) ? -1 : 1;
-    if (x->ts_us != y->ts_us)
-        return x->ts_us < y->ts_us ? -1 : 1;
+    if (x->flow != y->flow) return x->flow < y->flow ? -1 : 1;
+    if (client_port(x) != client_port(y)) return client_port(x) < client_port(y) ? -1 : 1;
+    if (x->ts_us != y->ts_us) return x->ts_us < y->ts_us ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
-static int by_time(const void *a, const void *b)
-{
+static int by_time(const void *a, const void *b) {
     const struct weir_proof_entry *x = *(struct weir_proof_entry *const *)a,
                                   *y = *(struct weir_proof_entry *const *)b;
-    if (x->ts_us != y->ts_us)
-        return x->ts_us < y->ts_us ? -1 : 1;
+    if (x->ts_us != y->ts_us) return x->ts_us < y->ts_us ? -1 : 1;
     if (x->flow != y->flow) /* whichever worker had them */
         return x->flow < y->flow ? -1 : 1;
     return x < y ? -1 : x > y; /* as they came */
 }
 
-static int by_merit(const void *a, const void *b)
-{
+static int by_merit(const void *a, const void *b) {
     const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
-    if (x->kind != y->kind)
-        return x->kind < y->kind ? -1 : 1;
-    if (x->end_us != y->end_us)
-        return x->end_us > y->end_us ? -1 : 1;
+    if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+    if (x->end_us != y->end_us) return x->end_us > y->end_us ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
-static bool is_lookup(const struct weir_proof_entry *entry)
-{
+static bool is_lookup(const struct weir_proof_entry *entry) {
     return entry->src_port == 53 || entry->dst_port == 53;
 }
 
-static const struct weir_addr *server_of(const struct weir_proof_entry *entry)
-{
+static const struct weir_addr *server_of(const struct weir_proof_entry *entry) {
     return entry->from_client ? &entry->dst : &entry->src;
 }
 
 /* Of a flow the service that it had last: names come with the first payload. */
-static weir_service_id service_of(struct weir_proof_entry *const *entries, const struct flow *flow)
-{
+static weir_service_id service_of(struct weir_proof_entry *const *entries,
+                                  const struct flow *flow) {
     weir_service_id service = WEIR_SERVICE_NONE;
     for (size_t i = flow->first; i < flow->first + flow->n; i++)
-        if (entries[i]->service != WEIR_SERVICE_NONE)
-            service = entries[i]->service;
+        if (entries[i]->service != WEIR_SERVICE_NONE) service = entries[i]->service;
     return service;
 }
 
@@ -94,8 +82,7 @@ is_game(const struct weir_proof_entry *entry) /* or a call, or anything else tha
 }
 
 /* In the file: a block's frame, headers, and what is kept of the payload. */
-static size_t size_of(const struct weir_proof_entry *entry)
-{
+static size_t size_of(const struct weir_proof_entry *entry) {
     bool tcp = entry->transport == WEIR_TRANSPORT_TCP;
     size_t options = (entry->mss ? 4 : 0) + (entry->options & WEIR_PROOF_TIMESTAMPS ? 12 : 0) +
                      (entry->options & WEIR_PROOF_SACK ? 12 : 0) +
@@ -106,8 +93,7 @@ static size_t size_of(const struct weir_proof_entry *entry)
 }
 
 static void judge(struct weir_proof_entry **entries, struct flow *flow,
-                  const struct weir_proof_case *about)
-{
+                  const struct weir_proof_case *about) {
     weir_service_id service = service_of(entries, flow);
     flow->begin_us = entries[flow->first]->ts_us;
     flow->end_us = entries[flow->first + flow->n - 1]->ts_us;
@@ -139,8 +125,7 @@ struct addresses {
     } * slots;
 };
 
-static size_t place_of(const struct addresses *addresses, const struct weir_addr *addr)
-{
+static size_t place_of(const struct addresses *addresses, const struct weir_addr *addr) {
     uint64_t a, b;
     memcpy(&a, addr->bytes, 8);
     memcpy(&b, addr->bytes + 8, 8);
@@ -152,11 +137,9 @@ static size_t place_of(const struct addresses *addresses, const struct weir_addr
     return at;
 }
 
-static int learn(struct addresses *addresses, struct weir_proof_entry *const *entries, size_t n)
-{
+static int learn(struct addresses *addresses, struct weir_proof_entry *const *entries, size_t n) {
     addresses->room = 64;
-    while (addresses->room < 2 * n)
-        addresses->room *= 2;
+    while (addresses->room < 2 * n) addresses->room *= 2;
     addresses->slots = calloc(addresses->room, sizeof *addresses->slots);
     for (size_t i = 0; addresses->slots && i < n; i++) {
         if (entries[i]->service <= WEIR_SERVICE_OTHER || is_lookup(entries[i]) ||
@@ -171,8 +154,7 @@ static int learn(struct addresses *addresses, struct weir_proof_entry *const *en
 }
 
 static void name_by_address(const struct addresses *addresses, struct weir_proof_entry **entries,
-                            size_t n)
-{
+                            size_t n) {
     for (size_t i = 0; i < n; i++) {
         size_t at = entries[i]->service == WEIR_SERVICE_NONE && !is_lookup(entries[i])
                         ? place_of(addresses, server_of(entries[i]))
@@ -184,21 +166,19 @@ static void name_by_address(const struct addresses *addresses, struct weir_proof
 
 /* ---- thinning ---- */
 
-static bool is_plain_ack(const struct weir_proof_entry *entry)
-{
+static bool is_plain_ack(const struct weir_proof_entry *entry) {
     return entry->transport == WEIR_TRANSPORT_TCP && entry->tcp_flags == WEIR_TCP_ACK &&
            !entry->payload_len && entry->window && !(entry->options & WEIR_PROOF_SACK);
 }
 
 /* QUIC's data from the server: short headers, full datagrams. */
-static bool is_quic_data(const struct weir_proof_entry *entry)
-{
+static bool is_quic_data(const struct weir_proof_entry *entry) {
     return entry->transport == WEIR_TRANSPORT_UDP && !entry->from_client && !is_lookup(entry) &&
            entry->payload_len >= 1000 && entry->kept && !(*(const uint8_t *)(entry + 1) & 0x80);
 }
 
-static bool joins_datagram(const struct weir_proof_entry *last, const struct weir_proof_entry *entry)
-{
+static bool joins_datagram(const struct weir_proof_entry *last,
+                           const struct weir_proof_entry *entry) {
     enum { TOGETHER_US = 2000, TOGETHER_BYTES = 60000 };
     return last && is_quic_data(entry) && entry->ts_us - last->ts_us <= TOGETHER_US &&
            last->payload_len + entry->payload_len <= TOGETHER_BYTES;
@@ -207,19 +187,18 @@ static bool joins_datagram(const struct weir_proof_entry *last, const struct wei
 /* Of the acknowledgements of a transfer, more than half of all packets, the first and the last of
  * each ACKS_US are enough to tell delay and progress. Returns how many entries are left of the
  * flow. */
-static size_t thin(struct weir_proof_entry **entries, size_t n)
-{
+static size_t thin(struct weir_proof_entry **entries, size_t n) {
     enum { ACKS_US = 10000 };
     int64_t kept_us[2] = {INT64_MIN / 2, INT64_MIN / 2}, next_us[2] = {INT64_MAX, INT64_MAX};
     for (size_t i = n; i-- > 0;) { /* backwards: when the next one of its direction comes */
         int side = entries[i]->from_client;
         entries[i]->bulk = is_plain_ack(entries[i]) &&
                            next_us[side] - entries[i]->ts_us < ACKS_US; /* from here on: may go */
-        if (is_plain_ack(entries[i]))
-            next_us[side] = entries[i]->ts_us;
+        if (is_plain_ack(entries[i])) next_us[side] = entries[i]->ts_us;
     }
     size_t left = 0;
-    struct weir_proof_entry *datagrams = NULL; /* the last of a QUIC transfer, which takes those behind it */
+    /* the last of a QUIC transfer, which takes those behind it */
+    struct weir_proof_entry *datagrams = NULL;
     for (size_t i = 0; i < n; i++) {
         int side = entries[i]->from_client;
         if (joins_datagram(datagrams, entries[i])) {
@@ -227,10 +206,8 @@ static size_t thin(struct weir_proof_entry **entries, size_t n)
             continue;
         }
         datagrams = is_quic_data(entries[i]) ? entries[i] : NULL;
-        if (entries[i]->bulk && entries[i]->ts_us - kept_us[side] < ACKS_US)
-            continue;
-        if (is_plain_ack(entries[i]))
-            kept_us[side] = entries[i]->ts_us;
+        if (entries[i]->bulk && entries[i]->ts_us - kept_us[side] < ACKS_US) continue;
+        if (is_plain_ack(entries[i])) kept_us[side] = entries[i]->ts_us;
         entries[left++] = entries[i];
     }
     return left;
@@ -239,8 +216,7 @@ static size_t thin(struct weir_proof_entry **entries, size_t n)
 /* ---- choosing ---- */
 
 static size_t find_flows(struct weir_proof_entry **entries, size_t n,
-                         const struct weir_proof_case *about, struct flow *flows)
-{
+                         const struct weir_proof_case *about, struct flow *flows) {
     size_t n_flows = 0;
     for (size_t i = 0, next; i < n; i = next) {
         for (next = i + 1; next < n && entries[next]->flow == entries[i]->flow &&
@@ -253,8 +229,7 @@ static size_t find_flows(struct weir_proof_entry **entries, size_t n,
 }
 
 /* First each kind within its share, then whatever there is room for. */
-static void choose(struct flow **order, size_t n, size_t bytes_max)
-{
+static void choose(struct flow **order, size_t n, size_t bytes_max) {
     static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60,
                                                 [KIND_SPOKE] = 60,
                                                 [KIND_LOOKUP] = 75,
@@ -274,8 +249,7 @@ static void choose(struct flow **order, size_t n, size_t bytes_max)
 }
 
 static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *flows,
-                          size_t n_flows)
-{
+                          size_t n_flows) {
     size_t kept = 0;
     for (size_t f = 0; f < n_flows; f++)
         for (size_t i = flows[f].first; flows[f].chosen && i < flows[f].first + flows[f].n; i++)
@@ -285,8 +259,7 @@ static size_t keep_chosen(struct weir_proof_entry **entries, const struct flow *
 }
 
 long weir_proof_select(struct weir_proof_entry **entries, size_t n,
-                       const struct weir_proof_case *about)
-{
+                       const struct weir_proof_case *about) {
     struct addresses addresses = {0};
     struct flow *flows = calloc(n + 1, sizeof *flows), **order = calloc(n + 1, sizeof *order);
     long kept = flows && order && learn(&addresses, entries, n) == 0 ? 0 : -ENOMEM;
@@ -294,8 +267,7 @@ long weir_proof_select(struct weir_proof_entry **entries, size_t n,
         name_by_address(&addresses, entries, n);
         qsort(entries, n, sizeof *entries, by_flow);
         size_t n_flows = find_flows(entries, n, about, flows);
-        for (size_t i = 0; i < n_flows; i++)
-            order[i] = &flows[i];
+        for (size_t i = 0; i < n_flows; i++) order[i] = &flows[i];
         qsort(order, n_flows, sizeof *order, by_merit);
         choose(order, n_flows, about->bytes_max);
         kept = (long)keep_chosen(entries, flows, n_flows);

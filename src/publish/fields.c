@@ -9,58 +9,49 @@
 
 #include "publish/fields.h"
 
-void weir_fields_clear(struct weir_fields *fields)
-{
+void weir_fields_clear(struct weir_fields *fields) {
     fields->n = 0;
     fields->used = 0;
 }
 
-/* Adds a pair whose name and value are made in the arena; a pair without room is left out whole (the arena is sized so
- * that none is: see test_fields). */
-__attribute__((format(printf, 3, 4)))
-static void put(struct weir_fields *fields, const char *name, const char *format, ...)
-{
-    if (fields->n == WEIR_PAIRS_MAX)
-        return;
+/* Adds a pair whose name and value are made in the arena; a pair without room is left out whole
+ * (the arena is sized so that none is: see test_fields). */
+__attribute__((format(printf, 3, 4))) static void put(struct weir_fields *fields, const char *name,
+                                                      const char *format, ...) {
+    if (fields->n == WEIR_PAIRS_MAX) return;
     size_t room = sizeof fields->arena - fields->used;
     char *text = fields->arena + fields->used;
     va_list args;
     va_start(args, format);
     int length = vsnprintf(text, room, format, args);
     va_end(args);
-    if (length < 0 || (size_t)length >= room)
-        return;
+    if (length < 0 || (size_t)length >= room) return;
     fields->names[fields->n] = name;
     fields->texts[fields->n++] = text;
     fields->used += (size_t)length + 1;
 }
 
-void weir_fields_text(struct weir_fields *fields, const char *name, const char *text)
-{
-    if (fields->n == WEIR_PAIRS_MAX)
-        return;
+void weir_fields_text(struct weir_fields *fields, const char *name, const char *text) {
+    if (fields->n == WEIR_PAIRS_MAX) return;
     fields->names[fields->n] = name;
     fields->texts[fields->n++] = text ? text : "";
 }
 
-void weir_fields_int(struct weir_fields *fields, const char *name, int64_t value)
-{
+void weir_fields_int(struct weir_fields *fields, const char *name, int64_t value) {
     if (value == WEIR_NULL)
         put(fields, name, "%s", "");
     else
         put(fields, name, "%" PRId64, value);
 }
 
-void weir_fields_time(struct weir_fields *fields, const char *name, int64_t us)
-{
+void weir_fields_time(struct weir_fields *fields, const char *name, int64_t us) {
     if (us == WEIR_NULL)
         put(fields, name, "%s", "");
     else
         put(fields, name, "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
 }
 
-void weir_fields_share(struct weir_fields *fields, const char *name, double share)
-{
+void weir_fields_share(struct weir_fields *fields, const char *name, double share) {
     if (isnan(share))
         put(fields, name, "%s", "");
     else
@@ -68,28 +59,25 @@ void weir_fields_share(struct weir_fields *fields, const char *name, double shar
 }
 
 /* <group>_<name>, in the arena. */
-static const char *flat_name(struct weir_fields *fields, const struct weir_field *field)
-{
-    if (!field->group)
-        return field->name;
+static const char *flat_name(struct weir_fields *fields, const struct weir_field *field) {
+    if (!field->group) return field->name;
     size_t room = sizeof fields->arena - fields->used;
     char *text = fields->arena + fields->used;
     int length = snprintf(text, room, "%s_%s", field->group, field->name);
-    if (length < 0 || (size_t)length >= room)
-        return field->name;
+    if (length < 0 || (size_t)length >= room) return field->name;
     fields->used += (size_t)length + 1;
     return text;
 }
 
-void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_context *context, bool replay,
-                       const bool seen[WEIR_SERVICES_MAX], int64_t seen_us)
-{
+void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_context *context,
+                       bool replay, const bool seen[WEIR_SERVICES_MAX], int64_t seen_us) {
     char list[2048] = "";
     size_t used = 0;
     for (size_t id = 0; id < weir_service_set_count(context->set); id++) {
         const char *name = weir_service_get(context->set, (weir_service_id)id)->id;
         if (seen[id] && used + strlen(name) + 2 < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", name);
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", name);
     }
     weir_fields_text(fields, "version", WEIR_VERSION);
     weir_fields_text(fields, "mode", replay ? "replay" : "live");
@@ -97,17 +85,17 @@ void weir_fields_probe(struct weir_fields *fields, const struct weir_publish_con
     put(fields, "services", "%s", list);
 }
 
-static void put_blocked(struct weir_fields *fields, const struct weir_blocked_names *blocked)
-{
+static void put_blocked(struct weir_fields *fields, const struct weir_blocked_names *blocked) {
     char list[WEIR_BLOCKED_NAMES_MAX * WEIR_BLOCKED_NAME_MAX] = "";
     size_t used = 0;
     for (unsigned i = 0; i < blocked->n; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", blocked->text[i]);
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "",
+                                 blocked->text[i]);
     put(fields, "blocked_names", "%s", list);
 }
 
-void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_window_record *window)
-{
+void weir_fields_window(struct weir_fields *fields, const struct weir_publish_context *context,
+                        const struct weir_window_record *window) {
     size_t n;
     const struct weir_field *all = weir_fields(&n);
     weir_fields_time(fields, "start_ts", window->start_us);
@@ -120,13 +108,15 @@ void weir_fields_window(struct weir_fields *fields, const struct weir_publish_co
         if (all[i].type == WEIR_FIELD_RATIO)
             weir_fields_share(fields, name, value->reason == WEIR_REASON_NONE ? value->real : NAN);
         else
-            weir_fields_int(fields, name, value->reason == WEIR_REASON_NONE ? value->integer : WEIR_NULL);
+            weir_fields_int(fields, name,
+                            value->reason == WEIR_REASON_NONE ? value->integer : WEIR_NULL);
     }
 }
 
-void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_incident *incident)
-{
-    const struct weir_service *service = incident->service ? weir_service_get(context->set, incident->service) : NULL;
+void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_context *context,
+                          const struct weir_incident *incident) {
+    const struct weir_service *service =
+        incident->service ? weir_service_get(context->set, incident->service) : NULL;
     weir_fields_text(fields, "id", incident->id);
     weir_fields_text(fields, "event", weir_incident_event_name(incident->event));
     weir_fields_text(fields, "service", service ? service->id : "");
@@ -156,37 +146,64 @@ void weir_fields_incident(struct weir_fields *fields, const struct weir_publish_
     weir_fields_text(fields, "text", incident->text);
 }
 
-void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_context *context, const struct weir_capture_record *capture)
-{
+void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_context *context,
+                         const struct weir_capture_record *capture) {
     weir_fields_time(fields, "first_ts", capture->first_ts_us);
     weir_fields_time(fields, "last_ts", capture->last_ts_us);
-    const struct { const char *name; uint64_t value; } counts[] = {
-        {"packets", capture->packets}, {"bytes", capture->bytes}, {"dropped_kernel", capture->dropped_kernel},
-        {"dropped_interface", capture->dropped_interface}, {"flows", capture->flows}, {"flows_refused", capture->flows_refused},
-        {"flows_shed", capture->flows_shed}, {"duplicates", capture->duplicates}, {"detail_refused", capture->detail_refused},
-        {"dns_refused", capture->dns_refused}, {"evidence_refused", capture->evidence_refused},
-        {"records_refused", capture->records_refused}, {"pending_refused", capture->pending_refused},
-        {"trials_refused", capture->trials_refused}, {"held_refused", capture->held_refused},
-        {"sessions_refused", capture->sessions_refused}, {"clients_refused", capture->clients_refused},
-        {"clock_steps", capture->clock_steps}, {"time_clamped", capture->time_clamped},
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        {"packets", capture->packets},
+        {"bytes", capture->bytes},
+        {"dropped_kernel", capture->dropped_kernel},
+        {"dropped_interface", capture->dropped_interface},
+        {"flows", capture->flows},
+        {"flows_refused", capture->flows_refused},
+        {"flows_shed", capture->flows_shed},
+        {"duplicates", capture->duplicates},
+        {"detail_refused", capture->detail_refused},
+        {"dns_refused", capture->dns_refused},
+        {"evidence_refused", capture->evidence_refused},
+        {"records_refused", capture->records_refused},
+        {"pending_refused", capture->pending_refused},
+        {"trials_refused", capture->trials_refused},
+        {"held_refused", capture->held_refused},
+        {"sessions_refused", capture->sessions_refused},
+        {"clients_refused", capture->clients_refused},
+        {"clock_steps", capture->clock_steps},
+        {"time_clamped", capture->time_clamped},
     };
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         weir_fields_int(fields, counts[i].name, (int64_t)counts[i].value);
 }
 
-void weir_fields_hour(struct weir_fields *fields, int64_t run_us, const struct weir_history_hour *hour)
-{
+void weir_fields_hour(struct weir_fields *fields, int64_t run_us,
+                      const struct weir_history_hour *hour) {
     weir_fields_time(fields, "start_ts", hour->start_us);
     weir_fields_time(fields, "run_ts", run_us);
-    const struct { const char *name; int64_t value; } counts[] = {
-        {"judged_s", hour->judged_s}, {"healthy_s", hour->healthy_s}, {"degraded_s", hour->degraded_s}, {"partial_s", hour->partial_s},
-        {"down_s", hour->down_s}, {"trials_ok", hour->trials_ok}, {"trials_failed", hour->trials_fail}};
-    const struct { const char *name; double value; } medians[] = {
-        {"goodput_bps", hour->goodput_bps}, {"ttfb_us", hour->ttfb_us}, {"rtt_server_us", hour->rtt_server_us}, {"rtt_client_us", hour->rtt_client_us}};
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {{"judged_s", hour->judged_s},
+                  {"healthy_s", hour->healthy_s},
+                  {"degraded_s", hour->degraded_s},
+                  {"partial_s", hour->partial_s},
+                  {"down_s", hour->down_s},
+                  {"trials_ok", hour->trials_ok},
+                  {"trials_failed", hour->trials_fail}};
+    const struct {
+        const char *name;
+        double value;
+    } medians[] = {{"goodput_bps", hour->goodput_bps},
+                   {"ttfb_us", hour->ttfb_us},
+                   {"rtt_server_us", hour->rtt_server_us},
+                   {"rtt_client_us", hour->rtt_client_us}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         weir_fields_int(fields, counts[i].name, counts[i].value);
     for (size_t i = 0; i < sizeof medians / sizeof medians[0]; i++)
-        weir_fields_int(fields, medians[i].name, isnan(medians[i].value) ? WEIR_NULL : llround(medians[i].value));
+        weir_fields_int(fields, medians[i].name,
+                        isnan(medians[i].value) ? WEIR_NULL : llround(medians[i].value));
     weir_fields_share(fields, "loss_server", hour->loss_server);
     weir_fields_share(fields, "loss_client", hour->loss_client);
 }

@@ -8,45 +8,37 @@
 
 #include "publish/json.h"
 
-static const char *const type_names[WEIR_RECORD_N] = {"flow", "window", "service", "session", "incident", "capture"};
+static const char *const type_names[WEIR_RECORD_N] = {"flow",    "window",   "service",
+                                                      "session", "incident", "capture"};
 
-const char *weir_record_type_name(enum weir_record_type type)
-{
-    return type_names[type];
-}
+const char *weir_record_type_name(enum weir_record_type type) { return type_names[type]; }
 
-int weir_record_type_parse(const char *name, size_t length)
-{
+int weir_record_type_parse(const char *name, size_t length) {
     for (int i = 0; i < WEIR_RECORD_N; i++)
-        if (strlen(type_names[i]) == length && memcmp(type_names[i], name, length) == 0)
-            return i;
+        if (strlen(type_names[i]) == length && memcmp(type_names[i], name, length) == 0) return i;
     return -EINVAL;
 }
 
-struct json_object *json_time(int64_t us)
-{
-    if (us == WEIR_NULL)
-        return NULL;
+struct json_object *json_time(int64_t us) {
+    if (us == WEIR_NULL) return NULL;
     char text[40];
     int64_t seconds = us / 1000000, rest = us % 1000000;
-    snprintf(text, sizeof text, "%s%" PRId64 ".%06" PRId64, us < 0 ? "-" : "", seconds < 0 ? -seconds : seconds, rest < 0 ? -rest : rest);
+    snprintf(text, sizeof text, "%s%" PRId64 ".%06" PRId64, us < 0 ? "-" : "",
+             seconds < 0 ? -seconds : seconds, rest < 0 ? -rest : rest);
     return json_object_new_double_s((double)us / 1e6, text);
 }
 
-struct json_object *json_share(double share)
-{
-    if (isnan(share))
-        return NULL;
+struct json_object *json_share(double share) {
+    if (isnan(share)) return NULL;
     char text[32];
     snprintf(text, sizeof text, "%.4f", share);
     return json_object_new_double_s(share, text);
 }
 
-void json_unmeasured(struct json_object **unmeasured, const char *key, enum weir_reason reason)
-{
-    if (!*unmeasured)
-        *unmeasured = json_object_new_object();
-    json_put_text(*unmeasured, key, weir_reason_text(reason == WEIR_REASON_NONE ? WEIR_REASON_NO_SAMPLE : reason));
+void json_unmeasured(struct json_object **unmeasured, const char *key, enum weir_reason reason) {
+    if (!*unmeasured) *unmeasured = json_object_new_object();
+    json_put_text(*unmeasured, key,
+                  weir_reason_text(reason == WEIR_REASON_NONE ? WEIR_REASON_NO_SAMPLE : reason));
 }
 
 struct weir_json {
@@ -54,23 +46,19 @@ struct weir_json {
     struct json_object *object; /* the last record, which owns the text given out */
 };
 
-struct weir_json *weir_json_new(const struct weir_publish_context *context)
-{
+struct weir_json *weir_json_new(const struct weir_publish_context *context) {
     struct weir_json *json = calloc(1, sizeof *json);
-    if (json)
-        json->context = context;
+    if (json) json->context = context;
     return json;
 }
 
-void weir_json_free(struct weir_json *json)
-{
-    if (json)
-        json_object_put(json->object);
+void weir_json_free(struct weir_json *json) {
+    if (json) json_object_put(json->object);
     free(json);
 }
 
-const char *weir_json_record(struct weir_json *json, const struct weir_record *record, size_t *ret_length)
-{
+const char *weir_json_record(struct weir_json *json, const struct weir_record *record,
+                             size_t *ret_length) {
     const struct weir_publish_context *context = json->context;
     json_object_put(json->object);
     struct json_object *object = json->object = json_object_new_object();
@@ -88,5 +76,6 @@ const char *weir_json_record(struct weir_json *json, const struct weir_record *r
     case WEIR_RECORD_CAPTURE: weir_json_capture(context, object, record->capture); break;
     case WEIR_RECORD_N: break;
     }
-    return json_object_to_json_string_length(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_length);
+    return json_object_to_json_string_length(
+        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_length);
 }

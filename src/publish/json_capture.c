@@ -3,19 +3,17 @@
 
 #include "publish/json.h"
 
-static struct json_object *shares(const uint64_t counts[WEIR_NAMED_N])
-{
+static struct json_object *shares(const uint64_t counts[WEIR_NAMED_N]) {
     uint64_t total = 0;
-    for (int i = 0; i < WEIR_NAMED_N; i++)
-        total += counts[i];
+    for (int i = 0; i < WEIR_NAMED_N; i++) total += counts[i];
     struct json_object *object = json_object_new_object();
     for (int i = 0; i < WEIR_NAMED_N; i++)
-        json_put(object, weir_named_by_name(i), json_share(total ? (double)counts[i] / (double)total : NAN));
+        json_put(object, weir_named_by_name(i),
+                 json_share(total ? (double)counts[i] / (double)total : NAN));
     return object;
 }
 
-static struct json_object *naming(const struct weir_capture_record *capture)
-{
+static struct json_object *naming(const struct weir_capture_record *capture) {
     struct json_object *object = json_object_new_object(), *drift = json_object_new_array();
     json_put(object, "flows_share", shares(capture->named_flows));
     json_put(object, "bytes_share", shares(capture->named_bytes));
@@ -23,8 +21,14 @@ static struct json_object *naming(const struct weir_capture_record *capture)
     json_put_uint(object, "flows_doh", capture->flows_doh);
     json_put_uint(object, "flows_dot", capture->flows_dot);
     json_put_uint(object, "flows_vpn", capture->flows_vpn);
-    json_put(object, "blind_share", json_share(capture->blind_share_ppm == WEIR_NULL ? NAN : (double)capture->blind_share_ppm / 1e6));
-    json_put_text(object, "dns", capture->blind_share_ppm == WEIR_NULL ? "unknown" : capture->blind_share_ppm > 500000 ? "blind" : "seen");
+    json_put(object, "blind_share",
+             json_share(capture->blind_share_ppm == WEIR_NULL
+                            ? NAN
+                            : (double)capture->blind_share_ppm / 1e6));
+    json_put_text(object, "dns",
+                  capture->blind_share_ppm == WEIR_NULL ? "unknown"
+                  : capture->blind_share_ppm > 500000   ? "blind"
+                                                        : "seen");
     for (uint32_t i = 0; i < capture->n_drift; i++) {
         struct json_object *host = json_object_new_object();
         json_put_text(host, "host", capture->drift[i].host);
@@ -36,8 +40,7 @@ static struct json_object *naming(const struct weir_capture_record *capture)
 }
 
 /* Work that a bound refused: all of it, by name (0 in healthy operation). */
-static struct json_object *refused(const struct weir_capture_record *capture)
-{
+static struct json_object *refused(const struct weir_capture_record *capture) {
     struct json_object *object = json_object_new_object();
     json_put_uint(object, "flows_shed", capture->flows_shed);
     json_put_uint(object, "detail", capture->detail_refused);
@@ -52,8 +55,8 @@ static struct json_object *refused(const struct weir_capture_record *capture)
     return object;
 }
 
-void weir_json_capture(const struct weir_publish_context *context, struct json_object *object, const struct weir_capture_record *capture)
-{
+void weir_json_capture(const struct weir_publish_context *context, struct json_object *object,
+                       const struct weir_capture_record *capture) {
     json_put_uint(object, "packets", capture->packets);
     json_put_uint(object, "bytes", capture->bytes);
     json_put(object, "first_ts", json_time(capture->first_ts_us));

@@ -1,32 +1,30 @@
-/* The `flow` record: everything measured of one flow, null with its reason where it could not be. */
+/* The `flow` record: everything measured of one flow, null with its reason where it could not be.
+ */
 #include "publish/json.h"
 
-static struct json_object *endpoint(const char *addr, uint16_t port)
-{
+static struct json_object *endpoint(const char *addr, uint16_t port) {
     struct json_object *object = json_object_new_object();
     json_put_text(object, "addr", addr && *addr ? addr : NULL);
     json_put_uint(object, "port", port);
     return object;
 }
 
-static struct json_object *quantiles(const struct weir_quantiles *q, struct json_object **unmeasured, const char *key)
-{
+static struct json_object *quantiles(const struct weir_quantiles *q,
+                                     struct json_object **unmeasured, const char *key) {
     struct json_object *object = json_object_new_object();
     bool none = q->samples == 0;
     json_put_value(object, "min", none ? WEIR_NULL : q->min);
     json_put_value(object, "p50", none ? WEIR_NULL : q->p50);
     json_put_value(object, "p95", none ? WEIR_NULL : q->p95);
     json_put_uint(object, "samples", q->samples);
-    if (none)
-        json_unmeasured(unmeasured, key, q->reason);
+    if (none) json_unmeasured(unmeasured, key, q->reason);
     return object;
 }
 
-static struct json_object *reset(const struct weir_flow_record *flow)
-{
-    static const char *const kinds[WEIR_RESET_N] = {"refused", "handshake", "mid", "teardown", "idle"};
-    if (!flow->has_reset)
-        return NULL;
+static struct json_object *reset(const struct weir_flow_record *flow) {
+    static const char *const kinds[WEIR_RESET_N] = {"refused", "handshake", "mid", "teardown",
+                                                    "idle"};
+    if (!flow->has_reset) return NULL;
     struct json_object *object = json_object_new_object();
     json_put_text(object, "by", flow->reset.by == WEIR_CLIENT ? "client" : "server");
     json_put_text(object, "kind", kinds[flow->reset.kind]);
@@ -34,8 +32,7 @@ static struct json_object *reset(const struct weir_flow_record *flow)
     return object;
 }
 
-static struct json_object *stalls(const struct weir_flow_record *flow)
-{
+static struct json_object *stalls(const struct weir_flow_record *flow) {
     struct json_object *array = json_object_new_array();
     for (uint32_t i = 0; i < flow->n_stalls && i < WEIR_STALLS_MAX; i++) {
         struct json_object *object = json_object_new_object();
@@ -46,18 +43,16 @@ static struct json_object *stalls(const struct weir_flow_record *flow)
     return array;
 }
 
-static struct json_object *beyond_before(const struct weir_flow_record *flow, enum weir_side sender)
-{
+static struct json_object *beyond_before(const struct weir_flow_record *flow,
+                                         enum weir_side sender) {
     struct json_object *object = json_object_new_object();
     json_put_uint(object, "beyond", flow->lost_beyond[sender]);
     json_put_uint(object, "before", flow->lost_before[sender]);
     return object;
 }
 
-static struct json_object *dns(const struct weir_flow_record *flow)
-{
-    if (!flow->has_dns)
-        return NULL;
+static struct json_object *dns(const struct weir_flow_record *flow) {
+    if (!flow->has_dns) return NULL;
     struct json_object *object = json_object_new_object(), *fail = json_object_new_object();
     json_put_uint(object, "queries", flow->dns.queries);
     json_put_uint(object, "answers", flow->dns.answers);
@@ -69,33 +64,44 @@ static struct json_object *dns(const struct weir_flow_record *flow)
     return object;
 }
 
-static void put_names(const struct weir_publish_context *context, struct json_object *object, const struct weir_flow_record *flow)
-{
+static void put_names(const struct weir_publish_context *context, struct json_object *object,
+                      const struct weir_flow_record *flow) {
     const struct weir_service *service = weir_service_get(context->set, flow->named.service);
     char client[WEIR_CLIENT_TEXT_MAX], server[WEIR_ADDR_TEXT_MAX];
     bool tcp = flow->transport == WEIR_TRANSPORT_TCP;
-    json_put_text(object, "transport", tcp ? "tcp" : flow->named.app == WEIR_APP_QUIC ? "quic" : "udp");
-    json_put(object, "client", endpoint(weir_client_text(context, &flow->addr[WEIR_CLIENT], client), flow->port[WEIR_CLIENT]));
-    json_put(object, "server", endpoint(weir_addr_text(&flow->addr[WEIR_SERVER], server), flow->port[WEIR_SERVER]));
+    json_put_text(object, "transport",
+                  tcp                                ? "tcp"
+                  : flow->named.app == WEIR_APP_QUIC ? "quic"
+                                                     : "udp");
+    json_put(object, "client",
+             endpoint(weir_client_text(context, &flow->addr[WEIR_CLIENT], client),
+                      flow->port[WEIR_CLIENT]));
+    json_put(object, "server",
+             endpoint(weir_addr_text(&flow->addr[WEIR_SERVER], server), flow->port[WEIR_SERVER]));
     json_put_text(object, "service", service ? service->id : NULL);
     json_put_text(object, "role", weir_role_name(flow->named.role));
     json_put_text(object, "host", flow->named.host);
     json_put_text(object, "named_by", weir_named_by_name(flow->named.by));
-    json_put_text(object, "name_conf", flow->named.by == WEIR_NAMED_NONE ? NULL : flow->named.low_confidence ? "low" : "high");
+    json_put_text(object, "name_conf",
+                  flow->named.by == WEIR_NAMED_NONE ? NULL
+                  : flow->named.low_confidence      ? "low"
+                                                    : "high");
 }
 
-static void put_measured(struct json_object *object, struct json_object **unmeasured, const char *key, int64_t value, enum weir_reason reason)
-{
+static void put_measured(struct json_object *object, struct json_object **unmeasured,
+                         const char *key, int64_t value, enum weir_reason reason) {
     json_put_value(object, key, value);
-    if (value == WEIR_NULL)
-        json_unmeasured(unmeasured, key, reason);
+    if (value == WEIR_NULL) json_unmeasured(unmeasured, key, reason);
 }
 
-/* Behind the snap length each of these may be unknown, or known by a weaker sign than the payload's own. */
-static void put_untold(const struct weir_flow_record *flow, struct json_object **unmeasured)
-{
-    static const char *const names[] = {"host", "service", "role", "named_by", "name_conf", "ndpi", "transport"},
-                      *const answers[] = {"dns", "outcome", "requests", "request_timeouts", "stalls", "ttfb_p50_us", "goodput_p50_bps"};
+/* Behind the snap length each of these may be unknown, or known by a weaker sign than the payload's
+ * own. */
+static void put_untold(const struct weir_flow_record *flow, struct json_object **unmeasured) {
+    static const char *const names[] = {"host",      "service", "role",     "named_by",
+                                        "name_conf", "ndpi",    "transport"},
+                             *const answers[] = {
+                                 "dns",    "outcome",     "requests",       "request_timeouts",
+                                 "stalls", "ttfb_p50_us", "goodput_p50_bps"};
     bool told = flow->named.by == WEIR_NAMED_SNI || flow->named.by == WEIR_NAMED_HTTP;
     for (size_t i = 0; !told && i < sizeof names / sizeof names[0]; i++)
         json_unmeasured(unmeasured, names[i], WEIR_REASON_SNAPLEN);
@@ -103,8 +109,8 @@ static void put_untold(const struct weir_flow_record *flow, struct json_object *
         json_unmeasured(unmeasured, answers[i], WEIR_REASON_SNAPLEN);
 }
 
-void weir_json_flow(const struct weir_publish_context *context, struct json_object *object, const struct weir_flow_record *flow)
-{
+void weir_json_flow(const struct weir_publish_context *context, struct json_object *object,
+                    const struct weir_flow_record *flow) {
     static const char *const ends[] = {"open", "fin", "rst", "idle"};
     struct json_object *unmeasured = NULL;
     json_put(object, "first_ts", json_time(flow->first_ts_us));
@@ -117,15 +123,21 @@ void weir_json_flow(const struct weir_publish_context *context, struct json_obje
     json_put_uint(object, "bytes_down", flow->bytes[WEIR_SERVER]);
     json_put_uint(object, "payload_up", flow->payload[WEIR_CLIENT]);
     json_put_uint(object, "payload_down", flow->payload[WEIR_SERVER]);
-    json_put_text(object, "outcome", weir_outcome_name(flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL : flow->outcome));
+    json_put_text(object, "outcome",
+                  weir_outcome_name(flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL
+                                                                       : flow->outcome));
     json_put_text(object, "end", ends[flow->end]);
     json_put(object, "reset", reset(flow));
     json_put_uint(object, "syn", flow->syn);
     json_put_uint(object, "syn_ack", flow->syn_ack);
-    put_measured(object, &unmeasured, "handshake_rtt_server_us", flow->handshake_rtt_us[WEIR_SERVER], flow->handshake_rtt_reason[WEIR_SERVER]);
-    put_measured(object, &unmeasured, "handshake_rtt_client_us", flow->handshake_rtt_us[WEIR_CLIENT], flow->handshake_rtt_reason[WEIR_CLIENT]);
-    json_put(object, "rtt_server_us", quantiles(&flow->rtt_us[WEIR_SERVER], &unmeasured, "rtt_server"));
-    json_put(object, "rtt_client_us", quantiles(&flow->rtt_us[WEIR_CLIENT], &unmeasured, "rtt_client"));
+    put_measured(object, &unmeasured, "handshake_rtt_server_us",
+                 flow->handshake_rtt_us[WEIR_SERVER], flow->handshake_rtt_reason[WEIR_SERVER]);
+    put_measured(object, &unmeasured, "handshake_rtt_client_us",
+                 flow->handshake_rtt_us[WEIR_CLIENT], flow->handshake_rtt_reason[WEIR_CLIENT]);
+    json_put(object, "rtt_server_us",
+             quantiles(&flow->rtt_us[WEIR_SERVER], &unmeasured, "rtt_server"));
+    json_put(object, "rtt_client_us",
+             quantiles(&flow->rtt_us[WEIR_CLIENT], &unmeasured, "rtt_client"));
     json_put(object, "retransmissions_up", beyond_before(flow, WEIR_CLIENT));
     json_put(object, "retransmissions_down", beyond_before(flow, WEIR_SERVER));
     json_put_uint(object, "reordered_up", flow->reordered[WEIR_CLIENT]);
@@ -138,14 +150,14 @@ void weir_json_flow(const struct weir_publish_context *context, struct json_obje
     json_put_uint(object, "keepalives", flow->keepalives);
     json_put_uint(object, "zero_window_up", flow->zero_window[WEIR_CLIENT]);
     json_put_uint(object, "zero_window_down", flow->zero_window[WEIR_SERVER]);
-    put_measured(object, &unmeasured, "tls_handshake_us", flow->tls_handshake_us, flow->tls_handshake_reason);
+    put_measured(object, &unmeasured, "tls_handshake_us", flow->tls_handshake_us,
+                 flow->tls_handshake_reason);
     json_put_uint(object, "requests", flow->requests);
     json_put_uint(object, "request_timeouts", flow->request_timeouts);
     put_measured(object, &unmeasured, "ttfb_p50_us", flow->ttfb_p50_us, flow->serve_reason);
     put_measured(object, &unmeasured, "goodput_p50_bps", flow->goodput_p50_bps, flow->serve_reason);
     json_put(object, "stalls", stalls(flow));
     json_put(object, "dns", dns(flow));
-    if (flow->payload_cut)
-        put_untold(flow, &unmeasured);
+    if (flow->payload_cut) put_untold(flow, &unmeasured);
     json_put(object, "unmeasured", unmeasured ? unmeasured : json_object_new_object());
 }

@@ -1,5 +1,5 @@
-/* `window`, `service` and `session` records: their measured values come from measure's field table, so a new signal shows
- * up here by itself. */
+/* `window`, `service` and `session` records: their measured values come from measure's field table,
+ * so a new signal shows up here by itself. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,18 +7,16 @@
 
 #include "publish/json.h"
 
-static struct json_object *value_json(const struct weir_field *field, const struct weir_value *value)
-{
-    if (value->reason != WEIR_REASON_NONE)
-        return NULL;
-    return field->type == WEIR_FIELD_RATIO ? json_share(value->real) : json_object_new_int64(value->integer);
+static struct json_object *value_json(const struct weir_field *field,
+                                      const struct weir_value *value) {
+    if (value->reason != WEIR_REASON_NONE) return NULL;
+    return field->type == WEIR_FIELD_RATIO ? json_share(value->real)
+                                           : json_object_new_int64(value->integer);
 }
 
-static struct json_object *group_of(struct json_object *object, const char *group)
-{
+static struct json_object *group_of(struct json_object *object, const char *group) {
     struct json_object *inner;
-    if (!group)
-        return object;
+    if (!group) return object;
     if (!json_object_object_get_ex(object, group, &inner)) {
         inner = json_object_new_object();
         json_put(object, group, inner);
@@ -27,41 +25,41 @@ static struct json_object *group_of(struct json_object *object, const char *grou
 }
 
 /* A dotted name in `unmeasured` says which value it is. */
-static void say_unmeasured(struct json_object *unmeasured, const struct weir_field *field, enum weir_reason reason)
-{
+static void say_unmeasured(struct json_object *unmeasured, const struct weir_field *field,
+                           enum weir_reason reason) {
     char key[96];
-    snprintf(key, sizeof key, "%s%s%s", field->group ? field->group : "", field->group ? "." : "", field->name);
+    snprintf(key, sizeof key, "%s%s%s", field->group ? field->group : "", field->group ? "." : "",
+             field->name);
     json_object_object_add(unmeasured, key, json_object_new_string(weir_reason_text(reason)));
 }
 
-static void put_values(struct json_object *object, const struct weir_value *values)
-{
+static void put_values(struct json_object *object, const struct weir_value *values) {
     size_t n;
     const struct weir_field *fields = weir_fields(&n);
     struct json_object *unmeasured = json_object_new_object();
     for (size_t i = 0; i < n; i++) {
-        json_put(group_of(object, fields[i].group), fields[i].name, value_json(&fields[i], &values[i]));
+        json_put(group_of(object, fields[i].group), fields[i].name,
+                 value_json(&fields[i], &values[i]));
         if (values[i].reason != WEIR_REASON_NONE)
             say_unmeasured(unmeasured, &fields[i], values[i].reason);
     }
     json_put(object, "unmeasured", unmeasured);
 }
 
-static void put_service(const struct weir_publish_context *context, struct json_object *object, weir_service_id id)
-{
+static void put_service(const struct weir_publish_context *context, struct json_object *object,
+                        weir_service_id id) {
     json_put_text(object, "service", weir_service_get(context->set, id)->id);
 }
 
-static struct json_object *blocked_names(const struct weir_blocked_names *blocked)
-{
+static struct json_object *blocked_names(const struct weir_blocked_names *blocked) {
     struct json_object *list = json_object_new_array();
     for (unsigned i = 0; i < blocked->n; i++)
         json_object_array_add(list, json_object_new_string(blocked->text[i]));
     return list;
 }
 
-void weir_json_window(const struct weir_publish_context *context, struct json_object *object, const struct weir_window_record *window)
-{
+void weir_json_window(const struct weir_publish_context *context, struct json_object *object,
+                      const struct weir_window_record *window) {
     put_service(context, object, window->service);
     json_put(object, "start_ts", json_time(window->start_us));
     json_put(object, "end_ts", json_time(window->end_us));
@@ -70,16 +68,14 @@ void weir_json_window(const struct weir_publish_context *context, struct json_ob
     put_values(object, window->values);
 }
 
-static struct json_object *by_naming(const uint64_t counts[WEIR_NAMED_N])
-{
+static struct json_object *by_naming(const uint64_t counts[WEIR_NAMED_N]) {
     struct json_object *object = json_object_new_object();
-    for (int i = 0; i < WEIR_NAMED_N; i++)
-        json_put_uint(object, weir_named_by_name(i), counts[i]);
+    for (int i = 0; i < WEIR_NAMED_N; i++) json_put_uint(object, weir_named_by_name(i), counts[i]);
     return object;
 }
 
-void weir_json_service(const struct weir_publish_context *context, struct json_object *object, const struct weir_service_record *service)
-{
+void weir_json_service(const struct weir_publish_context *context, struct json_object *object,
+                       const struct weir_service_record *service) {
     put_service(context, object, service->service);
     json_put(object, "first_ts", json_time(service->first_us));
     json_put(object, "last_ts", json_time(service->last_us));
@@ -92,15 +88,13 @@ void weir_json_service(const struct weir_publish_context *context, struct json_o
     put_values(object, service->values);
 }
 
-static void put_or_why(struct json_object *object, struct json_object **unmeasured, const char *name, int64_t value)
-{
+static void put_or_why(struct json_object *object, struct json_object **unmeasured,
+                       const char *name, int64_t value) {
     json_put_value(object, name, value);
-    if (value == WEIR_NULL)
-        json_unmeasured(unmeasured, name, WEIR_REASON_NO_SAMPLE);
+    if (value == WEIR_NULL) json_unmeasured(unmeasured, name, WEIR_REASON_NO_SAMPLE);
 }
 
-static struct json_object *stalls_of(const struct weir_session_record *session)
-{
+static struct json_object *stalls_of(const struct weir_session_record *session) {
     struct json_object *stalls = json_object_new_array();
     for (uint32_t i = 0; i < session->n_stalls && i < WEIR_SESSION_STALLS_MAX; i++) {
         struct json_object *stall = json_object_new_object();
@@ -111,8 +105,8 @@ static struct json_object *stalls_of(const struct weir_session_record *session)
     return stalls;
 }
 
-void weir_json_session(const struct weir_publish_context *context, struct json_object *object, const struct weir_session_record *session)
-{
+void weir_json_session(const struct weir_publish_context *context, struct json_object *object,
+                       const struct weir_session_record *session) {
     char client[WEIR_CLIENT_TEXT_MAX];
     struct json_object *unmeasured = NULL;
     put_service(context, object, session->service);
@@ -120,7 +114,8 @@ void weir_json_session(const struct weir_publish_context *context, struct json_o
     json_put_text(object, "client", client[0] ? client : NULL);
     json_put(object, "start_ts", json_time(session->start_us));
     json_put(object, "end_ts", json_time(session->end_us));
-    json_put_text(object, "kind", session->kind == WEIR_KIND_CALL ? "unknown" : weir_kind_name(session->kind));
+    json_put_text(object, "kind",
+                  session->kind == WEIR_KIND_CALL ? "unknown" : weir_kind_name(session->kind));
     json_put_value(object, "startup_us", session->startup_us);
     if (session->startup_reason != WEIR_REASON_NONE)
         json_unmeasured(&unmeasured, "startup_us", session->startup_reason);
@@ -130,7 +125,8 @@ void weir_json_session(const struct weir_publish_context *context, struct json_o
     put_or_why(object, &unmeasured, "bitrate_bps", session->bitrate_bps);
     put_or_why(object, &unmeasured, "goodput_p50_bps", session->goodput_p50_bps);
     put_or_why(object, &unmeasured, "segment_us", session->segment_us);
-    json_put(object, "buffer_s", session->buffer_us == WEIR_NULL ? NULL : json_time(session->buffer_us));
+    json_put(object, "buffer_s",
+             session->buffer_us == WEIR_NULL ? NULL : json_time(session->buffer_us));
     if (session->buffer_us == WEIR_NULL)
         json_unmeasured(&unmeasured, "buffer_s", WEIR_REASON_NO_SAMPLE);
     json_put(object, "stalls", stalls_of(session));

@@ -2,11 +2,13 @@
  *
  *     DOWN -> CONNECTING -> GREETING (AUTH, SELECT, PING, ROLE) -> READY -> DOWN
  *
- * hiredis 0.14 has no time-outs for its asynchronous calls: each command notes when it was sent, and the oldest one
- * unanswered for WEIR_ANSWER_MS ends the connection. A half-open connection is found by a PING when there was nothing to say.
+ * hiredis 0.14 has no time-outs for its asynchronous calls: each command notes when it was sent,
+ * and the oldest one unanswered for WEIR_ANSWER_MS ends the connection. A half-open connection is
+ * found by a PING when there was nothing to say.
  *
- * hiredis' own adapter for libuv is not used: it ignores a poll that ends with an error, which is what a refused connect is.
- * A context is never freed while hiredis is at work on it (`inside`); it is doomed, and freed on the way out.
+ * hiredis' own adapter for libuv is not used: it ignores a poll that ends with an error, which is
+ * what a refused connect is. A context is never freed while hiredis is at work on it (`inside`); it
+ * is doomed, and freed on the way out.
  */
 #include <errno.h>
 #include <hiredis/async.h>
@@ -39,97 +41,75 @@ struct weir_link {
     enum link_state state;
     redisAsyncContext *redis;
     struct watch *watch;
-    int64_t since_ms, last_ms;          /* of the state; of the last answer */
-    struct request *first, *last;       /* unanswered, oldest first */
+    int64_t since_ms, last_ms;    /* of the state; of the last answer */
+    struct request *first, *last; /* unanswered, oldest first */
     unsigned inside, n_greetings;
     bool freed;
-    enum weir_trouble doom;             /* why it is to be closed */
+    enum weir_trouble doom; /* why it is to be closed */
     char doom_text[256];
 };
 
-static int64_t now_ms(const struct weir_link *link)
-{
-    return (int64_t)uv_now(link->options.loop);
-}
+static int64_t now_ms(const struct weir_link *link) { return (int64_t)uv_now(link->options.loop); }
 
 /* ---- closing ---- */
 
-static void doom(struct weir_link *link, enum weir_trouble why, const char *text)
-{
-    if (link->doom)
-        return;
+static void doom(struct weir_link *link, enum weir_trouble why, const char *text) {
+    if (link->doom) return;
     link->doom = why;
     snprintf(link->doom_text, sizeof link->doom_text, "%s", text);
 }
 
 /* Frees the context, and tells the owner. Not from inside hiredis. */
-static void close_now(struct weir_link *link)
-{
+static void close_now(struct weir_link *link) {
     enum weir_trouble why = link->doom;
     redisAsyncContext *redis = link->redis;
     char text[sizeof link->doom_text];
     memcpy(text, link->doom_text, sizeof text);
     link->state = LINK_DOWN;
     link->since_ms = now_ms(link);
-    if (redis)
-        redisAsyncFree(redis); /* answers what is open with NULL, and calls cleanup */
+    if (redis) redisAsyncFree(redis); /* answers what is open with NULL, and calls cleanup */
     link->redis = NULL;
     link->doom = WEIR_TROUBLE_NONE;
-    if (!link->freed)
-        link->options.on_down(link->options.context, link, why, text);
+    if (!link->freed) link->options.on_down(link->options.context, link, why, text);
 }
 
 /* Whoever called into hiredis, or closes, goes out through here; the outermost frees. */
-static void leave(struct weir_link *link)
-{
-    if (link->inside == 1 && link->doom)
-        close_now(link);
-    if (--link->inside == 0 && link->freed)
-        free(link);
+static void leave(struct weir_link *link) {
+    if (link->inside == 1 && link->doom) close_now(link);
+    if (--link->inside == 0 && link->freed) free(link);
 }
 
-void weir_link_drop(struct weir_link *link, enum weir_trouble why, const char *text)
-{
-    if (link->state == LINK_DOWN)
-        return;
+void weir_link_drop(struct weir_link *link, enum weir_trouble why, const char *text) {
+    if (link->state == LINK_DOWN) return;
     link->inside++;
     doom(link, why, text);
     leave(link);
 }
 
-void weir_link_free(struct weir_link *link)
-{
-    if (!link)
-        return;
+void weir_link_free(struct weir_link *link) {
+    if (!link) return;
     link->freed = true;
     link->inside++;
-    if (link->state != LINK_DOWN)
-        doom(link, WEIR_TROUBLE_LOST, "closed");
+    if (link->state != LINK_DOWN) doom(link, WEIR_TROUBLE_LOST, "closed");
     leave(link);
 }
 
 /* ---- hiredis on libuv ---- */
 
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
+static void on_poll(uv_poll_t *poll, int status, int events) {
     struct watch *watch = poll->data;
     struct weir_link *link = watch->link;
-    if (!link)
-        return;
+    if (!link) return;
     if (status < 0) /* libuv stopped watching; hiredis finds the error by reading */
         events = UV_READABLE | UV_WRITABLE;
     link->inside++;
-    if (watch->link && (events & UV_READABLE))
-        redisAsyncHandleRead(link->redis);
-    if (watch->link && (events & UV_WRITABLE))
-        redisAsyncHandleWrite(link->redis);
-    if (status < 0 && watch->link)
-        doom(link, WEIR_TROUBLE_LOST, "the socket failed");
+    if (watch->link && (events & UV_READABLE)) redisAsyncHandleRead(link->redis);
+    if (watch->link && (events & UV_WRITABLE)) redisAsyncHandleWrite(link->redis);
+    if (status < 0 && watch->link) doom(link, WEIR_TROUBLE_LOST, "the socket failed");
     leave(link);
 }
 
-static void listen_for(void *privdata, int add, int remove)
-{
+static void listen_for(void *privdata, int add, int remove) {
     struct watch *watch = privdata;
     watch->events = (watch->events | add) & ~remove;
     if (watch->events)
@@ -143,14 +123,10 @@ static void del_read(void *privdata) { listen_for(privdata, 0, UV_READABLE); }
 static void add_write(void *privdata) { listen_for(privdata, UV_WRITABLE, 0); }
 static void del_write(void *privdata) { listen_for(privdata, 0, UV_WRITABLE); }
 
-static void watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
+static void watch_closed(uv_handle_t *handle) { free(handle->data); }
 
 /* hiredis is about to free its context and close the socket. */
-static void cleanup(void *privdata)
-{
+static void cleanup(void *privdata) {
     struct watch *watch = privdata;
     if (watch->link) {
         struct weir_link *link = watch->link;
@@ -164,11 +140,9 @@ static void cleanup(void *privdata)
     uv_close((uv_handle_t *)&watch->poll, watch_closed);
 }
 
-static int attach(struct weir_link *link)
-{
+static int attach(struct weir_link *link) {
     struct watch *watch = calloc(1, sizeof *watch);
-    if (!watch)
-        return -ENOMEM;
+    if (!watch) return -ENOMEM;
     if (uv_poll_init(link->options.loop, &watch->poll, link->redis->c.fd) != 0) {
         free(watch);
         return -EIO;
@@ -187,30 +161,28 @@ static int attach(struct weir_link *link)
 
 /* ---- questions and answers ---- */
 
-static void on_reply(redisAsyncContext *redis, void *reply, void *privdata)
-{
+static void on_reply(redisAsyncContext *redis, void *reply, void *privdata) {
     struct request *request = privdata;
     struct weir_link *link = request->link;
     link->first = request->next; /* answers come in the order of the questions */
-    if (!link->first)
-        link->last = NULL;
+    if (!link->first) link->last = NULL;
     if (reply)
         link->last_ms = now_ms(link);
     else if (link->state != LINK_DOWN) {
-        doom(link, WEIR_TROUBLE_LOST, redis->c.errstr[0] ? redis->c.errstr : "Redis closed the connection");
+        doom(link, WEIR_TROUBLE_LOST,
+             redis->c.errstr[0] ? redis->c.errstr : "Redis closed the connection");
         link->state = LINK_DOWN;
     }
-    if (request->answer)
-        request->answer(request->context, link, reply);
+    if (request->answer) request->answer(request->context, link, reply);
     free(request);
 }
 
-static int ask(struct weir_link *link, int argc, const char **argv, const size_t *lengths, weir_link_answer answer, void *context)
-{
+static int ask(struct weir_link *link, int argc, const char **argv, const size_t *lengths,
+               weir_link_answer answer, void *context) {
     struct request *request = malloc(sizeof *request);
-    if (!request)
-        return -ENOMEM;
-    *request = (struct request){.link = link, .sent_ms = now_ms(link), .answer = answer, .context = context};
+    if (!request) return -ENOMEM;
+    *request = (struct request){
+        .link = link, .sent_ms = now_ms(link), .answer = answer, .context = context};
     if (redisAsyncCommandArgv(link->redis, on_reply, request, argc, argv, lengths) != REDIS_OK) {
         free(request);
         return -EIO;
@@ -220,46 +192,43 @@ static int ask(struct weir_link *link, int argc, const char **argv, const size_t
     return 0;
 }
 
-int weir_link_ask(struct weir_link *link, int argc, const char **argv, const size_t *lengths, weir_link_answer answer, void *context)
-{
+int weir_link_ask(struct weir_link *link, int argc, const char **argv, const size_t *lengths,
+                  weir_link_answer answer, void *context) {
     return weir_link_is_ready(link) ? ask(link, argc, argv, lengths, answer, context) : -ENOTCONN;
 }
 
 /* ---- the greeting ---- */
 
-static void ready_when_greeted(struct weir_link *link)
-{
-    if (--link->n_greetings || link->state != LINK_GREETING || link->doom)
-        return;
+static void ready_when_greeted(struct weir_link *link) {
+    if (--link->n_greetings || link->state != LINK_GREETING || link->doom) return;
     link->state = LINK_READY;
     link->since_ms = now_ms(link);
     link->options.on_ready(link->options.context, link);
 }
 
-static void on_greeting(void *context, struct weir_link *link, const redisReply *reply)
-{
-    if (!reply)
-        return;
+static void on_greeting(void *context, struct weir_link *link, const redisReply *reply) {
+    if (!reply) return;
     if (reply->type == REDIS_REPLY_ERROR) {
         const struct weir_trouble_row *row = weir_trouble_of_answer(reply->str);
-        doom(link, row->trouble == WEIR_TROUBLE_OTHER ? WEIR_TROUBLE_CONNECT : row->trouble, reply->str);
+        doom(link, row->trouble == WEIR_TROUBLE_OTHER ? WEIR_TROUBLE_CONNECT : row->trouble,
+             reply->str);
     }
     ready_when_greeted(link);
 }
 
-static void on_role(void *context, struct weir_link *link, const redisReply *reply)
-{
-    if (!reply)
-        return;
-    bool master = reply->type == REDIS_REPLY_ARRAY && reply->elements && reply->element[0]->type == REDIS_REPLY_STRING &&
+static void on_role(void *context, struct weir_link *link, const redisReply *reply) {
+    if (!reply) return;
+    bool master = reply->type == REDIS_REPLY_ARRAY && reply->elements &&
+                  reply->element[0]->type == REDIS_REPLY_STRING &&
                   strcmp(reply->element[0]->str, "master") == 0;
     if (!master)
-        doom(link, WEIR_TROUBLE_NOT_MASTER, reply->type == REDIS_REPLY_ERROR ? reply->str : "it is not the master");
+        doom(link, WEIR_TROUBLE_NOT_MASTER,
+             reply->type == REDIS_REPLY_ERROR ? reply->str : "it is not the master");
     ready_when_greeted(link);
 }
 
-static void greet_with(struct weir_link *link, weir_link_answer answer, const char *first, const char *second, const char *third)
-{
+static void greet_with(struct weir_link *link, weir_link_answer answer, const char *first,
+                       const char *second, const char *third) {
     const char *argv[] = {first, second, third};
     if (link->doom || ask(link, third ? 3 : second ? 2 : 1, argv, NULL, answer, NULL) < 0)
         doom(link, WEIR_TROUBLE_CONNECT, "cannot send");
@@ -267,8 +236,7 @@ static void greet_with(struct weir_link *link, weir_link_answer answer, const ch
         link->n_greetings++;
 }
 
-static void greet(struct weir_link *link)
-{
+static void greet(struct weir_link *link) {
     const struct weir_link_options *options = &link->options;
     char db[16];
     link->state = LINK_GREETING;
@@ -283,12 +251,10 @@ static void greet(struct weir_link *link)
         greet_with(link, on_greeting, "SELECT", db, NULL);
     }
     greet_with(link, on_greeting, "PING", NULL, NULL);
-    if (options->want_master)
-        greet_with(link, on_role, "ROLE", NULL, NULL);
+    if (options->want_master) greet_with(link, on_role, "ROLE", NULL, NULL);
 }
 
-static void on_connect(const redisAsyncContext *redis, int status)
-{
+static void on_connect(const redisAsyncContext *redis, int status) {
     struct weir_link *link = redis->data;
     if (status != REDIS_OK)
         doom(link, WEIR_TROUBLE_CONNECT, redis->c.errstr[0] ? redis->c.errstr : "cannot connect");
@@ -296,53 +262,46 @@ static void on_connect(const redisAsyncContext *redis, int status)
         greet(link);
 }
 
-void weir_link_connect(struct weir_link *link)
-{
+void weir_link_connect(struct weir_link *link) {
     const struct weir_link_options *options = &link->options;
-    if (link->state != LINK_DOWN)
-        return;
+    if (link->state != LINK_DOWN) return;
     link->inside++;
     link->state = LINK_CONNECTING;
     link->since_ms = link->last_ms = now_ms(link);
-    link->redis = options->is_unix ? redisAsyncConnectUnix(options->host) : redisAsyncConnect(options->host, options->port);
+    link->redis = options->is_unix ? redisAsyncConnectUnix(options->host)
+                                   : redisAsyncConnect(options->host, options->port);
     if (!link->redis || link->redis->err || attach(link) < 0) {
-        doom(link, WEIR_TROUBLE_CONNECT, link->redis && link->redis->c.errstr[0] ? link->redis->c.errstr : "cannot connect");
+        doom(link, WEIR_TROUBLE_CONNECT,
+             link->redis && link->redis->c.errstr[0] ? link->redis->c.errstr : "cannot connect");
     } else {
         link->redis->data = link;
         redisAsyncSetConnectCallback(link->redis, on_connect);
-        if (!options->is_unix)
-            redisEnableKeepAlive(&link->redis->c);
+        if (!options->is_unix) redisEnableKeepAlive(&link->redis->c);
     }
     leave(link);
 }
 
 /* ---- time ---- */
 
-void weir_link_tick(struct weir_link *link, int64_t now)
-{
+void weir_link_tick(struct weir_link *link, int64_t now) {
     static const char *ping[] = {"PING"};
     if (link->state == LINK_CONNECTING && now - link->since_ms > CONNECT_MS)
         weir_link_drop(link, WEIR_TROUBLE_CONNECT, "no connection within 5 s");
     else if (link->state != LINK_DOWN && link->first && now - link->first->sent_ms > ANSWER_MS)
         weir_link_drop(link, WEIR_TROUBLE_SLOW, "no answer for 5 s");
-    else if (link->state == LINK_READY && !link->first && now - link->last_ms > IDLE_MS && ask(link, 1, ping, NULL, NULL, NULL) < 0)
+    else if (link->state == LINK_READY && !link->first && now - link->last_ms > IDLE_MS &&
+             ask(link, 1, ping, NULL, NULL, NULL) < 0)
         weir_link_drop(link, WEIR_TROUBLE_LOST, "cannot send");
 }
 
-bool weir_link_is_down(const struct weir_link *link)
-{
-    return link->state == LINK_DOWN;
-}
+bool weir_link_is_down(const struct weir_link *link) { return link->state == LINK_DOWN; }
 
-bool weir_link_is_ready(const struct weir_link *link)
-{
+bool weir_link_is_ready(const struct weir_link *link) {
     return link->state == LINK_READY && !link->doom;
 }
 
-struct weir_link *weir_link_new(const struct weir_link_options *options)
-{
+struct weir_link *weir_link_new(const struct weir_link_options *options) {
     struct weir_link *link = calloc(1, sizeof *link);
-    if (link)
-        link->options = *options;
+    if (link) link->options = *options;
     return link;
 }

@@ -11,21 +11,24 @@ enum { ANSWERED_KEPT_MAX = 256 };
 
 struct lane {
     struct weir_item *first, *last;
-    struct weir_item *untried;       /* incidents: first that the spool was not asked to keep yet; all behind it neither */
-    size_t n, n_answered, bytes;     /* n: without the answered */
+    /* incidents: first that the spool was not asked to keep yet; all behind it neither */
+    struct weir_item *untried;
+    size_t n, n_answered, bytes; /* n: without the answered */
     size_t max_n, max_bytes;
     uint64_t dropped;
 };
 
 struct weir_queue {
     pthread_mutex_t lock;
-    pthread_cond_t less;             /* something left */
+    pthread_cond_t less; /* something left */
     bool wait;
     struct lane lanes[WEIR_LANE_N];
 };
 
 /* Of the probe, of what is open and of the list of sites only the newest matters. */
-static const struct { size_t max_n, max_bytes; } bounds[WEIR_LANE_N] = {
+static const struct {
+    size_t max_n, max_bytes;
+} bounds[WEIR_LANE_N] = {
     [WEIR_LANE_INCIDENT] = {10000, (size_t)32 << 20},
     [WEIR_LANE_WINDOW] = {SIZE_MAX, 0},
     [WEIR_LANE_PROBE] = {1, SIZE_MAX},
@@ -33,11 +36,9 @@ static const struct { size_t max_n, max_bytes; } bounds[WEIR_LANE_N] = {
     [WEIR_LANE_SITES] = {1, SIZE_MAX},
 };
 
-struct weir_queue *weir_queue_new(size_t window_bytes, bool wait)
-{
+struct weir_queue *weir_queue_new(size_t window_bytes, bool wait) {
     struct weir_queue *queue = calloc(1, sizeof *queue);
-    if (!queue)
-        return NULL;
+    if (!queue) return NULL;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -52,10 +53,8 @@ struct weir_queue *weir_queue_new(size_t window_bytes, bool wait)
     return queue;
 }
 
-void weir_queue_free(struct weir_queue *queue)
-{
-    if (!queue)
-        return;
+void weir_queue_free(struct weir_queue *queue) {
+    if (!queue) return;
     for (int i = 0; i < WEIR_LANE_N; i++)
         for (struct weir_item *item = queue->lanes[i].first, *next; item; item = next) {
             next = item->next;
@@ -66,11 +65,9 @@ void weir_queue_free(struct weir_queue *queue)
     free(queue);
 }
 
-struct weir_item *weir_item_new(enum weir_lane lane, const uint8_t *bytes, size_t size)
-{
+struct weir_item *weir_item_new(enum weir_lane lane, const uint8_t *bytes, size_t size) {
     struct weir_item *item = malloc(sizeof *item + size);
-    if (!item)
-        return NULL;
+    if (!item) return NULL;
     *item = (struct weir_item){.lane = (uint8_t)lane, .size = size};
     memcpy(item->bytes, bytes, size);
     return item;
@@ -78,11 +75,9 @@ struct weir_item *weir_item_new(enum weir_lane lane, const uint8_t *bytes, size_
 
 /* ---- under the lock ---- */
 
-static void unlink_item(struct weir_queue *queue, struct weir_item *item)
-{
+static void unlink_item(struct weir_queue *queue, struct weir_item *item) {
     struct lane *lane = &queue->lanes[item->lane];
-    if (lane->untried == item)
-        lane->untried = item->next;
+    if (lane->untried == item) lane->untried = item->next;
     *(item->prev ? &item->prev->next : &lane->first) = item->next;
     *(item->next ? &item->next->prev : &lane->last) = item->prev;
     if (item->state == WEIR_ITEM_ANSWERED)
@@ -94,22 +89,18 @@ static void unlink_item(struct weir_queue *queue, struct weir_item *item)
     pthread_cond_broadcast(&queue->less);
 }
 
-static struct weir_item *first_in_state(const struct lane *lane, enum weir_item_state state)
-{
+static struct weir_item *first_in_state(const struct lane *lane, enum weir_item_state state) {
     struct weir_item *item = lane->first;
-    while (item && item->state != state)
-        item = item->next;
+    while (item && item->state != state) item = item->next;
     return item;
 }
 
-static bool full(const struct lane *lane, size_t size)
-{
+static bool full(const struct lane *lane, size_t size) {
     return lane->n + 1 > lane->max_n || (lane->n && lane->bytes + size > lane->max_bytes);
 }
 
 /* Makes room by dropping the oldest that is not on its way. */
-static void make_room(struct weir_queue *queue, struct lane *lane, size_t size)
-{
+static void make_room(struct weir_queue *queue, struct lane *lane, size_t size) {
     struct weir_item *oldest;
     while (full(lane, size) && (oldest = first_in_state(lane, WEIR_ITEM_WAITING))) {
         lane->dropped++;
@@ -117,8 +108,7 @@ static void make_room(struct weir_queue *queue, struct lane *lane, size_t size)
     }
 }
 
-static struct timespec from_now(int64_t ms)
-{
+static struct timespec from_now(int64_t ms) {
     struct timespec when;
     clock_gettime(CLOCK_MONOTONIC, &when);
     when.tv_sec += ms / 1000;
@@ -132,8 +122,7 @@ static struct timespec from_now(int64_t ms)
 
 /* ---- for the engine ---- */
 
-int weir_queue_put(struct weir_queue *queue, struct weir_item *item, int64_t patience_ms)
-{
+int weir_queue_put(struct weir_queue *queue, struct weir_item *item, int64_t patience_ms) {
     struct lane *lane = &queue->lanes[item->lane];
     struct timespec until = from_now(patience_ms);
     int error = 0;
@@ -149,8 +138,7 @@ int weir_queue_put(struct weir_queue *queue, struct weir_item *item, int64_t pat
         item->next = NULL;
         *(lane->last ? &lane->last->next : &lane->first) = item;
         lane->last = item;
-        if (!lane->untried && !item->tried)
-            lane->untried = item;
+        if (!lane->untried && !item->tried) lane->untried = item;
         lane->n++;
         lane->bytes += item->size;
     }
@@ -158,8 +146,7 @@ int weir_queue_put(struct weir_queue *queue, struct weir_item *item, int64_t pat
     return error ? -ETIMEDOUT : 0;
 }
 
-struct weir_queue_stats weir_queue_read_stats(struct weir_queue *queue)
-{
+struct weir_queue_stats weir_queue_read_stats(struct weir_queue *queue) {
     struct weir_queue_stats stats = {0};
     pthread_mutex_lock(&queue->lock);
     for (int i = 0; i < WEIR_LANE_N; i++) {
@@ -171,16 +158,13 @@ struct weir_queue_stats weir_queue_read_stats(struct weir_queue *queue)
     return stats;
 }
 
-static bool empty(const struct weir_queue *queue)
-{
+static bool empty(const struct weir_queue *queue) {
     size_t n = 0;
-    for (int i = 0; i < WEIR_LANE_N; i++)
-        n += queue->lanes[i].n;
+    for (int i = 0; i < WEIR_LANE_N; i++) n += queue->lanes[i].n;
     return n == 0;
 }
 
-bool weir_queue_wait_empty(struct weir_queue *queue, int64_t patience_ms)
-{
+bool weir_queue_wait_empty(struct weir_queue *queue, int64_t patience_ms) {
     struct timespec until = from_now(patience_ms);
     int error = 0;
     pthread_mutex_lock(&queue->lock);
@@ -193,12 +177,12 @@ bool weir_queue_wait_empty(struct weir_queue *queue, int64_t patience_ms)
 
 /* ---- for the publisher ---- */
 
-struct weir_item *weir_queue_take_unsafe(struct weir_queue *queue, bool again)
-{
+struct weir_item *weir_queue_take_unsafe(struct weir_queue *queue, bool again) {
     struct lane *lane = &queue->lanes[WEIR_LANE_INCIDENT];
     pthread_mutex_lock(&queue->lock);
     struct weir_item *item = again ? lane->first : lane->untried;
-    while (again && item && (item->state != WEIR_ITEM_WAITING || item->spool_seq || item->answered_ms))
+    while (again && item &&
+           (item->state != WEIR_ITEM_WAITING || item->spool_seq || item->answered_ms))
         item = item->next;
     if (item) {
         item->state = WEIR_ITEM_FLYING;
@@ -208,27 +192,22 @@ struct weir_item *weir_queue_take_unsafe(struct weir_queue *queue, bool again)
     return item;
 }
 
-struct weir_item *weir_queue_take(struct weir_queue *queue, enum weir_lane lane)
-{
+struct weir_item *weir_queue_take(struct weir_queue *queue, enum weir_lane lane) {
     pthread_mutex_lock(&queue->lock);
     struct weir_item *item = first_in_state(&queue->lanes[lane], WEIR_ITEM_WAITING);
-    if (item && lane == WEIR_LANE_INCIDENT && !item->tried)
-        item = NULL;
-    if (item)
-        item->state = WEIR_ITEM_FLYING;
+    if (item && lane == WEIR_LANE_INCIDENT && !item->tried) item = NULL;
+    if (item) item->state = WEIR_ITEM_FLYING;
     pthread_mutex_unlock(&queue->lock);
     return item;
 }
 
-void weir_queue_give_back(struct weir_queue *queue, struct weir_item *item)
-{
+void weir_queue_give_back(struct weir_queue *queue, struct weir_item *item) {
     pthread_mutex_lock(&queue->lock);
     item->state = WEIR_ITEM_WAITING;
     pthread_mutex_unlock(&queue->lock);
 }
 
-void weir_queue_answered(struct weir_queue *queue, struct weir_item *item, int64_t now_ms)
-{
+void weir_queue_answered(struct weir_queue *queue, struct weir_item *item, int64_t now_ms) {
     struct lane *lane = &queue->lanes[item->lane];
     pthread_mutex_lock(&queue->lock);
     if (item->lane != WEIR_LANE_INCIDENT) {
@@ -244,24 +223,22 @@ void weir_queue_answered(struct weir_queue *queue, struct weir_item *item, int64
     pthread_mutex_unlock(&queue->lock);
 }
 
-void weir_queue_refuse(struct weir_queue *queue, struct weir_item *item)
-{
+void weir_queue_refuse(struct weir_queue *queue, struct weir_item *item) {
     pthread_mutex_lock(&queue->lock);
     unlink_item(queue, item);
     pthread_mutex_unlock(&queue->lock);
 }
 
-void weir_queue_forget(struct weir_queue *queue, int64_t before_ms)
-{
+void weir_queue_forget(struct weir_queue *queue, int64_t before_ms) {
     struct weir_item *item;
     pthread_mutex_lock(&queue->lock);
-    while ((item = first_in_state(&queue->lanes[WEIR_LANE_INCIDENT], WEIR_ITEM_ANSWERED)) && item->answered_ms < before_ms)
+    while ((item = first_in_state(&queue->lanes[WEIR_LANE_INCIDENT], WEIR_ITEM_ANSWERED)) &&
+           item->answered_ms < before_ms)
         unlink_item(queue, item);
     pthread_mutex_unlock(&queue->lock);
 }
 
-void weir_queue_doubt(struct weir_queue *queue)
-{
+void weir_queue_doubt(struct weir_queue *queue) {
     struct lane *lane = &queue->lanes[WEIR_LANE_INCIDENT];
     pthread_mutex_lock(&queue->lock);
     for (struct weir_item *item = lane->first; item; item = item->next)

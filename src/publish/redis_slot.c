@@ -1,11 +1,11 @@
-/* CRC16-XMODEM (polynomial 0x1021, start 0) modulo 16384, as the Redis Cluster specification says. */
+/* CRC16-XMODEM (polynomial 0x1021, start 0) modulo 16384, as the Redis Cluster specification says.
+ */
 #include <stdint.h>
 #include <string.h>
 
 #include "publish/redis_slot.h"
 
-unsigned weir_redis_slot(const char *key, size_t length)
-{
+unsigned weir_redis_slot(const char *key, size_t length) {
     const char *open = memchr(key, '{', length);
     const char *close = open ? memchr(open, '}', length - (size_t)(open - key)) : NULL;
     if (close && close > open + 1) {

@@ -1,5 +1,6 @@
-/* Where Redis is: redis://[user[:password]@]host[:port][/db], unix://[user[:password]@]/path[?db=N], or the master that Sentinels
- * name: redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]. */
+/* Where Redis is: redis://[user[:password]@]host[:port][/db],
+ * unix://[user[:password]@]/path[?db=N], or the master that Sentinels name:
+ * redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,15 +13,23 @@ struct weir_redis_url {
     char host[256];                /* or the path of the socket */
     bool is_unix;
     int port, db;
-    char master[128];              /* what Sentinel calls it; empty: no Sentinel */
+    char master[128]; /* what Sentinel calls it; empty: no Sentinel */
     unsigned n_sentinels;
-    struct { char host[256]; int port; } sentinels[WEIR_SENTINELS_MAX];
-    char shown[512];               /* the URL without its password: the only form for logs and errors */
+    struct {
+        char host[256];
+        int port;
+    } sentinels[WEIR_SENTINELS_MAX];
+    /* the URL without its password: the only form for logs and errors */
+    char shown[512];
 };
 
 /* 0, or -EINVAL with what is wrong; never shows the password. */
-int weir_redis_url_parse(struct weir_redis_url *ret_url, const char *text, struct weir_fault *fault);
-/* Takes the password from a file's first line. < 0: it can't be read, is empty or too long; the one before stays. */
-int weir_redis_password_read(struct weir_redis_url *url, const char *path, struct weir_fault *fault);
-/* Overwrites the password in a text that was given as a URL (the command line, which ps shows) by asterisks. */
+int weir_redis_url_parse(struct weir_redis_url *ret_url, const char *text,
+                         struct weir_fault *fault);
+/* Takes the password from a file's first line. < 0: it can't be read, is empty or too long; the one
+ * before stays. */
+int weir_redis_password_read(struct weir_redis_url *url, const char *path,
+                             struct weir_fault *fault);
+/* Overwrites the password in a text that was given as a URL (the command line, which ps shows) by
+ * asterisks. */
 void weir_redis_url_hide(char *text);

@@ -1,6 +1,7 @@
 /* DIR/history.db: hours of each service and the events of incidents, kept for 13 months.
  *
- *      engine --record--> hours (booked in memory) --at an hour's end, or at an incident--> queue --> thread --> SQLite
+ *      engine --record--> hours (booked in memory) --at an hour's end, or at an incident--> queue
+ * --> thread --> SQLite
  *
  * Writing to a slow disk may take seconds, and capture can't wait: a thread of this sink writes,
  * all that waits in one transaction. A failed one (a full disk) is said once, kept, and tried
@@ -62,15 +63,13 @@ struct history_sink {
     struct weir_fault why; /* of the last failure */
 };
 
-static void job_free(struct job *job)
-{
+static void job_free(struct job *job) {
     free(job->incident.text);
     free(job->incident.json);
     free(job);
 }
 
-static void jobs_free(struct job *job)
-{
+static void jobs_free(struct job *job) {
     while (job) {
         struct job *next = job->next;
         job_free(job);
@@ -81,8 +80,7 @@ static void jobs_free(struct job *job)
 /* ---- the thread ---- */
 
 /* Adds what an earlier run saw of the same hour; together no more than there is in an hour. */
-static void add_base(struct weir_history_hour *hour, const struct weir_history_hour *base)
-{
+static void add_base(struct weir_history_hour *hour, const struct weir_history_hour *base) {
     int32_t room = 3600 - hour->judged_s;
     const struct {
         int32_t *own;
@@ -110,54 +108,43 @@ static void add_base(struct weir_history_hour *hour, const struct weir_history_h
 }
 
 static int find_base(struct history_sink *sink, const struct job *job,
-                     const struct weir_history_hour **ret_base, struct weir_fault *fault)
-{
+                     const struct weir_history_hour **ret_base, struct weir_fault *fault) {
     struct base **base = &sink->bases[job->service];
-    if (!*base && !(*base = calloc(1, sizeof **base)))
-        return -ENOMEM;
+    if (!*base && !(*base = calloc(1, sizeof **base))) return -ENOMEM;
     struct weir_history_hour *hour = &(*base)->hour[job->hour.start_us / WEIR_HOUR_US % PAGES];
     *ret_base = hour;
-    if (hour->start_us == job->hour.start_us)
-        return 0;
+    if (hour->start_us == job->hour.start_us) return 0;
     int there =
         weir_history_store_read_hour(sink->store, job->name, job->hour.start_us, hour, fault);
-    if (there == 0)
-        *hour = (struct weir_history_hour){0};
-    if (there >= 0)
-        hour->start_us = job->hour.start_us;
+    if (there == 0) *hour = (struct weir_history_hour){0};
+    if (there >= 0) hour->start_us = job->hour.start_us;
     return there < 0 ? there : 0;
 }
 
-static int write_job(struct history_sink *sink, const struct job *job, struct weir_fault *fault)
-{
-    if (job->is_event)
-        return weir_history_store_event(sink->store, &job->incident, fault);
+static int write_job(struct history_sink *sink, const struct job *job, struct weir_fault *fault) {
+    if (job->is_event) return weir_history_store_event(sink->store, &job->incident, fault);
     struct weir_history_hour hour = job->hour;
     if (!sink->replay) {
         const struct weir_history_hour *base;
         int error = find_base(sink, job, &base, fault);
-        if (error)
-            return error;
+        if (error) return error;
         add_base(&hour, base);
     }
     return weir_history_store_hour(sink->store, job->name, &hour, fault);
 }
 
-static int write_jobs(struct history_sink *sink, const struct job *jobs, struct weir_fault *fault)
-{
+static int write_jobs(struct history_sink *sink, const struct job *jobs, struct weir_fault *fault) {
     int64_t newest_us = 0;
     int error = weir_history_store_begin(sink->store, fault);
     for (const struct job *job = jobs; !error && job; job = job->next) {
         error = write_job(sink, job, fault);
         newest_us = job->hour.start_us > newest_us ? job->hour.start_us : newest_us;
     }
-    if (!error && newest_us)
-        error = weir_history_store_prune(sink->store, newest_us, fault);
+    if (!error && newest_us) error = weir_history_store_prune(sink->store, newest_us, fault);
     return error ? error : weir_history_store_end(sink->store, fault);
 }
 
-static void tell(struct history_sink *sink, int error)
-{
+static void tell(struct history_sink *sink, int error) {
     if (error && !sink->failing)
         weir_log(WEIR_LOG_ERROR, "%s; history waits in memory until it can be written",
                  sink->why.text);
@@ -167,19 +154,15 @@ static void tell(struct history_sink *sink, int error)
 }
 
 /* Puts back, in front of those that came since, what could not be written. The lock is held. */
-static void put_back(struct history_sink *sink, struct job *jobs)
-{
+static void put_back(struct history_sink *sink, struct job *jobs) {
     struct job **end = &jobs;
-    while (*end)
-        end = &(*end)->next;
+    while (*end) end = &(*end)->next;
     *end = sink->first;
-    if (!sink->first)
-        sink->end = end;
+    if (!sink->first) sink->end = end;
     sink->first = jobs;
 }
 
-static void wait_for_jobs(struct history_sink *sink, bool again)
-{
+static void wait_for_jobs(struct history_sink *sink, bool again) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += AGAIN_S;
@@ -190,15 +173,13 @@ static void wait_for_jobs(struct history_sink *sink, bool again)
             break;
 }
 
-static void *write_all(void *context)
-{
+static void *write_all(void *context) {
     struct history_sink *sink = context;
     bool again = false;
     pthread_mutex_lock(&sink->lock);
     for (;;) {
         wait_for_jobs(sink, again);
-        if (!sink->first)
-            break; /* to stop */
+        if (!sink->first) break; /* to stop */
         struct job *jobs = sink->first;
         size_t n = sink->n_jobs;
         struct weir_fault fault = {0};
@@ -217,8 +198,7 @@ static void *write_all(void *context)
         }
         again = error != 0;
         pthread_cond_broadcast(&sink->changed);
-        if (error && sink->stop)
-            break;
+        if (error && sink->stop) break;
     }
     pthread_mutex_unlock(&sink->lock);
     return NULL;
@@ -227,8 +207,7 @@ static void *write_all(void *context)
 /* ---- records ---- */
 
 /* Takes over the job. */
-static void put_job(struct history_sink *sink, struct job *job)
-{
+static void put_job(struct history_sink *sink, struct job *job) {
     pthread_mutex_lock(&sink->lock);
     if (sink->n_jobs >= QUEUE_MAX) {
         if (sink->dropped++ == 0)
@@ -244,28 +223,24 @@ static void put_job(struct history_sink *sink, struct job *job)
     pthread_mutex_unlock(&sink->lock);
 }
 
-static void put_hour(void *context, weir_service_id service, const struct weir_history_hour *hour)
-{
+static void put_hour(void *context, weir_service_id service, const struct weir_history_hour *hour) {
     struct history_sink *sink = context;
     struct job *job = calloc(1, sizeof *job);
-    if (!job)
-        return;
+    if (!job) return;
     job->service = service;
     job->hour = *hour;
     snprintf(job->name, sizeof job->name, "%s", weir_service_get(sink->context->set, service)->id);
     put_job(sink, job);
 }
 
-static void put_event(struct history_sink *sink, const struct weir_record *record)
-{
+static void put_event(struct history_sink *sink, const struct weir_record *record) {
     const struct weir_incident *incident = record->incident;
     const struct weir_service *service =
         incident->service ? weir_service_get(sink->context->set, incident->service) : NULL;
     size_t length;
     const char *json = weir_json_record(sink->json, record, &length);
     struct job *job = calloc(1, sizeof *job);
-    if (!job)
-        return;
+    if (!job) return;
     job->is_event = true;
     struct weir_history_incident *into = &job->incident;
     *into = (struct weir_history_incident){.onset_us = incident->onset_us,
@@ -289,8 +264,7 @@ static void put_event(struct history_sink *sink, const struct weir_record *recor
     sink->incident_said = true;
 }
 
-static int history_record(void *state, const struct weir_record *record, struct weir_fault *fault)
-{
+static int history_record(void *state, const struct weir_record *record, struct weir_fault *fault) {
     struct history_sink *sink = state;
     int error = 0;
     if (record->type == WEIR_RECORD_WINDOW)
@@ -301,52 +275,42 @@ static int history_record(void *state, const struct weir_record *record, struct 
         sink->over = !record->capture->interim;
     else
         return 0;
-    if (record->ts_us > sink->now_us)
-        sink->now_us = record->ts_us;
+    if (record->ts_us > sink->now_us) sink->now_us = record->ts_us;
     return error;
 }
 
 /* Waits until all is written: < 0 says why it is not. The lock is held. */
-static int drain(struct history_sink *sink, int64_t patience_s, struct weir_fault *fault)
-{
+static int drain(struct history_sink *sink, int64_t patience_s, struct weir_fault *fault) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += patience_s;
     while (sink->n_jobs && !sink->failing)
-        if (pthread_cond_timedwait(&sink->changed, &sink->lock, &until) == ETIMEDOUT)
-            break;
-    if (!sink->n_jobs)
-        return 0;
+        if (pthread_cond_timedwait(&sink->changed, &sink->lock, &until) == ETIMEDOUT) break;
+    if (!sink->n_jobs) return 0;
     return weir_fault_set(fault, -EIO, "%s: history of this run is not whole",
                           sink->failing ? sink->why.text : "the disk is too slow");
 }
 
-static int history_flush(void *state, struct weir_fault *fault)
-{
+static int history_flush(void *state, struct weir_fault *fault) {
     struct history_sink *sink = state;
     struct weir_fault why = {0};
     weir_hours_changed(sink->hours, sink->now_us, sink->over || sink->incident_said, put_hour,
                        sink);
     sink->incident_said = false;
-    if (!sink->over && !sink->replay)
-        return 0;
+    if (!sink->over && !sink->replay) return 0;
     pthread_mutex_lock(&sink->lock);
     int error = drain(sink, sink->replay ? REPLAY_PATIENCE_S : LIVE_PATIENCE_S, &why);
     pthread_mutex_unlock(&sink->lock);
-    if (error && sink->replay)
-        return weir_fault_set(fault, error, "%s", why.text);
-    if (error)
-        weir_log(WEIR_LOG_ERROR, "%s", why.text);
+    if (error && sink->replay) return weir_fault_set(fault, error, "%s", why.text);
+    if (error) weir_log(WEIR_LOG_ERROR, "%s", why.text);
     return 0;
 }
 
 /* ---- life ---- */
 
-static void history_free(void *state)
-{
+static void history_free(void *state) {
     struct history_sink *sink = state;
-    if (!sink)
-        return;
+    if (!sink) return;
     if (sink->runs) {
         pthread_mutex_lock(&sink->lock);
         sink->stop = true;
@@ -355,8 +319,7 @@ static void history_free(void *state)
         pthread_join(sink->thread, NULL);
     }
     jobs_free(sink->first);
-    for (size_t i = 0; i < WEIR_SERVICES_MAX; i++)
-        free(sink->bases[i]);
+    for (size_t i = 0; i < WEIR_SERVICES_MAX; i++) free(sink->bases[i]);
     weir_history_store_free(sink->store);
     weir_hours_free(sink->hours);
     weir_json_free(sink->json);
@@ -366,11 +329,9 @@ static void history_free(void *state)
 }
 
 int weir_sink_history_new(void **ret_state, const struct weir_publish_context *context,
-                          const char *directory, bool replay, struct weir_fault *fault)
-{
+                          const char *directory, bool replay, struct weir_fault *fault) {
     struct history_sink *sink = calloc(1, sizeof *sink);
-    if (!sink)
-        return -ENOMEM;
+    if (!sink) return -ENOMEM;
     sink->context = context;
     sink->replay = replay;
     sink->end = &sink->first;

@@ -28,11 +28,9 @@ struct weir_reader {
     unsigned long generation;
 };
 
-int weir_reader_new(struct weir_reader **ret_reader, const struct weir_reader_options *options)
-{
+int weir_reader_new(struct weir_reader **ret_reader, const struct weir_reader_options *options) {
     struct weir_reader *reader = calloc(1, sizeof *reader);
-    if (!reader)
-        return -1;
+    if (!reader) return -1;
     reader->options = *options;
     reader->view = calloc(1, sizeof *reader->view);
     reader->other = calloc(1, sizeof *reader->other);
@@ -45,18 +43,13 @@ int weir_reader_new(struct weir_reader **ret_reader, const struct weir_reader_op
     return 0;
 }
 
-void weir_reader_free(struct weir_reader *reader)
-{
-    if (!reader)
-        return;
+void weir_reader_free(struct weir_reader *reader) {
+    if (!reader) return;
     weir_page_site_free(reader->site);
     weir_view_source_free(reader->source);
-    if (reader->has_history)
-        weir_history_deinit(&reader->history);
-    if (reader->view)
-        weir_view_deinit(reader->view);
-    if (reader->other)
-        weir_view_deinit(reader->other);
+    if (reader->has_history) weir_history_deinit(&reader->history);
+    if (reader->view) weir_view_deinit(reader->view);
+    if (reader->other) weir_view_deinit(reader->other);
     free(reader->view);
     free(reader->other);
     free(reader);
@@ -64,8 +57,7 @@ void weir_reader_free(struct weir_reader *reader)
 
 /* ---- the history ---- */
 
-static bool event_is_new(struct weir_reader *reader)
-{
+static bool event_is_new(struct weir_reader *reader) {
     const struct weir_view_event *last =
         reader->view->n_events ? &reader->view->events[reader->view->n_events - 1] : NULL;
     char newest[96];
@@ -76,8 +68,7 @@ static bool event_is_new(struct weir_reader *reader)
     return is_new;
 }
 
-static void read_history(struct weir_reader *reader, int64_t now_us)
-{
+static void read_history(struct weir_reader *reader, int64_t now_us) {
     struct weir_fault ignored = {0};
     struct weir_history history;
     const struct weir_history_where where = {.redis = reader->options.where.redis,
@@ -88,16 +79,14 @@ static void read_history(struct weir_reader *reader, int64_t now_us)
     reader->history_read_us = now_us;
     if (weir_history_load(&history, &where, &ignored) < 0)
         return; /* there is none yet: the page says so */
-    if (reader->has_history)
-        weir_history_deinit(&reader->history);
+    if (reader->has_history) weir_history_deinit(&reader->history);
     reader->history = history;
     reader->has_history = true;
 }
 
 /* ---- other sites ---- */
 
-static uint8_t site_state(const struct weir_view_judgement *judgement)
-{
+static uint8_t site_state(const struct weir_view_judgement *judgement) {
     enum weir_state state = weir_page_state(judgement->state);
     return judgement->health == WEIR_VIEW_HEALTHY   ? WEIR_STATE_HEALTHY
            : judgement->health == WEIR_VIEW_UNKNOWN ? WEIR_STATE_UNKNOWN
@@ -105,8 +94,7 @@ static uint8_t site_state(const struct weir_view_judgement *judgement)
                                                     : state;
 }
 
-static void read_sites(struct weir_reader *reader, int64_t now_us)
-{
+static void read_sites(struct weir_reader *reader, int64_t now_us) {
     char names[WEIR_PAGE_SITES_MAX][WEIR_VIEW_NAME_MAX];
     struct weir_page *page = weir_page_site_model(reader->site);
     size_t n = weir_view_other_sites(reader->source, names, WEIR_PAGE_SITES_MAX);
@@ -128,15 +116,13 @@ static void read_sites(struct weir_reader *reader, int64_t now_us)
 
 /* ---- reading ---- */
 
-static int read_site(struct weir_reader *reader, int64_t now_us, struct weir_fault *fault)
-{
+static int read_site(struct weir_reader *reader, int64_t now_us, struct weir_fault *fault) {
     bool soon = reader->read_us &&
                 now_us - reader->read_us <
                     2 * remake_us; /* what was read is kept: only the newest are asked for */
     int error = weir_view_load(reader->source, now_us, soon ? 6 : WEIR_VIEW_POINTS_MAX,
                                reader->view, fault);
-    if (error)
-        return error;
+    if (error) return error;
     reader->read_us = now_us;
     if (event_is_new(reader) || !reader->history_read_us ||
         now_us - reader->history_read_us >= history_us)
@@ -146,27 +132,21 @@ static int read_site(struct weir_reader *reader, int64_t now_us, struct weir_fau
 }
 
 static int try_read(struct weir_reader *reader, int64_t now_us, bool *changed,
-                    struct weir_fault *fault)
-{
+                    struct weir_fault *fault) {
     char mark[WEIR_VIEW_MARK_MAX] = "";
     int error =
         reader->source ? 0 : weir_view_source_new(&reader->source, &reader->options.where, fault);
-    if (!error)
-        error = weir_view_mark(reader->source, mark, fault);
+    if (!error) error = weir_view_mark(reader->source, mark, fault);
     bool stale = now_us - reader->made_us >= remake_us || now_us < reader->made_us;
-    if (error || (strcmp(mark, reader->mark) == 0 && !stale))
-        return error;
+    if (error || (strcmp(mark, reader->mark) == 0 && !stale)) return error;
     error = read_site(reader, now_us, fault);
-    if (!error && stale)
-        read_sites(reader, now_us);
-    if (!error)
-        memcpy(reader->mark, mark, sizeof mark);
+    if (!error && stale) read_sites(reader, now_us);
+    if (!error) memcpy(reader->mark, mark, sizeof mark);
     *changed = true;
     return error;
 }
 
-struct weir_shelf *weir_reader_look(struct weir_reader *reader, int64_t now_us)
-{
+struct weir_shelf *weir_reader_look(struct weir_reader *reader, int64_t now_us) {
     struct weir_fault fault = {0};
     struct weir_shelf *shelf = NULL;
     struct weir_page *page = weir_page_site_model(reader->site);

@@ -32,21 +32,18 @@ static const struct {
     {"/incident/", WEIR_ROUTE_INCIDENT},
 };
 
-struct weir_route weir_route_find(const char *path)
-{
+struct weir_route weir_route_find(const char *path) {
     static const char alphabet[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     struct weir_route route = {.kind = WEIR_ROUTE_NONE};
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
-        if (strcmp(path, whole[i].path) == 0)
-            return (struct weir_route){.kind = whole[i].kind};
+        if (strcmp(path, whole[i].path) == 0) return (struct weir_route){.kind = whole[i].kind};
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         size_t prefix = strlen(named[i].prefix), length = strnlen(path, prefix + sizeof route.name);
         if (strncmp(path, named[i].prefix, prefix) != 0 || length == prefix ||
             length >= prefix + sizeof route.name)
             continue;
-        if (strspn(path + prefix, alphabet) != length - prefix)
-            continue;
+        if (strspn(path + prefix, alphabet) != length - prefix) continue;
         memcpy(route.name, path + prefix, length - prefix + 1);
         route.kind = named[i].kind;
         return route;
@@ -54,8 +51,7 @@ struct weir_route weir_route_find(const char *path)
     return route;
 }
 
-static bool same(const char *given, size_t length, const char *token)
-{
+static bool same(const char *given, size_t length, const char *token) {
     unsigned char key[crypto_shorthash_KEYBYTES], one[crypto_shorthash_BYTES],
         other[crypto_shorthash_BYTES];
     randombytes_buf(key, sizeof key);
@@ -64,14 +60,11 @@ static bool same(const char *given, size_t length, const char *token)
     return sodium_memcmp(one, other, sizeof one) == 0;
 }
 
-bool weir_request_allowed(const char *header, const char *token)
-{
+bool weir_request_allowed(const char *header, const char *token) {
     unsigned char decoded[384];
     size_t length;
-    if (!header)
-        return false;
-    if (strncasecmp(header, "Bearer ", 7) == 0)
-        return same(header + 7, strlen(header + 7), token);
+    if (!header) return false;
+    if (strncasecmp(header, "Bearer ", 7) == 0) return same(header + 7, strlen(header + 7), token);
     if (strncasecmp(header, "Basic ", 6) != 0 ||
         sodium_base642bin(decoded, sizeof decoded, header + 6, strlen(header + 6), " ", &length,
                           NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
@@ -80,7 +73,6 @@ bool weir_request_allowed(const char *header, const char *token)
     return colon && same((const char *)colon + 1, length - (size_t)(colon + 1 - decoded), token);
 }
 
-bool weir_request_wants_open_metrics(const char *accept)
-{
+bool weir_request_wants_open_metrics(const char *accept) {
     return accept && strstr(accept, "application/openmetrics-text") != NULL;
 }

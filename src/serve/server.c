@@ -44,8 +44,7 @@ struct weir_server {
 
 /* ---- streams ---- */
 
-static ssize_t stream_read(void *context, uint64_t position, char *into, size_t size)
-{
+static ssize_t stream_read(void *context, uint64_t position, char *into, size_t size) {
     struct stream *stream = context;
     struct weir_server *server = stream->server;
     ssize_t n = 0;
@@ -70,22 +69,19 @@ static ssize_t stream_read(void *context, uint64_t position, char *into, size_t 
     return n;
 }
 
-static void stream_free(void *context)
-{
+static void stream_free(void *context) {
     struct stream *stream = context;
     struct weir_server *server = stream->server;
     pthread_mutex_lock(&server->lock);
     *stream->link = stream->next;
-    if (stream->next)
-        stream->next->link = stream->link;
+    if (stream->next) stream->next->link = stream->link;
     server->n_streams--;
     pthread_mutex_unlock(&server->lock);
     free(stream);
 }
 
 /* Under the lock. */
-static void wake(struct weir_server *server, bool all)
-{
+static void wake(struct weir_server *server, bool all) {
     for (struct stream *stream = server->streams; stream; stream = stream->next)
         if (stream->asleep && (all || server->now_us - stream->spoke_us >= BREATH_US)) {
             stream->asleep = false;
@@ -93,8 +89,7 @@ static void wake(struct weir_server *server, bool all)
         }
 }
 
-static struct stream *stream_new(struct weir_server *server, struct MHD_Connection *connection)
-{
+static struct stream *stream_new(struct weir_server *server, struct MHD_Connection *connection) {
     pthread_mutex_lock(&server->lock);
     struct stream *stream = server->n_streams < WEIR_SERVE_STREAMS && !server->stopping
                                 ? calloc(1, sizeof *stream)
@@ -105,8 +100,7 @@ static struct stream *stream_new(struct weir_server *server, struct MHD_Connecti
                                   .next = server->streams,
                                   .link = &server->streams,
                                   .spoke_us = server->now_us};
-        if (stream->next)
-            stream->next->link = &stream->next;
+        if (stream->next) stream->next->link = &stream->next;
         server->streams = stream;
         server->n_streams++;
     }
@@ -117,30 +111,26 @@ static struct stream *stream_new(struct weir_server *server, struct MHD_Connecti
 /* ---- answers ---- */
 
 static enum MHD_Result answer_once(struct MHD_Connection *connection, unsigned status,
-                                   struct MHD_Response *response)
-{
-    if (!response)
-        return MHD_NO;
+                                   struct MHD_Response *response) {
+    if (!response) return MHD_NO;
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
 }
 
 static enum MHD_Result notice(struct MHD_Connection *connection, unsigned status, const char *head,
-                              const char *text, const char *header, const char *value)
-{
+                              const char *text, const char *header, const char *value) {
     struct weir_html html = {0};
     weir_page_status_notice(head, text, &html);
     struct MHD_Response *response =
         html.text ? weir_shelf_response(html.text, html.length, "text/html; charset=utf-8") : NULL;
     weir_html_deinit(&html);
-    if (response && header)
-        MHD_add_response_header(response, header, value);
+    if (response && header) MHD_add_response_header(response, header, value);
     return answer_once(connection, status, response);
 }
 
-static enum MHD_Result answer_events(struct weir_server *server, struct MHD_Connection *connection)
-{
+static enum MHD_Result answer_events(struct weir_server *server,
+                                     struct MHD_Connection *connection) {
     struct stream *stream = stream_new(server, connection);
     if (!stream)
         return notice(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Too many open pages",
@@ -159,8 +149,7 @@ static enum MHD_Result answer_events(struct weir_server *server, struct MHD_Conn
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *upload,
-                              size_t *upload_size, void **request)
-{
+                              size_t *upload_size, void **request) {
     struct weir_server *server = context;
     bool head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
     if (!head && strcmp(method, MHD_HTTP_METHOD_GET) != 0)
@@ -182,8 +171,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
                       "Give it as the password; the name does not matter.",
                       MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"weir\", charset=\"UTF-8\"");
     struct weir_route route = weir_route_find(path);
-    if (route.kind == WEIR_ROUTE_EVENTS && !head)
-        return answer_events(server, connection);
+    if (route.kind == WEIR_ROUTE_EVENTS && !head) return answer_events(server, connection);
     pthread_mutex_lock(&server->lock);
     struct weir_shelf *shelf = server->shelf ? weir_shelf_ref(server->shelf) : NULL;
     pthread_mutex_unlock(&server->lock);
@@ -202,11 +190,9 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 /* ---- the server ---- */
 
 int weir_server_start(struct weir_server **ret_server, const struct weir_server_options *options,
-                      struct weir_fault *fault)
-{
+                      struct weir_fault *fault) {
     struct weir_server *server = calloc(1, sizeof *server);
-    if (!server)
-        return -ENOMEM;
+    if (!server) return -ENOMEM;
     server->token = options->token;
     pthread_mutex_init(&server->lock, NULL);
     errno = 0;
@@ -226,8 +212,7 @@ int weir_server_start(struct weir_server **ret_server, const struct weir_server_
     return 0;
 }
 
-void weir_server_show(struct weir_server *server, struct weir_shelf *shelf)
-{
+void weir_server_show(struct weir_server *server, struct weir_shelf *shelf) {
     pthread_mutex_lock(&server->lock);
     struct weir_shelf *old = server->shelf;
     server->shelf = shelf;
@@ -236,18 +221,15 @@ void weir_server_show(struct weir_server *server, struct weir_shelf *shelf)
     weir_shelf_unref(old);
 }
 
-void weir_server_tick(struct weir_server *server, int64_t now_us)
-{
+void weir_server_tick(struct weir_server *server, int64_t now_us) {
     pthread_mutex_lock(&server->lock);
     server->now_us = now_us;
     wake(server, false);
     pthread_mutex_unlock(&server->lock);
 }
 
-void weir_server_stop(struct weir_server *server)
-{
-    if (!server)
-        return;
+void weir_server_stop(struct weir_server *server) {
+    if (!server) return;
     pthread_mutex_lock(&server->lock);
     server->stopping = true;
     wake(server, true);
@@ -260,23 +242,19 @@ void weir_server_stop(struct weir_server *server)
 
 /* ---- listening ---- */
 
-static bool is_loopback(const struct sockaddr *addr)
-{
+static bool is_loopback(const struct sockaddr *addr) {
     if (addr->sa_family == AF_INET)
         return (ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr) >> 24) == 127;
     return addr->sa_family == AF_INET6 &&
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)addr)->sin6_addr);
 }
 
-static int listen_on(const struct addrinfo *at)
-{
+static int listen_on(const struct addrinfo *at) {
     int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1,
         zero = 0;
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (at->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    if (at->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
     if (bind(fd, at->ai_addr, at->ai_addrlen) < 0 || listen(fd, 128) < 0) {
         int error = -errno;
         close(fd);
@@ -285,8 +263,7 @@ static int listen_on(const struct addrinfo *at)
     return fd;
 }
 
-int weir_serve_listen(const char *where, bool *ret_loopback, struct weir_fault *fault)
-{
+int weir_serve_listen(const char *where, bool *ret_loopback, struct weir_fault *fault) {
     char host[256];
     const char *colon = strrchr(where, ':');
     size_t length = colon ? (size_t)(colon - where) : 0;
@@ -301,8 +278,7 @@ int weir_serve_listen(const char *where, bool *ret_loopback, struct weir_fault *
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     int code = getaddrinfo(host[0] ? host : NULL, colon + 1, &hints, &found);
-    if (code)
-        return weir_fault_set(fault, -EINVAL, "--listen '%s': %s", where, gai_strerror(code));
+    if (code) return weir_fault_set(fault, -EINVAL, "--listen '%s': %s", where, gai_strerror(code));
     const struct addrinfo *at = found;
     for (const struct addrinfo *one = found; one && !host[0];
          one = one->ai_next) /* all addresses: IPv6 takes IPv4's too */

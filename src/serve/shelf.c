@@ -41,12 +41,10 @@ static const struct {
     {"Cache-Control", "no-cache"},
 };
 
-struct MHD_Response *weir_shelf_response(const char *text, size_t length, const char *type)
-{
+struct MHD_Response *weir_shelf_response(const char *text, size_t length, const char *type) {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(length, (void *)text, MHD_RESPMEM_MUST_COPY);
-    if (!response)
-        return NULL;
+    if (!response) return NULL;
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
         MHD_add_response_header(response, headers[i].name, headers[i].value);
@@ -54,8 +52,7 @@ struct MHD_Response *weir_shelf_response(const char *text, size_t length, const 
 }
 
 /* Empties the text. */
-static struct MHD_Response *finish(struct weir_html *html, const char *type)
-{
+static struct MHD_Response *finish(struct weir_html *html, const char *type) {
     struct MHD_Response *response =
         html->failed || !html->text ? NULL : weir_shelf_response(html->text, html->length, type);
     html->length = 0;
@@ -63,8 +60,7 @@ static struct MHD_Response *finish(struct weir_html *html, const char *type)
 }
 
 static bool put_pages(struct weir_shelf *shelf, const struct weir_page *page,
-                      struct weir_html *html)
-{
+                      struct weir_html *html) {
     bool whole = true;
     for (size_t i = 0; i < page->n_services && whole; i++) {
         struct entry *entry = &shelf->services[shelf->n_services++];
@@ -83,15 +79,13 @@ static bool put_pages(struct weir_shelf *shelf, const struct weir_page *page,
 
 static bool put_texts(struct weir_shelf *shelf, const struct weir_page_site *site,
                       const struct weir_page *page, const struct weir_view *view,
-                      struct weir_html *html)
-{
+                      struct weir_html *html) {
     struct MHD_Response **const json[] = {[WEIR_PAGE_API_SUMMARY] = &shelf->summary,
                                           [WEIR_PAGE_API_STATUS] = &shelf->status,
                                           [WEIR_PAGE_API_INCIDENTS] = &shelf->incidents};
     for (int i = 0; i < 3; i++) {
         weir_page_status_json(page, (enum weir_page_api)i, html);
-        if (!(*json[i] = finish(html, json_type)))
-            return false;
+        if (!(*json[i] = finish(html, json_type))) return false;
     }
     weir_page_metrics(site, page, view, false, html);
     shelf->metrics = finish(html, "text/plain; version=0.0.4; charset=utf-8");
@@ -110,12 +104,10 @@ static bool put_texts(struct weir_shelf *shelf, const struct weir_page_site *sit
 
 int weir_shelf_new(struct weir_shelf **ret_shelf, const struct weir_page_site *site,
                    const struct weir_page *page, const struct weir_view *view,
-                   unsigned long generation)
-{
+                   unsigned long generation) {
     struct weir_shelf *shelf = calloc(1, sizeof *shelf);
     struct weir_html html = {0};
-    if (!shelf)
-        return -ENOMEM;
+    if (!shelf) return -ENOMEM;
     atomic_init(&shelf->references, 1);
     shelf->generation = generation;
     weir_page_status(page, generation, &html);
@@ -135,47 +127,35 @@ int weir_shelf_new(struct weir_shelf **ret_shelf, const struct weir_page_site *s
     return 0;
 }
 
-struct weir_shelf *weir_shelf_ref(struct weir_shelf *shelf)
-{
+struct weir_shelf *weir_shelf_ref(struct weir_shelf *shelf) {
     atomic_fetch_add(&shelf->references, 1);
     return shelf;
 }
 
-void weir_shelf_unref(struct weir_shelf *shelf)
-{
-    if (!shelf || atomic_fetch_sub(&shelf->references, 1) != 1)
-        return;
+void weir_shelf_unref(struct weir_shelf *shelf) {
+    if (!shelf || atomic_fetch_sub(&shelf->references, 1) != 1) return;
     struct MHD_Response *const all[] = {shelf->index,     shelf->summary, shelf->status,
                                         shelf->incidents, shelf->metrics, shelf->open_metrics,
                                         shelf->health,    shelf->style,   shelf->script};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i])
-            MHD_destroy_response(all[i]);
+        if (all[i]) MHD_destroy_response(all[i]);
     for (size_t i = 0; i < shelf->n_services; i++)
-        if (shelf->services[i].response)
-            MHD_destroy_response(shelf->services[i].response);
+        if (shelf->services[i].response) MHD_destroy_response(shelf->services[i].response);
     for (size_t i = 0; i < shelf->n_incidents; i++)
-        if (shelf->incident[i].response)
-            MHD_destroy_response(shelf->incident[i].response);
+        if (shelf->incident[i].response) MHD_destroy_response(shelf->incident[i].response);
     free(shelf);
 }
 
-unsigned long weir_shelf_generation(const struct weir_shelf *shelf)
-{
-    return shelf->generation;
-}
+unsigned long weir_shelf_generation(const struct weir_shelf *shelf) { return shelf->generation; }
 
-static struct MHD_Response *by_name(const struct entry *entries, size_t n, const char *name)
-{
+static struct MHD_Response *by_name(const struct entry *entries, size_t n, const char *name) {
     for (size_t i = 0; i < n; i++)
-        if (strcmp(entries[i].name, name) == 0)
-            return entries[i].response;
+        if (strcmp(entries[i].name, name) == 0) return entries[i].response;
     return NULL;
 }
 
 struct MHD_Response *weir_shelf_find(const struct weir_shelf *shelf, const struct weir_route *route,
-                                     bool open_metrics, unsigned *ret_status)
-{
+                                     bool open_metrics, unsigned *ret_status) {
     *ret_status = MHD_HTTP_OK;
     switch (route->kind) {
     case WEIR_ROUTE_INDEX: return shelf->index;

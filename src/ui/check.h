@@ -21,9 +21,13 @@ struct weir_check {
 };
 
 /* The next finding, to be filled; the last one again when there are too many. */
-struct weir_check_finding *weir_check_add(struct weir_check *check, enum weir_check_level level, const char *about);
-void weir_check_text(struct weir_check_finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void weir_check_advice(struct weir_check_finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct weir_check_finding *weir_check_add(struct weir_check *check, enum weir_check_level level,
+                                          const char *about);
+void weir_check_text(struct weir_check_finding *finding, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void weir_check_advice(struct weir_check_finding *finding, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* All questions about one interface. */
-void weir_check_interface(struct weir_check *check, const char *interface, const struct weir_config *config);
+void weir_check_interface(struct weir_check *check, const char *interface,
+                          const struct weir_config *config);

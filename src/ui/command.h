@@ -6,7 +6,8 @@
 struct weir_command {
     const char *name;
     const char *summary;
-    int (*run)(int argc, char **argv); /* argv[0] is the sub-command's name; returns the exit code */
+    /* argv[0] is the sub-command's name; returns the exit code */
+    int (*run)(int argc, char **argv);
 };
 
 enum { WEIR_EXIT_DONE = 0, WEIR_EXIT_FAILED = 1, WEIR_EXIT_USAGE = 2 };
@@ -16,13 +17,15 @@ extern const struct weir_command weir_command_alerts, weir_command_check, weir_c
     weir_command_live, weir_command_notify, weir_command_replay, weir_command_serve,
     weir_command_services, weir_command_status, weir_command_top;
 
-/* Where the shipped signatures are: `given`, else $WEIR_SIGNATURES, else the installed directory, else signatures/ beside the
- * program's source or build. `path` holds PATH_MAX bytes. */
+/* Where the shipped signatures are: `given`, else $WEIR_SIGNATURES, else the installed directory,
+ * else signatures/ beside the program's source or build. `path` holds PATH_MAX bytes. */
 const char *weir_signatures_path(const char *given, char *path);
 
-/* The state directory: `given`, else /var/lib/weir where it is there and may be entered in this way (access(2)'s mode), else NULL. */
+/* The state directory: `given`, else /var/lib/weir where it is there and may be entered in this way
+ * (access(2)'s mode), else NULL. */
 const char *weir_state_path(const char *given, int mode);
-/* The fault where that is NULL and no Redis is named: `what` weir live keeps there. Returns -ENOENT. */
+/* The fault where that is NULL and no Redis is named: `what` weir live keeps there. Returns
+ * -ENOENT. */
 int weir_state_absent(const char *what, struct weir_fault *fault);
 
 unsigned weir_terminal_columns(void); /* of stdout; 100 where it is no terminal */

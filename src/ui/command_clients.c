@@ -28,8 +28,7 @@ struct asked {
     struct json_object *names; /* address -> name; NULL: none */
 };
 
-static const char *config_name(const struct weir_config *config, const char *client)
-{
+static const char *config_name(const struct weir_config *config, const char *client) {
     size_t length = strlen(client);
     for (size_t i = 0; i < config->n_hosts; i++)
         if (strncmp(config->hosts[i], client, length) == 0 && config->hosts[i][length] == '=')
@@ -38,8 +37,7 @@ static const char *config_name(const struct weir_config *config, const char *cli
 }
 
 /* NULL: it has none, or only its pseudonym is known. */
-static const char *name_of(const struct asked *asked, const char *client)
-{
+static const char *name_of(const struct asked *asked, const char *client) {
     struct json_object *value;
     const char *name = config_name(&asked->prompt.config, client);
     if (!name && asked->names && json_object_object_get_ex(asked->names, client, &value))
@@ -47,8 +45,7 @@ static const char *name_of(const struct asked *asked, const char *client)
     return name;
 }
 
-static struct json_object *load_names(const char *state, const char *site)
-{
+static struct json_object *load_names(const char *state, const char *site) {
     char path[4200];
     struct json_object *object, *names = NULL, *of;
     snprintf(path, sizeof path, "%.4000s/" WEIR_HOSTS_FILE, state ? state : "");
@@ -66,8 +63,7 @@ static struct json_object *load_names(const char *state, const char *site)
 
 /* ---- which incidents ---- */
 
-static bool hits(const struct asked *asked, struct json_object *clients)
-{
+static bool hits(const struct asked *asked, struct json_object *clients) {
     for (size_t i = 0; i < json_object_array_length(clients); i++) {
         const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
                    *name = name_of(asked, client);
@@ -78,38 +74,31 @@ static bool hits(const struct asked *asked, struct json_object *clients)
 }
 
 static bool wanted(const struct asked *asked, const struct weir_view_event *event,
-                   struct json_object *clients, bool open)
-{
-    if (!asked->name)
-        return open;
+                   struct json_object *clients, bool open) {
+    if (!asked->name) return open;
     return strcmp(event->id, asked->name) == 0 ||
            (open && strcmp(event->service, asked->name) == 0) || hits(asked, clients);
 }
 
-static bool is_open(const struct weir_view *view, const struct weir_view_event *event)
-{
+static bool is_open(const struct weir_view *view, const struct weir_view_event *event) {
     const struct weir_view_event *open[WEIR_VIEW_EVENTS_MAX];
     size_t n = weir_view_open(view, open, WEIR_VIEW_EVENTS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (open[i] == event)
-            return true;
+        if (open[i] == event) return true;
     return false;
 }
 
 /* The last event of its incident that has clients: its end lists them as well. */
-static bool is_last(const struct weir_view *view, size_t at)
-{
+static bool is_last(const struct weir_view *view, size_t at) {
     for (size_t i = at + 1; i < view->n_events; i++)
-        if (strcmp(view->events[i].id, view->events[at].id) == 0)
-            return false;
+        if (strcmp(view->events[i].id, view->events[at].id) == 0) return false;
     return true;
 }
 
 /* ---- showing ---- */
 
 static void print_event(const struct asked *asked, const struct weir_view_event *event,
-                        struct json_object *clients, bool open)
-{
+                        struct json_object *clients, bool open) {
     char clock[32];
     size_t n = json_object_array_length(clients);
     printf("%s %s%s since %s, %.0f client%s hit%s  [%s]\n",
@@ -121,13 +110,11 @@ static void print_event(const struct asked *asked, const struct weir_view_event 
                    *name = name_of(asked, client);
         printf("    %-32s %s\n", name ? name : client, name ? client : "");
     }
-    if (!n)
-        puts("    this site tells no clients (clients: none)");
+    if (!n) puts("    this site tells no clients (clients: none)");
 }
 
 static void print_json(const struct asked *asked, const struct weir_view_event *event,
-                       struct json_object *clients, bool open)
-{
+                       struct json_object *clients, bool open) {
     struct json_object *object = json_object_new_object(), *list = json_object_new_array();
     json_object_object_add(object, "id", json_object_new_string(event->id));
     json_object_object_add(object, "service",
@@ -149,8 +136,7 @@ static void print_json(const struct asked *asked, const struct weir_view_event *
     json_object_put(object);
 }
 
-static size_t show_events(const struct asked *asked, const struct weir_view *view)
-{
+static size_t show_events(const struct asked *asked, const struct weir_view *view) {
     size_t n = 0;
     for (size_t i = 0; i < view->n_events; i++) {
         const struct weir_view_event *event = &view->events[i];
@@ -169,8 +155,7 @@ static size_t show_events(const struct asked *asked, const struct weir_view *vie
 
 /* A service that hits nobody is an answer; a word that nothing is called by is not. */
 static int say_nobody(const struct asked *asked, const struct weir_view *view,
-                      struct weir_fault *fault)
-{
+                      struct weir_fault *fault) {
     char near[200];
     struct weir_service_set *set = weir_services_shipped();
     bool known = weir_view_find(view, asked->name) ||
@@ -182,18 +167,15 @@ static int say_nobody(const struct asked *asked, const struct weir_view *view,
             fault, -ENOENT,
             "'%s': no incident, service that fails, or device that was hit, at site %s%s%s%s",
             asked->name, view->site, near[0] ? "; did you mean " : "", near, near[0] ? "?" : "");
-    if (!asked->prompt.json)
-        printf("nobody is hit by %s\n", asked->name);
+    if (!asked->prompt.json) printf("nobody is hit by %s\n", asked->name);
     return 0;
 }
 
-static int show(struct asked *asked, struct weir_fault *fault)
-{
+static int show(struct asked *asked, struct weir_fault *fault) {
     struct weir_view_source *source = NULL;
     struct weir_view *view = calloc(1, sizeof *view);
     int error = view ? weir_prompt_open(&asked->prompt, &source, fault) : -ENOMEM;
-    if (!error)
-        error = weir_view_load(source, weir_prompt_now_us(), 0, view, fault);
+    if (!error) error = weir_view_load(source, weir_prompt_now_us(), 0, view, fault);
     if (!error) {
         asked->names = load_names(asked->state, view->site);
         size_t n = show_events(asked, view);
@@ -203,15 +185,13 @@ static int show(struct asked *asked, struct weir_fault *fault)
             printf("nobody is hit at site %s\n", view->site);
         json_object_put(asked->names);
     }
-    if (view)
-        weir_view_deinit(view);
+    if (view) weir_view_deinit(view);
     free(view);
     weir_view_source_free(source);
     return error;
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     struct asked asked = {0};
     struct weir_fault fault = {0};
     int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, NULL, &asked, &fault),
@@ -224,11 +204,9 @@ static int run(int argc, char **argv)
         asked.name = operand < argc ? argv[operand] : NULL;
         asked.state = weir_state_path(asked.prompt.state, 0);
         operand = weir_confine_reader(&asked.prompt, false, &fault);
-        if (operand >= 0)
-            operand = show(&asked, &fault);
+        if (operand >= 0) operand = show(&asked, &fault);
     }
-    if (operand < 0)
-        code = weir_prompt_fail(&fault, operand);
+    if (operand < 0) code = weir_prompt_fail(&fault, operand);
     weir_prompt_deinit(&asked.prompt);
     return code;
 }

@@ -27,8 +27,7 @@ struct asked {
     const char *output;
 };
 
-static int read_output(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_output(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->output = text;
     return *text ? 0 : weir_fault_set(fault, -EINVAL, "--output: name a file, or - for stdout");
 }
@@ -38,19 +37,16 @@ static const struct weir_prompt_option own[] = {
     {0},
 };
 
-static int copy(int from, int to)
-{
+static int copy(int from, int to) {
     char bytes[65536];
     ssize_t n;
     while ((n = read(from, bytes, sizeof bytes)) > 0)
         for (ssize_t done = 0, wrote; done < n; done += wrote)
-            if ((wrote = write(to, bytes + done, (size_t)(n - done))) < 0)
-                return -errno;
+            if ((wrote = write(to, bytes + done, (size_t)(n - done))) < 0) return -errno;
     return n < 0 ? -errno : 0;
 }
 
-static int show(const struct asked *asked, const char *path, struct weir_fault *fault)
-{
+static int show(const struct asked *asked, const char *path, struct weir_fault *fault) {
     int from = open(path, O_RDONLY | O_CLOEXEC), error = from < 0 ? -errno : 0;
     if (error == -ENOENT)
         return weir_fault_set(fault, error,
@@ -64,35 +60,29 @@ static int show(const struct asked *asked, const char *path, struct weir_fault *
         int to = is_stdout ? STDOUT_FILENO
                            : open(asked->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
         error = to < 0 ? -errno : copy(from, to);
-        if (to >= 0 && !is_stdout && close(to) < 0 && !error)
-            error = -errno;
-        if (error)
-            weir_fault_set(fault, error, "%s: %s", asked->output, strerror(-error));
+        if (to >= 0 && !is_stdout && close(to) < 0 && !error) error = -errno;
+        if (error) weir_fault_set(fault, error, "%s: %s", asked->output, strerror(-error));
     } else {
         weir_fault_set(fault, error, "%s: %s", path, strerror(-error));
     }
-    if (from >= 0)
-        close(from);
+    if (from >= 0) close(from);
     return error;
 }
 
-static int older_first(const struct dirent **a, const struct dirent **b)
-{
+static int older_first(const struct dirent **a, const struct dirent **b) {
     const char *x = strrchr((*a)->d_name, '-'),
                *y = strrchr((*b)->d_name, '-'); /* ids end with their onset in ms */
     long long left = x ? atoll(x + 1) : 0, right = y ? atoll(y + 1) : 0;
     return left != right ? (left < right ? -1 : 1) : strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int is_evidence(const struct dirent *entry)
-{
+static int is_evidence(const struct dirent *entry) {
     size_t length = strlen(entry->d_name);
     return entry->d_name[0] != '.' && length > 7 &&
            strcmp(entry->d_name + length - 7, ".pcapng") == 0;
 }
 
-static int list(const char *directory, struct weir_fault *fault)
-{
+static int list(const char *directory, struct weir_fault *fault) {
     struct dirent **entries;
     int n = scandir(directory, &entries, is_evidence, older_first);
     if (n < 0 && errno != ENOENT)
@@ -101,20 +91,18 @@ static int list(const char *directory, struct weir_fault *fault)
         char path[PATH_MAX + 300];
         struct stat stat_of;
         snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-        if (stat(path, &stat_of) == 0 && weir_is_printable(entries[i]->d_name)) /* weir gives no other names */
+        if (stat(path, &stat_of) == 0 &&
+            weir_is_printable(entries[i]->d_name)) /* weir gives no other names */
             printf("%-40.*s %7.1f kB\n", (int)strlen(entries[i]->d_name) - 7, entries[i]->d_name,
                    (double)stat_of.st_size / 1000);
         free(entries[i]);
     }
-    if (n >= 0)
-        free(entries);
-    if (n <= 0)
-        printf("no evidence in %s\n", directory);
+    if (n >= 0) free(entries);
+    if (n <= 0) printf("no evidence in %s\n", directory);
     return 0;
 }
 
-static int find(const struct asked *asked, const char *id, struct weir_fault *fault)
-{
+static int find(const struct asked *asked, const char *id, struct weir_fault *fault) {
     const char *state = weir_state_path(asked->prompt.state, R_OK);
     char directory[PATH_MAX + 16], path[PATH_MAX + 128];
     if (!state)
@@ -124,8 +112,7 @@ static int find(const struct asked *asked, const char *id, struct weir_fault *fa
     snprintf(directory, sizeof directory, "%s/evidence", state);
     if (access(directory, F_OK) < 0 && access(state, F_OK) == 0 && asked->prompt.state)
         snprintf(directory, sizeof directory, "%s", state); /* of replay --evidence DIR */
-    if (!id)
-        return list(directory, fault);
+    if (!id) return list(directory, fault);
     if (strchr(id, '/') || strlen(id) > 60)
         return weir_fault_set(fault, -EINVAL, "'%.60s': an incident's id, as weir alerts shows it",
                               id);
@@ -133,8 +120,7 @@ static int find(const struct asked *asked, const char *id, struct weir_fault *fa
     return show(asked, path, fault);
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     struct asked asked = {0};
     struct weir_fault fault = {0};
     int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault),
@@ -145,8 +131,7 @@ static int run(int argc, char **argv)
                                  argv[operand + 1]);
     if (operand >= 0 && operand != WEIR_CONFIG_HELP)
         operand = find(&asked, operand < argc ? argv[operand] : NULL, &fault);
-    if (operand < 0)
-        code = weir_prompt_fail(&fault, operand);
+    if (operand < 0) code = weir_prompt_fail(&fault, operand);
     weir_prompt_deinit(&asked.prompt);
     return code;
 }

@@ -1,4 +1,5 @@
-/* `weir fleet`: joins the incidents of all sites that write to one Redis into verdicts, until it is stopped. */
+/* `weir fleet`: joins the incidents of all sites that write to one Redis into verdicts, until it is
+ * stopped. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,17 +21,13 @@ static const char usage[] =
 
 static volatile sig_atomic_t stopped;
 
-static void on_stop(int number)
-{
-    stopped = 1;
-}
+static void on_stop(int number) { stopped = 1; }
 
 struct talk {
     bool json;
 };
 
-static void heard(void *context, const char *event, const char *text, const char *json)
-{
+static void heard(void *context, const char *event, const char *text, const char *json) {
     const struct talk *talk = context;
     if (talk->json)
         puts(json);
@@ -39,15 +36,13 @@ static void heard(void *context, const char *event, const char *text, const char
     fflush(stdout);
 }
 
-static void wait_ms(long ms)
-{
+static void wait_ms(long ms) {
     const struct timespec span = {ms / 1000, ms % 1000 * 1000000};
     nanosleep(&span, NULL);
 }
 
 /* Says each change of who leads and of whether Redis answers, once. */
-static void run_turns(struct weir_fleet *fleet)
-{
+static void run_turns(struct weir_fleet *fleet) {
     int before = -1;
     while (!stopped) {
         struct weir_fault fault = {0};
@@ -62,23 +57,23 @@ static void run_turns(struct weir_fleet *fleet)
             wait_ms(result < 0 ? 1000 : result == WEIR_FLEET_STANDBY ? 500 : 200);
     }
     const struct weir_fleet_counts *counts = weir_fleet_counts(fleet);
-    weir_log(WEIR_LOG_NOTICE, "%llu events, %llu read again, %llu unusable, %llu of clocks ahead, %llu late, %llu refused",
-             (unsigned long long)counts->events, (unsigned long long)counts->again, (unsigned long long)counts->bad,
-             (unsigned long long)counts->skewed, (unsigned long long)counts->late, (unsigned long long)counts->refused);
+    weir_log(
+        WEIR_LOG_NOTICE,
+        "%llu events, %llu read again, %llu unusable, %llu of clocks ahead, %llu late, %llu refused",
+        (unsigned long long)counts->events, (unsigned long long)counts->again,
+        (unsigned long long)counts->bad, (unsigned long long)counts->skewed,
+        (unsigned long long)counts->late, (unsigned long long)counts->refused);
 }
 
-static int fleet_of(const struct weir_prompt *prompt, struct weir_fault *fault)
-{
+static int fleet_of(const struct weir_prompt *prompt, struct weir_fault *fault) {
     const char *url = weir_prompt_redis(prompt);
     struct weir_fleet *fleet = NULL;
     struct talk talk = {.json = prompt->json};
     if (!url)
         return weir_fault_set(fault, -EINVAL, "weir fleet needs Redis: name it by --redis URL");
     int error = weir_confine_reader(prompt, false, fault);
-    if (!error)
-        error = weir_fleet_new(&fleet, url, prompt->config.redis_password_file, fault);
-    if (error)
-        return error;
+    if (!error) error = weir_fleet_new(&fleet, url, prompt->config.redis_password_file, fault);
+    if (error) return error;
     const struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
@@ -89,19 +84,20 @@ static int fleet_of(const struct weir_prompt *prompt, struct weir_fault *fault)
     return 0;
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     struct weir_prompt prompt;
     struct weir_fault fault = {0};
-    int operand = weir_prompt_parse(&prompt, argc, argv, usage, NULL, NULL, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_prompt_parse(&prompt, argc, argv, usage, NULL, NULL, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand < argc)
-        operand = weir_fault_set(&fault, -EINVAL, "'%s': fleet takes options only; see weir fleet --help", argv[operand]);
-    if (operand >= 0 && operand != WEIR_CONFIG_HELP)
-        operand = fleet_of(&prompt, &fault);
-    if (operand < 0)
-        code = weir_prompt_fail(&fault, operand);
+        operand =
+            weir_fault_set(&fault, -EINVAL, "'%s': fleet takes options only; see weir fleet --help",
+                           argv[operand]);
+    if (operand >= 0 && operand != WEIR_CONFIG_HELP) operand = fleet_of(&prompt, &fault);
+    if (operand < 0) code = weir_prompt_fail(&fault, operand);
     weir_prompt_deinit(&prompt);
     return code;
 }
 
-const struct weir_command weir_command_fleet = {"fleet", "joins many sites' incidents into one verdict", run};
+const struct weir_command weir_command_fleet = {
+    "fleet", "joins many sites' incidents into one verdict", run};

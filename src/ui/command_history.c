@@ -40,8 +40,7 @@ struct asked {
 
 /* ---- options ---- */
 
-static int read_since(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_since(void *context, const char *text, struct weir_fault *fault) {
     static const struct {
         char letter;
         int64_t seconds;
@@ -62,8 +61,7 @@ static int read_since(void *context, const char *text, struct weir_fault *fault)
 
 static const char *const steps[] = {"hour", "day", "week", "month"};
 
-static int read_by(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_by(void *context, const char *text, struct weir_fault *fault) {
     struct asked *asked = context;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (strcmp(text, steps[i]) == 0) {
@@ -74,14 +72,12 @@ static int read_by(void *context, const char *text, struct weir_fault *fault)
     return weir_fault_set(fault, -EINVAL, "--by '%s': use hour, day, week or month", text);
 }
 
-static int read_csv(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_csv(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->csv = true;
     return 0;
 }
 
-static int read_outages(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_outages(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->outages = true;
     return 0;
 }
@@ -99,8 +95,7 @@ static const struct weir_prompt_option own[] = {
 
 /* ---- words ---- */
 
-static const char *percent(char text[16], double share)
-{
+static const char *percent(char text[16], double share) {
     if (isnan(share))
         snprintf(text, 16, "-");
     else /* never 100 % where anything failed */
@@ -108,8 +103,7 @@ static const char *percent(char text[16], double share)
     return text;
 }
 
-static const char *span_name(char text[32], int64_t us, enum weir_history_step step)
-{
+static const char *span_name(char text[32], int64_t us, enum weir_history_step step) {
     static const char *const formats[] = {"%Y-%m-%d %H:00", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m"};
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
@@ -120,20 +114,17 @@ static const char *span_name(char text[32], int64_t us, enum weir_history_step s
 
 /* Those in which anything could be judged. */
 static size_t spans_of(const struct asked *asked, const struct weir_history_service *service,
-                       struct weir_history_span spans[SPANS_MAX])
-{
+                       struct weir_history_span spans[SPANS_MAX]) {
     size_t all = weir_history_spans(service, asked->step, asked->from_us, asked->now_us, spans,
                                     SPANS_MAX),
            n = 0;
     for (size_t i = 0; i < all; i++)
-        if (spans[i].judged_s)
-            spans[n++] = spans[i];
+        if (spans[i].judged_s) spans[n++] = spans[i];
     return n;
 }
 
 static struct weir_history_span sum_of(const struct asked *asked,
-                                       const struct weir_history_service *service)
-{
+                                       const struct weir_history_service *service) {
     struct weir_history_span sum = {.start_us = asked->from_us, .end_us = asked->now_us};
     for (size_t i = 0; i < service->n_hours; i++) {
         const struct weir_history_hour *hour = &service->hours[i];
@@ -150,8 +141,7 @@ static struct weir_history_span sum_of(const struct asked *asked,
 
 /* ---- text ---- */
 
-static void print_row(const char *name, int width, const struct weir_history_span *span)
-{
+static void print_row(const char *name, int width, const struct weir_history_span *span) {
     char up[16], well[16], judged[32], down[32], partial[32], degraded[32];
     printf("%-*s %10s %10s  %-12s %-12s %-12s %-12s %6" PRId64 "\n", width, name,
            percent(up, weir_history_up(span)), percent(well, weir_history_well(span)),
@@ -162,8 +152,7 @@ static void print_row(const char *name, int width, const struct weir_history_spa
            span->trials_fail);
 }
 
-static void print_services(const struct asked *asked, const struct weir_history *history)
-{
+static void print_services(const struct asked *asked, const struct weir_history *history) {
     printf("%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", "service", "up", "well", "judged",
            "down", "partly down", "degraded", "failed");
     for (size_t i = 0; i < history->n_services; i++) {
@@ -172,8 +161,7 @@ static void print_services(const struct asked *asked, const struct weir_history 
     }
 }
 
-static void print_spans(const struct asked *asked, const struct weir_history_service *service)
-{
+static void print_spans(const struct asked *asked, const struct weir_history_service *service) {
     static struct weir_history_span spans[SPANS_MAX];
     size_t n = spans_of(asked, service, spans);
     char name[32];
@@ -183,8 +171,7 @@ static void print_spans(const struct asked *asked, const struct weir_history_ser
         print_row(span_name(name, spans[i].start_us, asked->step), 16, &spans[i]);
 }
 
-static void print_outages(const struct asked *asked, const struct weir_history *history)
-{
+static void print_outages(const struct asked *asked, const struct weir_history *history) {
     bool colour = weir_prompt_colour(&asked->prompt);
     for (size_t i = 0; i < history->n_incidents; i++) {
         const struct weir_history_incident *incident = &history->incidents[i];
@@ -200,12 +187,10 @@ static void print_outages(const struct asked *asked, const struct weir_history *
                incident->maintenance ? ", announced work" : "", incident->id);
         weir_status_wrapped(incident->text, 4);
     }
-    if (!history->n_incidents)
-        puts("no incidents in that time");
+    if (!history->n_incidents) puts("no incidents in that time");
 }
 
-static void print_text(const struct asked *asked, const struct weir_history *history)
-{
+static void print_text(const struct asked *asked, const struct weir_history *history) {
     char from[32], until[32];
     printf("site %s, %s to %s UTC\n\n", history->site,
            span_name(from, asked->from_us, WEIR_HISTORY_HOUR),
@@ -221,14 +206,11 @@ static void print_text(const struct asked *asked, const struct weir_history *his
 
 /* ---- CSV ---- */
 
-static void csv_share(double share)
-{
-    if (!isnan(share))
-        printf("%.6f", share);
+static void csv_share(double share) {
+    if (!isnan(share)) printf("%.6f", share);
 }
 
-static void csv_time(int64_t us)
-{
+static void csv_time(int64_t us) {
     char text[32];
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
@@ -236,19 +218,16 @@ static void csv_time(int64_t us)
         fputs(text, stdout);
 }
 
-static void csv_text(const char *text)
-{
+static void csv_text(const char *text) {
     putchar('"');
     for (; *text; text++) {
-        if (*text == '"')
-            putchar('"');
+        if (*text == '"') putchar('"');
         putchar((unsigned char)*text < ' ' ? ' ' : *text);
     }
     putchar('"');
 }
 
-static void print_csv_spans(const struct asked *asked, const struct weir_history *history)
-{
+static void print_csv_spans(const struct asked *asked, const struct weir_history *history) {
     static struct weir_history_span spans[SPANS_MAX];
     puts("service,from,until,judged_s,healthy_s,degraded_s,partial_s,down_s,up,well,trials_ok,"
          "trials_fail");
@@ -270,8 +249,7 @@ static void print_csv_spans(const struct asked *asked, const struct weir_history
     }
 }
 
-static void print_csv_outages(const struct asked *asked, const struct weir_history *history)
-{
+static void print_csv_outages(const struct asked *asked, const struct weir_history *history) {
     puts("id,service,state,cause,onset,raised,recovered,cleared,duration_s,maintenance,text");
     for (size_t i = 0; i < history->n_incidents; i++) {
         const struct weir_history_incident *incident = &history->incidents[i];
@@ -291,14 +269,12 @@ static void print_csv_outages(const struct asked *asked, const struct weir_histo
 
 /* ---- JSON ---- */
 
-static void put_share(struct json_object *object, const char *name, double share)
-{
+static void put_share(struct json_object *object, const char *name, double share) {
     json_object_object_add(object, name,
                            isnan(share) ? NULL : json_object_new_double(round(share * 1e6) / 1e6));
 }
 
-static struct json_object *span_json(const struct weir_history_span *span)
-{
+static struct json_object *span_json(const struct weir_history_span *span) {
     struct json_object *object = json_object_new_object();
     const struct {
         const char *name;
@@ -320,16 +296,14 @@ static struct json_object *span_json(const struct weir_history_span *span)
 }
 
 static struct json_object *services_json(const struct asked *asked,
-                                         const struct weir_history *history)
-{
+                                         const struct weir_history *history) {
     static struct weir_history_span spans[SPANS_MAX];
     struct json_object *services = json_object_new_object();
     for (size_t i = 0; i < history->n_services; i++) {
         struct json_object *service = json_object_new_object(), *list = json_object_new_array();
         struct weir_history_span sum = sum_of(asked, &history->services[i]);
         size_t n = spans_of(asked, &history->services[i], spans);
-        for (size_t s = 0; s < n; s++)
-            json_object_array_add(list, span_json(&spans[s]));
+        for (size_t s = 0; s < n; s++) json_object_array_add(list, span_json(&spans[s]));
         json_object_object_add(service, "all", span_json(&sum));
         json_object_object_add(service, steps[asked->step], list);
         json_object_object_add(services, history->services[i].name, service);
@@ -337,19 +311,16 @@ static struct json_object *services_json(const struct asked *asked,
     return services;
 }
 
-static void print_json(const struct asked *asked, const struct weir_history *history)
-{
+static void print_json(const struct asked *asked, const struct weir_history *history) {
     struct json_object *object = json_object_new_object(), *incidents = json_object_new_array();
     json_object_object_add(object, "weir", json_object_new_int(1));
     json_object_object_add(object, "type", json_object_new_string("history"));
     json_object_object_add(object, "site", json_object_new_string(history->site));
-    if (!asked->outages)
-        json_object_object_add(object, "services", services_json(asked, history));
+    if (!asked->outages) json_object_object_add(object, "services", services_json(asked, history));
     for (size_t i = 0; i < history->n_incidents; i++) {
         const struct weir_history_incident *incident = &history->incidents[i];
         struct json_object *record = json_tokener_parse(incident->json);
-        if (!json_object_is_type(record, json_type_object))
-            continue;
+        if (!json_object_is_type(record, json_type_object)) continue;
         json_object_object_add(
             record, "duration_s",
             json_object_new_int64(weir_history_duration_us(incident, asked->now_us) / 1000000));
@@ -364,8 +335,7 @@ static void print_json(const struct asked *asked, const struct weir_history *his
 /* ---- the command ---- */
 
 /* A capture's history ends with its packets, not today. */
-static void settle_times(struct asked *asked, const struct weir_history *history)
-{
+static void settle_times(struct asked *asked, const struct weir_history *history) {
     int64_t newest_us = 0;
     for (size_t i = 0; i < history->n_services; i++) {
         const struct weir_history_service *service = &history->services[i];
@@ -374,10 +344,8 @@ static void settle_times(struct asked *asked, const struct weir_history *history
             newest_us = service->hours[service->n_hours - 1].start_us + WEIR_HOUR_US;
     }
     for (size_t i = 0; i < history->n_incidents; i++)
-        if (history->incidents[i].told_us > newest_us)
-            newest_us = history->incidents[i].told_us;
-    if (strncmp(history->site, "replay:", 7) == 0 && newest_us)
-        asked->now_us = newest_us;
+        if (history->incidents[i].told_us > newest_us) newest_us = history->incidents[i].told_us;
+    if (strncmp(history->site, "replay:", 7) == 0 && newest_us) asked->now_us = newest_us;
     asked->from_us = asked->now_us > asked->since_us ? asked->now_us - asked->since_us : 0;
     if (!asked->step_set)
         asked->step = asked->since_us >= INT64_C(200) * 86400000000  ? WEIR_HISTORY_MONTH
@@ -386,8 +354,7 @@ static void settle_times(struct asked *asked, const struct weir_history *history
 }
 
 /* Leaves out what lies before. */
-static void cut(const struct asked *asked, struct weir_history *history)
-{
+static void cut(const struct asked *asked, struct weir_history *history) {
     for (size_t i = 0; i < history->n_services; i++) {
         struct weir_history_service *service = &history->services[i];
         size_t first = 0;
@@ -410,16 +377,14 @@ static void cut(const struct asked *asked, struct weir_history *history)
 }
 
 /* 0 for a service that is known, of which nothing is kept. */
-static int must_be_service(const char *name, struct weir_fault *fault)
-{
+static int must_be_service(const char *name, struct weir_fault *fault) {
     struct weir_service_set *set = weir_services_shipped();
     int error = weir_service_must_be(set, name, "", fault);
     weir_service_set_unref(set);
     return error;
 }
 
-static int show(struct asked *asked, struct weir_fault *fault)
-{
+static int show(struct asked *asked, struct weir_fault *fault) {
     struct weir_history history;
     const struct weir_history_where where = {
         .redis =
@@ -428,16 +393,13 @@ static int show(struct asked *asked, struct weir_fault *fault)
         .state = weir_state_path(asked->prompt.state, R_OK),
         .site = asked->prompt.site,
         .service = asked->service};
-    if (!where.redis && !where.state)
-        return weir_state_absent(WEIR_HISTORY_FILE, fault);
+    if (!where.redis && !where.state) return weir_state_absent(WEIR_HISTORY_FILE, fault);
     int error = weir_history_load(&history, &where, fault);
-    if (error)
-        return error;
+    if (error) return error;
     bool nothing = asked->service && !history.n_services && !history.n_incidents;
     settle_times(asked, &history);
     cut(asked, &history);
-    if (nothing)
-        error = must_be_service(asked->service, fault);
+    if (nothing) error = must_be_service(asked->service, fault);
     if (error)
         ;
     else if (nothing && !asked->prompt.json && !asked->csv)
@@ -454,8 +416,7 @@ static int show(struct asked *asked, struct weir_fault *fault)
     return error;
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     struct asked asked = {.since_us = INT64_C(30) * 86400000000, .now_us = weir_prompt_now_us()};
     struct weir_fault fault = {0};
     int operand = weir_prompt_parse(&asked.prompt, argc, argv, usage, own, &asked, &fault),
@@ -467,11 +428,9 @@ static int run(int argc, char **argv)
     if (operand >= 0 && operand != WEIR_CONFIG_HELP) {
         asked.service = operand < argc ? argv[operand] : NULL;
         operand = weir_confine_reader(&asked.prompt, false, &fault);
-        if (operand >= 0)
-            operand = show(&asked, &fault);
+        if (operand >= 0) operand = show(&asked, &fault);
     }
-    if (operand < 0)
-        code = weir_prompt_fail(&fault, operand);
+    if (operand < 0) code = weir_prompt_fail(&fault, operand);
     weir_prompt_deinit(&asked.prompt);
     return code;
 }

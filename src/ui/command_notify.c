@@ -42,15 +42,11 @@ struct asked {
 
 static volatile int stopped;
 
-static void on_stop(int number)
-{
-    stopped = 1;
-}
+static void on_stop(int number) { stopped = 1; }
 
 /* ---- options ---- */
 
-static int read_to(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_to(void *context, const char *text, struct weir_fault *fault) {
     struct asked *asked = context;
     if (asked->n_lines == WEIR_TARGETS_MAX)
         return weir_fault_set(fault, -EINVAL, "--to: at most %d targets", WEIR_TARGETS_MAX);
@@ -58,33 +54,28 @@ static int read_to(void *context, const char *text, struct weir_fault *fault)
     return 0;
 }
 
-static int read_cursor(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_cursor(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->cursor = text;
     return *text && strlen(text) < 4000 ? 0
                                         : weir_fault_set(fault, -EINVAL, "--cursor: name a file");
 }
 
-static int read_user(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_user(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->user = text;
     return 0;
 }
 
-static int read_from_start(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_from_start(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->from_start = true;
     return 0;
 }
 
-static int read_once(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_once(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->once = true;
     return 0;
 }
 
-static int read_fleet(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_fleet(void *context, const char *text, struct weir_fault *fault) {
     ((struct asked *)context)->fleet = true;
     return 0;
 }
@@ -103,8 +94,7 @@ static const struct weir_prompt_option own[] = {
 
 /* ---- beginning ---- */
 
-static int read_targets(struct asked *asked, struct weir_fault *fault)
-{
+static int read_targets(struct asked *asked, struct weir_fault *fault) {
     for (size_t i = 0; i < asked->prompt.config.n_to && asked->n_lines < WEIR_TARGETS_MAX; i++)
         asked->lines[asked->n_lines++] = asked->prompt.config.to[i];
     if (!asked->n_lines)
@@ -117,15 +107,13 @@ static int read_targets(struct asked *asked, struct weir_fault *fault)
             if (strcmp(asked->targets[i].name, asked->targets[j].name) == 0)
                 error = weir_fault_set(fault, -EINVAL, "to: %s is named twice",
                                        asked->targets[i].shown);
-        if (error)
-            return error;
+        if (error) return error;
     }
     return 0;
 }
 
 static int find_cursor(const struct asked *asked, const char *state, char path[PATH_MAX],
-                       struct weir_fault *fault)
-{
+                       struct weir_fault *fault) {
     if (asked->cursor)
         snprintf(path, PATH_MAX, "%s", asked->cursor);
     else if (state)
@@ -139,8 +127,7 @@ static int find_cursor(const struct asked *asked, const char *state, char path[P
 /* The directory of the cursor stays writable; certificates, names of hosts and what is read of a
  * probe stay readable. */
 static void plan(struct weir_confinement *how, const struct asked *asked, const char *state,
-                 const char *cursor)
-{
+                 const char *cursor) {
     static char directory[PATH_MAX];
     static const char *const read[] = {"/etc/ssl",
                                        "/usr/share/ca-certificates",
@@ -154,8 +141,7 @@ static void plan(struct weir_confinement *how, const struct asked *asked, const 
                                        "/etc/services"};
     snprintf(directory, sizeof directory, "%s", cursor);
     char *slash = strrchr(directory, '/');
-    if (slash)
-        slash[slash == directory] = '\0';
+    if (slash) slash[slash == directory] = '\0';
     how->user = asked->user ? asked->user : asked->prompt.config.user;
     how->state = slash ? directory : ".";
     how->connects = true;
@@ -168,21 +154,18 @@ static void plan(struct weir_confinement *how, const struct asked *asked, const 
 /* Commands are run by processes of their own, which keep the right to start programs, as the same
  * ordinary user. */
 static int confine(struct asked *asked, const struct weir_confinement *how,
-                   struct weir_fault *fault)
-{
+                   struct weir_fault *fault) {
     int error = weir_confine_user(how, fault);
     for (size_t i = 0; !error && i < asked->n_lines; i++) {
         asked->commands[i] = -1;
         if (asked->targets[i].format == WEIR_FORMAT_COMMAND)
             error = weir_hook_start(&asked->commands[i], asked->targets[i].url, fault);
     }
-    if (!error)
-        error = weir_confine_files(how, fault);
+    if (!error) error = weir_confine_files(how, fault);
     return error < 0 ? error : weir_confine_calls(how, fault);
 }
 
-static void watch_signals(void)
-{
+static void watch_signals(void) {
     struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND},
                      ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
@@ -190,8 +173,7 @@ static void watch_signals(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
-{
+static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault) {
     const char *state = weir_state_path(asked->prompt.state, R_OK),
                *redis = asked->prompt.redis || !asked->prompt.state
                             ? weir_prompt_redis(&asked->prompt)
@@ -205,8 +187,7 @@ static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
     struct weir_feed *feed = NULL;
     struct weir_notifier *notifier = NULL;
     char cursor[PATH_MAX] = "";
-    if (!redis && !state)
-        return weir_state_absent("history.db", fault);
+    if (!redis && !state) return weir_state_absent("history.db", fault);
     if (asked->fleet && !redis)
         return weir_fault_set(
             fault, -EINVAL,
@@ -215,18 +196,15 @@ static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
     plan(&how, asked, redis ? NULL : state, cursor);
     weir_notify_open();
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (!error)
-        error = confine(asked, &how, fault);
-    if (!error)
-        error = weir_feed_new(&feed, &where);
+    if (!error) error = confine(asked, &how, fault);
+    if (!error) error = weir_feed_new(&feed, &where);
     const struct weir_notify_options options = {.targets = asked->targets,
                                                 .n_targets = asked->n_lines,
                                                 .feed = feed,
                                                 .cursor = cursor,
                                                 .from_start = asked->from_start,
                                                 .once = asked->once};
-    if (!error)
-        error = weir_notifier_new(&notifier, &options, asked->commands, fault);
+    if (!error) error = weir_notifier_new(&notifier, &options, asked->commands, fault);
     if (!error) {
         watch_signals();
         weir_notify("READY=1");
@@ -238,8 +216,7 @@ static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault)
     return error;
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     static struct asked asked;
     struct weir_fault fault = {0};
     int left = 0,
@@ -249,8 +226,7 @@ static int run(int argc, char **argv)
         operand = weir_fault_set(&fault, -EINVAL,
                                  "'%s': notify takes options only; see weir notify --help",
                                  argv[operand]);
-    if (operand >= 0 && operand != WEIR_CONFIG_HELP)
-        operand = read_targets(&asked, &fault);
+    if (operand >= 0 && operand != WEIR_CONFIG_HELP) operand = read_targets(&asked, &fault);
     if (operand < 0)
         code = weir_complain(&fault, operand, WEIR_EXIT_USAGE);
     else if (operand != WEIR_CONFIG_HELP && (operand = notify(&asked, &left, &fault)) < 0)

@@ -30,37 +30,31 @@ struct serve {
     char token[256];
 };
 
-static int read_listen(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_listen(void *context, const char *text, struct weir_fault *fault) {
     ((struct serve *)context)->listen = text;
     return 0;
 }
 
-static int read_user(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_user(void *context, const char *text, struct weir_fault *fault) {
     ((struct serve *)context)->user = text;
     return 0;
 }
 
-static int read_public(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_public(void *context, const char *text, struct weir_fault *fault) {
     ((struct serve *)context)->public = true;
     return 0;
 }
 
 /* Its first line. */
-static int read_token_file(void *context, const char *path, struct weir_fault *fault)
-{
+static int read_token_file(void *context, const char *path, struct weir_fault *fault) {
     struct serve *serve = context;
     FILE *file = fopen(path, "re");
     bool some = file && fgets(serve->token, sizeof serve->token, file);
     int error = file ? 0 : -errno;
-    if (file)
-        fclose(file);
+    if (file) fclose(file);
     serve->token[strcspn(serve->token, "\r\n")] = '\0';
     serve->token_file = path;
-    if (error)
-        return weir_fault_set(fault, error, "--token-file %s: %s", path, strerror(-error));
+    if (error) return weir_fault_set(fault, error, "--token-file %s: %s", path, strerror(-error));
     return some && strlen(serve->token) >= 16
                ? 0
                : weir_fault_set(fault, -EINVAL,
@@ -82,14 +76,10 @@ static const struct weir_prompt_option own[] = {
 
 static volatile sig_atomic_t stopped;
 
-static void on_stop(int number)
-{
-    stopped = 1;
-}
+static void on_stop(int number) { stopped = 1; }
 
 static int give_up_rights(const struct serve *serve, const struct weir_prompt *prompt,
-                          const char *state, struct weir_fault *fault)
-{
+                          const char *state, struct weir_fault *fault) {
     struct weir_confinement how = {
         .user = serve->user, .connects = weir_prompt_redis(prompt) != NULL, .listens = true};
     static char signatures[PATH_MAX];
@@ -99,22 +89,19 @@ static int give_up_rights(const struct serve *serve, const struct weir_prompt *p
     return weir_confine(&how, fault);
 }
 
-static void look_until_stopped(struct weir_reader *reader, struct weir_server *server)
-{
+static void look_until_stopped(struct weir_reader *reader, struct weir_server *server) {
     const struct timespec second = {.tv_sec = 1};
     while (!stopped) {
         int64_t now_us = weir_prompt_now_us();
         struct weir_shelf *shelf = weir_reader_look(reader, now_us);
         weir_server_tick(server, now_us);
-        if (shelf)
-            weir_server_show(server, shelf);
+        if (shelf) weir_server_show(server, shelf);
         nanosleep(&second, NULL);
     }
 }
 
 static int run_server(const struct serve *serve, const struct weir_prompt *prompt, int fd,
-                      const struct weir_service_set *set, struct weir_fault *fault)
-{
+                      const struct weir_service_set *set, struct weir_fault *fault) {
     const char *redis = weir_prompt_redis(prompt),
                *state = redis ? NULL : weir_state_path(prompt->state, R_OK);
     const struct weir_reader_options options = {
@@ -134,13 +121,11 @@ static int run_server(const struct serve *serve, const struct weir_prompt *promp
     sigaction(SIGPIPE, &ignore, NULL);
     tzset();
     int error = give_up_rights(serve, prompt, state, fault);
-    if (!error)
-        error = weir_reader_new(&reader, &options) < 0 ? -ENOMEM : 0;
+    if (!error) error = weir_reader_new(&reader, &options) < 0 ? -ENOMEM : 0;
     struct weir_shelf *first =
         error ? NULL
               : weir_reader_look(reader, weir_prompt_now_us()); /* whoever asks finds pages */
-    if (!error)
-        error = weir_server_start(&server, &how, fault);
+    if (!error) error = weir_server_start(&server, &how, fault);
     if (!error && first)
         weir_server_show(server, first);
     else
@@ -156,8 +141,7 @@ static int run_server(const struct serve *serve, const struct weir_prompt *promp
 }
 
 static int serve_site(const struct serve *serve, const struct weir_prompt *prompt,
-                      struct weir_fault *fault)
-{
+                      struct weir_fault *fault) {
     char path[PATH_MAX];
     struct weir_fault ignored = {0};
     struct weir_service_set *set = NULL;
@@ -170,17 +154,14 @@ static int serve_site(const struct serve *serve, const struct weir_prompt *promp
                             "--token-file, or --public, which shows no client",
                             serve->listen);
     }
-    if (fd < 0)
-        return fd;
-    if (weir_service_set_load(&set, weir_signatures_path(NULL, path), &ignored) < 0)
-        set = NULL;
+    if (fd < 0) return fd;
+    if (weir_service_set_load(&set, weir_signatures_path(NULL, path), &ignored) < 0) set = NULL;
     int error = run_server(serve, prompt, fd, set, fault);
     weir_service_set_unref(set);
     return error;
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     struct weir_prompt prompt;
     struct weir_fault fault = {0};
     struct serve serve = {.listen = "127.0.0.1:8470"};
@@ -193,10 +174,8 @@ static int run(int argc, char **argv)
     else if (operand >= 0 && prompt.json)
         operand =
             weir_fault_set(&fault, -EINVAL, "--json: serve answers JSON at /api/v2/summary.json");
-    if (operand >= 0 && operand != WEIR_CONFIG_HELP)
-        operand = serve_site(&serve, &prompt, &fault);
-    if (operand < 0)
-        code = weir_prompt_fail(&fault, operand);
+    if (operand >= 0 && operand != WEIR_CONFIG_HELP) operand = serve_site(&serve, &prompt, &fault);
+    if (operand < 0) code = weir_prompt_fail(&fault, operand);
     weir_prompt_deinit(&prompt);
     return code;
 }

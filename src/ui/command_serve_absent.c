@@ -3,8 +3,7 @@
 
 #include "ui/command.h"
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     fputs("weir: this build has no serve: it needs libmicrohttpd (meson -Dhttp=enabled)\n", stderr);
     return WEIR_EXIT_FAILED;
 }

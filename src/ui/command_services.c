@@ -10,30 +10,29 @@
 #include "ui/command.h"
 #include "ui/service_names.h"
 
-static const char usage[] = "Usage: weir services [--signatures DIR] [NAME]\n\n"
-                            "Without NAME lists the known services; with it, the roles and host names of one.";
+static const char usage[] =
+    "Usage: weir services [--signatures DIR] [NAME]\n\n"
+    "Without NAME lists the known services; with it, the roles and host names of one.";
 
-static void count_roles(const struct weir_service *service, unsigned counts[3])
-{
+static void count_roles(const struct weir_service *service, unsigned counts[3]) {
     memset(counts, 0, 3 * sizeof counts[0]);
-    for (size_t i = 0; i < service->n_hosts; i++)
-        counts[service->hosts[i].role]++;
+    for (size_t i = 0; i < service->n_hosts; i++) counts[service->hosts[i].role]++;
 }
 
-static void list(const struct weir_service_set *set)
-{
-    printf("%-15s %-20s %-6s %6s %8s %9s\n", "service", "title", "kind", "media", "control", "prefixes");
+static void list(const struct weir_service_set *set) {
+    printf("%-15s %-20s %-6s %6s %8s %9s\n", "service", "title", "kind", "media", "control",
+           "prefixes");
     for (size_t id = WEIR_SERVICE_FIRST; id < weir_service_set_count(set); id++) {
         const struct weir_service *service = weir_service_get(set, (weir_service_id)id);
         unsigned counts[3];
         count_roles(service, counts);
-        printf("%-15s %-20s %-6s %6u %8u %9zu\n", service->id, service->title, weir_kind_name(service->kind),
-               counts[WEIR_ROLE_MEDIA], counts[WEIR_ROLE_CONTROL], service->n_prefixes);
+        printf("%-15s %-20s %-6s %6u %8u %9zu\n", service->id, service->title,
+               weir_kind_name(service->kind), counts[WEIR_ROLE_MEDIA], counts[WEIR_ROLE_CONTROL],
+               service->n_prefixes);
     }
 }
 
-static void show(const struct weir_service *service)
-{
+static void show(const struct weir_service *service) {
     printf("%s  %s (%s)\n", service->id, service->title, weir_kind_name(service->kind));
     for (enum weir_role role = WEIR_ROLE_MEDIA + 1; role-- > WEIR_ROLE_OTHER;)
         for (size_t i = 0; i < service->n_hosts; i++)
@@ -45,16 +44,14 @@ static void show(const struct weir_service *service)
         char text[WEIR_ADDR_TEXT_MAX];
         const struct weir_cidr *prefix = &service->prefixes[i];
         weir_addr_text(&prefix->addr, text);
-        printf("  %-8s %s/%d\n", "prefix", text, weir_addr_is_v4(&prefix->addr) ? prefix->bits - 96 : prefix->bits);
+        printf("  %-8s %s/%d\n", "prefix", text,
+               weir_addr_is_v4(&prefix->addr) ? prefix->bits - 96 : prefix->bits);
     }
-    for (size_t i = 0; i < service->n_asns; i++)
-        printf("  %-8s AS%u\n", "asn", service->asns[i]);
-    for (size_t i = 0; i < service->n_ndpi; i++)
-        printf("  %-8s %s\n", "ndpi", service->ndpi[i]);
+    for (size_t i = 0; i < service->n_asns; i++) printf("  %-8s AS%u\n", "asn", service->asns[i]);
+    for (size_t i = 0; i < service->n_ndpi; i++) printf("  %-8s %s\n", "ndpi", service->ndpi[i]);
 }
 
-static int print(const char *directory, const char *name)
-{
+static int print(const char *directory, const char *name) {
     struct weir_fault fault = {0};
     struct weir_service_set *set;
     if (weir_service_set_load(&set, directory, &fault) < 0) {
@@ -76,9 +73,9 @@ static int print(const char *directory, const char *name)
     return code;
 }
 
-static int run(int argc, char **argv)
-{
-    static const struct option options[] = {{"signatures", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
+static int run(int argc, char **argv) {
+    static const struct option options[] = {
+        {"signatures", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *directory = NULL;
     int letter;
     while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -97,4 +94,5 @@ static int run(int argc, char **argv)
     return print(weir_signatures_path(directory, path), argv[optind]);
 }
 
-const struct weir_command weir_command_services = {"services", "the services that weir knows, their roles and host names", run};
+const struct weir_command weir_command_services = {
+    "services", "the services that weir knows, their roles and host names", run};

@@ -21,11 +21,11 @@ enum { RECENT_US = 300000000 };
 
 /* ---- names ---- */
 
-/* 0 where the service is known to the site or to the signatures; else a fault with the nearest names. */
-static int check_service(const struct weir_view *view, const char *wanted, struct weir_fault *fault)
-{
-    if (weir_view_find(view, wanted))
-        return 0;
+/* 0 where the service is known to the site or to the signatures; else a fault with the nearest
+ * names. */
+static int check_service(const struct weir_view *view, const char *wanted,
+                         struct weir_fault *fault) {
+    if (weir_view_find(view, wanted)) return 0;
     struct weir_service_set *set = weir_services_shipped();
     int error = weir_service_must_be(set, wanted, "", fault);
     weir_service_set_unref(set);
@@ -34,19 +34,18 @@ static int check_service(const struct weir_view *view, const char *wanted, struc
 
 /* ---- text ---- */
 
-const char *weir_status_colour(bool colour, const char *state)
-{
-    static const struct { const char *state, *code; } codes[] = {
-        {"down", "\033[1;31m"}, {"sick", "\033[1;31m"}, {"partial", "\033[33m"}, {"degraded", "\033[33m"}, {"recovering", "\033[33m"},
-        {"suspect", "\033[36m"}, {"healthy", "\033[32m"}};
+const char *weir_status_colour(bool colour, const char *state) {
+    static const struct {
+        const char *state, *code;
+    } codes[] = {{"down", "\033[1;31m"},   {"sick", "\033[1;31m"},     {"partial", "\033[33m"},
+                 {"degraded", "\033[33m"}, {"recovering", "\033[33m"}, {"suspect", "\033[36m"},
+                 {"healthy", "\033[32m"}};
     for (size_t i = 0; colour && i < sizeof codes / sizeof codes[0]; i++)
-        if (strcmp(state, codes[i].state) == 0)
-            return codes[i].code;
+        if (strcmp(state, codes[i].state) == 0) return codes[i].code;
     return colour ? "\033[2m" : "";
 }
 
-void weir_status_wrapped(const char *text, unsigned indent)
-{
+void weir_status_wrapped(const char *text, unsigned indent) {
     unsigned column = indent, width = weir_terminal_columns() > 120 ? 120 : weir_terminal_columns();
     printf("%*s", (int)indent, "");
     while (*text) {
@@ -64,8 +63,8 @@ void weir_status_wrapped(const char *text, unsigned indent)
 }
 
 /* Trials of the last five minutes: one window says little. */
-static void recent(const struct weir_view *view, const struct weir_view_service *service, double *ret_ok, double *ret_fail)
-{
+static void recent(const struct weir_view *view, const struct weir_view_service *service,
+                   double *ret_ok, double *ret_fail) {
     *ret_ok = *ret_fail = 0;
     for (size_t i = 0; i < service->n_points; i++)
         if (service->points[i].end_us > view->now_us - RECENT_US) {
@@ -74,78 +73,83 @@ static void recent(const struct weir_view *view, const struct weir_view_service 
         }
 }
 
-static void print_row(const struct weir_view *view, const struct weir_view_service *service, bool colour)
-{
+static void print_row(const struct weir_view *view, const struct weir_view_service *service,
+                      bool colour) {
     char useful[32], goodput[32], rtt[32] = "-", loss[32] = "-", age[32];
     struct weir_view_judgement one;
     weir_view_judge_service(view, service->name, &one);
     double ok, fail;
     recent(view, service, &ok, &fail);
     snprintf(useful, sizeof useful, "%.0f/%.0f", ok, ok + fail);
-    if (!isnan(service->rtt_us))
-        snprintf(rtt, sizeof rtt, "%.1f ms", service->rtt_us / 1000);
+    if (!isnan(service->rtt_us)) snprintf(rtt, sizeof rtt, "%.1f ms", service->rtt_us / 1000);
     if (!isnan(service->loss_share))
         snprintf(loss, sizeof loss, "%.2f %%", 100 * service->loss_share);
-    printf("%-14s %s%-10s%s %9s %-16s %7.0f %12s %10s %8s %8s ago\n", service->name, weir_status_colour(colour, one.state), one.state,
-           colour ? "\033[0m" : "", useful, service->failing_by[0] ? service->failing_by : "-", isnan(service->clients) ? 0 : service->clients,
-           weir_view_amount(goodput, service->goodput_bps, "bit/s"), rtt, loss, weir_view_span(age, view->now_us - service->end_us));
+    printf("%-14s %s%-10s%s %9s %-16s %7.0f %12s %10s %8s %8s ago\n", service->name,
+           weir_status_colour(colour, one.state), one.state, colour ? "\033[0m" : "", useful,
+           service->failing_by[0] ? service->failing_by : "-",
+           isnan(service->clients) ? 0 : service->clients,
+           weir_view_amount(goodput, service->goodput_bps, "bit/s"), rtt, loss,
+           weir_view_span(age, view->now_us - service->end_us));
 }
 
 /* Who watches now, of the service that was asked for or of all. */
-static void print_viewers(const struct weir_view *view, const char *service)
-{
+static void print_viewers(const struct weir_view *view, const char *service) {
     char text[160];
     for (size_t i = 0, any = 0; i < view->n_services; i++) {
-        if (service && strcmp(view->services[i].name, service) != 0)
-            continue;
-        if (view->now_us - view->services[i].end_us <= WEIR_VIEW_FRESH_US && weir_view_viewers(text, &view->services[i])[0])
+        if (service && strcmp(view->services[i].name, service) != 0) continue;
+        if (view->now_us - view->services[i].end_us <= WEIR_VIEW_FRESH_US &&
+            weir_view_viewers(text, &view->services[i])[0])
             printf("%s%-14s %s\n", any++ ? "" : "\n", view->services[i].name, text);
     }
 }
 
-void weir_status_print(const struct weir_view *view, const char *service, const struct weir_view_judgement *judgement, bool colour)
-{
+void weir_status_print(const struct weir_view *view, const char *service,
+                       const struct weir_view_judgement *judgement, bool colour) {
     char clock[32], packets[32];
-    printf("%s%s%s\n", weir_status_colour(colour, judgement->state), judgement->sentence, colour ? "\033[0m" : "");
+    printf("%s%s%s\n", weir_status_colour(colour, judgement->state), judgement->sentence,
+           colour ? "\033[0m" : "");
     if (judgement->incident && judgement->incident->text[0]) {
         putchar('\n');
         weir_status_wrapped(judgement->incident->text, 2);
     }
     if (view->n_services)
-        printf("\n%s%-14s %-10s %9s %-16s %7s %12s %10s %8s %12s%s\n", colour ? "\033[1m" : "", "service", "state", "useful", "failing by", "clients",
-               "goodput", "rtt", "loss", "last window", colour ? "\033[0m" : "");
+        printf("\n%s%-14s %-10s %9s %-16s %7s %12s %10s %8s %12s%s\n", colour ? "\033[1m" : "",
+               "service", "state", "useful", "failing by", "clients", "goodput", "rtt", "loss",
+               "last window", colour ? "\033[0m" : "");
     for (size_t i = 0; i < view->n_services; i++)
         if (!service || strcmp(view->services[i].name, service) == 0)
             print_row(view, &view->services[i], colour);
-    for (size_t i = 0; service && i < view->n_services; i++) /* what else works speaks for or against the uplink */
+    for (size_t i = 0; service && i < view->n_services;
+         i++) /* what else works speaks for or against the uplink */
         if (strcmp(view->services[i].name, service) != 0)
             print_row(view, &view->services[i], colour);
     print_viewers(view, service);
-    printf("\nsite %s%s, heard at %s UTC: %s packets", view->site, view->replay ? " (a replay: times are the capture's)" : "",
-           weir_view_clock(clock, view->seen_us, view->now_us), weir_view_amount(packets, view->packets, ""));
-    if (view->dropped > 0)
-        printf(", %.0f dropped by the capture", view->dropped);
+    printf("\nsite %s%s, heard at %s UTC: %s packets", view->site,
+           view->replay ? " (a replay: times are the capture's)" : "",
+           weir_view_clock(clock, view->seen_us, view->now_us),
+           weir_view_amount(packets, view->packets, ""));
+    if (view->dropped > 0) printf(", %.0f dropped by the capture", view->dropped);
     printf("; useful trials are of the last 5 min; read from %s\n", view->from);
 }
 
 /* ---- JSON ---- */
 
-static struct json_object *number(double value)
-{
-    return isnan(value) ? NULL : floor(value) == value ? json_object_new_int64((int64_t)value) : json_object_new_double(value);
+static struct json_object *number(double value) {
+    return isnan(value)            ? NULL
+           : floor(value) == value ? json_object_new_int64((int64_t)value)
+                                   : json_object_new_double(value);
 }
 
-static struct json_object *time_json(int64_t us)
-{
+static struct json_object *time_json(int64_t us) {
     char text[40];
-    if (!us)
-        return NULL;
-    snprintf(text, sizeof text, "%lld.%06lld", (long long)(us / 1000000), (long long)(us % 1000000));
+    if (!us) return NULL;
+    snprintf(text, sizeof text, "%lld.%06lld", (long long)(us / 1000000),
+             (long long)(us % 1000000));
     return json_object_new_double_s((double)us / 1e6, text);
 }
 
-static struct json_object *service_json(const struct weir_view *view, const struct weir_view_service *service)
-{
+static struct json_object *service_json(const struct weir_view *view,
+                                        const struct weir_view_service *service) {
     struct weir_view_judgement one;
     struct json_object *object = json_object_new_object();
     weir_view_judge_service(view, service->name, &one);
@@ -166,13 +170,12 @@ static struct json_object *service_json(const struct weir_view *view, const stru
     return object;
 }
 
-const char *weir_status_health_name(enum weir_view_health health)
-{
+const char *weir_status_health_name(enum weir_view_health health) {
     return health == WEIR_VIEW_HEALTHY ? "healthy" : health == WEIR_VIEW_SICK ? "sick" : "unknown";
 }
 
-static void print_json(const struct weir_view *view, const char *service, const struct weir_view_judgement *judgement)
-{
+static void print_json(const struct weir_view *view, const char *service,
+                       const struct weir_view_judgement *judgement) {
     struct json_object *object = json_object_new_object(), *services = json_object_new_array();
     json_object_object_add(object, "weir", json_object_new_int(1));
     json_object_object_add(object, "type", json_object_new_string("status"));
@@ -180,37 +183,41 @@ static void print_json(const struct weir_view *view, const char *service, const 
     json_object_object_add(object, "ts", time_json(view->now_us));
     json_object_object_add(object, "seen_ts", time_json(view->seen_us));
     json_object_object_add(object, "service", service ? json_object_new_string(service) : NULL);
-    json_object_object_add(object, "health", json_object_new_string(weir_status_health_name(judgement->health)));
+    json_object_object_add(object, "health",
+                           json_object_new_string(weir_status_health_name(judgement->health)));
     json_object_object_add(object, "state", json_object_new_string(judgement->state));
     json_object_object_add(object, "sentence", json_object_new_string(judgement->sentence));
-    json_object_object_add(object, "incident", judgement->incident && judgement->incident->json ? json_tokener_parse(judgement->incident->json) : NULL);
+    json_object_object_add(object, "incident",
+                           judgement->incident && judgement->incident->json
+                               ? json_tokener_parse(judgement->incident->json)
+                               : NULL);
     for (size_t i = 0; i < view->n_services; i++)
         json_object_array_add(services, service_json(view, &view->services[i]));
     json_object_object_add(object, "services", services);
-    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    puts(json_object_to_json_string_ext(object,
+                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(object);
 }
 
 /* ---- the command ---- */
 
-static int read_fleet(void *context, const char *text, struct weir_fault *fault)
-{
+static int read_fleet(void *context, const char *text, struct weir_fault *fault) {
     *(bool *)context = true;
     return 0;
 }
 
-static const struct weir_prompt_option own[] = {{"fleet", NULL, "what all sites together say (needs Redis and weir fleet)", read_fleet}, {0}};
+static const struct weir_prompt_option own[] = {
+    {"fleet", NULL, "what all sites together say (needs Redis and weir fleet)", read_fleet}, {0}};
 
-static int status_of_site(const struct weir_prompt *prompt, const char *service, struct weir_fault *fault)
-{
+static int status_of_site(const struct weir_prompt *prompt, const char *service,
+                          struct weir_fault *fault) {
     struct weir_view_source *source = NULL;
     struct weir_view_judgement judgement;
     struct weir_view *view = calloc(1, sizeof *view);
     int result = view ? weir_prompt_open(prompt, &source, fault) : -ENOMEM;
     if (!result)
         result = weir_view_load(source, weir_prompt_now_us(), RECENT_US / 10000000, view, fault);
-    if (!result && service)
-        result = check_service(view, service, fault);
+    if (!result && service) result = check_service(view, service, fault);
     if (!result) {
         if (service)
             weir_view_judge_service(view, service, &judgement);
@@ -222,31 +229,33 @@ static int status_of_site(const struct weir_prompt *prompt, const char *service,
             weir_status_print(view, service, &judgement, weir_prompt_colour(prompt));
         result = judgement.health;
     }
-    if (view)
-        weir_view_deinit(view);
+    if (view) weir_view_deinit(view);
     free(view);
     weir_view_source_free(source);
     return result;
 }
 
-static int run(int argc, char **argv)
-{
+static int run(int argc, char **argv) {
     struct weir_prompt prompt;
     struct weir_fault fault = {0};
     bool fleet = false;
-    int operand = weir_prompt_parse(&prompt, argc, argv, usage, own, &fleet, &fault), code = WEIR_EXIT_DONE;
+    int operand = weir_prompt_parse(&prompt, argc, argv, usage, own, &fleet, &fault),
+        code = WEIR_EXIT_DONE;
     if (operand >= 0 && operand != WEIR_CONFIG_HELP && argc - operand > 1)
-        operand = weir_fault_set(&fault, -EINVAL, "status takes one service; see weir status --help");
+        operand =
+            weir_fault_set(&fault, -EINVAL, "status takes one service; see weir status --help");
     if (operand < 0)
         code = weir_prompt_fail(&fault, operand);
     else if (operand != WEIR_CONFIG_HELP) {
         int result = weir_confine_reader(&prompt, false, &fault);
         if (!result)
-            result = fleet ? weir_status_of_fleet(&prompt, argv[operand], &fault) : status_of_site(&prompt, argv[operand], &fault);
+            result = fleet ? weir_status_of_fleet(&prompt, argv[operand], &fault)
+                           : status_of_site(&prompt, argv[operand], &fault);
         code = result < 0 ? weir_prompt_fail(&fault, result) : result;
     }
     weir_prompt_deinit(&prompt);
     return code;
 }
 
-const struct weir_command weir_command_status = {"status", "whether a service works now, since when not, and whose fault it is", run};
+const struct weir_command weir_command_status = {
+    "status", "whether a service works now, since when not, and whose fault it is", run};

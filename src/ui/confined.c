@@ -1,5 +1,5 @@
-/* Confinement as a command's options ask for it. A directory's name is kept for the life of the process: a command confines itself
- * once. */
+/* Confinement as a command's options ask for it. A directory's name is kept for the life of the
+ * process: a command confines itself once. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,20 +10,18 @@
 
 enum { DIRECTORIES_MAX = 8 };
 
-void weir_confinement_reads(struct weir_confinement *how, const char *file)
-{
+void weir_confinement_reads(struct weir_confinement *how, const char *file) {
     static char directories[DIRECTORIES_MAX][PATH_MAX];
     static unsigned n;
     const char *slash = file ? strrchr(file, '/') : NULL;
-    if (!file || n == DIRECTORIES_MAX)
-        return;
+    if (!file || n == DIRECTORIES_MAX) return;
     char *directory = directories[n++];
-    snprintf(directory, PATH_MAX, "%.*s", slash ? (int)(slash - file) + (slash == file) : 1, slash ? file : ".");
+    snprintf(directory, PATH_MAX, "%.*s", slash ? (int)(slash - file) + (slash == file) : 1,
+             slash ? file : ".");
     weir_confine_path(how->readable, directory);
 }
 
-void weir_confinement_of_config(struct weir_confinement *how, const struct weir_config *config)
-{
+void weir_confinement_of_config(struct weir_confinement *how, const struct weir_config *config) {
     static char signatures[PATH_MAX];
     weir_confine_path(how->readable, weir_signatures_path(config->signatures, signatures));
     weir_confinement_reads(how, config->path);
@@ -33,10 +31,12 @@ void weir_confinement_of_config(struct weir_confinement *how, const struct weir_
     how->connects = config->redis != NULL;
 }
 
-int weir_confine_reader(const struct weir_prompt *prompt, bool full_screen, struct weir_fault *fault)
-{
+int weir_confine_reader(const struct weir_prompt *prompt, bool full_screen,
+                        struct weir_fault *fault) {
     static char signatures[PATH_MAX];
-    struct weir_confinement how = {.keep_user = true, .full_screen = full_screen, .connects = weir_prompt_redis(prompt) != NULL,
+    struct weir_confinement how = {.keep_user = true,
+                                   .full_screen = full_screen,
+                                   .connects = weir_prompt_redis(prompt) != NULL,
                                    .state = weir_state_path(prompt->state, R_OK)};
     weir_confine_path(how.readable, weir_signatures_path(NULL, signatures));
     weir_confinement_reads(&how, prompt->config.redis_password_file);

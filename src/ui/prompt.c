@@ -1,5 +1,6 @@
-/* Options and sources of the commands at the prompt. Redis comes from --redis, else the file of --config, else WEIR_REDIS; without any of
- * them the state directory of this machine is read, so that a home gateway needs no server. */
+/* Options and sources of the commands at the prompt. Redis comes from --redis, else the file of
+ * --config, else WEIR_REDIS; without any of them the state directory of this machine is read, so
+ * that a home gateway needs no server. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ enum { OPTIONS_MAX = 24, OWN = 512 };
 
 static const struct weir_prompt_option common[] = {
     {"config", "FILE", "read redis, site and state from this YAML file"},
-    {"redis", "URL", "read Redis: redis://[user:password@]host[:port][/db] or unix:///path (or the environment's WEIR_REDIS; the password also by WEIR_REDIS_PASSWORD)"},
+    {"redis", "URL",
+     "read Redis: redis://[user:password@]host[:port][/db] or unix:///path (or the environment's WEIR_REDIS; the password also by WEIR_REDIS_PASSWORD)"},
     {"redis-password-file", "FILE", "Redis' password is its first line"},
     {"site", "NAME", "which site of several"},
     {"state", "DIR", "without Redis: where weir live keeps status.json (default: /var/lib/weir)"},
@@ -26,29 +28,25 @@ static const struct weir_prompt_option common[] = {
 };
 enum { CONFIG, REDIS, PASSWORD, SITE, STATE, JSON, NO_COLOUR, HELP, N_COMMON };
 
-static void print_option(const struct weir_prompt_option *option)
-{
+static void print_option(const struct weir_prompt_option *option) {
     char left[64];
-    snprintf(left, sizeof left, "%s--%s%s%s", option == &common[0] ? "-c, " : "", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+    snprintf(left, sizeof left, "%s--%s%s%s", option == &common[0] ? "-c, " : "", option->name,
+             option->argument ? " " : "", option->argument ? option->argument : "");
     printf("  %-27s %s\n", left, option->help);
 }
 
-static void print_help(const char *usage, const struct weir_prompt_option *own)
-{
+static void print_help(const char *usage, const struct weir_prompt_option *own) {
     printf("%s\n\nOptions:\n", usage);
-    for (; own && own->name; own++)
-        print_option(own);
-    for (int i = 0; i < N_COMMON; i++)
-        print_option(&common[i]);
+    for (; own && own->name; own++) print_option(own);
+    for (int i = 0; i < N_COMMON; i++) print_option(&common[i]);
 }
 
-static void fill(struct option *option, const struct weir_prompt_option *from, int value)
-{
-    *option = (struct option){from->name, from->argument ? required_argument : no_argument, NULL, value};
+static void fill(struct option *option, const struct weir_prompt_option *from, int value) {
+    *option =
+        (struct option){from->name, from->argument ? required_argument : no_argument, NULL, value};
 }
 
-static int load_config(struct weir_prompt *prompt, const char *path, struct weir_fault *fault)
-{
+static int load_config(struct weir_prompt *prompt, const char *path, struct weir_fault *fault) {
     int error = weir_config_load(&prompt->config, path, fault);
     prompt->redis = prompt->redis ? prompt->redis : prompt->config.redis;
     prompt->site = prompt->site ? prompt->site : prompt->config.site;
@@ -56,17 +54,16 @@ static int load_config(struct weir_prompt *prompt, const char *path, struct weir
     return error;
 }
 
-int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const char *usage, const struct weir_prompt_option *own,
-                      void *context, struct weir_fault *fault)
-{
+int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const char *usage,
+                      const struct weir_prompt_option *own, void *context,
+                      struct weir_fault *fault) {
     struct option options[OPTIONS_MAX] = {0};
     const char *config = NULL;
     char *text_of_url;
     int n = 0, letter, error = 0;
     *prompt = (struct weir_prompt){0};
     weir_config_init(&prompt->config);
-    for (int i = 0; i < N_COMMON; i++)
-        fill(&options[n++], &common[i], 256 + i);
+    for (int i = 0; i < N_COMMON; i++) fill(&options[n++], &common[i], 256 + i);
     for (int i = 0; own && own[i].name && n < OPTIONS_MAX - 1; i++)
         fill(&options[n++], &own[i], OWN + i);
     opterr = 0;
@@ -91,52 +88,53 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
         case 256 + NO_COLOUR: prompt->no_colour = true; break;
         case 256 + HELP:
         case 'h': print_help(usage, own); return WEIR_CONFIG_HELP;
-        case ':': return weir_fault_set(fault, -EINVAL, "%s: needs a value; see weir %s --help", argv[optind - 1], argv[0]);
-        case '?': return weir_fault_set(fault, -EINVAL, "%s: no such option; see weir %s --help", argv[optind - 1], argv[0]);
+        case ':':
+            return weir_fault_set(fault, -EINVAL, "%s: needs a value; see weir %s --help",
+                                  argv[optind - 1], argv[0]);
+        case '?':
+            return weir_fault_set(fault, -EINVAL, "%s: no such option; see weir %s --help",
+                                  argv[optind - 1], argv[0]);
         default: error = own[letter - OWN].read(context, optarg, fault);
         }
     }
-    if (!error && config)
-        error = load_config(prompt, config, fault);
+    if (!error && config) error = load_config(prompt, config, fault);
     return error ? error : optind;
 }
 
-void weir_prompt_deinit(struct weir_prompt *prompt)
-{
+void weir_prompt_deinit(struct weir_prompt *prompt) {
     free(prompt->own_redis);
     weir_config_deinit(&prompt->config);
 }
 
-const char *weir_prompt_redis(const struct weir_prompt *prompt)
-{
+const char *weir_prompt_redis(const struct weir_prompt *prompt) {
     const char *environment = getenv("WEIR_REDIS");
     return prompt->redis ? prompt->redis : environment && *environment ? environment : NULL;
 }
 
-int weir_prompt_open(const struct weir_prompt *prompt, struct weir_view_source **ret_source, struct weir_fault *fault)
-{
+int weir_prompt_open(const struct weir_prompt *prompt, struct weir_view_source **ret_source,
+                     struct weir_fault *fault) {
     const struct weir_view_where where = {
-        .redis = prompt->redis || !prompt->state ? weir_prompt_redis(prompt) : NULL, .password_file = prompt->config.redis_password_file,
-        .state = weir_state_path(prompt->state, R_OK), .site = prompt->site};
-    if (!where.redis && !where.state)
-        return weir_state_absent("status.json", fault);
+        .redis = prompt->redis || !prompt->state ? weir_prompt_redis(prompt) : NULL,
+        .password_file = prompt->config.redis_password_file,
+        .state = weir_state_path(prompt->state, R_OK),
+        .site = prompt->site};
+    if (!where.redis && !where.state) return weir_state_absent("status.json", fault);
     return weir_view_source_new(ret_source, &where, fault);
 }
 
-int64_t weir_prompt_now_us(void)
-{
+int64_t weir_prompt_now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-bool weir_prompt_colour(const struct weir_prompt *prompt)
-{
+bool weir_prompt_colour(const struct weir_prompt *prompt) {
     const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return !prompt->no_colour && !(none && *none) && isatty(STDOUT_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
+    return !prompt->no_colour && !(none && *none) && isatty(STDOUT_FILENO) &&
+           !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
-int weir_prompt_fail(const struct weir_fault *fault, int error)
-{
-    return weir_complain(fault, error, error == -ENOENT || error == -EINVAL ? WEIR_EXIT_USAGE : WEIR_EXIT_FAILED);
+int weir_prompt_fail(const struct weir_fault *fault, int error) {
+    return weir_complain(fault, error,
+                         error == -ENOENT || error == -EINVAL ? WEIR_EXIT_USAGE : WEIR_EXIT_FAILED);
 }

@@ -10,16 +10,11 @@
 #include "page/page.h"
 #include "ui/top_draw.h"
 
-static const char *same(const void *of, const char *id)
-{
-    return id;
-}
+static const char *same(const void *of, const char *id) { return id; }
 
 static int put_line(const struct weir_top_screen *screen, int y, int last, const char *name,
-                    const char *text)
-{
-    if (y >= last || !text[0])
-        return y;
+                    const char *text) {
+    if (y >= last || !text[0]) return y;
     weir_top_put(screen, y, 0, 13, HEAD, name, false);
     return y + weir_top_put_wrapped(screen, y, 14, last - y < 2 ? last - y : 2, PLAIN, text);
 }
@@ -27,14 +22,12 @@ static int put_line(const struct weir_top_screen *screen, int y, int last, const
 /* ---- the last hour ---- */
 
 static int put_hour(const struct weir_top_screen *screen, const struct weir_view *view,
-                    const struct weir_view_service *service, int y, int last)
-{
+                    const struct weir_view_service *service, int y, int last) {
     int width = COLS - 14 > 180 ? 180 : COLS - 14;
     int64_t first_us = service->n_points ? service->points[0].end_us : view->now_us,
             hour_us = 3600000000, step_us = WEIR_TOP_WINDOW_US;
     int64_t span_us = view->now_us - first_us < hour_us ? view->now_us - first_us : hour_us;
-    while (width > 0 && step_us * width < span_us)
-        step_us += WEIR_TOP_WINDOW_US;
+    while (width > 0 && step_us * width < span_us) step_us += WEIR_TOP_WINDOW_US;
     char text[32], line[120], step[32];
     const struct {
         const char *name;
@@ -49,23 +42,19 @@ static int put_hour(const struct weir_top_screen *screen, const struct weir_view
     }
     snprintf(line, sizeof line, "the last %s, a column is %s", weir_view_span(text, span_us),
              weir_view_span(step, step_us));
-    if (y < last)
-        weir_top_put(screen, y++, 14, COLS - 14, DIM, line, false);
+    if (y < last) weir_top_put(screen, y++, 14, COLS - 14, DIM, line, false);
     return y;
 }
 
 /* ---- the newest window ---- */
 
-static void add(char *line, size_t size, const char *text, double value)
-{
+static void add(char *line, size_t size, const char *text, double value) {
     size_t used = strlen(line);
-    if (value > 0)
-        snprintf(line + used, size - used, "%s%.0f %s", used ? ", " : "", value, text);
+    if (value > 0) snprintf(line + used, size - used, "%s%.0f %s", used ? ", " : "", value, text);
 }
 
 static int put_failures(const struct weir_top_screen *screen,
-                        const struct weir_view_service *service, int y, int last)
-{
+                        const struct weir_view_service *service, int y, int last) {
     char line[600] = "", layers[200] = "";
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
         add(line, sizeof line, weir_outcome_help((enum weir_outcome)kind), service->kinds[kind]);
@@ -81,8 +70,7 @@ static int put_failures(const struct weir_top_screen *screen,
 }
 
 static int put_values(const struct weir_top_screen *screen, const struct weir_view_service *service,
-                      int y, int last)
-{
+                      int y, int last) {
     char line[300], goodput[32], server[32], client[32], before[32], beyond[32];
     snprintf(line, sizeof line,
              "goodput %s, delay to servers %s, to clients %s, loss before %s, beyond %s",
@@ -103,19 +91,16 @@ static int put_values(const struct weir_top_screen *screen, const struct weir_vi
 
 /* ---- its incident ---- */
 
-static void join(char *line, size_t size, const char *items, size_t item, size_t n, unsigned more)
-{
+static void join(char *line, size_t size, const char *items, size_t item, size_t n, unsigned more) {
     for (size_t i = 0; i < n; i++) {
         size_t used = strlen(line);
         snprintf(line + used, size - used, "%s%s", i ? ", " : "", items + i * item);
     }
-    if (more)
-        snprintf(line + strlen(line), size - strlen(line), " and %u more", more);
+    if (more) snprintf(line + strlen(line), size - strlen(line), " and %u more", more);
 }
 
 static int put_incident(const struct weir_top_screen *screen, const struct weir_view_event *event,
-                        int y, int last)
-{
+                        int y, int last) {
     struct weir_page_incident incident;
     char places[1600] = "", hit[900] = "", others[400] = "";
     struct json_object *record = event->json ? json_tokener_parse(event->json) : NULL;
@@ -124,8 +109,7 @@ static int put_incident(const struct weir_top_screen *screen, const struct weir_
     weir_top_put(screen, y, 0, 13, HEAD, "incident", false);
     y += weir_top_put_wrapped(screen, y, 14, last - y < 4 ? last - y : 4,
                               weir_top_colour(event->state), event->text);
-    if (!known)
-        return y;
+    if (!known) return y;
     join(places, sizeof places, incident.prefixes[0], sizeof incident.prefixes[0],
          incident.n_prefixes, incident.prefixes_more);
     join(hit, sizeof hit, incident.hit[0], sizeof incident.hit[0], incident.n_hit,
@@ -141,8 +125,7 @@ static int put_incident(const struct weir_top_screen *screen, const struct weir_
 }
 
 static int put_hosts(const struct weir_top_screen *screen, const struct weir_top *top,
-                     const char *id, int y, int last)
-{
+                     const char *id, int y, int last) {
     static const enum weir_role roles[] = {WEIR_ROLE_MEDIA, WEIR_ROLE_CONTROL};
     weir_service_id found = top->set ? weir_service_find(top->set, id) : WEIR_SERVICE_NONE;
     const struct weir_service *service =
@@ -162,8 +145,7 @@ static int put_hosts(const struct weir_top_screen *screen, const struct weir_top
 
 void weir_top_put_detail(const struct weir_top_screen *screen, const struct weir_top *top,
                          const struct weir_view *view, const struct weir_top_row *row, int y,
-                         int last)
-{
+                         int last) {
     const struct weir_view_service *service = row->service;
     char line[1300], useful[64];
     snprintf(line, sizeof line, "%s  %s", service->name, row->judgement.state);

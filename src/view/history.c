@@ -13,19 +13,16 @@
 enum { GROW = 64 };
 
 /* Room for one more at the end of a list. */
-static int grow(void **list, size_t n, size_t size)
-{
-    if (n % GROW)
-        return 0;
+static int grow(void **list, size_t n, size_t size) {
+    if (n % GROW) return 0;
     void *larger = realloc(*list, (n + GROW) * size);
-    if (!larger)
-        return -ENOMEM;
+    if (!larger) return -ENOMEM;
     *list = larger;
     return 0;
 }
 
-int weir_history_add_hour(void *context, const char *service, const struct weir_history_hour *hour)
-{
+int weir_history_add_hour(void *context, const char *service,
+                          const struct weir_history_hour *hour) {
     struct weir_history *history = context;
     struct weir_history_service *last =
         history->n_services ? &history->services[history->n_services - 1] : NULL;
@@ -36,14 +33,12 @@ int weir_history_add_hour(void *context, const char *service, const struct weir_
         *last = (struct weir_history_service){0};
         snprintf(last->name, sizeof last->name, "%s", service);
     }
-    if (grow((void **)&last->hours, last->n_hours, sizeof *last->hours) < 0)
-        return -ENOMEM;
+    if (grow((void **)&last->hours, last->n_hours, sizeof *last->hours) < 0) return -ENOMEM;
     last->hours[last->n_hours++] = *hour;
     return 0;
 }
 
-int weir_history_add_incident(void *context, const struct weir_history_incident *incident)
-{
+int weir_history_add_incident(void *context, const struct weir_history_incident *incident) {
     struct weir_history *history = context;
     char *text = strdup(incident->text), *json = strdup(incident->json);
     if (!text || !json ||
@@ -61,15 +56,13 @@ int weir_history_add_incident(void *context, const struct weir_history_incident 
 
 /* ---- an incident of its record ---- */
 
-static void copy_text(char *into, size_t size, struct json_object *record, const char *name)
-{
+static void copy_text(char *into, size_t size, struct json_object *record, const char *name) {
     struct json_object *value;
     bool there = json_object_object_get_ex(record, name, &value) && value;
     snprintf(into, size, "%s", there ? json_object_get_string(value) : "");
 }
 
-static int64_t time_of(struct json_object *record, const char *name)
-{
+static int64_t time_of(struct json_object *record, const char *name) {
     struct json_object *value;
     double seconds = json_object_object_get_ex(record, name, &value) && value
                          ? json_object_get_double(value)
@@ -77,8 +70,7 @@ static int64_t time_of(struct json_object *record, const char *name)
     return seconds > 0 && seconds < 9e9 ? llround(seconds * 1e6) : 0;
 }
 
-int weir_history_read_record(struct weir_history_incident *ret_incident, const char *json)
-{
+int weir_history_read_record(struct weir_history_incident *ret_incident, const char *json) {
     struct json_object *record = json_tokener_parse(json), *value;
     if (!record || !json_object_is_type(record, json_type_object)) {
         json_object_put(record);
@@ -100,8 +92,7 @@ int weir_history_read_record(struct weir_history_incident *ret_incident, const c
     ret_incident->text = strdup(has_text ? json_object_get_string(value) : "");
     ret_incident->json = strdup(json);
     json_object_put(record);
-    if (ret_incident->text && ret_incident->json)
-        return 0;
+    if (ret_incident->text && ret_incident->json) return 0;
     free(ret_incident->text);
     free(ret_incident->json);
     return -ENOMEM;
@@ -110,14 +101,12 @@ int weir_history_read_record(struct weir_history_incident *ret_incident, const c
 /* ---- the file ---- */
 
 static int load_file(struct weir_history *history, const struct weir_history_where *where,
-                     struct weir_fault *fault)
-{
+                     struct weir_fault *fault) {
     struct weir_history_store *store;
     snprintf(history->from, sizeof history->from, "%.480s/" WEIR_HISTORY_FILE, where->state);
     int error =
         weir_history_store_open_to_read(&store, where->state, where->site, history->site, fault);
-    if (error)
-        return error;
+    if (error) return error;
     error = weir_history_store_hours(store, where->service, where->since_us, weir_history_add_hour,
                                      history, fault);
     if (!error)
@@ -128,8 +117,7 @@ static int load_file(struct weir_history *history, const struct weir_history_whe
 }
 
 int weir_history_load(struct weir_history *history, const struct weir_history_where *where,
-                      struct weir_fault *fault)
-{
+                      struct weir_fault *fault) {
     *history = (struct weir_history){0};
     int error =
         where->redis ? weir_history_load_redis(history, where, fault)
@@ -139,15 +127,12 @@ int weir_history_load(struct weir_history *history, const struct weir_history_wh
                   fault, -ENOENT,
                   "nothing to read: name Redis by --redis URL, or by --state DIR the directory "
                   "where weir live keeps " WEIR_HISTORY_FILE);
-    if (error)
-        weir_history_deinit(history);
+    if (error) weir_history_deinit(history);
     return error;
 }
 
-void weir_history_deinit(struct weir_history *history)
-{
-    for (size_t i = 0; i < history->n_services; i++)
-        free(history->services[i].hours);
+void weir_history_deinit(struct weir_history *history) {
+    for (size_t i = 0; i < history->n_services; i++) free(history->services[i].hours);
     for (size_t i = 0; i < history->n_incidents; i++) {
         free(history->incidents[i].text);
         free(history->incidents[i].json);
@@ -164,8 +149,7 @@ struct event_list {
     size_t n;
 };
 
-int weir_history_add_event(void *context, int64_t seq, const char *id, const char *json)
-{
+int weir_history_add_event(void *context, int64_t seq, const char *id, const char *json) {
     struct event_list *list = context;
     char *copy = strdup(json);
     if (!copy || grow((void **)&list->json, list->n, sizeof *list->json) < 0) {
@@ -177,8 +161,7 @@ int weir_history_add_event(void *context, int64_t seq, const char *id, const cha
 }
 
 int weir_history_events(char ***ret_json, const struct weir_history_where *where, const char *id,
-                        struct weir_fault *fault)
-{
+                        struct weir_fault *fault) {
     enum { EVENTS_MAX = 1000 };
     struct event_list list = {0};
     char site[160];
@@ -194,8 +177,7 @@ int weir_history_events(char ***ret_json, const struct weir_history_where *where
         weir_history_store_free(store);
     }
     if (error) {
-        for (size_t i = 0; i < list.n; i++)
-            free(list.json[i]);
+        for (size_t i = 0; i < list.n; i++) free(list.json[i]);
         free(list.json);
         return error;
     }

@@ -22,12 +22,10 @@ struct reader {
 };
 
 static redisReply *ask(struct reader *reader, const struct weir_redis_command *command,
-                       struct weir_fault *fault)
-{
+                       struct weir_fault *fault) {
     struct weir_redis *redis = weir_view_source_redis(reader->source);
     redisReply *reply = weir_redis_ask(redis, command, fault);
-    if (reply && reply->type == REDIS_REPLY_ARRAY)
-        return reply;
+    if (reply && reply->type == REDIS_REPLY_ARRAY) return reply;
     if (reply)
         weir_fault_set(fault, -EACCES, "Redis at %s: %s", weir_redis_shown(redis),
                        reply->str ? reply->str : "an answer of another type");
@@ -43,20 +41,17 @@ struct part {
     struct weir_history_hour hour;
 };
 
-static int32_t seconds_of(const redisReply *fields, const char *name)
-{
+static int32_t seconds_of(const redisReply *fields, const char *name) {
     double value = weir_view_number(weir_view_reply_get(fields, name));
     return value > 0 && value <= 3600 ? (int32_t)value : 0;
 }
 
-static int64_t count_of(const redisReply *fields, const char *name)
-{
+static int64_t count_of(const redisReply *fields, const char *name) {
     double value = weir_view_number(weir_view_reply_get(fields, name));
     return value > 0 && value < 9e15 ? (int64_t)value : 0;
 }
 
-static struct part read_part(const redisReply *fields)
-{
+static struct part read_part(const redisReply *fields) {
     struct part part = {.run_us = weir_view_time(weir_view_reply_get(fields, "run_ts"))};
     int64_t start_us = weir_view_time(weir_view_reply_get(fields, "start_ts"));
     part.hour = (struct weir_history_hour){
@@ -76,16 +71,14 @@ static struct part read_part(const redisReply *fields)
     return part;
 }
 
-static int by_time(const void *a, const void *b)
-{
+static int by_time(const void *a, const void *b) {
     const struct part *left = a, *right = b;
     int order =
         (left->hour.start_us > right->hour.start_us) - (left->hour.start_us < right->hour.start_us);
     return order ? order : (left->run_us > right->run_us) - (left->run_us < right->run_us);
 }
 
-static void add_part(struct weir_history_hour *hour, const struct weir_history_hour *more)
-{
+static void add_part(struct weir_history_hour *hour, const struct weir_history_hour *more) {
     if (hour->judged_s < more->judged_s) {
         struct weir_history_hour other = *hour;
         *hour = *more;
@@ -113,8 +106,7 @@ static void add_part(struct weir_history_hour *hour, const struct weir_history_h
 }
 
 /* Newest first in `entries`: the first of each hour and run is the one that counts. */
-static size_t newest_parts(struct part *parts, const redisReply *entries)
-{
+static size_t newest_parts(struct part *parts, const redisReply *entries) {
     size_t n = 0;
     for (size_t i = 0; i < entries->elements; i++) {
         const redisReply *entry = entries->element[i];
@@ -135,13 +127,11 @@ static size_t newest_parts(struct part *parts, const redisReply *entries)
     return n;
 }
 
-static int take_hours(struct reader *reader, const char *service, const redisReply *entries)
-{
+static int take_hours(struct reader *reader, const char *service, const redisReply *entries) {
     struct part *parts = calloc(entries->elements + 1, sizeof *parts);
     size_t n = parts ? newest_parts(parts, entries) : 0;
     int error = parts ? 0 : -ENOMEM;
-    if (n)
-        qsort(parts, n, sizeof *parts, by_time);
+    if (n) qsort(parts, n, sizeof *parts, by_time);
     for (size_t i = 0, next; !error && i < n; i = next) {
         struct weir_history_hour hour = parts[i].hour;
         for (next = i + 1; next < n && parts[next].hour.start_us == hour.start_us; next++)
@@ -153,8 +143,7 @@ static int take_hours(struct reader *reader, const char *service, const redisRep
     return error;
 }
 
-static int load_hours(struct reader *reader, const char *service, struct weir_fault *fault)
-{
+static int load_hours(struct reader *reader, const char *service, struct weir_fault *fault) {
     char key[KEY_MAX], since[32];
     snprintf(key, sizeof key, "weir:{%s}:hours:%s", reader->history->site, service);
     snprintf(since, sizeof since, "%lld",
@@ -167,14 +156,12 @@ static int load_hours(struct reader *reader, const char *service, struct weir_fa
     return error;
 }
 
-static int by_text(const void *a, const void *b)
-{
+static int by_text(const void *a, const void *b) {
     const redisReply *const *left = a, *const *right = b;
     return strcmp((*left)->str, (*right)->str);
 }
 
-static int load_services(struct reader *reader, struct weir_fault *fault)
-{
+static int load_services(struct reader *reader, struct weir_fault *fault) {
     char key[KEY_MAX];
     snprintf(key, sizeof key, "weir:{%s}:services", reader->history->site);
     const struct weir_redis_command command = weir_redis_command(key, "SMEMBERS", key, NULL);
@@ -191,8 +178,8 @@ static int load_services(struct reader *reader, struct weir_fault *fault)
 
 /* ---- incidents ---- */
 
-static redisReply *ask_incidents(struct reader *reader, const char *site, struct weir_fault *fault)
-{
+static redisReply *ask_incidents(struct reader *reader, const char *site,
+                                 struct weir_fault *fault) {
     char key[KEY_MAX], count[16];
     snprintf(key, sizeof key, "weir:{%s}:incidents", site);
     snprintf(count, sizeof count, "%d", EVENTS_MAX);
@@ -201,28 +188,23 @@ static redisReply *ask_incidents(struct reader *reader, const char *site, struct
     return ask(reader, &command, fault);
 }
 
-static const char *json_of(const redisReply *entry)
-{
+static const char *json_of(const redisReply *entry) {
     bool whole = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2;
     return whole ? weir_view_reply_get(entry->element[1], "json") : NULL;
 }
 
-static bool told_already(const struct weir_history *history, const char *id)
-{
+static bool told_already(const struct weir_history *history, const char *id) {
     for (size_t i = history->n_incidents; i-- > 0;)
-        if (strcmp(history->incidents[i].id, id) == 0)
-            return true;
+        if (strcmp(history->incidents[i].id, id) == 0) return true;
     return false;
 }
 
 /* Newest first: what is heard first of an incident is how it was left. */
-static int take_incident(struct reader *reader, const char *json)
-{
+static int take_incident(struct reader *reader, const char *json) {
     const char *service = reader->where->service;
     struct weir_history_incident incident;
     int error = weir_history_read_record(&incident, json);
-    if (error == -EBADMSG)
-        return 0;
+    if (error == -EBADMSG) return 0;
     if (!error && !told_already(reader->history, incident.id) &&
         incident.told_us >= reader->where->since_us &&
         (!service || strcmp(service, incident.service) == 0))
@@ -232,14 +214,12 @@ static int take_incident(struct reader *reader, const char *json)
     return error;
 }
 
-static int by_onset(const void *a, const void *b)
-{
+static int by_onset(const void *a, const void *b) {
     const struct weir_history_incident *left = a, *right = b;
     return (left->onset_us > right->onset_us) - (left->onset_us < right->onset_us);
 }
 
-static int load_incidents(struct reader *reader, struct weir_fault *fault)
-{
+static int load_incidents(struct reader *reader, struct weir_fault *fault) {
     redisReply *entries = ask_incidents(reader, reader->history->site, fault);
     int error = entries ? 0 : -EIO;
     for (size_t i = 0; !error && i < entries->elements; i++)
@@ -255,46 +235,39 @@ static int load_incidents(struct reader *reader, struct weir_fault *fault)
 /* ---- both ---- */
 
 static int open_source(struct weir_view_source **ret_source, const struct weir_history_where *where,
-                       struct weir_fault *fault)
-{
+                       struct weir_fault *fault) {
     const struct weir_view_where view = {
         .redis = where->redis, .password_file = where->password_file, .site = where->site};
     return weir_view_source_new(ret_source, &view, fault);
 }
 
 int weir_history_load_redis(struct weir_history *history, const struct weir_history_where *where,
-                            struct weir_fault *fault)
-{
+                            struct weir_fault *fault) {
     struct reader reader = {.history = history, .where = where};
     int error = open_source(&reader.source, where, fault);
-    if (error)
-        return error;
+    if (error) return error;
     snprintf(history->site, sizeof history->site, "%s", weir_view_source_site(reader.source));
     snprintf(history->from, sizeof history->from, "%s",
              weir_redis_shown(weir_view_source_redis(reader.source)));
     error = load_services(&reader, fault);
-    if (!error)
-        error = load_incidents(&reader, fault);
+    if (!error) error = load_incidents(&reader, fault);
     weir_view_source_free(reader.source);
     return error;
 }
 
 int weir_history_events_redis(const struct weir_history_where *where, const char *id,
                               weir_history_event_visit visit, void *context,
-                              struct weir_fault *fault)
-{
+                              struct weir_fault *fault) {
     struct reader reader = {.where = where};
     int error = open_source(&reader.source, where, fault);
-    if (error)
-        return error;
+    if (error) return error;
     redisReply *entries = ask_incidents(&reader, weir_view_source_site(reader.source), fault);
     error = entries ? 0 : -EIO;
     for (size_t i = entries ? entries->elements : 0; !error && i-- > 0;) {
         const redisReply *entry = entries->element[i];
         const char *json = json_of(entry),
                    *of = json ? weir_view_reply_get(entry->element[1], "id") : NULL;
-        if (of && strcmp(of, id) == 0)
-            error = visit(context, 0, id, json);
+        if (of && strcmp(of, id) == 0) error = visit(context, 0, id, json);
     }
     freeReplyObject(entries);
     weir_view_source_free(reader.source);

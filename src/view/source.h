@@ -10,12 +10,18 @@ struct weir_view_source {
     struct weir_redis *redis;
 };
 
-int weir_view_load_file(struct weir_view_source *source, struct weir_view *view, struct weir_fault *fault);
-int weir_view_load_redis(struct weir_view_source *source, unsigned n_points, struct weir_view *view, struct weir_fault *fault);
-int weir_view_acknowledge_file(struct weir_view_source *source, const char *id, struct weir_fault *fault);
-int weir_view_acknowledge_redis(struct weir_view_source *source, const char *id, struct weir_fault *fault);
-int weir_view_mark_file(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX], struct weir_fault *fault);
-int weir_view_mark_redis(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX], struct weir_fault *fault);
+int weir_view_load_file(struct weir_view_source *source, struct weir_view *view,
+                        struct weir_fault *fault);
+int weir_view_load_redis(struct weir_view_source *source, unsigned n_points, struct weir_view *view,
+                         struct weir_fault *fault);
+int weir_view_acknowledge_file(struct weir_view_source *source, const char *id,
+                               struct weir_fault *fault);
+int weir_view_acknowledge_redis(struct weir_view_source *source, const char *id,
+                                struct weir_fault *fault);
+int weir_view_mark_file(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX],
+                        struct weir_fault *fault);
+int weir_view_mark_redis(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX],
+                         struct weir_fault *fault);
 /* Settles which site is meant where none was named; the fault lists the sites. */
 int weir_view_choose_site(struct weir_view_source *source, struct weir_fault *fault);
 /* The value of a field in an array of names and values, or NULL: fits weir_view_get. */

@@ -6,17 +6,16 @@
 
 #include "view/view.h"
 
-const char *weir_view_clock(char text[32], int64_t us, int64_t now_us)
-{
+const char *weir_view_clock(char text[32], int64_t us, int64_t now_us) {
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
     gmtime_r(&seconds, &utc);
-    strftime(text, 32, us / 86400000000 == now_us / 86400000000 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &utc);
+    strftime(text, 32, us / 86400000000 == now_us / 86400000000 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
+             &utc);
     return text;
 }
 
-const char *weir_view_span(char text[32], int64_t us)
-{
+const char *weir_view_span(char text[32], int64_t us) {
     int64_t s = us > 0 ? us / 1000000 : 0;
     if (s < 60)
         snprintf(text, 32, "%" PRId64 " s", s);
@@ -29,8 +28,7 @@ const char *weir_view_span(char text[32], int64_t us)
     return text;
 }
 
-const char *weir_view_amount(char text[32], double value, const char *unit)
-{
+const char *weir_view_amount(char text[32], double value, const char *unit) {
     static const char *const prefixes[] = {"", "k", "M", "G", "T"};
     int step = 0;
     if (isnan(value)) {
@@ -41,25 +39,27 @@ const char *weir_view_amount(char text[32], double value, const char *unit)
         value /= 1000;
         step++;
     }
-    snprintf(text, 32, value >= 99.5 || step == 0 ? "%.0f %s%s" : "%.1f %s%s", value, prefixes[step], unit);
+    snprintf(text, 32, value >= 99.5 || step == 0 ? "%.0f %s%s" : "%.1f %s%s", value,
+             prefixes[step], unit);
     return text;
 }
 
-const char *weir_view_viewers(char text[160], const struct weir_view_service *service)
-{
+const char *weir_view_viewers(char text[160], const struct weir_view_service *service) {
     char still[64] = "", startup[40] = "", rate[64] = "", amount[32];
     text[0] = 0;
     if (!(service->viewers > 0)) /* nor a number */
         return text;
     if (service->viewers_stalled > 0 && !isnan(service->stalled_share))
-        snprintf(still, sizeof still, ", the picture stands still for %.0f (%.0f %% of the time)", service->viewers_stalled,
-                 service->stalled_share * 100);
+        snprintf(still, sizeof still, ", the picture stands still for %.0f (%.0f %% of the time)",
+                 service->viewers_stalled, service->stalled_share * 100);
     else if (!isnan(service->stalled_share))
         snprintf(still, sizeof still, ", nobody's picture stands still");
     if (!isnan(service->startup_us))
         snprintf(startup, sizeof startup, ", begins after %.1f s", service->startup_us / 1e6);
     if (!isnan(service->bitrate_bps))
-        snprintf(rate, sizeof rate, ", %s each", weir_view_amount(amount, service->bitrate_bps, "bit/s"));
-    snprintf(text, 160, "%.0f viewer%s%s%s%s", service->viewers, service->viewers > 1 ? "s" : "", still, startup, rate);
+        snprintf(rate, sizeof rate, ", %s each",
+                 weir_view_amount(amount, service->bitrate_bps, "bit/s"));
+    snprintf(text, 160, "%.0f viewer%s%s%s%s", service->viewers, service->viewers > 1 ? "s" : "",
+             still, startup, rate);
     return text;
 }

@@ -1,8 +1,9 @@
 /* Sends a capture's packets into an interface at a rate: blast CAPTURE IFACE PACKETS_PER_SECOND
  *
- * The file is mapped and indexed before the clock starts. Packets go out in batches, past the queueing discipline; before each
- * batch the clock says how many are due by now, so that one delay is made up for and the mean rate holds. A rate of 0 is as
- * fast as possible. Each packet goes once: flows end as they do in the capture. Prints packets sent and seconds taken.
+ * The file is mapped and indexed before the clock starts. Packets go out in batches, past the
+ * queueing discipline; before each batch the clock says how many are due by now, so that one delay
+ * is made up for and the mean rate holds. A rate of 0 is as fast as possible. Each packet goes
+ * once: flows end as they do in the capture. Prints packets sent and seconds taken.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,41 +24,35 @@
 enum { BATCH = 64, FILE_HEAD = 24, RECORD_HEAD = 16 };
 #define CAPTURE_MAGIC 0xa1b2c3d4u
 
-static double now_s(void)
-{
+static double now_s(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void fail(const char *what)
-{
-    fprintf(stderr, "blast: %s: %s\n", what, errno ? strerror(errno) : "not a capture of this machine's byte order");
+static void fail(const char *what) {
+    fprintf(stderr, "blast: %s: %s\n", what,
+            errno ? strerror(errno) : "not a capture of this machine's byte order");
     exit(1);
 }
 
-static size_t map_frames(const char *path, struct iovec **ret_frames)
-{
+static size_t map_frames(const char *path, struct iovec **ret_frames) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat stat;
-    if (fd < 0 || fstat(fd, &stat) < 0)
-        fail(path);
+    if (fd < 0 || fstat(fd, &stat) < 0) fail(path);
     size_t size = (size_t)stat.st_size, n = 0, room = 0;
     uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     uint32_t magic = 0, caplen;
-    if (bytes == MAP_FAILED)
-        fail(path);
+    if (bytes == MAP_FAILED) fail(path);
     close(fd);
-    if (size >= FILE_HEAD)
-        memcpy(&magic, bytes, sizeof magic);
-    if (magic != CAPTURE_MAGIC)
-        fail(path);
+    if (size >= FILE_HEAD) memcpy(&magic, bytes, sizeof magic);
+    if (magic != CAPTURE_MAGIC) fail(path);
     struct iovec *frames = NULL;
     for (size_t at = FILE_HEAD; at + RECORD_HEAD <= size; at += RECORD_HEAD + caplen) {
         memcpy(&caplen, bytes + at + 8, sizeof caplen);
-        if (caplen > size - at - RECORD_HEAD)
-            break;
-        if (n == room && !(frames = realloc(frames, (room = room ? 2 * room : 1 << 16) * sizeof *frames)))
+        if (caplen > size - at - RECORD_HEAD) break;
+        if (n == room &&
+            !(frames = realloc(frames, (room = room ? 2 * room : 1 << 16) * sizeof *frames)))
             fail("memory");
         frames[n++] = (struct iovec){.iov_base = bytes + at + RECORD_HEAD, .iov_len = caplen};
     }
@@ -65,29 +60,27 @@ static size_t map_frames(const char *path, struct iovec **ret_frames)
     return n;
 }
 
-static int open_interface(const char *name)
-{
+static int open_interface(const char *name) {
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), yes = 1;
-    const struct sockaddr_ll where = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(name)};
-    if (fd < 0 || !where.sll_ifindex || bind(fd, (const struct sockaddr *)&where, sizeof where) < 0 ||
+    const struct sockaddr_ll where = {.sll_family = AF_PACKET,
+                                      .sll_ifindex = (int)if_nametoindex(name)};
+    if (fd < 0 || !where.sll_ifindex ||
+        bind(fd, (const struct sockaddr *)&where, sizeof where) < 0 ||
         setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &yes, sizeof yes) < 0)
         fail(name);
     return fd;
 }
 
-static size_t send_batch(int fd, struct iovec *frames, size_t n)
-{
+static size_t send_batch(int fd, struct iovec *frames, size_t n) {
     struct mmsghdr messages[BATCH];
     for (size_t i = 0; i < n; i++)
         messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &frames[i], .msg_iovlen = 1}};
     int sent = sendmmsg(fd, messages, (unsigned)n, 0);
-    if (sent < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
-        fail("sending");
+    if (sent < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR) fail("sending");
     return sent < 0 ? 0 : (size_t)sent;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc != 4) {
         fprintf(stderr, "usage: blast CAPTURE IFACE PACKETS_PER_SECOND\n");
         return 2;
@@ -99,8 +92,7 @@ int main(int argc, char **argv)
     while (sent < n) {
         size_t due = n;
         double soon = rate > 0 ? (now_s() - start) * rate + 1 : (double)n;
-        if (soon < (double)n)
-            due = (size_t)soon;
+        if (soon < (double)n) due = (size_t)soon;
         if (due <= sent) {
             nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
             continue;

@@ -1,4 +1,5 @@
-/* See frames.h. SYNs carry the usual options (MSS, SACK permitted, timestamps, window scale), all else timestamps. */
+/* See frames.h. SYNs carry the usual options (MSS, SACK permitted, timestamps, window scale), all
+ * else timestamps. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -7,38 +8,32 @@
 
 enum { ETHERNET = 14, IP = 20, FRAME_MAX = 1514 };
 
-int frames_open(struct frames *frames, const char *path)
-{
+int frames_open(struct frames *frames, const char *path) {
     *frames = (struct frames){.file = fopen(path, "wb")};
-    if (!frames->file)
-        return -errno;
+    if (!frames->file) return -errno;
     setvbuf(frames->file, NULL, _IOFBF, 1 << 20);
     static const uint32_t head[6] = {0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1 /* Ethernet */};
     fwrite(head, sizeof head, 1, frames->file);
     return 0;
 }
 
-int frames_close(struct frames *frames)
-{
+int frames_close(struct frames *frames) {
     int failed = ferror(frames->file);
     return fclose(frames->file) || failed ? -(errno ? errno : EIO) : 0;
 }
 
-static void put16(uint8_t *at, unsigned value)
-{
+static void put16(uint8_t *at, unsigned value) {
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
 }
 
-static void put32(uint8_t *at, uint32_t value)
-{
+static void put32(uint8_t *at, uint32_t value) {
     put16(at, value >> 16);
     put16(at + 2, value & 0xffff);
 }
 
 /* RFC 1071, four bytes at a time; the byte behind an odd end is zero. */
-static uint16_t checksum(const uint8_t *bytes, size_t length, uint64_t sum)
-{
+static uint16_t checksum(const uint8_t *bytes, size_t length, uint64_t sum) {
     for (; length >= 4; bytes += 4, length -= 4) {
         uint32_t word;
         memcpy(&word, bytes, 4);
@@ -47,23 +42,22 @@ static uint16_t checksum(const uint8_t *bytes, size_t length, uint64_t sum)
     uint32_t rest = 0;
     memcpy(&rest, bytes, length);
     sum += rest;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)~sum;
 }
 
 /* The pseudo-header's sum, as the sender's machine reads it. */
-static uint64_t pseudo_sum(const uint8_t *ip, unsigned protocol, size_t length)
-{
+static uint64_t pseudo_sum(const uint8_t *ip, unsigned protocol, size_t length) {
     uint32_t address[2];
     memcpy(address, ip + 12, 8);
     return (uint64_t)address[0] + address[1] + htons((uint16_t)protocol) + htons((uint16_t)length);
 }
 
-static uint8_t *begin(uint8_t *frame, const struct ends *ends, int from, unsigned protocol, size_t transport_length)
-{
+static uint8_t *begin(uint8_t *frame, const struct ends *ends, int from, unsigned protocol,
+                      size_t transport_length) {
     static uint16_t id;
-    memcpy(frame, from ? "\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" : "\2\0\0\0\0\2\2\0\0\0\0\1\x08\0", ETHERNET);
+    memcpy(frame, from ? "\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" : "\2\0\0\0\0\2\2\0\0\0\0\1\x08\0",
+           ETHERNET);
     uint8_t *ip = frame + ETHERNET;
     memset(ip, 0, IP);
     ip[0] = 0x45;
@@ -79,18 +73,17 @@ static uint8_t *begin(uint8_t *frame, const struct ends *ends, int from, unsigne
     return ip + IP;
 }
 
-static void finish(struct frames *frames, int64_t ts_us, const uint8_t *frame, size_t length)
-{
-    uint32_t head[4] = {(uint32_t)(ts_us / 1000000), (uint32_t)(ts_us % 1000000), (uint32_t)length, (uint32_t)length};
+static void finish(struct frames *frames, int64_t ts_us, const uint8_t *frame, size_t length) {
+    uint32_t head[4] = {(uint32_t)(ts_us / 1000000), (uint32_t)(ts_us % 1000000), (uint32_t)length,
+                        (uint32_t)length};
     fwrite(head, sizeof head, 1, frames->file);
     fwrite(frame, length, 1, frames->file);
     frames->packets++;
     frames->bytes += length;
 }
 
-void frames_tcp(struct frames *frames, int64_t ts_us, struct ends *ends, int from, unsigned flags, uint32_t seq,
-                uint32_t ack, const uint8_t *payload, size_t length)
-{
+void frames_tcp(struct frames *frames, int64_t ts_us, struct ends *ends, int from, unsigned flags,
+                uint32_t seq, uint32_t ack, const uint8_t *payload, size_t length) {
     uint8_t frame[FRAME_MAX];
     size_t header = flags & TCP_SYN ? 40 : 32;
     uint8_t *tcp = begin(frame, ends, from, IPPROTO_TCP, header + length);
@@ -101,7 +94,8 @@ void frames_tcp(struct frames *frames, int64_t ts_us, struct ends *ends, int fro
     put16(tcp + 12, (unsigned)(header << 10 | flags));
     put16(tcp + 14, flags & TCP_SYN ? 64240 : 2000);
     put32(tcp + 16, 0);
-    ends->tsval[from] = (uint32_t)(ts_us / 1000) + ends->address[from]; /* each machine has its own clock */
+    /* each machine has its own clock */
+    ends->tsval[from] = (uint32_t)(ts_us / 1000) + ends->address[from];
     if (flags & TCP_SYN) {
         memcpy(tcp + 20, "\2\4\5\xb4\4\2\x08\x0a\0\0\0\0\0\0\0\0\1\3\3\7", 20);
         put32(tcp + 28, ends->tsval[from]);
@@ -111,16 +105,15 @@ void frames_tcp(struct frames *frames, int64_t ts_us, struct ends *ends, int fro
         put32(tcp + 24, ends->tsval[from]);
         put32(tcp + 28, ends->tsval[!from]);
     }
-    if (length)
-        memcpy(tcp + header, payload, length);
-    uint16_t sum = checksum(tcp, header + length, pseudo_sum(tcp - IP, IPPROTO_TCP, header + length));
+    if (length) memcpy(tcp + header, payload, length);
+    uint16_t sum =
+        checksum(tcp, header + length, pseudo_sum(tcp - IP, IPPROTO_TCP, header + length));
     memcpy(tcp + 16, &sum, 2);
     finish(frames, ts_us, frame, ETHERNET + IP + header + length);
 }
 
-void frames_udp(struct frames *frames, int64_t ts_us, const struct ends *ends, int from, const uint8_t *payload,
-                size_t length)
-{
+void frames_udp(struct frames *frames, int64_t ts_us, const struct ends *ends, int from,
+                const uint8_t *payload, size_t length) {
     uint8_t frame[FRAME_MAX];
     uint8_t *udp = begin(frame, ends, from, IPPROTO_UDP, 8 + length);
     put16(udp, ends->port[from]);

@@ -1,5 +1,6 @@
-/* The messages by which a passive observer names a flow: DNS, TLS hellos, QUIC flights, HTTP/1 heads. Each function
- * returns the length of what it wrote to `bytes`; `salt` makes one flow's random fields differ from another's. */
+/* The messages by which a passive observer names a flow: DNS, TLS hellos, QUIC flights, HTTP/1
+ * heads. Each function returns the length of what it wrote to `bytes`; `salt` makes one flow's
+ * random fields differ from another's. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,22 +8,24 @@
 #include <stdint.h>
 
 enum {
-    HELLO_MAX = 2048,    /* a ClientHello message, record header included */
+    HELLO_MAX = 2048, /* a ClientHello message, record header included */
     DATAGRAM_MAX = 1250,
-    QUIC_ID = 8,         /* bytes of every connection id here */
+    QUIC_ID = 8, /* bytes of every connection id here */
 };
 
 /* `address` in host byte order, for an answer; 0: a question. */
 size_t message_dns(uint8_t *bytes, const char *host, uint16_t id, uint32_t address);
 
-/* The ClientHello of a browser: one segment, or with a post-quantum key share (`hybrid`) two. As a TLS record. */
+/* The ClientHello of a browser: one segment, or with a post-quantum key share (`hybrid`) two. As a
+ * TLS record. */
 size_t message_client_hello(uint8_t *bytes, const char *host, uint32_t salt, bool hybrid);
 /* ServerHello and change_cipher_spec, as TLS records. */
 size_t message_server_hello(uint8_t *bytes, uint32_t salt);
 
-/* Datagram `nth` (0 or, with a hybrid hello, 1) of a client's QUIC version 1 flight, under its real protection.
- * 0: there is no such datagram. */
-size_t message_quic_client(uint8_t *bytes, const char *host, uint32_t salt, bool hybrid, unsigned nth);
+/* Datagram `nth` (0 or, with a hybrid hello, 1) of a client's QUIC version 1 flight, under its real
+ * protection. 0: there is no such datagram. */
+size_t message_quic_client(uint8_t *bytes, const char *host, uint32_t salt, bool hybrid,
+                           unsigned nth);
 /* The server's first datagram: its Initial, and a Handshake packet behind it. */
 size_t message_quic_server(uint8_t *bytes, uint32_t salt);
 /* The client's Handshake packet of about `length` bytes. */

@@ -1,5 +1,5 @@
-/* Any bytes as a capture file: every frame is walked and its last byte read; the formats must not crash, over-read,
- * give a frame that contradicts itself or go on for ever. */
+/* Any bytes as a capture file: every frame is walked and its last byte read; the formats must not
+ * crash, over-read, give a frame that contradicts itself or go on for ever. */
 #undef NDEBUG
 #include <assert.h>
 #include <stdint.h>
@@ -13,8 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile uint8_t sink;
 
-static void walk(const char *const *paths, size_t n_paths, size_t size)
-{
+static void walk(const char *const *paths, size_t n_paths, size_t size) {
     struct weir_source_options options = {.n_workers = 1};
     struct weir_fault fault = {0};
     struct weir_source *source;
@@ -44,12 +43,10 @@ static void walk(const char *const *paths, size_t n_paths, size_t size)
     weir_source_free(source);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
-        if (fd >= 0)
-            close(fd);
+        if (fd >= 0) close(fd);
         return 0;
     }
     char path[32];

@@ -1,7 +1,7 @@
-/* Fuzzes the flow stage through the decoder: the bytes are a run of frames of raw IP, each behind four bytes that say
- * how long it is, how much was cut off, and how much time passes before it; every packet is tracked, every second
- * ticked, and the table drained at the end. Whatever comes, counters agree, no measured span is negative, and no event
- * follows a flow's END. */
+/* Fuzzes the flow stage through the decoder: the bytes are a run of frames of raw IP, each behind
+ * four bytes that say how long it is, how much was cut off, and how much time passes before it;
+ * every packet is tracked, every second ticked, and the table drained at the end. Whatever comes,
+ * counters agree, no measured span is negative, and no event follows a flow's END. */
 #undef NDEBUG
 #include <assert.h>
 #include <stdlib.h>
@@ -17,14 +17,12 @@ struct seen {
     enum weir_flow_end end;
 };
 
-static void assert_quantiles(const struct weir_quantiles *of)
-{
+static void assert_quantiles(const struct weir_quantiles *of) {
     assert((of->samples == 0) == (of->min == WEIR_NULL));
     assert(of->samples == 0 || (of->min >= 0 && of->min <= of->p50 && of->p50 <= of->p95));
 }
 
-static void assert_record(const struct weir_flow_record *record)
-{
+static void assert_record(const struct weir_flow_record *record) {
     assert(record->last_ts_us >= record->first_ts_us);
     assert(record->outcome > WEIR_OUTCOME_NONE && record->outcome < WEIR_OUTCOME_N);
     for (unsigned side = 0; side < 2; side++) {
@@ -42,13 +40,14 @@ static void assert_record(const struct weir_flow_record *record)
         assert(record->stalls[i].duration_us >= 0);
 }
 
-static void assert_event(const struct weir_event *event)
-{
+static void assert_event(const struct weir_event *event) {
     switch (event->kind) {
     case WEIR_EVENT_RTT: assert(event->rtt.us >= 0); break;
     case WEIR_EVENT_HANDSHAKE: assert(event->handshake.us >= 0); break;
     case WEIR_EVENT_FIRST_BYTE: assert(event->first_byte.ttfb_us >= 0); break;
-    case WEIR_EVENT_CHUNK: assert(event->chunk.ttfb_us >= -1 && event->chunk.transfer_us >= 0); break;
+    case WEIR_EVENT_CHUNK:
+        assert(event->chunk.ttfb_us >= -1 && event->chunk.transfer_us >= 0);
+        break;
     case WEIR_EVENT_STALL: assert(event->stall.duration_us >= 0); break;
     case WEIR_EVENT_PROGRESS: assert(event->progress.open_us >= 0); break;
     case WEIR_EVENT_DNS: assert(event->dns.qname[0] && event->dns.latency_us >= -1); break;
@@ -59,8 +58,7 @@ static void assert_event(const struct weir_event *event)
     }
 }
 
-static void observe(void *context, struct weir_flow *flow, const struct weir_event *event)
-{
+static void observe(void *context, struct weir_flow *flow, const struct weir_event *event) {
     struct seen *seen = context;
     assert_event(event);
     assert((flow == NULL) == (event->kind == WEIR_EVENT_DNS));
@@ -68,8 +66,7 @@ static void observe(void *context, struct weir_flow *flow, const struct weir_eve
         seen->n_new++;
         weir_flow_named(flow)->role = WEIR_ROLE_MEDIA;
     }
-    if (event->kind != WEIR_EVENT_END)
-        return;
+    if (event->kind != WEIR_EVENT_END) return;
     struct weir_flow_record record;
     weir_flow_report(flow, event->end.end, &record);
     assert_record(&record);
@@ -77,8 +74,8 @@ static void observe(void *context, struct weir_flow *flow, const struct weir_eve
     seen->packets += record.packets[0] + record.packets[1];
 }
 
-static int64_t feed(struct weir_flow_table *table, const uint8_t *data, size_t size, uint64_t *ret_tracked)
-{
+static int64_t feed(struct weir_flow_table *table, const uint8_t *data, size_t size,
+                    uint64_t *ret_tracked) {
     int64_t now_us = INT64_C(1700000000000000), ticked_us = now_us;
     while (size > 4) {
         size_t length = data[0] | (size_t)(data[1] & 7) << 8;
@@ -87,11 +84,11 @@ static int64_t feed(struct weir_flow_table *table, const uint8_t *data, size_t s
         now_us += (int64_t)data[2] * data[2] * 300; /* up to 20 s */
         data += 4;
         size -= 4;
-        if (length > size)
-            length = size;
+        if (length > size) length = size;
         for (; ticked_us + WEIR_TICK_US <= now_us; ticked_us += WEIR_TICK_US)
             weir_flow_tick(table, ticked_us + WEIR_TICK_US);
-        uint8_t *bytes = malloc(length ? length : 1); /* exactly as long as captured, so that an over-read shows */
+        /* exactly as long as captured, so that an over-read shows */
+        uint8_t *bytes = malloc(length ? length : 1);
         memcpy(bytes, data, length);
         struct weir_frame frame = {.ts_us = now_us + skew_us,
                                    .now_us = now_us,
@@ -103,10 +100,12 @@ static int64_t feed(struct weir_flow_table *table, const uint8_t *data, size_t s
         struct weir_flow *flow;
         enum weir_side side;
         if (weir_decode(&frame, &packet) == WEIR_DECODE_OK) {
-            enum weir_track track = weir_flow_track(table, weir_flow_hash(table, &packet), &packet, &flow, &side);
+            enum weir_track track =
+                weir_flow_track(table, weir_flow_hash(table, &packet), &packet, &flow, &side);
             if (track == WEIR_TRACK_OK) {
                 assert(side == WEIR_CLIENT || side == WEIR_SERVER);
-                assert(weir_flow_port(flow, side) == packet.src_port || packet.transport == WEIR_TRANSPORT_ICMP);
+                assert(weir_flow_port(flow, side) == packet.src_port ||
+                       packet.transport == WEIR_TRANSPORT_ICMP);
                 *ret_tracked += packet.transport != WEIR_TRANSPORT_ICMP;
             }
         }
@@ -117,13 +116,12 @@ static int64_t feed(struct weir_flow_table *table, const uint8_t *data, size_t s
     return now_us;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct seen seen = {0};
-    struct weir_flow_config config = {.memory_bytes = 1 << 17, .reports = true, .observer = observe, .context = &seen};
+    struct weir_flow_config config = {
+        .memory_bytes = 1 << 17, .reports = true, .observer = observe, .context = &seen};
     struct weir_flow_table *table;
-    if (weir_flow_table_new(&table, &config) < 0)
-        return 0;
+    if (weir_flow_table_new(&table, &config) < 0) return 0;
     uint64_t tracked = 0;
     int64_t now_us = feed(table, data, size, &tracked);
     weir_flow_drain(table, now_us);

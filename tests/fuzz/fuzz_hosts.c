@@ -7,15 +7,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct weir_hosts *hosts;
     struct weir_packet packet = {.transport = WEIR_TRANSPORT_UDP};
     char name[WEIR_HOST_NAME_MAX] = "";
-    if (!hosts)
-        hosts = weir_hosts_new();
-    if (size < 1 || !hosts)
-        return 0;
+    if (!hosts) hosts = weir_hosts_new();
+    if (size < 1 || !hosts) return 0;
     packet.src_port = data[0] & 1 ? 5353 : 68;
     packet.payload = data + 1;
     packet.payload_captured = packet.payload_len = (uint32_t)size - 1;

@@ -1,5 +1,5 @@
-/* Any packets through the ring, the choice and the rewriting: frames that come out are no longer than they may be, and say of the
- * clients no more than their number. */
+/* Any packets through the ring, the choice and the rewriting: frames that come out are no longer
+ * than they may be, and say of the clients no more than their number. */
 #undef NDEBUG
 #include <assert.h>
 #include <stdlib.h>
@@ -15,18 +15,16 @@ static struct weir_service_set *set;
 static uint8_t *copies[ENTRIES_MAX];
 static size_t n_copies;
 
-static int copy(void *context, const struct weir_proof_entry *entry)
-{
-    if (n_copies == ENTRIES_MAX)
-        return 0;
+static int copy(void *context, const struct weir_proof_entry *entry) {
+    if (n_copies == ENTRIES_MAX) return 0;
     copies[n_copies] = malloc(entry->size);
     memcpy(copies[n_copies++], entry, entry->size);
     return 0;
 }
 
-static void keep(struct weir_proof_ring *ring, const uint8_t *data, size_t size, int64_t ts_us)
-{
-    static const uint8_t transports[] = {WEIR_TRANSPORT_TCP, WEIR_TRANSPORT_UDP, WEIR_TRANSPORT_ICMP, WEIR_TRANSPORT_TCP};
+static void keep(struct weir_proof_ring *ring, const uint8_t *data, size_t size, int64_t ts_us) {
+    static const uint8_t transports[] = {WEIR_TRANSPORT_TCP, WEIR_TRANSPORT_UDP,
+                                         WEIR_TRANSPORT_ICMP, WEIR_TRANSPORT_TCP};
     struct weir_packet packet;
     memset(&packet, 0, sizeof packet);
     packet.ts_us = ts_us;
@@ -45,11 +43,9 @@ static void keep(struct weir_proof_ring *ring, const uint8_t *data, size_t size,
     weir_proof_keep(ring, &packet, data[0] & 15, data[0] >> 6, data[0] & 1, data[0] & 2);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct weir_fault fault;
-    if (!set && weir_service_set_load(&set, WEIR_SIGNATURES, &fault) < 0)
-        abort();
+    if (!set && weir_service_set_load(&set, WEIR_SIGNATURES, &fault) < 0) abort();
     struct weir_proof_ring *ring = weir_proof_ring_new(1 << 20);
     struct weir_proof_clients clients = {0};
     struct weir_proof_entry *entries[ENTRIES_MAX];
@@ -63,9 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     n_copies = 0;
     weir_proof_ring_read(ring, 0, INT64_MAX, copy, NULL);
-    for (size_t i = 0; i < n_copies; i++)
-        entries[i] = (struct weir_proof_entry *)(void *)copies[i];
-    const struct weir_proof_case about = {.service = 2, .onset_us = 1010000, .until_us = INT64_MAX, .bytes_max = 20000};
+    for (size_t i = 0; i < n_copies; i++) entries[i] = (struct weir_proof_entry *)(void *)copies[i];
+    const struct weir_proof_case about = {
+        .service = 2, .onset_us = 1010000, .until_us = INT64_MAX, .bytes_max = 20000};
     long kept = weir_proof_select(entries, n_copies, &about);
     assert(kept >= 0 && (size_t)kept <= n_copies);
     for (long i = 0; i < kept; i++) {
@@ -75,8 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(captured <= sizeof frame && captured <= wire + (captured == 0));
     }
     weir_proof_clients_deinit(&clients);
-    for (size_t i = 0; i < n_copies; i++)
-        free(copies[i]);
+    for (size_t i = 0; i < n_copies; i++) free(copies[i]);
     weir_proof_ring_free(ring);
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Any bytes as a datagram, walked through its coalesced packets; and, behind a valid protection that is built around
- * them (tests/unit/decode/quic_builder.c), as the frames of an Initial: no fuzzer finds a fitting tag by itself. */
+/* Any bytes as a datagram, walked through its coalesced packets; and, behind a valid protection
+ * that is built around them (tests/unit/decode/quic_builder.c), as the frames of an Initial: no
+ * fuzzer finds a fitting tag by itself. */
 #undef NDEBUG
 #include <assert.h>
 
@@ -9,8 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_initial(const struct weir_quic_initial *initial)
-{
+static void check_initial(const struct weir_quic_initial *initial) {
     assert(initial->n_crypto <= WEIR_QUIC_CRYPTO_MAX);
     for (unsigned i = 0; i < initial->n_crypto; i++) {
         const uint8_t *from = initial->crypto[i].bytes;
@@ -20,8 +20,7 @@ static void check_initial(const struct weir_quic_initial *initial)
     }
 }
 
-static void walk_datagram(const uint8_t *data, size_t size)
-{
+static void walk_datagram(const uint8_t *data, size_t size) {
     size_t wire_length = size + size % 7; /* sometimes the capture cut it */
     for (size_t at = 0; at < size;) {
         struct weir_quic_header header;
@@ -36,14 +35,13 @@ static void walk_datagram(const uint8_t *data, size_t size)
     }
 }
 
-static void open_frames(const uint8_t *data, size_t size)
-{
+static void open_frames(const uint8_t *data, size_t size) {
     uint8_t packet[2400];
     struct weir_cid dcid = quic_cid("\x83\x94\xc8\xf0\x3e\x51\x57\x08", 8);
-    struct quic_initial_spec spec = {.version = QUIC_V1, .dcid = dcid, .first_dcid = dcid, .packet_number_len = 4};
+    struct quic_initial_spec spec = {
+        .version = QUIC_V1, .dcid = dcid, .first_dcid = dcid, .packet_number_len = 4};
     size_t length = quic_build_initial(&spec, data, size, packet, sizeof packet);
-    if (length == 0)
-        return;
+    if (length == 0) return;
     struct weir_quic_header header;
     assert(weir_quic_header(packet, length, length, &header) == WEIR_WIRE_OK);
     struct weir_quic_initial initial;
@@ -51,8 +49,7 @@ static void open_frames(const uint8_t *data, size_t size)
     check_initial(&initial);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     walk_datagram(data, size);
     open_frames(data, size);
     return 0;

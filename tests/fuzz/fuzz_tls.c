@@ -7,8 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct weir_tls_record record;
     if (weir_tls_record(data, size, &record) == WEIR_WIRE_OK) {
         assert(record.type >= WEIR_TLS_CCS && record.type <= WEIR_TLS_DATA);

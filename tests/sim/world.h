@@ -1,9 +1,15 @@
-/* A make-believe site: clients that watch services, the network's ordinary troubles, and outages put into it. See world.c. */
+/* A make-believe site: clients that watch services, the network's ordinary troubles, and outages
+ * put into it. See world.c. */
 #pragma once
 
 #include <weir/trial.h>
 
-enum { WORLD_SERVICES = 10, WORLD_PREFIXES = 3, WORLD_CLIENTS_MAX = 3000, WORLD_TRIALS_MAX = 16384 };
+enum {
+    WORLD_SERVICES = 10,
+    WORLD_PREFIXES = 3,
+    WORLD_CLIENTS_MAX = 3000,
+    WORLD_TRIALS_MAX = 16384
+};
 
 /* What is wrong with a client, a prefix, the uplink or a service for a while. */
 struct world_spell {
@@ -11,7 +17,14 @@ struct world_spell {
     double share; /* of trials that fail because of it */
 };
 
-enum world_outage { WORLD_NONE, WORLD_UNREACHABLE, WORLD_HANGS, WORLD_INTERMITTENT, WORLD_SILENT, WORLD_OUTAGES };
+enum world_outage {
+    WORLD_NONE,
+    WORLD_UNREACHABLE,
+    WORLD_HANGS,
+    WORLD_INTERMITTENT,
+    WORLD_SILENT,
+    WORLD_OUTAGES
+};
 
 struct world_client {
     uint8_t service;  /* watched now: 0 none, else 1 .. WORLD_SERVICES */
@@ -25,7 +38,9 @@ struct world_client {
 struct world {
     uint64_t seed;
     unsigned n_clients;
-    double controls; /* exchanges elsewhere that are answered, a slot: of a client that watches on a device that does more */
+    /* exchanges elsewhere that are answered, a slot: of a client that watches on a device that does
+     * more */
+    double controls;
     int64_t slot_us;
     struct world_client clients[WORLD_CLIENTS_MAX];
     struct world_spell prefix[WORLD_SERVICES + 1][WORLD_PREFIXES], uplink;
@@ -39,9 +54,10 @@ struct world {
     size_t n;
 };
 
-void world_begin(struct world *world, uint64_t seed, unsigned n_clients, double controls, int64_t start_us);
-/* Begins an outage of `us` of a service that somebody has been watching for 5 minutes (what never worked isn't
- * judged); false when nobody is. */
+void world_begin(struct world *world, uint64_t seed, unsigned n_clients, double controls,
+                 int64_t start_us);
+/* Begins an outage of `us` of a service that somebody has been watching for 5 minutes (what never
+ * worked isn't judged); false when nobody is. */
 bool world_break(struct world *world, enum world_outage kind, int64_t us);
 /* The trials of the next slot, in order of decision. */
 void world_slot(struct world *world);

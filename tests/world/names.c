@@ -1,4 +1,5 @@
-/* Lookups: a stub that asks A (and AAAA) of the site's resolver, waits, asks again, and remembers as long as it is told. */
+/* Lookups: a stub that asks A (and AAAA) of the site's resolver, waits, asks again, and remembers
+ * as long as it is told. */
 #include <string.h>
 
 #include "world.h"
@@ -17,8 +18,7 @@ struct lookup {
     int64_t wait_us;
 };
 
-static size_t put_name(uint8_t *out, const char *name)
-{
+static size_t put_name(uint8_t *out, const char *name) {
     size_t at = 0;
     for (const char *label = name; *label; label += *label == '.') {
         size_t length = strcspn(label, ".");
@@ -31,14 +31,12 @@ static size_t put_name(uint8_t *out, const char *name)
     return at;
 }
 
-static void put16(uint8_t *at, unsigned value)
-{
+static void put16(uint8_t *at, unsigned value) {
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
 }
 
-static size_t put_question(uint8_t *out, const struct lookup *lookup, bool six, unsigned flags)
-{
+static size_t put_question(uint8_t *out, const struct lookup *lookup, bool six, unsigned flags) {
     memset(out, 0, 12);
     put16(out, lookup->id + six);
     put16(out + 2, flags);
@@ -49,8 +47,8 @@ static size_t put_question(uint8_t *out, const struct lookup *lookup, bool six, 
     return length + 4;
 }
 
-static size_t put_record(uint8_t *out, unsigned name, unsigned type, unsigned ttl_s, const uint8_t *data, size_t size)
-{
+static size_t put_record(uint8_t *out, unsigned name, unsigned type, unsigned ttl_s,
+                         const uint8_t *data, size_t size) {
     put16(out, name);
     put16(out + 2, type);
     put16(out + 4, 1);
@@ -61,8 +59,8 @@ static size_t put_record(uint8_t *out, unsigned name, unsigned type, unsigned tt
     return 12 + size;
 }
 
-static void send_lookup(struct world *world, struct lookup *lookup, int from, bool six, const uint8_t *bytes, size_t length)
-{
+static void send_lookup(struct world *world, struct lookup *lookup, int from, bool six,
+                        const uint8_t *bytes, size_t length) {
     struct packet *packet = packet_new(world, &lookup->flow, NULL, from);
     uint8_t *raw = world_new(length);
     memcpy(raw, bytes, length);
@@ -74,10 +72,8 @@ static void send_lookup(struct world *world, struct lookup *lookup, int from, bo
     path_send(world, packet);
 }
 
-static void finish(struct world *world, struct lookup *lookup, bool good, unsigned ttl_s)
-{
-    if (lookup->done)
-        return;
+static void finish(struct world *world, struct lookup *lookup, bool good, unsigned ttl_s) {
+    if (lookup->done) return;
     lookup->done = true;
     if (good) {
         double kept_s = lookup->client->names_until[lookup->host->id] < 0 ? 60 : ttl_s;
@@ -87,11 +83,9 @@ static void finish(struct world *world, struct lookup *lookup, bool good, unsign
     lookup->fn(world, lookup->owner, good);
 }
 
-static void ask(struct world *world, void *object, uint64_t unused)
-{
+static void ask(struct world *world, void *object, uint64_t unused) {
     struct lookup *lookup = object;
-    if (lookup->done)
-        return;
+    if (lookup->done) return;
     if (lookup->tries++ >= TRIES) {
         finish(world, lookup, false, 0);
         return;
@@ -103,8 +97,8 @@ static void ask(struct world *world, void *object, uint64_t unused)
     world_at(world, world->now_us + lookup->wait_us, ask, lookup, 0);
 }
 
-static size_t put_answers(struct world *world, const struct lookup *lookup, bool six, uint8_t *out, unsigned ttl_s)
-{
+static size_t put_answers(struct world *world, const struct lookup *lookup, bool six, uint8_t *out,
+                          unsigned ttl_s) {
     const struct host *host = lookup->host;
     size_t length = put_question(out, lookup, six, 0x8180);
     unsigned name = 0xc00c, n = 0;
@@ -123,17 +117,15 @@ static size_t put_answers(struct world *world, const struct lookup *lookup, bool
     return length;
 }
 
-static void answer(struct world *world, void *object, uint64_t six)
-{
+static void answer(struct world *world, void *object, uint64_t six) {
     struct lookup *lookup = object;
     uint8_t bytes[ANSWER_MAX];
     struct fault *fault = fault_names(world, lookup->client, lookup->host);
-    if (fault)
-        fault_saw(world, fault, lookup->client, lookup->host->service);
+    if (fault) fault_saw(world, fault, lookup->client, lookup->host->service);
     size_t length;
-    bool blocked = world->blocked_name[lookup->host->id] || (fault && fault->row->act == NAMES_LOCAL);
-    if (fault && fault->row->act == NAMES_TIMEOUT)
-        return;
+    bool blocked =
+        world->blocked_name[lookup->host->id] || (fault && fault->row->act == NAMES_LOCAL);
+    if (fault && fault->row->act == NAMES_TIMEOUT) return;
     if (blocked) {
         length = put_question(bytes, lookup, six, 0x8180);
         if (!six) {
@@ -143,25 +135,24 @@ static void answer(struct world *world, void *object, uint64_t six)
     } else if (world->no_name[lookup->host->id]) {
         length = put_question(bytes, lookup, six, 0x8183);
     } else if (fault) {
-        length = put_question(bytes, lookup, six, fault->row->act == NAMES_NXDOMAIN ? 0x8183 : 0x8182);
+        length =
+            put_question(bytes, lookup, six, fault->row->act == NAMES_NXDOMAIN ? 0x8183 : 0x8182);
     } else {
-        length = put_answers(world, lookup, six, bytes, lookup->host->ttl_s / 2 + chance(world, lookup->host->ttl_s / 2 + 1));
+        length = put_answers(world, lookup, six, bytes,
+                             lookup->host->ttl_s / 2 + chance(world, lookup->host->ttl_s / 2 + 1));
     }
     send_lookup(world, lookup, SERVER, six, bytes, length);
 }
 
-void name_arrive(struct world *world, struct packet *packet)
-{
+void name_arrive(struct world *world, struct packet *packet) {
     struct lookup *lookup = packet->owner;
-    if (!lookup || packet->kind != P_RAW)
-        return;
+    if (!lookup || packet->kind != P_RAW) return;
     if (packet->from == CLIENT) {
         int64_t think_us = likely(world, 0.2) ? (int64_t)waiting(world, 40 * MS) : 300;
         world_at(world, world->now_us + think_us, answer, lookup, packet->flags);
         return;
     }
-    if (packet->flags)
-        return; /* the program waits for A */
+    if (packet->flags) return; /* the program waits for A */
     unsigned code = packet->raw[3] & 15, n = packet->raw[7];
     bool blocked = world->blocked_name[lookup->host->id];
     if (code == 2 && lookup->tries < 2) {
@@ -172,10 +163,13 @@ void name_arrive(struct world *world, struct packet *packet)
     finish(world, lookup, !blocked && code == 0 && n, lookup->host->ttl_s);
 }
 
-struct waiting_doh { named_fn *fn; void *owner; };
+struct waiting_doh {
+    named_fn *fn;
+    void *owner;
+};
 
-void name_lookup(struct world *world, struct client *client, struct host *host, named_fn *fn, void *owner)
-{
+void name_lookup(struct world *world, struct client *client, struct host *host, named_fn *fn,
+                 void *owner) {
     if (client->names_until[host->id] > world->now_us || (client->doh && host == world->doh)) {
         fn(world, owner, true);
         return;
@@ -186,7 +180,11 @@ void name_lookup(struct world *world, struct client *client, struct host *host, 
         return;
     }
     struct lookup *lookup = world_new(sizeof *lookup);
-    *lookup = (struct lookup){.client = client, .host = host, .fn = fn, .owner = owner, .id = (uint16_t)chance(world, 65535)};
+    *lookup = (struct lookup){.client = client,
+                              .host = host,
+                              .fn = fn,
+                              .owner = owner,
+                              .id = (uint16_t)chance(world, 65535)};
     flow_init(world, &lookup->flow, client, NULL, false, true, 53);
     lookup->wait_us = (client->index % 3 == 0 ? 1 : client->index % 3 == 1 ? 2 : 5) * SECOND;
     ask(world, lookup, 0);

@@ -1,7 +1,7 @@
 /* Players: a medium in segments, a buffer, a viewer who sees it stand still.
  *
- * Each track asks for its next segment whenever the buffer has room for it (live: when it exists). What the viewer goes
- * through is the truth of all faults of quality. */
+ * Each track asks for its next segment whenever the buffer has room for it (live: when it exists).
+ * What the viewer goes through is the truth of all faults of quality. */
 #include <math.h>
 
 #include "world.h"
@@ -10,36 +10,32 @@ enum { LEVELS = 5, TICK_MS = 250, LOW_AUDIO_S = 15, AUDIO_BPS = 96000, PIECE = 5
 
 static void step(struct world *world, void *object, uint64_t unused);
 
-static double elapsed_s(const struct world *world, const struct player *player)
-{
+static double elapsed_s(const struct world *world, const struct player *player) {
     return (double)(world->now_us - player->start_us) / SECOND;
 }
 
-static double loaded_s(const struct player *player)
-{
+static double loaded_s(const struct player *player) {
     double least = player->tracks[0].loaded_s;
-    return player->n_tracks > 1 && player->tracks[1].loaded_s < least ? player->tracks[1].loaded_s : least;
+    return player->n_tracks > 1 && player->tracks[1].loaded_s < least ? player->tracks[1].loaded_s
+                                                                      : least;
 }
 
-static double rate_bps(const struct player *player)
-{
-    return player->rate_bps * pow(player->best_bps / player->rate_bps, player->level / (LEVELS - 1.0));
+static double rate_bps(const struct player *player) {
+    return player->rate_bps *
+           pow(player->best_bps / player->rate_bps, player->level / (LEVELS - 1.0));
 }
 
 /* ---- what the viewer sees ---- */
 
-static void stalls(struct world *world, struct player *player)
-{
-    if (player->playing || player->paused)
-        return;
-    if (player->begun || elapsed_s(world, player) > 12)
-        faults_stalled(world, player);
+static void stalls(struct world *world, struct player *player) {
+    if (player->playing || player->paused) return;
+    if (player->begun || elapsed_s(world, player) > 12) faults_stalled(world, player);
 }
 
 /* The viewer jumps: what is loaded is thrown away, what is on its way cut off. */
-static void seek(struct world *world, struct player *player)
-{
-    player->seek_us = likely(world, 0.5) ? world->now_us + (int64_t)(waiting(world, 20) * SECOND) : NEVER;
+static void seek(struct world *world, struct player *player) {
+    player->seek_us =
+        likely(world, 0.5) ? world->now_us + (int64_t)(waiting(world, 20) * SECOND) : NEVER;
     player->playing = player->begun = false;
     player->start_us = world->now_us;
     for (unsigned i = 0; i < player->n_tracks; i++) {
@@ -55,41 +51,36 @@ static void seek(struct world *world, struct player *player)
     }
 }
 
-static void tick(struct world *world, void *object, uint64_t unused)
-{
+static void tick(struct world *world, void *object, uint64_t unused) {
     struct player *player = object;
-    if (player->over)
-        return;
+    if (player->over) return;
     if (world->now_us >= player->stop_us || world->now_us >= player->client->gone_us) {
         player->over = true;
-        if (player->stall_since_us)
-            player->stalled_us += world->now_us - player->stall_since_us;
+        if (player->stall_since_us) player->stalled_us += world->now_us - player->stall_since_us;
         if (world->now_us < player->client->gone_us) {
             for (unsigned i = 0; i < player->n_tracks; i++)
                 channel_drop(world, player->tracks[i].channel, player->row->browser);
-            if (player->control)
-                channel_drop(world, player->control, player->row->browser);
-            if (player->telemetry)
-                channel_drop(world, player->telemetry, player->row->browser);
+            if (player->control) channel_drop(world, player->control, player->row->browser);
+            if (player->telemetry) channel_drop(world, player->telemetry, player->row->browser);
         }
         return;
     }
     double passed_s = (double)(world->now_us - player->seen_us) / SECOND;
     player->seen_us = world->now_us;
-    if (world->now_us >= player->seek_us)
-        seek(world, player);
+    if (world->now_us >= player->seek_us) seek(world, player);
     player->paused = world->now_us >= player->pause_us && world->now_us < player->pause_to_us;
-    if (player->playing && !player->paused)
-        player->played_s += passed_s;
+    if (player->playing && !player->paused) player->played_s += passed_s;
     double ahead_s = loaded_s(player) - player->played_s;
     if (player->playing && ahead_s <= 0) {
         player->playing = false;
         player->n_stalls++;
         player->stall_since_us = world->now_us;
-    } else if (!player->playing && ahead_s >= player->segment_s * (player->begun || player->row->medium != 'v' ? 1 : 2) - 0.01) {
+    } else if (!player->playing &&
+               ahead_s >=
+                   player->segment_s * (player->begun || player->row->medium != 'v' ? 1 : 2) -
+                       0.01) {
         player->playing = player->begun = true;
-        if (player->stall_since_us)
-            player->stalled_us += world->now_us - player->stall_since_us;
+        if (player->stall_since_us) player->stalled_us += world->now_us - player->stall_since_us;
         player->stall_since_us = 0;
     }
     stalls(world, player);
@@ -98,20 +89,19 @@ static void tick(struct world *world, void *object, uint64_t unused)
 
 /* ---- requests ---- */
 
-static unsigned request_bytes(struct world *world, const struct player_row *row, const struct channel *channel)
-{
+static unsigned request_bytes(struct world *world, const struct player_row *row,
+                              const struct channel *channel) {
     if (row->request_first && !(channel->conn && channel->conn->first_asked))
         return row->request_first + chance(world, 9);
     return row->request_low + chance(world, row->request_high - row->request_low + 1);
 }
 
-static int64_t think(struct world *world)
-{
-    return (int64_t)(likely(world, 0.03) ? waiting(world, 0.25 * SECOND) : waiting(world, 8 * MS)) + 2 * MS;
+static int64_t think(struct world *world) {
+    return (int64_t)(likely(world, 0.03) ? waiting(world, 0.25 * SECOND) : waiting(world, 8 * MS)) +
+           2 * MS;
 }
 
-static void ask(struct world *world, struct track *track, unsigned answer, int64_t think_us)
-{
+static void ask(struct world *world, struct track *track, unsigned answer, int64_t think_us) {
     struct player *player = track->player;
     struct request *request = world_new(sizeof *request);
     struct channel *channel = track->channel;
@@ -120,38 +110,39 @@ static void ask(struct world *world, struct track *track, unsigned answer, int64
         channel_drop(world, channel, false);
         channel->host = host;
     }
-    *request = (struct request){.bytes = request_bytes(world, player->row, channel), .answer = answer, .think_us = think_us};
+    *request = (struct request){.bytes = request_bytes(world, player->row, channel),
+                                .answer = answer,
+                                .think_us = think_us};
     track->asking = true;
     track->asked_us = world->now_us;
     channel_ask(world, channel, request);
 }
 
-static void ask_segment(struct world *world, struct track *track)
-{
+static void ask_segment(struct world *world, struct track *track) {
     struct player *player = track->player;
     const struct player_row *row = player->row;
     bool second = track == &player->tracks[1];
-    double size = second ? AUDIO_BPS * player->segment_s / 8 : rate_bps(player) * player->segment_s / 8 * uniform(world, 0.7, 1.3);
-    if (row->medium == 'a')
-        size = PIECE;
+    double size = second ? AUDIO_BPS * player->segment_s / 8
+                         : rate_bps(player) * player->segment_s / 8 * uniform(world, 0.7, 1.3);
+    if (row->medium == 'a') size = PIECE;
     if (row->medium == 'h' && track->list)
-        ask(world, track, 900 + chance(world, 900), (int64_t)(player->segment_s * uniform(world, 0.6, 1.0) * SECOND));
+        ask(world, track, 900 + chance(world, 900),
+            (int64_t)(player->segment_s * uniform(world, 0.6, 1.0) * SECOND));
     else if (row->medium == 'l' && track->list)
         ask(world, track, 700 + chance(world, 1500), think(world));
     else
         ask(world, track, (unsigned)size + 300, think(world));
 }
 
-static void step(struct world *world, void *object, uint64_t unused)
-{
+static void step(struct world *world, void *object, uint64_t unused) {
     struct track *track = object;
     struct player *player = track->player;
-    if (track->asking || player->over || world->now_us >= player->client->gone_us)
-        return;
+    if (track->asking || player->over || world->now_us >= player->client->gone_us) return;
     double ahead_s = track->loaded_s - player->played_s, wait_s = 0;
     char medium = player->row->medium;
     if (medium == 'l' || medium == 'h')
-        wait_s = track->loaded_s + player->segment_s - elapsed_s(world, player) - 2.2 * player->segment_s;
+        wait_s = track->loaded_s + player->segment_s - elapsed_s(world, player) -
+                 2.2 * player->segment_s;
     else if (medium == 'a')
         wait_s = track->held ? ahead_s - LOW_AUDIO_S : 0;
     else
@@ -164,41 +155,36 @@ static void step(struct world *world, void *object, uint64_t unused)
     world_at(world, world->now_us + (int64_t)(wait_s * SECOND), step, track, 0);
 }
 
-static void adapt(struct world *world, struct player *player, double bytes, double seconds)
-{
-    if (bytes < 15000 || seconds <= 0)
-        return;
+static void adapt(struct world *world, struct player *player, double bytes, double seconds) {
+    if (bytes < 15000 || seconds <= 0) return;
     double bps = bytes * 8 / seconds;
     player->fetched_bps = player->fetched_bps ? 0.6 * player->fetched_bps + 0.4 * bps : bps;
-    if (!player->row->adapts)
-        return;
-    double now_bps = rate_bps(player), next_bps = now_bps * pow(player->best_bps / player->rate_bps, 1.0 / (LEVELS - 1));
+    if (!player->row->adapts) return;
+    double now_bps = rate_bps(player),
+           next_bps = now_bps * pow(player->best_bps / player->rate_bps, 1.0 / (LEVELS - 1));
     if (player->fetched_bps < 1.15 * now_bps && player->level)
         player->level--;
     else if (player->fetched_bps > 1.7 * next_bps && player->level < LEVELS - 1)
         player->level++;
 }
 
-static void segment_failed(struct world *world, struct track *track)
-{
+static void segment_failed(struct world *world, struct track *track) {
     struct player *player = track->player;
     player->n_failures++;
     track->failures++;
-    if (player->row->adapts && player->level)
-        player->level--;
+    if (player->row->adapts && player->level) player->level--;
     unsigned n = world->services[player->service].n_media;
     if (player->row->fails_over && n > 1 && track->failures % 2 == 0)
         player->place = (player->place + 1) % n;
-    double wait_s = 0.4 * pow(2, track->failures < 5 ? track->failures : 5) * uniform(world, 0.6, 1.0);
+    double wait_s =
+        0.4 * pow(2, track->failures < 5 ? track->failures : 5) * uniform(world, 0.6, 1.0);
     world_at(world, world->now_us + (int64_t)(wait_s * SECOND), step, track, 0);
 }
 
-static void segment_answered(struct world *world, void *owner, struct request *request, bool good)
-{
+static void segment_answered(struct world *world, void *owner, struct request *request, bool good) {
     struct track *track = owner;
     struct player *player = track->player;
-    if (!track->asking || player->over)
-        return;
+    if (!track->asking || player->over) return;
     track->asking = false;
     if (!good) {
         segment_failed(world, track);
@@ -225,40 +211,38 @@ static void segment_answered(struct world *world, void *owner, struct request *r
 
 /* ---- control and telemetry ---- */
 
-static void nothing(struct world *world, void *owner, struct request *request, bool good)
-{
-}
+static void nothing(struct world *world, void *owner, struct request *request, bool good) {}
 
-static void talk(struct world *world, void *object, uint64_t unused)
-{
+static void talk(struct world *world, void *object, uint64_t unused) {
     struct player *player = object;
-    if (player->over || world->now_us >= player->client->gone_us)
-        return;
+    if (player->over || world->now_us >= player->client->gone_us) return;
     const struct player_row *row = player->row;
     struct request *request = world_new(sizeof *request);
     bool first = !(player->control->conn && player->control->conn->first_asked);
-    unsigned bytes = row->transport == H1 ? 380 + chance(world, 60) : first ? 420 + chance(world, 40) : 70 + chance(world, 60);
-    *request = (struct request){.bytes = bytes, .answer = 1500 + chance(world, 18000), .think_us = think(world) + 20 * MS};
+    unsigned bytes = row->transport == H1 ? 380 + chance(world, 60)
+                     : first              ? 420 + chance(world, 40)
+                                          : 70 + chance(world, 60);
+    *request = (struct request){
+        .bytes = bytes, .answer = 1500 + chance(world, 18000), .think_us = think(world) + 20 * MS};
     channel_ask(world, player->control, request);
-    world_at(world, world->now_us + (int64_t)(within(world, row->control_s) * SECOND), talk, player, 0);
+    world_at(world, world->now_us + (int64_t)(within(world, row->control_s) * SECOND), talk, player,
+             0);
 }
 
-static void beacon(struct world *world, void *object, uint64_t unused)
-{
+static void beacon(struct world *world, void *object, uint64_t unused) {
     struct player *player = object;
-    if (player->over || world->now_us >= player->client->gone_us)
-        return;
+    if (player->over || world->now_us >= player->client->gone_us) return;
     struct request *request = world_new(sizeof *request);
-    *request = (struct request){.bytes = 700 + chance(world, 700), .answer = 180 + chance(world, 120), .think_us = think(world)};
+    *request = (struct request){.bytes = 700 + chance(world, 700),
+                                .answer = 180 + chance(world, 120),
+                                .think_us = think(world)};
     channel_ask(world, player->telemetry, request);
     world_at(world, world->now_us + (int64_t)(uniform(world, 8, 30) * SECOND), beacon, player, 0);
 }
 
-static void begin(struct world *world, void *object, uint64_t unused)
-{
+static void begin(struct world *world, void *object, uint64_t unused) {
     struct player *player = object;
-    if (world->now_us >= player->client->gone_us)
-        return;
+    if (world->now_us >= player->client->gone_us) return;
     const struct player_row *row = player->row;
     struct service *service = &world->services[player->service];
     player->seen_us = world->now_us;
@@ -266,25 +250,27 @@ static void begin(struct world *world, void *object, uint64_t unused)
         struct track *track = &player->tracks[i];
         track->player = player;
         track->list = row->medium == 'l' || row->medium == 'h';
-        track->channel = channel_new(world, player->client, service->media[player->place], row->transport, row, track,
-                                     segment_answered);
-        world_at(world, world->now_us + (row->control_s.high > 0 ? 400 * MS : 0) + i * 30 * MS, step, track, 0);
+        track->channel = channel_new(world, player->client, service->media[player->place],
+                                     row->transport, row, track, segment_answered);
+        world_at(world, world->now_us + (row->control_s.high > 0 ? 400 * MS : 0) + i * 30 * MS,
+                 step, track, 0);
     }
     enum transport calm = row->transport == H3 && !service->row->quic ? H2 : row->transport;
     if (row->control_s.high > 0) {
-        player->control = channel_new(world, player->client, likely(world, 0.5) ? service->control : service->api, calm, row,
-                                      player, nothing);
+        player->control =
+            channel_new(world, player->client, likely(world, 0.5) ? service->control : service->api,
+                        calm, row, player, nothing);
         world_at(world, world->now_us, talk, player, 0);
     }
     if (row->telemetry) {
-        player->telemetry = channel_new(world, player->client, service->telemetry, H2, row, player, nothing);
+        player->telemetry =
+            channel_new(world, player->client, service->telemetry, H2, row, player, nothing);
         world_at(world, world->now_us + 3 * SECOND, beacon, player, 0);
     }
     world_at(world, world->now_us + TICK_MS * MS, tick, player, 0);
 }
 
-void player_start(struct world *world, struct player *player)
-{
+void player_start(struct world *world, struct player *player) {
     const struct player_row *row = player->row;
     player->segment_s = within(world, row->segment_s);
     player->cap_s = within(world, row->buffer_s);

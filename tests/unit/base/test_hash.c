@@ -8,16 +8,17 @@
 
 #include "base/hash.h"
 
-/* Of bytes 0, 1, 2.. under the key zero, as Python 3.11 has them (PYTHONHASHSEED=0; it never hashes nothing). */
-static void test_known_values(void **state)
-{
+/* Of bytes 0, 1, 2.. under the key zero, as Python 3.11 has them (PYTHONHASHSEED=0; it never hashes
+ * nothing). */
+static void test_known_values(void **state) {
     static const struct {
         size_t n;
         uint64_t hash;
-    } known[] = {{1, UINT64_C(0x68a914128e01e473)}, {7, UINT64_C(0x2f098ab0c751325a)}, {8, UINT64_C(0xead411e67ebe2eea)}, {15, UINT64_C(0xf30eb725bb91c9ea)}, {16, UINT64_C(0x8972188433a5c5b7)}, {20, UINT64_C(0x639e355ae68c0100)}};
+    } known[] = {{1, UINT64_C(0x68a914128e01e473)},  {7, UINT64_C(0x2f098ab0c751325a)},
+                 {8, UINT64_C(0xead411e67ebe2eea)},  {15, UINT64_C(0xf30eb725bb91c9ea)},
+                 {16, UINT64_C(0x8972188433a5c5b7)}, {20, UINT64_C(0x639e355ae68c0100)}};
     uint8_t bytes[32];
-    for (unsigned i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)i;
+    for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)i;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         assert_int_equal(weir_hash_bytes(bytes, known[i].n), known[i].hash);
     uint64_t pair[2];
@@ -25,9 +26,9 @@ static void test_known_values(void **state)
     assert_int_equal(weir_hash_pair(pair[0], pair[1]), weir_hash_bytes(bytes, 16));
 }
 
-/* 65,536 clients of one /16, or of one /48 that differ in their /64 only, over 8,192 places: no place holds many more than eight. */
-static void check_spread(struct weir_addr base, unsigned byte)
-{
+/* 65,536 clients of one /16, or of one /48 that differ in their /64 only, over 8,192 places: no
+ * place holds many more than eight. */
+static void check_spread(struct weir_addr base, unsigned byte) {
     enum { PLACES = 8192, CLIENTS = 65536 };
     static unsigned held[PLACES];
     memset(held, 0, sizeof held);
@@ -45,8 +46,7 @@ static void check_spread(struct weir_addr base, unsigned byte)
     assert_true(empty < 20);
 }
 
-static void test_spread(void **state)
-{
+static void test_spread(void **state) {
     struct weir_addr addr;
     assert_int_equal(weir_addr_parse("10.20.0.0", &addr), 0);
     check_spread(addr, 14);
@@ -56,8 +56,7 @@ static void test_spread(void **state)
     check_spread(addr, 14);
 }
 
-static void test_key(void **state)
-{
+static void test_key(void **state) {
     uint64_t plain = weir_hash_pair(1, 2);
     weir_hash_draw_key();
     assert_true(plain != weir_hash_pair(1, 2));
@@ -65,8 +64,8 @@ static void test_key(void **state)
     assert_int_equal(weir_hash_pair(1, 2), plain);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_values), cmocka_unit_test(test_spread), cmocka_unit_test(test_key)};
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_values),
+                                       cmocka_unit_test(test_spread), cmocka_unit_test(test_key)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,7 @@
 
 #include "base/printable.h"
 
-static void becomes(const char *from, const char *to)
-{
+static void becomes(const char *from, const char *to) {
     char text[256];
     strcpy(text, from);
     assert_string_equal(weir_printable(text, false), to);
@@ -19,47 +18,51 @@ static void becomes(const char *from, const char *to)
     assert_int_equal(weir_is_printable(from), strcmp(from, to) == 0);
 }
 
-static void test_text_stays(void **state)
-{
+static void test_text_stays(void **state) {
     becomes("", "");
-    becomes("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x93\xba", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x93\xba");
+    becomes("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x93\xba",
+            "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x93\xba");
 }
 
-static void test_control_characters(void **state)
-{
+static void test_control_characters(void **state) {
     becomes("a\x1b[31mb\x7f\r\n\t", "a?[31mb????");
-    becomes("\xc2\x9b" "31m", "?31m"); /* U+009B, CSI in one character */
-    becomes("\xe2\x80\xae" "txt.exe", "?txt.exe"); /* right-to-left override */
+    becomes("\xc2\x9b"
+            "31m",
+            "?31m"); /* U+009B, CSI in one character */
+    becomes("\xe2\x80\xae"
+            "txt.exe",
+            "?txt.exe"); /* right-to-left override */
 }
 
-static void test_broken_utf8(void **state)
-{
-    becomes("\x9b", "?");             /* CSI as a single byte */
-    becomes("\xc0\x9b", "??");        /* overlong ESC */
-    becomes("\xed\xa0\x80", "???");   /* a surrogate */
+static void test_broken_utf8(void **state) {
+    becomes("\x9b", "?");                /* CSI as a single byte */
+    becomes("\xc0\x9b", "??");           /* overlong ESC */
+    becomes("\xed\xa0\x80", "???");      /* a surrogate */
     becomes("\xf4\x90\x80\x80", "????"); /* above U+10FFFF */
-    becomes("a\xe2\x82", "a??");      /* cut */
+    becomes("a\xe2\x82", "a??");         /* cut */
 }
 
-static void test_lines_may_stay(void **state)
-{
+static void test_lines_may_stay(void **state) {
     char text[] = "a\n\tb\x1b";
     assert_string_equal(weir_printable(text, true), "a\n\tb?");
 }
 
-static void test_a_copy_is_cut_between_characters(void **state)
-{
+static void test_a_copy_is_cut_between_characters(void **state) {
     char room[5];
     assert_string_equal(weir_printable_copy(room, sizeof room, "ab\xe2\x82\xac"), "ab");
-    assert_string_equal(weir_printable_copy(room, sizeof room, "a\xe2\x82\xac" "b"), "a\xe2\x82\xac");
+    assert_string_equal(weir_printable_copy(room, sizeof room,
+                                            "a\xe2\x82\xac"
+                                            "b"),
+                        "a\xe2\x82\xac");
     assert_string_equal(weir_printable_copy(room, sizeof room, "abcdef"), "abcd");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_stays),      cmocka_unit_test(test_control_characters),
-        cmocka_unit_test(test_broken_utf8),     cmocka_unit_test(test_lines_may_stay),
+        cmocka_unit_test(test_text_stays),
+        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_broken_utf8),
+        cmocka_unit_test(test_lines_may_stay),
         cmocka_unit_test(test_a_copy_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

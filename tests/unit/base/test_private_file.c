@@ -20,8 +20,7 @@
 
 static char directory[64], path[128], other[128];
 
-static int set_up(void **state)
-{
+static int set_up(void **state) {
     strcpy(directory, "/tmp/weir-private-XXXXXX");
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/file", directory);
@@ -29,21 +28,18 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
+static int tear_down(void **state) {
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", directory);
     return system(command);
 }
 
-static void put(const char *where, const char *text)
-{
+static void put(const char *where, const char *text) {
     const struct weir_piece piece = {text, strlen(text)};
     assert_int_equal(weir_private_replace(where, 0600, true, &piece, 1), 0);
 }
 
-static void holds(const char *where, const char *text)
-{
+static void holds(const char *where, const char *text) {
     char *bytes;
     size_t n;
     assert_int_equal(weir_private_read(where, 1000, &bytes, &n), 0);
@@ -52,8 +48,7 @@ static void holds(const char *where, const char *text)
     free(bytes);
 }
 
-static void test_there_and_back(void **state)
-{
+static void test_there_and_back(void **state) {
     struct stat stat_of;
     char *bytes;
     size_t n;
@@ -68,8 +63,7 @@ static void test_there_and_back(void **state)
     assert_int_equal(weir_private_append(path, 6, "xx", 2), -EFBIG);
 }
 
-static void test_links_are_not_followed(void **state)
-{
+static void test_links_are_not_followed(void **state) {
     char *bytes;
     size_t n;
     put(other, "secret");
@@ -84,8 +78,7 @@ static void test_links_are_not_followed(void **state)
     assert_int_equal(weir_private_append(path, 1000, "x", 1), -ENXIO);
 }
 
-static void test_pipes_and_giants_are_refused_at_once(void **state)
-{
+static void test_pipes_and_giants_are_refused_at_once(void **state) {
     char *bytes;
     size_t n;
     assert_int_equal(mkfifo(path, 0600), 0);
@@ -96,8 +89,7 @@ static void test_pipes_and_giants_are_refused_at_once(void **state)
     assert_int_equal(weir_private_read(other, 1000, &bytes, &n), -EFBIG);
 }
 
-static unsigned files(void)
-{
+static unsigned files(void) {
     char command[128];
     snprintf(command, sizeof command, "ls -A %s | wc -l", directory);
     FILE *pipe = popen(command, "r");
@@ -107,8 +99,7 @@ static unsigned files(void)
     return n;
 }
 
-static void test_a_failed_write_leaves_the_old_file_and_nothing_else(void **state)
-{
+static void test_a_failed_write_leaves_the_old_file_and_nothing_else(void **state) {
     static char big[100000];
     const struct weir_piece piece = {big, sizeof big};
     struct rlimit before, small;
@@ -125,13 +116,14 @@ static void test_a_failed_write_leaves_the_old_file_and_nothing_else(void **stat
     assert_int_equal(files(), 1);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_links_are_not_followed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pipes_and_giants_are_refused_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_failed_write_leaves_the_old_file_and_nothing_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipes_and_giants_are_refused_at_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_failed_write_leaves_the_old_file_and_nothing_else,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

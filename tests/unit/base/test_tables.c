@@ -15,8 +15,7 @@ struct entry {
     uint32_t value;
 };
 
-static void test_assoc_is_bounded(void **state)
-{
+static void test_assoc_is_bounded(void **state) {
     struct weir_assoc assoc;
     assert_int_equal(weir_assoc_init(&assoc, sizeof(struct entry), sizeof(uint64_t), 64), 0);
     for (uint64_t key = 0; key < 1000; key++) {
@@ -34,8 +33,7 @@ static void test_assoc_is_bounded(void **state)
 }
 
 /* The one unused for longest makes room: what is asked for all the time stays. */
-static void test_assoc_keeps_what_is_used(void **state)
-{
+static void test_assoc_keeps_what_is_used(void **state) {
     struct weir_assoc assoc;
     uint64_t dear = 77777;
     assert_int_equal(weir_assoc_init(&assoc, sizeof(struct entry), sizeof(uint64_t), 64), 0);
@@ -48,15 +46,13 @@ static void test_assoc_keeps_what_is_used(void **state)
     weir_assoc_deinit(&assoc);
 }
 
-static struct weir_addr addr_of(uint32_t i)
-{
+static struct weir_addr addr_of(uint32_t i) {
     struct weir_addr addr = {{0x20, 0x01, 0x0d, 0xb8}};
     memcpy(addr.bytes + 4, &i, sizeof i);
     return addr;
 }
 
-static void test_index_numbers(void **state)
-{
+static void test_index_numbers(void **state) {
     struct weir_index index;
     weir_index_init(&index, 5000);
     for (int turn = 0; turn < 2; turn++) {
@@ -75,8 +71,7 @@ static void test_index_numbers(void **state)
     weir_index_deinit(&index);
 }
 
-static void test_index_is_bounded(void **state)
-{
+static void test_index_is_bounded(void **state) {
     struct weir_index index;
     weir_index_init(&index, 100);
     for (uint32_t i = 0; i < 200; i++) {
@@ -95,9 +90,9 @@ static void test_index_is_bounded(void **state)
     weir_index_deinit(&index);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_assoc_is_bounded), cmocka_unit_test(test_assoc_keeps_what_is_used),
-                                       cmocka_unit_test(test_index_numbers), cmocka_unit_test(test_index_is_bounded)};
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_assoc_is_bounded), cmocka_unit_test(test_assoc_keeps_what_is_used),
+        cmocka_unit_test(test_index_numbers), cmocka_unit_test(test_index_is_bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

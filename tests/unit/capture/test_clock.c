@@ -13,8 +13,7 @@
 
 #define S INT64_C(1000000)
 
-static void small_disorder_holds_the_clock(void **state)
-{
+static void small_disorder_holds_the_clock(void **state) {
     struct weir_clock clock = {0};
     assert_int_equal(weir_clock_now(&clock, 100 * S), 100 * S);
     assert_int_equal(weir_clock_now(&clock, 99 * S), 100 * S);
@@ -25,8 +24,7 @@ static void small_disorder_holds_the_clock(void **state)
     assert_int_equal(clock.offset_us, 0);
 }
 
-static void a_clock_set_back_goes_on_from_now(void **state)
-{
+static void a_clock_set_back_goes_on_from_now(void **state) {
     struct weir_clock clock = {0};
     weir_clock_now(&clock, 4000 * S);
     assert_int_equal(weir_clock_now(&clock, 400 * S), 4000 * S);
@@ -42,8 +40,7 @@ static void a_clock_set_back_goes_on_from_now(void **state)
     assert_int_equal(weir_clock_now(&clock, 160 * S), 4061 * S);
 }
 
-static void one_stamp_from_the_future_does_not_stop_time(void **state)
-{
+static void one_stamp_from_the_future_does_not_stop_time(void **state) {
     struct weir_clock clock = {0};
     weir_clock_now(&clock, 1700000000 * S);
     int64_t future_us = weir_clock_now(&clock, 4294967295 * S);
@@ -51,8 +48,7 @@ static void one_stamp_from_the_future_does_not_stop_time(void **state)
     assert_int_equal(weir_clock_now(&clock, 1700000003 * S), future_us + 2 * S);
 }
 
-static void hostile_steps_neither_overflow_nor_go_back(void **state)
-{
+static void hostile_steps_neither_overflow_nor_go_back(void **state) {
     struct weir_clock clock = {0};
     int64_t before_us = 0;
     for (int i = 0; i < 1000; i++) {
@@ -63,8 +59,7 @@ static void hostile_steps_neither_overflow_nor_go_back(void **state)
     assert_int_equal(before_us, WEIR_CLOCK_MAX_US);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_disorder_holds_the_clock),
         cmocka_unit_test(a_clock_set_back_goes_on_from_now),

@@ -1,4 +1,5 @@
-/* Classic pcap: byte orders, fractions, old formats, lies about lengths, and every way to be cut. */
+/* Classic pcap: byte orders, fractions, old formats, lies about lengths, and every way to be cut.
+ */
 #undef NDEBUG
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +13,7 @@
 
 #include "forge.h"
 
-static void every_byte_order_and_fraction(void **state)
-{
+static void every_byte_order_and_fraction(void **state) {
     for (int swapped = 0; swapped < 2; swapped++)
         for (int nano = 0; nano < 2; nano++) {
             struct forge *forge = forge_new(swapped);
@@ -43,8 +43,7 @@ static void every_byte_order_and_fraction(void **state)
         }
 }
 
-static void stamps_of_1970(void **state)
-{
+static void stamps_of_1970(void **state) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
     forge_record(forge, 0, 0, 1, 1, 1);
@@ -59,14 +58,14 @@ static void stamps_of_1970(void **state)
     free(forge);
 }
 
-static void kuznetzov_records_have_longer_headers(void **state)
-{
+static void kuznetzov_records_have_longer_headers(void **state) {
     for (int swapped = 0; swapped < 2; swapped++) {
         struct forge *forge = forge_new(swapped);
         forge_pcap(forge, MAGIC_KUZNETZOV, 1);
         for (uint32_t i = 0; i < 2; i++) {
             forge_record(forge, 10 + i, 20, 0, 2, 0);
-            forge->bytes[forge->n - 8 + (swapped ? 3 : 0)] = 2; /* caplen, behind a header of 24 bytes */
+            /* caplen, behind a header of 24 bytes */
+            forge->bytes[forge->n - 8 + (swapped ? 3 : 0)] = 2;
             forge_bytes(forge, "\1\2\3\4\5\6\7\0", 8);
             forge_bytes(forge, "ab", 2);
         }
@@ -80,8 +79,7 @@ static void kuznetzov_records_have_longer_headers(void **state)
     }
 }
 
-static void check_sequence_bits_are_no_link_type(void **state)
-{
+static void check_sequence_bits_are_no_link_type(void **state) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 0x24000000u | 113);
     forge_record(forge, 1, 0, 1, 1, 1);
@@ -92,8 +90,7 @@ static void check_sequence_bits_are_no_link_type(void **state)
     free(forge);
 }
 
-static void a_wire_length_below_the_captured_is_raised(void **state)
-{
+static void a_wire_length_below_the_captured_is_raised(void **state) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
     forge_record(forge, 1, 0, 60, 10, 1);
@@ -104,8 +101,7 @@ static void a_wire_length_below_the_captured_is_raised(void **state)
     free(forge);
 }
 
-static void the_largest_record_passes_and_one_byte_more_is_a_fault(void **state)
-{
+static void the_largest_record_passes_and_one_byte_more_is_a_fault(void **state) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
     forge_record(forge, 1, 0, 60, 60, 1);
@@ -126,8 +122,7 @@ static void the_largest_record_passes_and_one_byte_more_is_a_fault(void **state)
     free(forge);
 }
 
-static void cut_anywhere_keeps_the_frames_before(void **state)
-{
+static void cut_anywhere_keeps_the_frames_before(void **state) {
     struct forge *forge = forge_new(false);
     size_t ends[5], n_ends = 0;
     forge_pcap(forge, MAGIC_MICRO, 1);
@@ -138,14 +133,12 @@ static void cut_anywhere_keeps_the_frames_before(void **state)
     }
     for (size_t n = 0; n <= forge->n; n++) {
         size_t whole = 0;
-        while (whole + 1 < n_ends && ends[whole + 1] <= n)
-            whole++;
+        while (whole + 1 < n_ends && ends[whole + 1] <= n) whole++;
         bool clean = n >= ends[0] && ends[whole] == n;
         struct seen seen = see_bytes(forge->bytes, n);
         assert_int_equal(seen.opened < 0, n < ends[0]);
         assert_int_equal(seen.n_frames, whole);
-        if (seen.opened == 0)
-            assert_int_equal(seen.end < 0, !clean);
+        if (seen.opened == 0) assert_int_equal(seen.end < 0, !clean);
         assert_int_equal(seen.fault.text[0] == '\0', clean);
         if (n > ends[0] && !clean) {
             char offset[32];
@@ -157,8 +150,7 @@ static void cut_anywhere_keeps_the_frames_before(void **state)
     free(forge);
 }
 
-static void what_is_no_capture_says_so(void **state)
-{
+static void what_is_no_capture_says_so(void **state) {
     static const struct {
         const char *bytes;
         size_t n;
@@ -167,7 +159,9 @@ static void what_is_no_capture_says_so(void **state)
         {"", 0, "byte 0: the file is empty"},
         {"abc", 3, "not a capture"},
         {"GET / HTTP/1.1\r\n\r\n, and so on", 28, "not a capture"},
-        {"\xfd" "7zXZ\0rest", 10, "xz"},
+        {"\xfd"
+         "7zXZ\0rest",
+         10, "xz"},
         {"snoop\0\0\0\0\0\0\2", 12, "snoop"},
         {"\xd4\xc3\xb2\xa1\x07\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\1\0\0\0", 24, "version 7.4"},
     };
@@ -186,8 +180,7 @@ static void what_is_no_capture_says_so(void **state)
     assert_int_equal(seen.opened, -EISDIR);
 }
 
-static void an_empty_capture_just_ends(void **state)
-{
+static void an_empty_capture_just_ends(void **state) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
     struct seen seen = see_bytes(forge->bytes, forge->n);
@@ -197,13 +190,9 @@ static void an_empty_capture_just_ends(void **state)
     free(forge);
 }
 
-static bool only_ethernet(uint16_t linktype)
-{
-    return linktype == 1;
-}
+static bool only_ethernet(uint16_t linktype) { return linktype == 1; }
 
-static void a_link_type_that_nobody_decodes_is_refused(void **state)
-{
+static void a_link_type_that_nobody_decodes_is_refused(void **state) {
     struct weir_source_options options = {.n_workers = 1, .knows_linktype = only_ethernet};
     for (uint32_t linktype = 1; linktype <= 189; linktype += 188) {
         struct forge *forge = forge_new(false);
@@ -212,14 +201,12 @@ static void a_link_type_that_nobody_decodes_is_refused(void **state)
         const char *path = file.path;
         struct seen seen = see(&path, 1, &options);
         assert_int_equal(seen.opened < 0, linktype == 189);
-        if (linktype == 189)
-            assert_non_null(strstr(seen.fault.text, "link type 189"));
+        if (linktype == 189) assert_non_null(strstr(seen.fault.text, "link type 189"));
         free(forge);
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_order_and_fraction),
         cmocka_unit_test(stamps_of_1970),

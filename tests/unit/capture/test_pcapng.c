@@ -13,8 +13,7 @@
 
 #define T_S UINT64_C(1700000000)
 
-static void all_blocks_in_both_byte_orders(void **state)
-{
+static void all_blocks_in_both_byte_orders(void **state) {
     for (int swapped = 0; swapped < 2; swapped++) {
         struct forge *forge = forge_new(swapped);
         forge_section(forge);
@@ -50,8 +49,7 @@ static void all_blocks_in_both_byte_orders(void **state)
     }
 }
 
-static void stamps_in_every_unit(void **state)
-{
+static void stamps_in_every_unit(void **state) {
     static const struct {
         int tsresol;
         int64_t offset_s;
@@ -94,8 +92,7 @@ static void stamps_in_every_unit(void **state)
     }
 }
 
-static void a_simple_packet_is_cut_to_the_snaplen(void **state)
-{
+static void a_simple_packet_is_cut_to_the_snaplen(void **state) {
     struct forge *forge = forge_new(false);
     forge_section(forge);
     forge_interface(forge, 1, 6, -1, 0);
@@ -109,8 +106,7 @@ static void a_simple_packet_is_cut_to_the_snaplen(void **state)
     free(forge);
 }
 
-static void a_section_forgets_interfaces_and_may_turn_the_byte_order(void **state)
-{
+static void a_section_forgets_interfaces_and_may_turn_the_byte_order(void **state) {
     struct forge *forge = forge_new(false);
     forge_section(forge);
     forge_interface(forge, 1, 0, -1, 0);
@@ -138,8 +134,7 @@ static void a_section_forgets_interfaces_and_may_turn_the_byte_order(void **stat
     free(forge);
 }
 
-static void an_unknown_block_of_any_length_flows_past(void **state)
-{
+static void an_unknown_block_of_any_length_flows_past(void **state) {
     static uint8_t body[900000];
     struct forge *forge = forge_new(false);
     forge_section(forge);
@@ -158,9 +153,9 @@ static void an_unknown_block_of_any_length_flows_past(void **state)
     free(forge);
 }
 
-/* Each row damages one byte-aligned word of the third block, an enhanced packet of 4 bytes, after a good one. */
-static void damage_is_named_and_frames_before_are_kept(void **state)
-{
+/* Each row damages one byte-aligned word of the third block, an enhanced packet of 4 bytes, after a
+ * good one. */
+static void damage_is_named_and_frames_before_are_kept(void **state) {
     static const struct {
         size_t word;
         uint32_t value;
@@ -198,12 +193,12 @@ static void damage_is_named_and_frames_before_are_kept(void **state)
     }
 }
 
-static void options_that_lie_are_ignored(void **state)
-{
+static void options_that_lie_are_ignored(void **state) {
     for (uint32_t length = 0; length < 300; length++) {
         struct forge *forge = forge_new(false);
         forge_section(forge);
-        uint8_t body[24] = {1, 0, 0, 0, 0, 0, 0, 0, 9, 0, (uint8_t)length, (uint8_t)(length >> 8), 9};
+        uint8_t body[24] = {1, 0, 0, 0, 0, 0, 0, 0, 9, 0, (uint8_t)length, (uint8_t)(length >> 8),
+                            9};
         forge_block(forge, 1, body, sizeof body - length % 4);
         forge_epb(forge, 0, 5000, 1, 1, 1);
         struct seen seen = see_bytes(forge->bytes, forge->n);
@@ -215,17 +210,25 @@ static void options_that_lie_are_ignored(void **state)
     }
 }
 
-static void cut_anywhere_keeps_the_frames_before(void **state)
-{
+static void cut_anywhere_keeps_the_frames_before(void **state) {
     struct forge *forge = forge_new(false);
     size_t ends[16], frames[16], n_ends = 0, n_frames = 0;
     for (int step = 0; step < 9; step++) {
         switch (step) {
-        case 0: case 6: forge_section(forge); break;
-        case 1: case 7: forge_interface(forge, 1, 0, -1, 0); break;
-        case 2: case 8: forge_epb(forge, 0, 1000, 5, 5, 1); n_frames++; break;
+        case 0:
+        case 6: forge_section(forge); break;
+        case 1:
+        case 7: forge_interface(forge, 1, 0, -1, 0); break;
+        case 2:
+        case 8:
+            forge_epb(forge, 0, 1000, 5, 5, 1);
+            n_frames++;
+            break;
         case 3: forge_block(forge, 0x0bad, "unknown", 7); break;
-        case 4: forge_spb(forge, 3, 3, 1); n_frames++; break;
+        case 4:
+            forge_spb(forge, 3, 3, 1);
+            n_frames++;
+            break;
         case 5: forge_isb(forge, 0, 1, 1); break;
         }
         frames[n_ends] = n_frames;
@@ -233,49 +236,40 @@ static void cut_anywhere_keeps_the_frames_before(void **state)
     }
     for (size_t n = 0; n <= forge->n; n++) {
         size_t whole = 0;
-        while (whole < n_ends && ends[whole] <= n)
-            whole++;
+        while (whole < n_ends && ends[whole] <= n) whole++;
         bool clean = whole > 0 && ends[whole - 1] == n;
         struct seen seen = see_bytes(forge->bytes, n);
         assert_int_equal(seen.opened < 0, whole == 0);
         assert_int_equal(seen.n_frames, whole == 0 ? 0 : frames[whole - 1]);
-        if (seen.opened == 0)
-            assert_int_equal(seen.end < 0, !clean);
+        if (seen.opened == 0) assert_int_equal(seen.end < 0, !clean);
         assert_int_equal(seen.fault.text[0] == '\0', clean);
         seen_free(&seen);
     }
     free(forge);
 }
 
-static bool only_ethernet(uint16_t linktype)
-{
-    return linktype == 1;
-}
+static bool only_ethernet(uint16_t linktype) { return linktype == 1; }
 
-static void unknown_link_types_pass_only_beside_known_ones(void **state)
-{
+static void unknown_link_types_pass_only_beside_known_ones(void **state) {
     struct weir_source_options options = {.n_workers = 1, .knows_linktype = only_ethernet};
     for (int beside = 0; beside < 2; beside++) {
         struct forge *forge = forge_new(false);
         forge_section(forge);
         forge_interface(forge, 189, 0, -1, 0);
-        if (beside)
-            forge_interface(forge, 1, 0, -1, 0);
+        if (beside) forge_interface(forge, 1, 0, -1, 0);
         forge_epb(forge, 0, 10, 1, 1, 1);
         struct forge_file file = forge_file(forge->bytes, forge->n);
         const char *path = file.path;
         struct seen seen = see(&path, 1, &options);
         assert_int_equal(seen.end < 0, !beside);
         assert_int_equal(seen.n_frames, beside);
-        if (!beside)
-            assert_non_null(strstr(seen.fault.text, "link type 189 is not known"));
+        if (!beside) assert_non_null(strstr(seen.fault.text, "link type 189 is not known"));
         seen_free(&seen);
         free(forge);
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_blocks_in_both_byte_orders),
         cmocka_unit_test(stamps_in_every_unit),

@@ -1,4 +1,5 @@
-/* Public captures of real traffic: as many frames and bytes as tshark 4.0 counts in them. Skipped where absent. */
+/* Public captures of real traffic: as many frames and bytes as tshark 4.0 counts in them. Skipped
+ * where absent. */
 #undef NDEBUG
 #include <assert.h>
 #include <setjmp.h>
@@ -32,14 +33,12 @@ static const struct row {
     {"youtube_quic.pcap", 289, 191639, 191639, 0, 0, 1489363823466752, 1489363826862170},
 };
 
-static const char *folder(void)
-{
+static const char *folder(void) {
     const char *shared = getenv("WEIR_SHARED");
     return shared ? shared : WEIR_SOURCE_ROOT "/../shared";
 }
 
-static void counts_as_tshark_does(void **state)
-{
+static void counts_as_tshark_does(void **state) {
     const struct row *row = *state;
     char path[4096];
     snprintf(path, sizeof path, "%s/pcaps/%s", folder(), row->name);
@@ -50,8 +49,7 @@ static void counts_as_tshark_does(void **state)
     const char *paths[] = {path};
     struct seen seen = see(paths, 1, NULL);
     uint64_t captured_bytes = 0;
-    for (size_t i = 0; i < seen.n_frames; i++)
-        captured_bytes += seen.frames[i].caplen;
+    for (size_t i = 0; i < seen.n_frames; i++) captured_bytes += seen.frames[i].caplen;
     assert_int_equal(seen.end, WEIR_SOURCE_END);
     assert_int_equal(seen.stats.packets, row->packets);
     assert_int_equal(seen.stats.bytes, row->wire_bytes);
@@ -64,12 +62,12 @@ static void counts_as_tshark_does(void **state)
     seen_free(&seen);
 }
 
-int main(void)
-{
+int main(void) {
     enum { N = sizeof rows / sizeof rows[0] };
     struct CMUnitTest tests[N];
     for (size_t i = 0; i < N; i++)
-        tests[i] = (struct CMUnitTest){
-            .name = rows[i].name, .test_func = counts_as_tshark_does, .initial_state = (void *)&rows[i]};
+        tests[i] = (struct CMUnitTest){.name = rows[i].name,
+                                       .test_func = counts_as_tshark_does,
+                                       .initial_state = (void *)&rows[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

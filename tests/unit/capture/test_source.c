@@ -1,4 +1,5 @@
-/* Merging, sharing between workers, filtering, clock repair and stopping: the source as its workers see it. */
+/* Merging, sharing between workers, filtering, clock repair and stopping: the source as its workers
+ * see it. */
 #undef NDEBUG
 #include <assert.h>
 #include <errno.h>
@@ -15,29 +16,26 @@
 
 #include "forge.h"
 
-/* A capture of frames stamped as listed (seconds, ended by -1); each one's data are its stamp and the file's tag. */
-static struct forge_file forge_stamps(const int *stamps_s, uint8_t tag, size_t n_cut)
-{
+/* A capture of frames stamped as listed (seconds, ended by -1); each one's data are its stamp and
+ * the file's tag. */
+static struct forge_file forge_stamps(const int *stamps_s, uint8_t tag, size_t n_cut) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
-    for (; *stamps_s >= 0; stamps_s++)
-        forge_record(forge, (uint32_t)*stamps_s, 0, 40, 40, tag);
+    for (; *stamps_s >= 0; stamps_s++) forge_record(forge, (uint32_t)*stamps_s, 0, 40, 40, tag);
     struct forge_file file = forge_file(forge->bytes, forge->n - n_cut);
     free(forge);
     return file;
 }
 
-static void assert_order(const struct seen *seen, const char *tags)
-{
+static void assert_order(const struct seen *seen, const char *tags) {
     assert_int_equal(seen->n_frames, strlen(tags));
-    for (size_t i = 0; i < seen->n_frames; i++)
-        assert_int_equal(seen->frames[i].data[0], tags[i]);
+    for (size_t i = 0; i < seen->n_frames; i++) assert_int_equal(seen->frames[i].data[0], tags[i]);
 }
 
-static void files_are_merged_by_stamp_and_keep_their_own_order(void **state)
-{
+static void files_are_merged_by_stamp_and_keep_their_own_order(void **state) {
     struct forge_file files[] = {
-        forge_stamps((int[]){100, 110, 105, 130, -1}, 'a', 0), /* 105 is late, and stays behind 110 */
+        /* 105 is late, and stays behind 110 */
+        forge_stamps((int[]){100, 110, 105, 130, -1}, 'a', 0),
         forge_stamps((int[]){-1}, 'b', 0),
         forge_stamps((int[]){90, 105, 110, 111, 140, -1}, 'c', 0),
         forge_stamps((int[]){100, 100, -1}, 'd', 0),
@@ -53,8 +51,7 @@ static void files_are_merged_by_stamp_and_keep_their_own_order(void **state)
     seen_free(&seen);
 }
 
-static void a_bad_file_ends_the_merge_where_it_is_bad(void **state)
-{
+static void a_bad_file_ends_the_merge_where_it_is_bad(void **state) {
     struct forge_file files[] = {
         forge_stamps((int[]){100, 120, 140, -1}, 'a', 0),
         forge_stamps((int[]){110, 130, 131, -1}, 'b', 7),
@@ -71,20 +68,18 @@ static void a_bad_file_ends_the_merge_where_it_is_bad(void **state)
     assert_true(seen.opened < 0);
 }
 
-/* Many frames, some so large that they fill a batch's bytes, some so small that they fill its frames. */
-static struct forge *forge_mixed(uint32_t start_s, uint8_t tag)
-{
+/* Many frames, some so large that they fill a batch's bytes, some so small that they fill its
+ * frames. */
+static struct forge *forge_mixed(uint32_t start_s, uint8_t tag) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
-    for (uint32_t i = 0; i < 9000; i++)
-        forge_record(forge, start_s + i, 0, i % 5, 60, tag);
+    for (uint32_t i = 0; i < 9000; i++) forge_record(forge, start_s + i, 0, i % 5, 60, tag);
     for (uint32_t i = 0; i < 3; i++)
         forge_record(forge, start_s + 9000 + i, 0, 200000 + i, 200000 + i, tag);
     return forge;
 }
 
-static void a_merge_of_large_files_loses_nothing(void **state)
-{
+static void a_merge_of_large_files_loses_nothing(void **state) {
     struct forge *a = forge_mixed(1000, 'a'), *b = forge_mixed(4000, 'b');
     struct forge_file files[] = {forge_file(a->bytes, a->n), forge_file(b->bytes, b->n)};
     const char *paths[] = {files[0].path, files[1].path};
@@ -97,11 +92,9 @@ static void a_merge_of_large_files_loses_nothing(void **state)
     for (size_t i = 0; i < seen.n_frames; i++) {
         const struct weir_frame *frame = &seen.frames[i];
         assert_true(i == 0 || frame->ts_us >= seen.frames[i - 1].ts_us);
-        if (frame->caplen == 0)
-            continue;
+        if (frame->caplen == 0) continue;
         size_t *n = frame->data[0] == 'a' ? &n_a : &n_b;
-        while (one.frames[*n].caplen == 0)
-            ++*n;
+        while (one.frames[*n].caplen == 0) ++*n;
         assert_int_equal(frame->caplen, one.frames[*n].caplen);
         assert_int_equal(frame->data[frame->caplen - 1], frame->data[0]);
         ++*n;
@@ -124,11 +117,11 @@ struct worker {
     pthread_t thread;
 };
 
-static void *work(void *arg)
-{
+static void *work(void *arg) {
     struct worker *worker = arg;
     const struct weir_batch *batch;
-    while ((worker->end = weir_source_next(worker->source, worker->index, &batch, &worker->fault)) == 0) {
+    while ((worker->end =
+                weir_source_next(worker->source, worker->index, &batch, &worker->fault)) == 0) {
         assert(batch->index == worker->n_batches++);
         for (size_t i = 0; i < batch->n_frames; i++) {
             const struct weir_frame *frame = &batch->frames[i];
@@ -137,27 +130,25 @@ static void *work(void *arg)
             worker->sum = worker->sum * 31 + (uint64_t)frame->now_us + frame->caplen;
         }
         worker->n_frames += batch->n_frames;
-        if (worker->pause_us > 0)
-            usleep(worker->pause_us);
+        if (worker->pause_us > 0) usleep(worker->pause_us);
     }
     return NULL;
 }
 
-static void run_workers(struct weir_source *source, struct worker *workers, unsigned n)
-{
+static void run_workers(struct weir_source *source, struct worker *workers, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         workers[i] = (struct worker){.source = source, .index = i, .pause_us = i * 300};
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
-    for (unsigned i = 0; i < n; i++)
-        pthread_join(workers[i].thread, NULL);
+    for (unsigned i = 0; i < n; i++) pthread_join(workers[i].thread, NULL);
 }
 
-static void every_worker_sees_the_same(void **state)
-{
-    /* One file many times over: stamps go back each time, so the clock's repair is seen alike, too. The last is cut. */
+static void every_worker_sees_the_same(void **state) {
+    /* One file many times over: stamps go back each time, so the clock's repair is seen alike, too.
+     * The last is cut. */
     struct forge *forge = forge_mixed(1000, 'x');
-    struct forge_file whole = forge_file(forge->bytes, forge->n), cut = forge_file(forge->bytes, forge->n - 1);
+    struct forge_file whole = forge_file(forge->bytes, forge->n),
+                      cut = forge_file(forge->bytes, forge->n - 1);
     for (size_t n_paths = 1; n_paths <= 5; n_paths += 4) {
         const char *paths[5] = {whole.path, whole.path, whole.path, whole.path, whole.path};
         paths[n_paths - 1] = cut.path;
@@ -168,8 +159,7 @@ static void every_worker_sees_the_same(void **state)
             assert_int_equal(weir_source_open_files(&source, paths, n_paths, &options, NULL), 0);
             run_workers(source, workers, n);
             weir_source_free(source);
-            if (n == 1)
-                alone = workers[0];
+            if (n == 1) alone = workers[0];
             for (unsigned i = 0; i < n; i++) {
                 assert_true(workers[i].end < 0);
                 assert_int_equal(workers[i].end, alone.end);
@@ -186,8 +176,7 @@ static void every_worker_sees_the_same(void **state)
     free(forge);
 }
 
-static void who_has_got_furthest_leads(void **state)
-{
+static void who_has_got_furthest_leads(void **state) {
     struct forge *forge = forge_mixed(1000, 'x');
     struct forge_file file = forge_file(forge->bytes, forge->n);
     const char *path = file.path;
@@ -206,12 +195,10 @@ static void who_has_got_furthest_leads(void **state)
     free(forge);
 }
 
-static void one_worker_is_ahead_only_by_a_bound(void **state)
-{
+static void one_worker_is_ahead_only_by_a_bound(void **state) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
-    for (uint32_t i = 0; i < 60000; i++)
-        forge_record(forge, i, 0, 0, 60, 0);
+    for (uint32_t i = 0; i < 60000; i++) forge_record(forge, i, 0, 0, 60, 0);
     struct forge_file file = forge_file(forge->bytes, forge->n);
     const char *path = file.path;
     struct weir_source *source;
@@ -233,8 +220,7 @@ static void one_worker_is_ahead_only_by_a_bound(void **state)
     free(forge);
 }
 
-static void a_source_can_be_dropped_at_any_time(void **state)
-{
+static void a_source_can_be_dropped_at_any_time(void **state) {
     struct forge *forge = forge_mixed(1, 'x');
     struct forge_file file = forge_file(forge->bytes, forge->n);
     const char *paths[] = {file.path, file.path};
@@ -252,8 +238,7 @@ static void a_source_can_be_dropped_at_any_time(void **state)
     free(forge);
 }
 
-static void after_a_stop_all_get_what_is_filled_and_then_the_end(void **state)
-{
+static void after_a_stop_all_get_what_is_filled_and_then_the_end(void **state) {
     struct forge *forge = forge_mixed(1, 'x');
     struct forge_file file = forge_file(forge->bytes, forge->n);
     const char *path = file.path;
@@ -276,12 +261,9 @@ static void after_a_stop_all_get_what_is_filled_and_then_the_end(void **state)
     free(forge);
 }
 
-static void ignore(int signal)
-{
-}
+static void ignore(int signal) {}
 
-static void a_read_that_blocks_is_ended_by_stop_and_a_signal(void **state)
-{
+static void a_read_that_blocks_is_ended_by_stop_and_a_signal(void **state) {
     int ends[2], kept = dup(STDIN_FILENO);
     assert_int_equal(pipe(ends), 0);
     dup2(ends[0], STDIN_FILENO);
@@ -314,15 +296,13 @@ static void a_read_that_blocks_is_ended_by_stop_and_a_signal(void **state)
     free(forge);
 }
 
-static void a_clock_set_back_is_repaired_and_counted(void **state)
-{
+static void a_clock_set_back_is_repaired_and_counted(void **state) {
     struct forge_file file = forge_stamps((int[]){1000, 1010, 500, 501, 499, 502, -1}, 'a', 0);
     const char *path = file.path;
     struct seen seen = see(&path, 1, NULL);
     static const int64_t now_s[] = {1000, 1010, 1010, 1011, 1011, 1012};
     assert_int_equal(seen.n_frames, 6);
-    for (size_t i = 0; i < 6; i++)
-        assert_int_equal(seen.frames[i].now_us, now_s[i] * 1000000);
+    for (size_t i = 0; i < 6; i++) assert_int_equal(seen.frames[i].now_us, now_s[i] * 1000000);
     assert_int_equal(seen.frames[2].ts_us, 500000000);
     assert_int_equal(seen.stats.time_steps, 1);
     assert_int_equal(seen.stats.time_backwards, 1);
@@ -333,18 +313,17 @@ static void a_clock_set_back_is_repaired_and_counted(void **state)
 }
 
 /* An IPv4 UDP packet to `port`, behind `n_link` link bytes. */
-static void forge_udp(uint8_t *packet, const uint8_t *link, size_t n_link, uint16_t port)
-{
-    static const uint8_t ip[28] = {0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x30, 0x39};
-    if (n_link)
-        memcpy(packet, link, n_link);
+static void forge_udp(uint8_t *packet, const uint8_t *link, size_t n_link, uint16_t port) {
+    static const uint8_t ip[28] = {0x45, 0,   0, 28, 0, 0,   0, 0, 64, 17,   0,
+                                   0,    192, 0, 2,  1, 192, 0, 2, 2,  0x30, 0x39};
+    if (n_link) memcpy(packet, link, n_link);
     memcpy(packet + n_link, ip, sizeof ip);
     packet[n_link + 22] = (uint8_t)(port >> 8);
     packet[n_link + 23] = (uint8_t)port;
 }
 
-static void forge_packet(struct forge *forge, uint32_t interface, uint64_t ts_us, const uint8_t *packet, uint32_t n)
-{
+static void forge_packet(struct forge *forge, uint32_t interface, uint64_t ts_us,
+                         const uint8_t *packet, uint32_t n) {
     uint8_t body[100] = {0};
     uint32_t words[] = {interface, (uint32_t)(ts_us >> 32), (uint32_t)ts_us, n, n};
     memcpy(body, words, sizeof words);
@@ -352,8 +331,7 @@ static void forge_packet(struct forge *forge, uint32_t interface, uint64_t ts_us
     forge_block(forge, 6, body, sizeof words + n);
 }
 
-static void a_filter_fits_every_link_type(void **state)
-{
+static void a_filter_fits_every_link_type(void **state) {
     static const uint8_t ethernet[14] = {[12] = 8};
     uint8_t packet[64];
     struct forge *forge = forge_new(false);
@@ -398,8 +376,7 @@ static void a_filter_fits_every_link_type(void **state)
     free(forge);
 }
 
-static void a_bad_filter_is_found_in_an_empty_capture(void **state)
-{
+static void a_bad_filter_is_found_in_an_empty_capture(void **state) {
     struct forge *forge = forge_new(false);
     forge_section(forge);
     struct forge_file file = forge_file(forge->bytes, forge->n);
@@ -413,8 +390,7 @@ static void a_bad_filter_is_found_in_an_empty_capture(void **state)
     free(forge);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_merged_by_stamp_and_keep_their_own_order),
         cmocka_unit_test(a_bad_file_ends_the_merge_where_it_is_bad),

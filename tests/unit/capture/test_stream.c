@@ -17,8 +17,7 @@
 
 enum { PLAIN_MAX = 700000 };
 
-static size_t gzip(const void *plain, size_t n, uint8_t *packed, size_t room)
-{
+static size_t gzip(const void *plain, size_t n, uint8_t *packed, size_t room) {
     z_stream z = {0};
     assert(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     z.next_in = (Bytef *)plain;
@@ -31,15 +30,13 @@ static size_t gzip(const void *plain, size_t n, uint8_t *packed, size_t room)
     return length;
 }
 
-static size_t zstd(const void *plain, size_t n, uint8_t *packed, size_t room)
-{
+static size_t zstd(const void *plain, size_t n, uint8_t *packed, size_t room) {
     size_t length = ZSTD_compress(packed, room, plain, n, 3);
     assert(!ZSTD_isError(length));
     return length;
 }
 
-static size_t copy(const void *plain, size_t n, uint8_t *packed, size_t room)
-{
+static size_t copy(const void *plain, size_t n, uint8_t *packed, size_t room) {
     assert(n <= room);
     memcpy(packed, plain, n);
     return n;
@@ -52,8 +49,7 @@ static const struct {
 enum { N_PACKINGS = sizeof packings / sizeof packings[0] };
 
 /* A capture with text-like and random data, so that packing changes its size. */
-static struct forge *forge_capture(uint32_t n_frames)
-{
+static struct forge *forge_capture(uint32_t n_frames) {
     struct forge *forge = forge_new(false);
     forge_pcap(forge, MAGIC_MICRO, 1);
     uint32_t random = 1;
@@ -67,8 +63,7 @@ static struct forge *forge_capture(uint32_t n_frames)
     return forge;
 }
 
-static void packed_captures_equal_the_plain_one(void **state)
-{
+static void packed_captures_equal_the_plain_one(void **state) {
     struct forge *forge = forge_capture(900);
     uint8_t *packed = malloc(2 * PLAIN_MAX);
     struct seen plain = see_bytes(forge->bytes, forge->n);
@@ -104,8 +99,7 @@ static void packed_captures_equal_the_plain_one(void **state)
     free(forge);
 }
 
-static void a_cut_packed_capture_gives_its_frames_and_says_cut(void **state)
-{
+static void a_cut_packed_capture_gives_its_frames_and_says_cut(void **state) {
     struct forge *forge = forge_capture(30);
     uint8_t *packed = malloc(2 * PLAIN_MAX);
     struct seen plain = see_bytes(forge->bytes, forge->n);
@@ -118,7 +112,8 @@ static void a_cut_packed_capture_gives_its_frames_and_says_cut(void **state)
             assert_non_null(strstr(seen.fault.text, " stream is cut"));
             assert_in_range(seen.n_frames, 0, plain.n_frames);
             for (size_t i = 0; i < seen.n_frames; i++)
-                assert_memory_equal(seen.frames[i].data, plain.frames[i].data, plain.frames[i].caplen);
+                assert_memory_equal(seen.frames[i].data, plain.frames[i].data,
+                                    plain.frames[i].caplen);
             most = seen.n_frames > most ? seen.n_frames : most;
             seen_free(&seen);
         }
@@ -130,8 +125,7 @@ static void a_cut_packed_capture_gives_its_frames_and_says_cut(void **state)
     free(forge);
 }
 
-static void damage_in_a_packed_capture_is_a_fault(void **state)
-{
+static void damage_in_a_packed_capture_is_a_fault(void **state) {
     struct forge *forge = forge_capture(30);
     uint8_t *packed = malloc(2 * PLAIN_MAX);
     size_t n = gzip(forge->bytes, forge->n, packed, 2 * PLAIN_MAX);
@@ -173,8 +167,7 @@ struct pipe_writer {
     size_t n, step;
 };
 
-static void *write_pipe(void *arg)
-{
+static void *write_pipe(void *arg) {
     struct pipe_writer *writer = arg;
     for (size_t done = 0; done < writer->n;) {
         size_t n = writer->n - done < writer->step ? writer->n - done : writer->step;
@@ -186,8 +179,7 @@ static void *write_pipe(void *arg)
     return NULL;
 }
 
-static void stdin_is_read_whatever_it_is_packed_in(void **state)
-{
+static void stdin_is_read_whatever_it_is_packed_in(void **state) {
     struct forge *forge = forge_capture(300);
     uint8_t *packed = malloc(2 * PLAIN_MAX);
     struct seen plain = see_bytes(forge->bytes, forge->n);
@@ -221,8 +213,7 @@ static void stdin_is_read_whatever_it_is_packed_in(void **state)
     free(forge);
 }
 
-static void a_pipe_is_answered_before_it_ends(void **state)
-{
+static void a_pipe_is_answered_before_it_ends(void **state) {
     int ends[2], kept = dup(STDIN_FILENO);
     assert_int_equal(pipe(ends), 0);
     dup2(ends[0], STDIN_FILENO);
@@ -249,8 +240,7 @@ static void a_pipe_is_answered_before_it_ends(void **state)
     free(forge);
 }
 
-static void a_name_is_shown_in_one_line(void **state)
-{
+static void a_name_is_shown_in_one_line(void **state) {
     char path[600];
     memset(path, 'x', sizeof path - 1);
     path[599] = '\0';
@@ -263,8 +253,7 @@ static void a_name_is_shown_in_one_line(void **state)
     assert_non_null(strstr(fault.text, "cannot be opened: "));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_captures_equal_the_plain_one),
         cmocka_unit_test(a_cut_packed_capture_gives_its_frames_and_says_cut),

@@ -13,17 +13,15 @@ struct signature_files {
     char path[64];
 };
 
-static inline struct signature_files signature_files_new(void)
-{
+static inline struct signature_files signature_files_new(void) {
     struct signature_files files = {"/tmp/weir-signatures-XXXXXX"};
     char *made = mkdtemp(files.path);
     assert(made);
     return files;
 }
 
-static inline void signature_files_write(const struct signature_files *files, const char *name, const void *bytes,
-                                         size_t length)
-{
+static inline void signature_files_write(const struct signature_files *files, const char *name,
+                                         const void *bytes, size_t length) {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", files->path, name);
     FILE *file = fopen(path, "wb");
@@ -33,13 +31,12 @@ static inline void signature_files_write(const struct signature_files *files, co
     assert(written == length && closed == 0);
 }
 
-static inline void signature_files_add(const struct signature_files *files, const char *name, const char *text)
-{
+static inline void signature_files_add(const struct signature_files *files, const char *name,
+                                       const char *text) {
     signature_files_write(files, name, text, strlen(text));
 }
 
-static inline void signature_files_free(const struct signature_files *files)
-{
+static inline void signature_files_free(const struct signature_files *files) {
     DIR *directory = opendir(files->path);
     assert(directory);
     for (struct dirent *entry; (entry = readdir(directory));) {

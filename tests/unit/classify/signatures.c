@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct weir_service_set *load_signatures(const struct signature_text *files, size_t n_files)
-{
+struct weir_service_set *load_signatures(const struct signature_text *files, size_t n_files) {
     char directory[] = "/tmp/weir-classify-XXXXXX", path[128];
     assert(mkdtemp(directory));
     for (size_t i = 0; i < n_files; i++) {
@@ -25,8 +24,7 @@ struct weir_service_set *load_signatures(const struct signature_text *files, siz
         unlink(path);
     }
     rmdir(directory);
-    if (r < 0)
-        fprintf(stderr, "%s\n", fault.text);
+    if (r < 0) fprintf(stderr, "%s\n", fault.text);
     assert(r == 0);
     return set;
 }

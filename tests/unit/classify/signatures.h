@@ -8,4 +8,5 @@
 struct signature_text {
     const char *name, *text; /* "alpha.yaml" and what is in it */
 };
-struct weir_service_set *load_signatures(const struct signature_text *files, size_t n_files); /* asserts */
+/* asserts */
+struct weir_service_set *load_signatures(const struct signature_text *files, size_t n_files);

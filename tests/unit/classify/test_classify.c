@@ -1,4 +1,5 @@
-/* Flows through the classifier: which name they get, by what, when it is done, and that nothing is left behind. */
+/* Flows through the classifier: which name they get, by what, when it is done, and that nothing is
+ * left behind. */
 #include "fixture.h"
 
 #include "../decode/hello_builder.h"
@@ -12,8 +13,7 @@ struct bench {
     weir_service_id alpha, bravo, spotify;
 };
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     struct bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
     bench->set = fixture_services();
@@ -25,8 +25,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     struct bench *bench = *state;
     struct weir_naming_stats stats;
     weir_classify_stats(bench->classifier, &stats);
@@ -37,30 +36,27 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct weir_naming_stats stats_of(const struct bench *bench)
-{
+static struct weir_naming_stats stats_of(const struct bench *bench) {
     struct weir_naming_stats stats;
     weir_classify_stats(bench->classifier, &stats);
     return stats;
 }
 
-static struct weir_flow begin_at(struct bench *bench, uint8_t transport, const char *client, const char *server,
-                                 uint16_t port, int64_t now_us)
-{
+static struct weir_flow begin_at(struct bench *bench, uint8_t transport, const char *client,
+                                 const char *server, uint16_t port, int64_t now_us) {
     struct weir_flow flow = make_flow(transport, client, server, port);
     weir_classify_begin(bench->classifier, &flow, NULL, now_us);
     return flow;
 }
 
-static struct weir_flow begin(struct bench *bench, uint8_t transport, const char *server, uint16_t port)
-{
+static struct weir_flow begin(struct bench *bench, uint8_t transport, const char *server,
+                              uint16_t port) {
     return begin_at(bench, transport, client_text, server, port, NOW_US);
 }
 
 /* ---- provisional names ---- */
 
-static void test_unanswered_syn(void **state)
-{
+static void test_unanswered_syn(void **state) {
     struct bench *bench = *state;
     tell(bench->classifier, client_text, "www.alpha-media.net", server_text, 60, NOW_US);
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
@@ -75,15 +71,16 @@ static void test_unanswered_syn(void **state)
     assert_int_equal(stats_of(bench).https_blind, 0);
 
     const struct weir_address_fact *facts;
-    assert_int_equal(weir_classify_take_facts(bench->classifier, &facts), 0); /* a memory proves nothing new */
+    /* a memory proves nothing new */
+    assert_int_equal(weir_classify_take_facts(bench->classifier, &facts), 0);
 }
 
-static void test_dns_kept_ttl_and_an_hour(void **state)
-{
+static void test_dns_kept_ttl_and_an_hour(void **state) {
     struct bench *bench = *state;
     tell(bench->classifier, client_text, "www.alpha.com", server_text, 60, NOW_US);
     int64_t end_us = NOW_US + HOUR_US + 60 * SECOND_US;
-    struct weir_flow flow = begin_at(bench, WEIR_TRANSPORT_TCP, client_text, server_text, 443, end_us - 1);
+    struct weir_flow flow =
+        begin_at(bench, WEIR_TRANSPORT_TCP, client_text, server_text, 443, end_us - 1);
     assert_int_equal(flow.named.service, bench->alpha);
     flow = begin_at(bench, WEIR_TRANSPORT_TCP, client_text, server_text, 443, end_us);
     assert_int_equal(flow.named.service, WEIR_SERVICE_NONE);
@@ -91,8 +88,7 @@ static void test_dns_kept_ttl_and_an_hour(void **state)
     assert_int_equal(stats_of(bench).https_blind, 1);
 }
 
-static void test_dns_passed_over(void **state)
-{
+static void test_dns_passed_over(void **state) {
     struct bench *bench = *state;
     struct weir_addr client = addr(client_text);
     struct weir_dns_message answer = {.response = true, .rcode = WEIR_DNS_SERVFAIL, .n_addrs = 1};
@@ -105,18 +101,19 @@ static void test_dns_passed_over(void **state)
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
     assert_int_equal(flow.named.by, WEIR_NAMED_NONE);
 
-    tell(bench->classifier, client_text, "www.alpha.com", "0.0.0.0", 60, NOW_US); /* a blocking resolver */
+    tell(bench->classifier, client_text, "www.alpha.com", "0.0.0.0", 60,
+         NOW_US); /* a blocking resolver */
     flow = begin(bench, WEIR_TRANSPORT_TCP, "0.0.0.0", 443);
     assert_int_equal(flow.named.by, WEIR_NAMED_NONE);
 }
 
 /* Through the wire: the addresses behind a CNAME count for the name that was asked for. */
-static void test_cname(void **state)
-{
-    static const uint8_t message[] =
-        "\x12\x34\x81\x80\0\1\0\2\0\0\0\0" "\3www\5alpha\3com\0\0\1\0\1"
-        "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\x0d" "\4edge\5bravo\xc0\x16"
-        "\xc0\x2b\0\1\0\1\0\0\0\x3c\0\4\xc6\x33\x64\1";
+static void test_cname(void **state) {
+    static const uint8_t message[] = "\x12\x34\x81\x80\0\1\0\2\0\0\0\0"
+                                     "\3www\5alpha\3com\0\0\1\0\1"
+                                     "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\x0d"
+                                     "\4edge\5bravo\xc0\x16"
+                                     "\xc0\x2b\0\1\0\1\0\0\0\x3c\0\4\xc6\x33\x64\1";
     struct bench *bench = *state;
     struct weir_dns_message answer;
     assert_int_equal(weir_dns_message(message, sizeof message - 1, &answer), WEIR_WIRE_OK);
@@ -128,14 +125,14 @@ static void test_cname(void **state)
     assert_string_equal(flow.named.host, "www.alpha.com");
 }
 
-static void learn_fact(struct bench *bench, const char *server, weir_service_id service, int64_t now_us)
-{
-    struct weir_address_fact fact = {.addr = addr(server), .service = service, .role = WEIR_ROLE_CONTROL};
+static void learn_fact(struct bench *bench, const char *server, weir_service_id service,
+                       int64_t now_us) {
+    struct weir_address_fact fact = {
+        .addr = addr(server), .service = service, .role = WEIR_ROLE_CONTROL};
     weir_classify_learn(bench->classifier, &fact, 1, now_us);
 }
 
-static void test_address_memory(void **state)
-{
+static void test_address_memory(void **state) {
     struct bench *bench = *state;
     learn_fact(bench, server_text, bench->bravo, NOW_US);
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
@@ -151,8 +148,7 @@ static void test_address_memory(void **state)
     assert_int_equal(flow.named.service, bench->alpha);
 }
 
-static void test_prefix(void **state)
-{
+static void test_prefix(void **state) {
     struct bench *bench = *state;
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, "203.0.113.7", 443);
     assert_int_equal(flow.named.service, bench->alpha);
@@ -166,8 +162,7 @@ static void test_prefix(void **state)
     assert_int_equal(flow.named.by, WEIR_NAMED_NONE);
 }
 
-static void test_dns_flows(void **state)
-{
+static void test_dns_flows(void **state) {
     struct bench *bench = *state;
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_UDP, "192.168.1.1", 53);
     char text[WEIR_NDPI_TEXT_MAX];
@@ -178,8 +173,8 @@ static void test_dns_flows(void **state)
 
 /* ---- TLS ---- */
 
-static void assert_alpha(const struct bench *bench, const struct weir_flow *flow, enum weir_named_by by)
-{
+static void assert_alpha(const struct bench *bench, const struct weir_flow *flow,
+                         enum weir_named_by by) {
     assert_int_equal(flow->named.service, bench->alpha);
     assert_int_equal(flow->named.by, by);
     assert_true(flow->named.done);
@@ -187,12 +182,12 @@ static void assert_alpha(const struct bench *bench, const struct weir_flow *flow
     assert_string_equal(flow->named.host, "www.alpha.com");
 }
 
-static void test_sni_in_one_segment(void **state)
-{
+static void test_sni_in_one_segment(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
     size_t length = tls_hello("www.alpha.com", false, 32, false, bytes, sizeof bytes);
-    tell(bench->classifier, client_text, "www.bravo.com", server_text, 60, NOW_US); /* payload knows better */
+    tell(bench->classifier, client_text, "www.bravo.com", server_text, 60,
+         NOW_US); /* payload knows better */
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
     feed(bench->classifier, &flow, WEIR_CLIENT, 1, bytes, length);
     assert_alpha(bench, &flow, WEIR_NAMED_SNI);
@@ -207,8 +202,7 @@ static void test_sni_in_one_segment(void **state)
     assert_int_equal(weir_classify_take_facts(bench->classifier, &facts), 0);
 }
 
-static void test_sni_split(void **state)
-{
+static void test_sni_split(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
     size_t length = tls_hello("www.alpha.com", false, 1216, true, bytes, sizeof bytes);
@@ -234,10 +228,9 @@ static void test_sni_split(void **state)
     assert_int_equal(stats_of(bench).hellos, 4);
 }
 
-/* Cut to mislead filters: a byte a segment, forwards and backwards; noise left of the window; noise that the real bytes
- * overtake, since a receiver keeps what made its beginning longer first. */
-static void test_sni_in_disguise(void **state)
-{
+/* Cut to mislead filters: a byte a segment, forwards and backwards; noise left of the window; noise
+ * that the real bytes overtake, since a receiver keeps what made its beginning longer first. */
+static void test_sni_in_disguise(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096], noise[600];
     size_t length = tls_hello("www.alpha.com", false, 300, true, bytes, sizeof bytes);
@@ -270,25 +263,27 @@ static void test_sni_in_disguise(void **state)
     }
 }
 
-static void test_sni_bytewise(void **state)
-{
+static void test_sni_bytewise(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
-    size_t length = tls_hello("www.alpha.com", false, 32, true, bytes, sizeof bytes), step = length / 12 + 1;
+    size_t length = tls_hello("www.alpha.com", false, 32, true, bytes, sizeof bytes),
+           step = length / 12 + 1;
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
     for (size_t at = 0; at < length; at += step)
-        feed(bench->classifier, &flow, WEIR_CLIENT, (uint32_t)at, bytes + at, length - at < step ? length - at : step);
+        feed(bench->classifier, &flow, WEIR_CLIENT, (uint32_t)at, bytes + at,
+             length - at < step ? length - at : step);
     assert_alpha(bench, &flow, WEIR_NAMED_SNI);
 }
 
-static void test_two_records(void **state)
-{
+static void test_two_records(void **state) {
     struct bench *bench = *state;
     uint8_t whole[4096], bytes[4096];
-    size_t length = tls_hello("www.alpha.com", false, 32, true, whole, sizeof whole) - 5, first = 60;
+    size_t length = tls_hello("www.alpha.com", false, 32, true, whole, sizeof whole) - 5,
+           first = 60;
     memcpy(bytes, (uint8_t[]){22, 3, 1, 0, (uint8_t)first}, 5);
     memcpy(bytes + 5, whole + 5, first);
-    memcpy(bytes + 5 + first, (uint8_t[]){22, 3, 1, (uint8_t)((length - first) >> 8), (uint8_t)(length - first)}, 5);
+    memcpy(bytes + 5 + first,
+           (uint8_t[]){22, 3, 1, (uint8_t)((length - first) >> 8), (uint8_t)(length - first)}, 5);
     memcpy(bytes + 10 + first, whole + 5 + first, length - first);
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
     feed(bench->classifier, &flow, WEIR_CLIENT, 1, bytes, length + 10);
@@ -296,8 +291,7 @@ static void test_two_records(void **state)
 }
 
 /* The second half is lost for good: what the first half said counts. */
-static void test_sni_in_part(void **state)
-{
+static void test_sni_in_part(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
     tls_hello("www.alpha.com", false, 1216, false, bytes, sizeof bytes);
@@ -310,8 +304,7 @@ static void test_sni_in_part(void **state)
     assert_alpha(bench, &flow, WEIR_NAMED_SNI);
 }
 
-static void test_hello_without_sni(void **state)
-{
+static void test_hello_without_sni(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
     size_t length = tls_hello(NULL, false, 32, false, bytes, sizeof bytes);
@@ -323,8 +316,7 @@ static void test_hello_without_sni(void **state)
     assert_int_equal(flow.named.app, WEIR_APP_TLS);
 }
 
-static void test_group_server(void **state)
-{
+static void test_group_server(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
     size_t length = tls_hello("www.alpha.com", false, 32, false, bytes, sizeof bytes);
@@ -337,8 +329,7 @@ static void test_group_server(void **state)
 
 /* ---- ECH ---- */
 
-static struct weir_flow flow_with_ech(struct bench *bench, const char *sni)
-{
+static struct weir_flow flow_with_ech(struct bench *bench, const char *sni) {
     uint8_t bytes[4096];
     size_t length = tls_hello(sni, true, 32, false, bytes, sizeof bytes);
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
@@ -348,8 +339,7 @@ static struct weir_flow flow_with_ech(struct bench *bench, const char *sni)
     return flow;
 }
 
-static void test_ech(void **state)
-{
+static void test_ech(void **state) {
     struct bench *bench = *state;
     struct weir_flow flow = flow_with_ech(bench, "www.alpha.com"); /* DNS knows nothing */
     assert_alpha(bench, &flow, WEIR_NAMED_SNI);
@@ -357,7 +347,8 @@ static void test_ech(void **state)
 
     tell(bench->classifier, client_text, "www.alpha.com", server_text, 60, NOW_US);
     tell(bench->classifier, client_text, "www.bravo.com", server_text, 60, NOW_US + 1);
-    flow = flow_with_ech(bench, "www.alpha.com"); /* GREASE: the client asked for this name, if not as the last */
+    flow = flow_with_ech(
+        bench, "www.alpha.com"); /* GREASE: the client asked for this name, if not as the last */
     assert_alpha(bench, &flow, WEIR_NAMED_SNI);
     assert_false(flow.named.low_confidence);
 
@@ -371,13 +362,11 @@ static void test_ech(void **state)
 
 /* ---- HTTP ---- */
 
-static void feed_text(struct bench *bench, struct weir_flow *flow, uint32_t seq, const char *text)
-{
+static void feed_text(struct bench *bench, struct weir_flow *flow, uint32_t seq, const char *text) {
     feed(bench->classifier, flow, WEIR_CLIENT, seq, text, strlen(text));
 }
 
-static void test_http(void **state)
-{
+static void test_http(void **state) {
     struct bench *bench = *state;
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 80);
     feed_text(bench, &flow, 1, "GET / HTTP/1.1\r\nHost: www.alpha.com\r\n\r\n");
@@ -391,8 +380,7 @@ static void test_http(void **state)
     assert_alpha(bench, &flow, WEIR_NAMED_HTTP);
 }
 
-static void test_http_to_an_address(void **state)
-{
+static void test_http_to_an_address(void **state) {
     struct bench *bench = *state;
     tell(bench->classifier, client_text, "www.alpha.com", server_text, 60, NOW_US);
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 80);
@@ -410,10 +398,10 @@ struct quic_hello {
 };
 
 /* A hello over two Initials, the second part in front in its packet. */
-static void build_quic(struct quic_hello *quic, uint32_t version, const char *sni)
-{
+static void build_quic(struct quic_hello *quic, uint32_t version, const char *sni) {
     static const char *const alpn[] = {"h3", NULL};
-    struct hello_spec spec = {.sni = sni, .alpn = alpn, .key_share_len = 1216, .sni_last = true, .tls13 = true};
+    struct hello_spec spec = {
+        .sni = sni, .alpn = alpn, .key_share_len = 1216, .sni_last = true, .tls13 = true};
     uint8_t hello[4096];
     size_t length = hello_build(&spec, hello, sizeof hello), cut = 900;
     quic->dcid = quic_cid("\1\2\3\4\5\6\7\x08", 8);
@@ -424,17 +412,21 @@ static void build_quic(struct quic_hello *quic, uint32_t version, const char *sn
         quic_add_ping(&frames);
         quic_add_crypto(&frames, hello, from, mid - from);
         struct quic_initial_spec initial = {
-            .version = version, .dcid = quic->dcid, .scid = quic_cid("\x09", 1), .first_dcid = quic->dcid,
-            .packet_number = i, .packet_number_len = 1, .pad_to = 1200,
+            .version = version,
+            .dcid = quic->dcid,
+            .scid = quic_cid("\x09", 1),
+            .first_dcid = quic->dcid,
+            .packet_number = i,
+            .packet_number_len = 1,
+            .pad_to = 1200,
         };
-        quic->lengths[i] = quic_build_initial(&initial, frames.bytes, frames.length, quic->datagrams[i],
-                                              sizeof quic->datagrams[i]);
+        quic->lengths[i] = quic_build_initial(&initial, frames.bytes, frames.length,
+                                              quic->datagrams[i], sizeof quic->datagrams[i]);
         assert_int_not_equal(quic->lengths[i], 0);
     }
 }
 
-static void test_quic(void **state)
-{
+static void test_quic(void **state) {
     struct bench *bench = *state;
     static const uint32_t versions[] = {QUIC_V1, QUIC_V2};
     for (unsigned i = 0; i < 8; i++) {
@@ -444,10 +436,12 @@ static void test_quic(void **state)
         struct weir_flow flow = begin(bench, WEIR_TRANSPORT_UDP, server_text, 443);
         flow.has_dcid = has_dcid;
         flow.dcid = quic.dcid;
-        feed(bench->classifier, &flow, WEIR_CLIENT, 0, quic.datagrams[swapped], quic.lengths[swapped]);
+        feed(bench->classifier, &flow, WEIR_CLIENT, 0, quic.datagrams[swapped],
+             quic.lengths[swapped]);
         assert_false(flow.named.done);
         assert_int_equal(flow.named.app, WEIR_APP_QUIC);
-        feed(bench->classifier, &flow, WEIR_CLIENT, 0, quic.datagrams[!swapped], quic.lengths[!swapped]);
+        feed(bench->classifier, &flow, WEIR_CLIENT, 0, quic.datagrams[!swapped],
+             quic.lengths[!swapped]);
         assert_int_equal(flow.named.service, bench->alpha);
         assert_int_equal(flow.named.by, WEIR_NAMED_SNI);
         assert_null(flow.naming);
@@ -463,27 +457,30 @@ static void test_quic(void **state)
 }
 
 /* An opening of its own: id, name, and both datagrams fed. */
-static void open_quic(struct weir_classifier *classifier, struct weir_flow *flow, char id, const char *sni)
-{
+static void open_quic(struct weir_classifier *classifier, struct weir_flow *flow, char id,
+                      const char *sni) {
     uint8_t hello[2048];
     const struct hello_spec spec = {.sni = sni, .key_share_len = 32, .tls13 = true};
     size_t length = hello_build(&spec, hello, sizeof hello);
     struct quic_frames frames = {.length = 0};
     quic_add_crypto(&frames, hello, 0, length);
     struct weir_cid dcid = quic_cid((const char[]){id, id, id, id, id, id, id, id}, 8);
-    struct quic_initial_spec initial = {.version = QUIC_V1, .dcid = dcid, .scid = quic_cid("\x09", 1), .first_dcid = dcid,
-                                        .packet_number_len = 2, .pad_to = 1200};
+    struct quic_initial_spec initial = {.version = QUIC_V1,
+                                        .dcid = dcid,
+                                        .scid = quic_cid("\x09", 1),
+                                        .first_dcid = dcid,
+                                        .packet_number_len = 2,
+                                        .pad_to = 1200};
     uint8_t datagram[1500];
     length = quic_build_initial(&initial, frames.bytes, frames.length, datagram, sizeof datagram);
-    if (!flow->has_dcid)
-        flow->dcid = dcid;
+    if (!flow->has_dcid) flow->dcid = dcid;
     flow->has_dcid = true;
     feed(classifier, flow, WEIR_CLIENT, 0, datagram, length);
 }
 
-/* Of several openings that one names the flow which the server answers, first or last; the flow stage says which. */
-static void test_quic_decoys(void **state)
-{
+/* Of several openings that one names the flow which the server answers, first or last; the flow
+ * stage says which. */
+static void test_quic_decoys(void **state) {
     static const char *const names[] = {"www.bravo.com", "api.alpha.com", "decoy.example"};
     struct bench *bench = *state;
     for (unsigned answered = 0; answered < 3; answered++) {
@@ -501,15 +498,15 @@ static void test_quic_decoys(void **state)
         assert_true(flow.named.done);
         assert_null(flow.naming);
         assert_int_equal(flow.named.by, WEIR_NAMED_SNI);
-        assert_int_equal(flow.named.host_hash, weir_host_hash(names[answered], strlen(names[answered])));
+        assert_int_equal(flow.named.host_hash,
+                         weir_host_hash(names[answered], strlen(names[answered])));
     }
     struct weir_naming_stats stats;
     weir_classify_stats(bench->classifier, &stats);
     assert_int_equal(stats.naming_now, 0);
 }
 
-static void test_quic_unanswered(void **state)
-{
+static void test_quic_unanswered(void **state) {
     struct bench *bench = *state;
     struct quic_hello quic;
     build_quic(&quic, QUIC_V1, "www.alpha.com");
@@ -525,16 +522,17 @@ static void test_quic_unanswered(void **state)
 
 /* ---- nDPI, bounds, bookkeeping ---- */
 
-static void test_noise_ends(void **state)
-{
+static void test_noise_ends(void **state) {
     struct bench *bench = *state;
     for (unsigned kind = 0; kind < 2; kind++) {
-        struct weir_flow flow = begin(bench, kind ? WEIR_TRANSPORT_UDP : WEIR_TRANSPORT_TCP, server_text, 40001);
+        struct weir_flow flow =
+            begin(bench, kind ? WEIR_TRANSPORT_UDP : WEIR_TRANSPORT_TCP, server_text, 40001);
         uint8_t noise[200];
         for (unsigned i = 0; i < 12; i++) {
             for (size_t k = 0; k < sizeof noise; k++)
                 noise[k] = (uint8_t)(0x80 ^ (k * 37 + i * 101 + (k * k) / 7));
-            feed(bench->classifier, &flow, i & 1 ? WEIR_SERVER : WEIR_CLIENT, 1 + i * 200, noise, sizeof noise);
+            feed(bench->classifier, &flow, i & 1 ? WEIR_SERVER : WEIR_CLIENT, 1 + i * 200, noise,
+                 sizeof noise);
         }
         assert_true(flow.named.done);
         assert_null(flow.naming);
@@ -543,8 +541,7 @@ static void test_noise_ends(void **state)
     assert_in_range(stats_of(bench).dpi_packets, 2, 16);
 }
 
-static void test_hello_that_never_ends(void **state)
-{
+static void test_hello_that_never_ends(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[1400] = {22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3};
     struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
@@ -555,15 +552,14 @@ static void test_hello_that_never_ends(void **state)
     assert_true(flow.named.done);
 }
 
-static uint32_t next_random(uint32_t *seed)
-{
+static uint32_t next_random(uint32_t *seed) {
     *seed = *seed * 1664525 + 1013904223;
     return *seed >> 8;
 }
 
-/* Damaged hellos in pieces of any size and order: no fault (under a sanitizer), no state left, always an end. */
-static void test_damage(void **state)
-{
+/* Damaged hellos in pieces of any size and order: no fault (under a sanitizer), no state left,
+ * always an end. */
+static void test_damage(void **state) {
     struct bench *bench = *state;
     uint32_t seed = 7;
     uint8_t whole[4096], bytes[4096];
@@ -572,7 +568,8 @@ static void test_damage(void **state)
     build_quic(&quic, QUIC_V1, "www.alpha.com");
     for (unsigned i = 0; i < 1500; i++) {
         bool udp = i % 3 == 0;
-        struct weir_flow flow = begin(bench, udp ? WEIR_TRANSPORT_UDP : WEIR_TRANSPORT_TCP, server_text, 443);
+        struct weir_flow flow =
+            begin(bench, udp ? WEIR_TRANSPORT_UDP : WEIR_TRANSPORT_TCP, server_text, 443);
         flow.midstream = i % 5 == 0;
         for (unsigned k = 0; k < 24; k++) {
             size_t size = udp ? quic.lengths[k & 1] : length;
@@ -580,8 +577,7 @@ static void test_damage(void **state)
             if (next_random(&seed) % 4 == 0)
                 bytes[next_random(&seed) % size] = (uint8_t)next_random(&seed);
             size_t from = udp ? 0 : next_random(&seed) % 4 * (size / 4), n = size - from;
-            if (next_random(&seed) % 2 == 0)
-                n = 1 + next_random(&seed) % n;
+            if (next_random(&seed) % 2 == 0) n = 1 + next_random(&seed) % n;
             enum weir_side side = next_random(&seed) % 8 == 0 ? WEIR_SERVER : WEIR_CLIENT;
             feed(bench->classifier, &flow, side, (uint32_t)from + 5000, bytes + from, n);
         }
@@ -589,11 +585,11 @@ static void test_damage(void **state)
         assert_true(flow.named.done);
         assert_null(flow.naming);
     }
-    assert_in_range(stats_of(bench).hellos, 50, 1500); /* enough of them were whole for this to mean something */
+    /* enough of them were whole for this to mean something */
+    assert_in_range(stats_of(bench).hellos, 50, 1500);
 }
 
-static void test_naming_bound(void **state)
-{
+static void test_naming_bound(void **state) {
     struct bench *bench = *state;
     struct weir_classify_config config = {.naming_max = 1};
     struct weir_classifier *classifier;
@@ -616,11 +612,11 @@ static void test_naming_bound(void **state)
     weir_classifier_free(classifier);
 }
 
-static void test_self_report(void **state)
-{
+static void test_self_report(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
-    static const char *const hosts[] = {"dns.google", "x.cloudflare-dns.com", "video.shared-cdn.net", "notdns.google"};
+    static const char *const hosts[] = {"dns.google", "x.cloudflare-dns.com",
+                                        "video.shared-cdn.net", "notdns.google"};
     for (size_t i = 0; i < 4; i++) {
         size_t length = tls_hello(hosts[i], false, 32, false, bytes, sizeof bytes);
         struct weir_flow flow = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
@@ -643,13 +639,11 @@ static void test_self_report(void **state)
     assert_int_equal(stats.drift[0].bytes, 1000);
 }
 
-static void restore(void *context, const struct weir_learned_name *name)
-{
+static void restore(void *context, const struct weir_learned_name *name) {
     weir_classify_names_restore(context, name, NOW_US + 2);
 }
 
-static void test_names_survive(void **state)
-{
+static void test_names_survive(void **state) {
     struct bench *bench = *state;
     struct weir_classifier *other;
     assert_int_equal(weir_classifier_new(&other, bench->set, NULL), 0);
@@ -668,16 +662,35 @@ static void test_names_survive(void **state)
     weir_classifier_free(other);
 }
 
-int main(void)
-{
+int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_unanswered_syn), TEST(test_dns_kept_ttl_and_an_hour), TEST(test_dns_passed_over), TEST(test_cname),
-        TEST(test_address_memory), TEST(test_prefix), TEST(test_dns_flows), TEST(test_sni_in_one_segment),
-        TEST(test_sni_split), TEST(test_sni_in_disguise), TEST(test_sni_bytewise), TEST(test_two_records), TEST(test_sni_in_part),
-        TEST(test_hello_without_sni), TEST(test_group_server), TEST(test_ech), TEST(test_http),
-        TEST(test_http_to_an_address), TEST(test_quic), TEST(test_quic_decoys), TEST(test_quic_unanswered), TEST(test_noise_ends),
-        TEST(test_hello_that_never_ends), TEST(test_damage), TEST(test_naming_bound), TEST(test_self_report),
+        TEST(test_unanswered_syn),
+        TEST(test_dns_kept_ttl_and_an_hour),
+        TEST(test_dns_passed_over),
+        TEST(test_cname),
+        TEST(test_address_memory),
+        TEST(test_prefix),
+        TEST(test_dns_flows),
+        TEST(test_sni_in_one_segment),
+        TEST(test_sni_split),
+        TEST(test_sni_in_disguise),
+        TEST(test_sni_bytewise),
+        TEST(test_two_records),
+        TEST(test_sni_in_part),
+        TEST(test_hello_without_sni),
+        TEST(test_group_server),
+        TEST(test_ech),
+        TEST(test_http),
+        TEST(test_http_to_an_address),
+        TEST(test_quic),
+        TEST(test_quic_decoys),
+        TEST(test_quic_unanswered),
+        TEST(test_noise_ends),
+        TEST(test_hello_that_never_ends),
+        TEST(test_damage),
+        TEST(test_naming_bound),
+        TEST(test_self_report),
         TEST(test_names_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Whose a host, an address and a protocol name is: in sets made for it, against a slow reading of the same rule, and
- * in the signatures that weir ships. */
+/* Whose a host, an address and a protocol name is: in sets made for it, against a slow reading of
+ * the same rule, and in the signatures that weir ships. */
 #undef NDEBUG
 #include <errno.h>
 #include <pthread.h>
@@ -15,38 +15,37 @@
 
 #include "signature_files.h"
 
-static struct weir_service_set *load(const char *directory)
-{
+static struct weir_service_set *load(const char *directory) {
     struct weir_service_set *set = NULL;
     struct weir_fault fault = {""};
-    if (weir_service_set_load(&set, directory, &fault) < 0)
-        print_error("%s\n", fault.text);
+    if (weir_service_set_load(&set, directory, &fault) < 0) print_error("%s\n", fault.text);
     assert_non_null(set);
     return set;
 }
 
 /* Two services and a CDN, with everything that may overlap. */
-static struct weir_service_set *small_set(void)
-{
+static struct weir_service_set *small_set(void) {
     struct signature_files files = signature_files_new();
-    signature_files_add(&files, "one.yaml",
-                        "id: one\ntitle: One\nkind: vod\nndpi: [OneProto]\n"
-                        "hosts: {media: [media.one.net, cache.one.net], control: [one.net, manifest.media.one.net]}\n"
-                        "never_count: [speed.one.net, sister.two.net]\n"
-                        "prefixes: {media: [198.18.0.0/16, 2001:db8::/32],\n"
-                        "  control: [198.18.128.0/17, 198.18.7.0/24, 198.18.9.0/24]}\n");
-    signature_files_add(&files, "two.yaml",
-                        "id: two\ntitle: Two\nkind: live\nndpi: [TwoProto]\n"
-                        "hosts: {media: [two.net, two.cdn.example], control: [two.one.net]}\n"
-                        "prefixes: {media: [198.18.200.0/24, 2001:db8:1::/48], control: [198.19.0.0/16]}\n");
+    signature_files_add(
+        &files, "one.yaml",
+        "id: one\ntitle: One\nkind: vod\nndpi: [OneProto]\n"
+        "hosts: {media: [media.one.net, cache.one.net], control: [one.net, manifest.media.one.net]}\n"
+        "never_count: [speed.one.net, sister.two.net]\n"
+        "prefixes: {media: [198.18.0.0/16, 2001:db8::/32],\n"
+        "  control: [198.18.128.0/17, 198.18.7.0/24, 198.18.9.0/24]}\n");
+    signature_files_add(
+        &files, "two.yaml",
+        "id: two\ntitle: Two\nkind: live\nndpi: [TwoProto]\n"
+        "hosts: {media: [two.net, two.cdn.example], control: [two.one.net]}\n"
+        "prefixes: {media: [198.18.200.0/24, 2001:db8:1::/48], control: [198.19.0.0/16]}\n");
     signature_files_add(&files, "cdn.yaml", "cdn: [cdn.example]\n");
     struct weir_service_set *set = load(files.path);
     signature_files_free(&files);
     return set;
 }
 
-static void check_host(const struct weir_service_set *set, const char *host, const char *service, const char *role)
-{
+static void check_host(const struct weir_service_set *set, const char *host, const char *service,
+                       const char *role) {
     struct weir_match match = weir_service_match_host(set, host, strlen(host));
     const char *id = weir_service_get(set, match.service)->id;
     if (strcmp(id, service) != 0 || strcmp(weir_role_name(match.role), role) != 0)
@@ -55,8 +54,7 @@ static void check_host(const struct weir_service_set *set, const char *host, con
     assert_string_equal(weir_role_name(match.role), role);
 }
 
-static void test_the_longest_suffix_wins_at_label_boundaries(void **state)
-{
+static void test_the_longest_suffix_wins_at_label_boundaries(void **state) {
     struct weir_service_set *set = small_set();
     static const struct {
         const char *host, *service, *role;
@@ -102,8 +100,7 @@ static void test_the_longest_suffix_wins_at_label_boundaries(void **state)
 }
 
 /* The name is not terminated: only `length` bytes may be read (the sanitizers watch the end). */
-static void test_a_host_of_any_bytes(void **state)
-{
+static void test_a_host_of_any_bytes(void **state) {
     struct weir_service_set *set = small_set();
     for (size_t length = 0; length < 600; length++) {
         char *host = malloc(length ? length : 1);
@@ -112,35 +109,39 @@ static void test_a_host_of_any_bytes(void **state)
         assert_int_equal(weir_service_match_host(set, host, length).service, WEIR_SERVICE_OTHER);
         if (length >= 8) {
             memcpy(host + length - 8, ".one.net", 8);
-            assert_string_equal(weir_service_get(set, weir_service_match_host(set, host, length).service)->id, "one");
+            assert_string_equal(
+                weir_service_get(set, weir_service_match_host(set, host, length).service)->id,
+                "one");
         }
         free(host);
     }
     weir_service_set_unref(set);
 }
 
-static struct weir_addr addr_of(const char *text)
-{
+static struct weir_addr addr_of(const char *text) {
     struct weir_addr addr;
     assert_int_equal(weir_addr_parse(text, &addr), 0);
     return addr;
 }
 
-static void test_the_longest_prefix_wins(void **state)
-{
+static void test_the_longest_prefix_wins(void **state) {
     struct weir_service_set *set = small_set();
     static const struct {
         const char *addr, *service, *role;
     } cases[] = {
-        {"198.17.255.255", "other", "other"}, {"198.18.0.0", "one", "media"},      {"198.18.6.255", "one", "media"},
-        {"198.18.7.0", "one", "control"},     {"198.18.7.255", "one", "control"},  {"198.18.8.0", "one", "media"},
-        {"198.18.9.9", "one", "control"},     {"198.18.10.0", "one", "media"},
-        {"198.18.127.255", "one", "media"},   {"198.18.128.0", "one", "control"},  {"198.18.199.255", "one", "control"},
-        {"198.18.200.0", "two", "media"},     {"198.18.200.255", "two", "media"},  {"198.18.201.0", "one", "control"},
-        {"198.18.255.255", "one", "control"}, {"198.19.0.0", "two", "control"},    {"198.20.0.0", "other", "other"},
-        {"0.0.0.0", "other", "other"},        {"255.255.255.255", "other", "other"}, {"::", "other", "other"},
-        {"2001:db7:ffff::", "other", "other"}, {"2001:db8::", "one", "media"},     {"2001:db8:1::", "two", "media"},
-        {"2001:db8:1:ffff::1", "two", "media"}, {"2001:db8:2::", "one", "media"},  {"2001:db9::", "other", "other"},
+        {"198.17.255.255", "other", "other"},  {"198.18.0.0", "one", "media"},
+        {"198.18.6.255", "one", "media"},      {"198.18.7.0", "one", "control"},
+        {"198.18.7.255", "one", "control"},    {"198.18.8.0", "one", "media"},
+        {"198.18.9.9", "one", "control"},      {"198.18.10.0", "one", "media"},
+        {"198.18.127.255", "one", "media"},    {"198.18.128.0", "one", "control"},
+        {"198.18.199.255", "one", "control"},  {"198.18.200.0", "two", "media"},
+        {"198.18.200.255", "two", "media"},    {"198.18.201.0", "one", "control"},
+        {"198.18.255.255", "one", "control"},  {"198.19.0.0", "two", "control"},
+        {"198.20.0.0", "other", "other"},      {"0.0.0.0", "other", "other"},
+        {"255.255.255.255", "other", "other"}, {"::", "other", "other"},
+        {"2001:db7:ffff::", "other", "other"}, {"2001:db8::", "one", "media"},
+        {"2001:db8:1::", "two", "media"},      {"2001:db8:1:ffff::1", "two", "media"},
+        {"2001:db8:2::", "one", "media"},      {"2001:db9::", "other", "other"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct weir_addr addr = addr_of(cases[i].addr);
@@ -153,20 +154,21 @@ static void test_the_longest_prefix_wins(void **state)
     weir_service_set_unref(set);
 }
 
-static void test_protocol_names(void **state)
-{
+static void test_protocol_names(void **state) {
     struct weir_service_set *set = small_set();
-    assert_int_equal(weir_service_match_ndpi(set, "OneProto").service, weir_service_find(set, "one"));
-    assert_int_equal(weir_service_match_ndpi(set, "ONEPROTO").service, weir_service_find(set, "one"));
-    assert_int_equal(weir_service_match_ndpi(set, "TwoProto").service, weir_service_find(set, "two"));
+    assert_int_equal(weir_service_match_ndpi(set, "OneProto").service,
+                     weir_service_find(set, "one"));
+    assert_int_equal(weir_service_match_ndpi(set, "ONEPROTO").service,
+                     weir_service_find(set, "one"));
+    assert_int_equal(weir_service_match_ndpi(set, "TwoProto").service,
+                     weir_service_find(set, "two"));
     assert_int_equal(weir_service_match_ndpi(set, "TwoProto").role, WEIR_ROLE_OTHER);
     assert_int_equal(weir_service_match_ndpi(set, "TLS").service, WEIR_SERVICE_OTHER);
     assert_int_equal(weir_service_match_ndpi(set, "").service, WEIR_SERVICE_OTHER);
     weir_service_set_unref(set);
 }
 
-static void test_ids_and_names(void **state)
-{
+static void test_ids_and_names(void **state) {
     struct weir_service_set *set = small_set();
     assert_int_equal(weir_service_set_count(set), 4);
     assert_string_equal(weir_service_get(set, WEIR_SERVICE_NONE)->id, "none");
@@ -188,23 +190,20 @@ static void test_ids_and_names(void **state)
     weir_service_set_unref(set);
 }
 
-static void *take_and_leave(void *argument)
-{
+static void *take_and_leave(void *argument) {
     struct weir_service_set *set = argument;
-    for (int i = 0; i < 20000; i++)
-        weir_service_set_unref(weir_service_set_ref(set));
+    for (int i = 0; i < 20000; i++) weir_service_set_unref(weir_service_set_ref(set));
     weir_service_set_unref(set);
     return NULL;
 }
 
-static void test_references_from_threads(void **state)
-{
+static void test_references_from_threads(void **state) {
     struct weir_service_set *set = small_set();
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, take_and_leave, weir_service_set_ref(set)), 0);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, take_and_leave, weir_service_set_ref(set)), 0);
+    for (int i = 0; i < 4; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
     check_host(set, "one.net", "one", "control"); /* still ours */
     weir_service_set_unref(set);
     weir_service_set_unref(NULL);
@@ -213,13 +212,13 @@ static void test_references_from_threads(void **state)
 /* What weir ships */
 
 static const char *const shipped[] = {
-    "applemusic", "appletv",    "bbciplayer", "crunchyroll", "dazn",  "deezer", "disneyplus", "hulu",
-    "max",        "netflix",    "pandora",    "paramountplus", "peacock", "plutotv", "primevideo", "soundcloud",
-    "spotify",    "tidal",      "tiktok",     "tubi",        "twitch", "vimeo",  "youtube",
+    "applemusic", "appletv", "bbciplayer", "crunchyroll", "dazn",    "deezer",
+    "disneyplus", "hulu",    "max",        "netflix",     "pandora", "paramountplus",
+    "peacock",    "plutotv", "primevideo", "soundcloud",  "spotify", "tidal",
+    "tiktok",     "tubi",    "twitch",     "vimeo",       "youtube",
 };
 
-static void test_shipped_set_is_whole(void **state)
-{
+static void test_shipped_set_is_whole(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
     size_t n = sizeof shipped / sizeof shipped[0];
     assert_int_equal(n, 23);
@@ -229,12 +228,12 @@ static void test_shipped_set_is_whole(void **state)
         assert_int_not_equal(id, WEIR_SERVICE_NONE);
         const struct weir_service *service = weir_service_get(set, id);
         size_t n_roles[3] = {0};
-        for (size_t k = 0; k < service->n_hosts; k++)
-            n_roles[service->hosts[k].role]++;
+        for (size_t k = 0; k < service->n_hosts; k++) n_roles[service->hosts[k].role]++;
         assert_true(n_roles[WEIR_ROLE_MEDIA] > 0);
         assert_true(n_roles[WEIR_ROLE_CONTROL] > 0);
         for (size_t k = 0; k < service->n_hosts; k++)
-            check_host(set, service->hosts[k].suffix, service->id, weir_role_name(service->hosts[k].role));
+            check_host(set, service->hosts[k].suffix, service->id,
+                       weir_role_name(service->hosts[k].role));
     }
     weir_service_set_unref(set);
 }
@@ -242,36 +241,33 @@ static void test_shipped_set_is_whole(void **state)
 /* Suffixes of one service under another's that are meant to be there. */
 static const char *const meant_below[] = {"hulu.playback.edge.bamgrid.com"};
 
-static bool is_meant_below(const char *suffix)
-{
+static bool is_meant_below(const char *suffix) {
     for (size_t i = 0; i < sizeof meant_below / sizeof meant_below[0]; i++)
-        if (strcmp(meant_below[i], suffix) == 0)
-            return true;
+        if (strcmp(meant_below[i], suffix) == 0) return true;
     return false;
 }
 
-static bool is_below(const char *host, const char *suffix)
-{
+static bool is_below(const char *host, const char *suffix) {
     size_t length = strlen(host), below = strlen(suffix);
-    return length > below && host[length - below - 1] == '.' && strcmp(host + length - below, suffix) == 0;
+    return length > below && host[length - below - 1] == '.' &&
+           strcmp(host + length - below, suffix) == 0;
 }
 
-static void check_nothing_shadowed(const struct weir_service *upper, const struct weir_service *lower)
-{
+static void check_nothing_shadowed(const struct weir_service *upper,
+                                   const struct weir_service *lower) {
     for (size_t i = 0; i < upper->n_hosts; i++) {
         for (size_t k = 0; k < lower->n_hosts; k++) {
             bool below = is_below(lower->hosts[k].suffix, upper->hosts[i].suffix);
             if (below && !is_meant_below(lower->hosts[k].suffix))
-                fail_msg("%s of %s lies below %s of %s", lower->hosts[k].suffix, lower->id, upper->hosts[i].suffix,
-                         upper->id);
+                fail_msg("%s of %s lies below %s of %s", lower->hosts[k].suffix, lower->id,
+                         upper->hosts[i].suffix, upper->id);
         }
         for (size_t k = 0; k < lower->n_never_count; k++)
             assert_false(is_below(lower->never_count[k], upper->hosts[i].suffix));
     }
 }
 
-static void test_shipped_suffixes_do_not_shadow_each_other(void **state)
-{
+static void test_shipped_suffixes_do_not_shadow_each_other(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
     size_t n = weir_service_set_count(set);
     for (size_t upper = WEIR_SERVICE_FIRST; upper < n; upper++)
@@ -282,8 +278,7 @@ static void test_shipped_suffixes_do_not_shadow_each_other(void **state)
     weir_service_set_unref(set);
 }
 
-static void test_shipped_hosts_of_public_captures(void **state)
-{
+static void test_shipped_hosts_of_public_captures(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
     static const struct {
         const char *host, *service, *role;
@@ -368,16 +363,17 @@ static void test_shipped_hosts_of_public_captures(void **state)
     weir_service_set_unref(set);
 }
 
-/* The table against the rule, read slowly: every host there is, with labels before and behind and cut anywhere. */
-static const char *slow_owner(const struct weir_service_set *set, const char *host)
-{
+/* The table against the rule, read slowly: every host there is, with labels before and behind and
+ * cut anywhere. */
+static const char *slow_owner(const struct weir_service_set *set, const char *host) {
     const char *owner = "other";
     size_t longest = 0;
     for (size_t id = WEIR_SERVICE_FIRST; id < weir_service_set_count(set); id++) {
         const struct weir_service *service = weir_service_get(set, (weir_service_id)id);
         for (size_t i = 0; i < service->n_hosts + service->n_never_count; i++) {
             bool never = i >= service->n_hosts;
-            const char *suffix = never ? service->never_count[i - service->n_hosts] : service->hosts[i].suffix;
+            const char *suffix =
+                never ? service->never_count[i - service->n_hosts] : service->hosts[i].suffix;
             if ((strcmp(host, suffix) == 0 || is_below(host, suffix)) && strlen(suffix) > longest) {
                 longest = strlen(suffix);
                 owner = never ? "other" : service->id;
@@ -387,8 +383,7 @@ static const char *slow_owner(const struct weir_service_set *set, const char *ho
     return owner;
 }
 
-static void test_table_agrees_with_the_rule(void **state)
-{
+static void test_table_agrees_with_the_rule(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
     static const char *const before[] = {"", "a.", "a", "x.y.z.", "-"};
     static const char *const behind[] = {"", ".example", "x"};
@@ -397,10 +392,12 @@ static void test_table_agrees_with_the_rule(void **state)
         for (size_t i = 0; i < service->n_hosts; i++) {
             for (size_t k = 0; k < 15; k++) {
                 char host[300];
-                snprintf(host, sizeof host, "%s%s%s", before[k / 3], service->hosts[i].suffix, behind[k % 3]);
+                snprintf(host, sizeof host, "%s%s%s", before[k / 3], service->hosts[i].suffix,
+                         behind[k % 3]);
                 for (const char *cut = host; *cut; cut += 1 + strlen(cut) / 8) {
                     struct weir_match match = weir_service_match_host(set, cut, strlen(cut));
-                    assert_string_equal(weir_service_get(set, match.service)->id, slow_owner(set, cut));
+                    assert_string_equal(weir_service_get(set, match.service)->id,
+                                        slow_owner(set, cut));
                 }
             }
         }
@@ -408,8 +405,7 @@ static void test_table_agrees_with_the_rule(void **state)
     weir_service_set_unref(set);
 }
 
-static void test_ndpi_knows_the_protocol_names(void **state)
-{
+static void test_ndpi_knows_the_protocol_names(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
     struct ndpi_detection_module_struct *ndpi = ndpi_init_detection_module(ndpi_no_prefs);
     assert_non_null(ndpi);
@@ -427,14 +423,12 @@ static void test_ndpi_knows_the_protocol_names(void **state)
     weir_service_set_unref(set);
 }
 
-/* Well under a microsecond, also for the longest name that cannot match; the bound is loose for slow machines and
- * sanitizers. */
-static void test_matching_is_quick(void **state)
-{
+/* Well under a microsecond, also for the longest name that cannot match; the bound is loose for
+ * slow machines and sanitizers. */
+static void test_matching_is_quick(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
     char longest[253];
-    for (size_t i = 0; i < sizeof longest; i++)
-        longest[i] = i % 2 ? '.' : 'a';
+    for (size_t i = 0; i < sizeof longest; i++) longest[i] = i % 2 ? '.' : 'a';
     memcpy(longest + sizeof longest - 4, ".net", 4);
     enum { ROUNDS = 200000 };
     clock_t start = clock();
@@ -448,8 +442,7 @@ static void test_matching_is_quick(void **state)
     weir_service_set_unref(set);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_longest_suffix_wins_at_label_boundaries),
         cmocka_unit_test(test_a_host_of_any_bytes),

@@ -1,4 +1,5 @@
-/* Each forbidden call is made by a child that has confined itself: it must die of it. Each allowed deed must be done. */
+/* Each forbidden call is made by a child that has confined itself: it must die of it. Each allowed
+ * deed must be done. */
 #undef NDEBUG
 #include <assert.h>
 #include <errno.h>
@@ -37,7 +38,9 @@
 enum { CAPTURE = 9 };
 
 static void run_program(void) { execl("/bin/true", "true", NULL); }
-static void make_process(void) { if (fork() == 0) _exit(0); }
+static void make_process(void) {
+    if (fork() == 0) _exit(0);
+}
 static void trace(void) { ptrace(PTRACE_TRACEME, 0, NULL, NULL); }
 static void packet_socket(void) { close(socket(AF_PACKET, SOCK_RAW, 0)); }
 static void become_root(void) { syscall(SYS_setuid, 0); }
@@ -52,11 +55,15 @@ static void change_root(void) { chroot("/"); }
 static void set_clock(void) { clock_settime(CLOCK_REALTIME, &(struct timespec){0}); }
 static void watch_keys(void) { syscall(SYS_keyctl, 0); }
 static void read_process(void) { syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0); }
-static void new_code(void) { mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+static void new_code(void) {
+    mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
 static void written_then_code(void) { mprotect(&(char){0}, 1, PROT_READ | PROT_EXEC); }
 static void type_into_terminal(void) { ioctl(0, TIOCSTI, "x"); }
 static void set_terminal(void) { ioctl(0, TCSETS, NULL); }
-static void raise_own_limit(void) { syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &(struct rlimit){0}, NULL); }
+static void raise_own_limit(void) {
+    syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &(struct rlimit){0}, NULL);
+}
 static void limit_another(void) { syscall(SYS_prlimit64, 1, RLIMIT_NOFILE, NULL, NULL); }
 static void signal_another(void) { fcntl(0, F_SETOWN, 1); }
 static void ask_routes(void) { close(socket(AF_NETLINK, SOCK_RAW, 0)); }
@@ -68,12 +75,13 @@ static void forge_frame(void) { write(CAPTURE, "x", 1); }
 static void forge_frames(void) { writev(CAPTURE, &(struct iovec){(char[]){"x"}, 1}, 1); }
 static void send_frame(void) { sendto(CAPTURE, "x", 1, 0, NULL, 0); }
 static void send_message(void) { sendmsg(CAPTURE, &(struct msghdr){0}, 0); }
-static void change_filter(void) { setsockopt(CAPTURE, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int)); }
+static void change_filter(void) {
+    setsockopt(CAPTURE, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int));
+}
 static void rename_socket(void) { dup(CAPTURE); }
 static void rename_socket_to(void) { dup2(CAPTURE, CAPTURE + 20); }
 static void copy_socket(void) { fcntl(CAPTURE, F_DUPFD_CLOEXEC, CAPTURE + 20); }
-static void data_as_code(void)
-{
+static void data_as_code(void) {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
 }
@@ -81,79 +89,98 @@ static void be_dumpable(void) { prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); }
 static void raise_limit(void) { syscall(SYS_setpriority, PRIO_PROCESS, 0, -20); }
 
 static const struct weir_confinement watcher = {.captures = {CAPTURE}, .n_captures = 1},
-                                     connecting_watcher = {.captures = {CAPTURE}, .n_captures = 1, .connects = true},
-                                     reader = {.keep_user = true, .connects = true}, screen = {.keep_user = true, .full_screen = true};
+                                     connecting_watcher = {.captures = {CAPTURE},
+                                                           .n_captures = 1,
+                                                           .connects = true},
+                                     reader = {.keep_user = true, .connects = true},
+                                     screen = {.keep_user = true, .full_screen = true};
 
 static const struct forbidden {
     const char *name;
     void (*call)(void);
     bool sanitizers_need_it;
 } forbidden[] = {
-    {"ioctl TIOCSTI", type_into_terminal, true}, {"setting a limit", raise_own_limit, true}, {"another's limits", limit_another, true},
-    {"fcntl F_SETOWN", signal_another, true}, {"mprotect to code", written_then_code, true}, {"listen", serve, true},
-    {"execve", run_program}, {"fork", make_process, true}, {"ptrace", trace, true}, {"packet socket", packet_socket, true},
-    {"setuid", become_root}, {"mount", mount_something}, {"kill", kill_init, true}, {"chmod", change_mode}, {"chown", give_file_away},
-    {"symlink", link_file}, {"bpf", load_bpf}, {"unshare", leave_namespace}, {"chroot", change_root}, {"clock_settime", set_clock},
-    {"keyctl", watch_keys}, {"process_vm_readv", read_process, true}, {"mmap of writable code", new_code, true},
-    {"mprotect to writable code", data_as_code, true}, {"prctl dumpable", be_dumpable, true}, {"setpriority", raise_limit},
+    {"ioctl TIOCSTI", type_into_terminal, true},
+    {"setting a limit", raise_own_limit, true},
+    {"another's limits", limit_another, true},
+    {"fcntl F_SETOWN", signal_another, true},
+    {"mprotect to code", written_then_code, true},
+    {"listen", serve, true},
+    {"execve", run_program},
+    {"fork", make_process, true},
+    {"ptrace", trace, true},
+    {"packet socket", packet_socket, true},
+    {"setuid", become_root},
+    {"mount", mount_something},
+    {"kill", kill_init, true},
+    {"chmod", change_mode},
+    {"chown", give_file_away},
+    {"symlink", link_file},
+    {"bpf", load_bpf},
+    {"unshare", leave_namespace},
+    {"chroot", change_root},
+    {"clock_settime", set_clock},
+    {"keyctl", watch_keys},
+    {"process_vm_readv", read_process, true},
+    {"mmap of writable code", new_code, true},
+    {"mprotect to writable code", data_as_code, true},
+    {"prctl dumpable", be_dumpable, true},
+    {"setpriority", raise_limit},
 };
 
-static void late_library(void)
-{
+static void late_library(void) {
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    assert(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0) == MAP_FAILED && errno == EACCES);
+    assert(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0) == MAP_FAILED &&
+           errno == EACCES);
 }
 
-static void *add_one(void *number)
-{
+static void *add_one(void *number) {
     ++*(int *)number;
     return NULL;
 }
 
-static void threads(void)
-{
+static void threads(void) {
     pthread_t thread;
     int number = 0;
-    assert(pthread_create(&thread, NULL, add_one, &number) == 0 && pthread_join(thread, NULL) == 0 && number == 1);
+    assert(pthread_create(&thread, NULL, add_one, &number) == 0 &&
+           pthread_join(thread, NULL) == 0 && number == 1);
 }
 
-static void look_up(void)
-{
+static void look_up(void) {
     struct addrinfo *found = NULL;
     getaddrinfo("localhost", "6379", NULL, &found); /* an answer is not asked for, surviving is */
     freeaddrinfo(found);
 }
 
-static void replace_file(void)
-{
+static void replace_file(void) {
     char directory[] = "/tmp/weir-calls-XXXXXX", from[64], to[64];
     assert(mkdtemp(directory));
     snprintf(from, sizeof from, "%s/new", directory);
     snprintf(to, sizeof to, "%s/old", directory);
     int fd = open(from, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    assert(fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && ftruncate(fd, 0) == 0 && close(fd) == 0);
+    assert(fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 && ftruncate(fd, 0) == 0 &&
+           close(fd) == 0);
     assert(rename(from, to) == 0 && unlink(to) == 0);
 }
 
-static void wait_for_events(void)
-{
-    int epoll = epoll_create1(EPOLL_CLOEXEC), unix_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+static void wait_for_events(void) {
+    int epoll = epoll_create1(EPOLL_CLOEXEC),
+        unix_socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un nobody = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
     struct epoll_event event;
     assert(epoll >= 0 && epoll_wait(epoll, &event, 1, 1) == 0);
-    assert(unix_socket >= 0 && connect(unix_socket, (struct sockaddr *)&nobody, sizeof nobody) < 0 && errno == ENOENT);
+    assert(unix_socket >= 0 &&
+           connect(unix_socket, (struct sockaddr *)&nobody, sizeof nobody) < 0 && errno == ENOENT);
 }
 
-static void memory(void)
-{
+static void memory(void) {
     void *large = malloc(64 << 20);
     assert(large);
     memset(large, 1, 64 << 20);
     free(large);
 }
 
-static void new_processes_fall_back(void)
-{
+static void new_processes_fall_back(void) {
     assert(syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS);
     assert(syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == ENOSYS);
 }
@@ -161,12 +188,15 @@ static void new_processes_fall_back(void)
 static const struct allowed {
     const char *name;
     void (*deed)(void);
-} allowed[] = {{"threads", threads}, {"name look-ups", look_up}, {"files", replace_file}, {"events", wait_for_events},
-               {"memory", memory}, {"clone3 and io_uring are refused, not deadly", new_processes_fall_back}};
+} allowed[] = {{"threads", threads},
+               {"name look-ups", look_up},
+               {"files", replace_file},
+               {"events", wait_for_events},
+               {"memory", memory},
+               {"clone3 and io_uring are refused, not deadly", new_processes_fall_back}};
 
 /* How a child ends that confines itself so and then does this. */
-static int status_after(const struct weir_confinement *how, void (*deed)(void))
-{
+static int status_after(const struct weir_confinement *how, void (*deed)(void)) {
     pid_t child = fork();
     if (child == 0) {
         struct weir_fault fault = {0};
@@ -182,29 +212,26 @@ static int status_after(const struct weir_confinement *how, void (*deed)(void))
     return status;
 }
 
-static void test_forbidden_calls_kill(void **state)
-{
+static void test_forbidden_calls_kill(void **state) {
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
-        if (WEIR_SANITIZED && forbidden[i].sanitizers_need_it)
-            continue;
+        if (WEIR_SANITIZED && forbidden[i].sanitizers_need_it) continue;
         int status = status_after(&watcher, forbidden[i].call);
         if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
             fail_msg("%s did not kill: status %#x", forbidden[i].name, (unsigned)status);
     }
 }
 
-static void dies_of(const struct weir_confinement *how, void (*call)(void), const char *name)
-{
+static void dies_of(const struct weir_confinement *how, void (*call)(void), const char *name) {
     int status = WEIR_SANITIZED ? SIGSYS : status_after(how, call);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
         fail_msg("%s did not kill: status %#x", name, (unsigned)status);
 }
 
-static void test_a_packet_socket_only_receives(void **state)
-{
+static void test_a_packet_socket_only_receives(void **state) {
     static const struct forbidden on_a_capture[] = {
-        {"write", forge_frame}, {"writev", forge_frames}, {"sendto", send_frame}, {"sendmsg", send_message}, {"setsockopt", change_filter},
-        {"dup", rename_socket}, {"dup2", rename_socket_to}, {"fcntl F_DUPFD", copy_socket},
+        {"write", forge_frame},     {"writev", forge_frames},       {"sendto", send_frame},
+        {"sendmsg", send_message},  {"setsockopt", change_filter},  {"dup", rename_socket},
+        {"dup2", rename_socket_to}, {"fcntl F_DUPFD", copy_socket},
     };
     for (size_t i = 0; i < sizeof on_a_capture / sizeof on_a_capture[0]; i++) {
         dies_of(&watcher, on_a_capture[i].call, on_a_capture[i].name);
@@ -212,8 +239,7 @@ static void test_a_packet_socket_only_receives(void **state)
     }
 }
 
-static void test_who_has_no_address_connects_nowhere(void **state)
-{
+static void test_who_has_no_address_connects_nowhere(void **state) {
     dies_of(&watcher, connect_out, "connect");
     dies_of(&watcher, say_to_anybody, "sendto");
     if (!WEIR_SANITIZED) {
@@ -223,33 +249,29 @@ static void test_who_has_no_address_connects_nowhere(void **state)
     assert_int_equal(status_after(&reader, ask_routes), 0); /* answered with an error, not deadly */
 }
 
-static void test_only_a_screen_sets_the_terminal(void **state)
-{
+static void test_only_a_screen_sets_the_terminal(void **state) {
     dies_of(&reader, set_terminal, "TCSETS");
     assert_int_equal(status_after(&screen, set_terminal), 0);
     dies_of(&screen, type_into_terminal, "TIOCSTI");
 }
 
-static void test_new_code_is_refused(void **state)
-{
-    if (!WEIR_SANITIZED)
-        assert_int_equal(status_after(&reader, late_library), 0);
+static void test_new_code_is_refused(void **state) {
+    if (!WEIR_SANITIZED) assert_int_equal(status_after(&reader, late_library), 0);
 }
 
-static void test_allowed_deeds_are_done(void **state)
-{
+static void test_allowed_deeds_are_done(void **state) {
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
         int status = status_after(&reader, allowed[i].deed);
-        if (status != 0)
-            fail_msg("%s: status %#x", allowed[i].name, (unsigned)status);
+        if (status != 0) fail_msg("%s: status %#x", allowed[i].name, (unsigned)status);
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forbidden_calls_kill), cmocka_unit_test(test_a_packet_socket_only_receives),
-        cmocka_unit_test(test_who_has_no_address_connects_nowhere), cmocka_unit_test(test_only_a_screen_sets_the_terminal),
-        cmocka_unit_test(test_new_code_is_refused), cmocka_unit_test(test_allowed_deeds_are_done)};
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forbidden_calls_kill),
+                                       cmocka_unit_test(test_a_packet_socket_only_receives),
+                                       cmocka_unit_test(test_who_has_no_address_connects_nowhere),
+                                       cmocka_unit_test(test_only_a_screen_sets_the_terminal),
+                                       cmocka_unit_test(test_new_code_is_refused),
+                                       cmocka_unit_test(test_allowed_deeds_are_done)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

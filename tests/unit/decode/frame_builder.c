@@ -8,65 +8,69 @@
 
 #include "frame_builder.h"
 
-void frame_payload(struct frame_builder *frame, uint32_t captured, uint32_t uncaptured)
-{
+void frame_payload(struct frame_builder *frame, uint32_t captured, uint32_t uncaptured) {
     memset(frame, 0, sizeof *frame);
     frame->start = FRAME_ROOM - captured;
     frame->uncaptured = uncaptured;
-    for (uint32_t i = 0; i < captured; i++)
-        frame->room[frame->start + i] = (uint8_t)i;
+    for (uint32_t i = 0; i < captured; i++) frame->room[frame->start + i] = (uint8_t)i;
 }
 
-void frame_put(struct frame_builder *frame, const void *bytes, uint32_t length)
-{
+void frame_put(struct frame_builder *frame, const void *bytes, uint32_t length) {
     assert_true(length <= frame->start);
     frame->start -= length;
-    if (length)
-        memcpy(frame->room + frame->start, bytes, length);
+    if (length) memcpy(frame->room + frame->start, bytes, length);
 }
 
-void frame_pad(struct frame_builder *frame, uint32_t length)
-{
+void frame_pad(struct frame_builder *frame, uint32_t length) {
     assert_true(frame->start >= length && frame->uncaptured == 0);
-    memmove(frame->room + frame->start - length, frame->room + frame->start, FRAME_ROOM - frame->start);
+    memmove(frame->room + frame->start - length, frame->room + frame->start,
+            FRAME_ROOM - frame->start);
     memset(frame->room + FRAME_ROOM - length, 0xee, length);
     frame->start -= length;
     frame->padding += length;
 }
 
-uint8_t *frame_at(struct frame_builder *frame, uint32_t offset)
-{
+uint8_t *frame_at(struct frame_builder *frame, uint32_t offset) {
     assert_true(frame->start + offset < FRAME_ROOM);
     return frame->room + frame->start + offset;
 }
 
-uint32_t frame_captured(const struct frame_builder *frame)
-{
-    return FRAME_ROOM - frame->start;
-}
+uint32_t frame_captured(const struct frame_builder *frame) { return FRAME_ROOM - frame->start; }
 
-uint32_t frame_wire(const struct frame_builder *frame)
-{
+uint32_t frame_wire(const struct frame_builder *frame) {
     return frame_captured(frame) + frame->uncaptured - frame->padding;
 }
 
-static void put16(uint8_t *at, uint32_t value)
-{
+static void put16(uint8_t *at, uint32_t value) {
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
 }
 
-void frame_tcp(struct frame_builder *frame, const void *options, uint32_t options_len)
-{
-    uint8_t tcp[20] = {40000 >> 8, 40000 & 0xff, 443 >> 8, 443 & 0xff, 1, 2, 3, 4, 0x0a, 0x0b, 0x0c, 0x0d,
-                       (uint8_t)((20 + options_len) / 4 << 4), WEIR_TCP_ACK | WEIR_TCP_PSH, 0x12, 0x34, 0xbe, 0xef};
+void frame_tcp(struct frame_builder *frame, const void *options, uint32_t options_len) {
+    uint8_t tcp[20] = {40000 >> 8,
+                       40000 & 0xff,
+                       443 >> 8,
+                       443 & 0xff,
+                       1,
+                       2,
+                       3,
+                       4,
+                       0x0a,
+                       0x0b,
+                       0x0c,
+                       0x0d,
+                       (uint8_t)((20 + options_len) / 4 << 4),
+                       WEIR_TCP_ACK | WEIR_TCP_PSH,
+                       0x12,
+                       0x34,
+                       0xbe,
+                       0xef};
     assert_int_equal(options_len % 4, 0);
     frame_put(frame, options, options_len);
     frame_put(frame, tcp, sizeof tcp);
 }
 
-void frame_udp(struct frame_builder *frame, uint16_t src_port, uint16_t dst_port)
-{
+void frame_udp(struct frame_builder *frame, uint16_t src_port, uint16_t dst_port) {
     uint8_t udp[8] = {0};
     put16(udp, src_port);
     put16(udp + 2, dst_port);
@@ -75,15 +79,14 @@ void frame_udp(struct frame_builder *frame, uint16_t src_port, uint16_t dst_port
     frame_put(frame, udp, sizeof udp);
 }
 
-void frame_ip4(struct frame_builder *frame, uint8_t protocol)
-{
-    uint8_t ip[20] = {0x45, 0, 0, 0, 0x42, 0x42, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2};
+void frame_ip4(struct frame_builder *frame, uint8_t protocol) {
+    uint8_t ip[20] = {0x45, 0, 0,   0, 0x42, 0x42, 0,   0,  64,  protocol,
+                      0,    0, 192, 0, 2,    1,    198, 51, 100, 2};
     put16(ip + 2, frame_wire(frame) + 20);
     frame_put(frame, ip, sizeof ip);
 }
 
-void frame_ip6(struct frame_builder *frame, uint8_t protocol)
-{
+void frame_ip6(struct frame_builder *frame, uint8_t protocol) {
     uint8_t ip[40] = {0x60, 0, 0, 0, 0, 0, protocol, 63};
     struct weir_addr src, dst;
     assert_int_equal(weir_addr_parse(CLIENT6, &src), 0);
@@ -94,28 +97,25 @@ void frame_ip6(struct frame_builder *frame, uint8_t protocol)
     frame_put(frame, ip, sizeof ip);
 }
 
-void frame_ethernet(struct frame_builder *frame, uint16_t ethertype)
-{
+void frame_ethernet(struct frame_builder *frame, uint16_t ethertype) {
     uint8_t ethernet[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
     put16(ethernet + 12, ethertype);
     frame_put(frame, ethernet, sizeof ethernet);
 }
 
-void frame_vlan(struct frame_builder *frame, uint16_t vlan, uint16_t ethertype)
-{
+void frame_vlan(struct frame_builder *frame, uint16_t vlan, uint16_t ethertype) {
     uint8_t tag[4];
     put16(tag, 0x6000u | vlan); /* priority 3 */
     put16(tag + 2, ethertype);
     frame_put(frame, tag, sizeof tag);
 }
 
-void frame_label(struct frame_builder *frame, uint32_t label, bool bottom)
-{
-    FRAME_PUT(frame, (uint8_t)(label >> 12), (uint8_t)(label >> 4), (uint8_t)(label << 4 | bottom), 64);
+void frame_label(struct frame_builder *frame, uint32_t label, bool bottom) {
+    FRAME_PUT(frame, (uint8_t)(label >> 12), (uint8_t)(label >> 4), (uint8_t)(label << 4 | bottom),
+              64);
 }
 
-void frame_common(struct frame_builder *frame, int version)
-{
+void frame_common(struct frame_builder *frame, int version) {
     static const uint8_t timestamps[] = {1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 5};
     frame_payload(frame, 10, 0);
     frame_tcp(frame, timestamps, sizeof timestamps);
@@ -125,8 +125,7 @@ void frame_common(struct frame_builder *frame, int version)
         frame_ip6(frame, 6);
 }
 
-static void assert_holds(const struct weir_packet *packet, const uint8_t *bytes, uint32_t caplen)
-{
+static void assert_holds(const struct weir_packet *packet, const uint8_t *bytes, uint32_t caplen) {
     assert_int_equal(packet->ts_us, 1700000000000001);
     assert_int_equal(packet->now_us, 1700000000000002);
     assert_true(packet->payload >= bytes && packet->payload <= bytes + caplen);
@@ -141,8 +140,7 @@ static void assert_holds(const struct weir_packet *packet, const uint8_t *bytes,
 }
 
 /* Equal in every field that the contract calls valid. */
-static void assert_same(const struct weir_packet *a, const struct weir_packet *b)
-{
+static void assert_same(const struct weir_packet *a, const struct weir_packet *b) {
     assert_int_equal(weir_addr_compare(&a->src, &b->src), 0);
     assert_int_equal(weir_addr_compare(&a->dst, &b->dst), 0);
     assert_int_equal(a->src_port, b->src_port);
@@ -171,10 +169,8 @@ static void assert_same(const struct weir_packet *a, const struct weir_packet *b
     }
 }
 
-static void assert_same_options(const struct weir_packet *a, const struct weir_packet *b)
-{
-    if (a->transport != WEIR_TRANSPORT_TCP)
-        return;
+static void assert_same_options(const struct weir_packet *a, const struct weir_packet *b) {
+    if (a->transport != WEIR_TRANSPORT_TCP) return;
     assert_int_equal(a->tcp.mss, b->tcp.mss);
     assert_int_equal(a->tcp.options_cut, b->tcp.options_cut);
     assert_int_equal(a->tcp.sack_permitted, b->tcp.sack_permitted);
@@ -189,22 +185,23 @@ static void assert_same_options(const struct weir_packet *a, const struct weir_p
         assert_int_equal(a->tcp.tsval, b->tcp.tsval);
         assert_int_equal(a->tcp.tsecr, b->tcp.tsecr);
     }
-    if (a->tcp.has_window_scale)
-        assert_int_equal(a->tcp.window_scale, b->tcp.window_scale);
+    if (a->tcp.has_window_scale) assert_int_equal(a->tcp.window_scale, b->tcp.window_scale);
 }
 
 /* Twice, over memory of zeros and of ones: a field left unwritten shows as a difference. */
 int frame_decode_bytes(const uint8_t *bytes, uint32_t caplen, uint32_t wirelen, uint16_t linktype,
-                       struct weir_packet *ret_packet)
-{
+                       struct weir_packet *ret_packet) {
     static uint8_t *block;
     free(block);
     block = malloc(caplen ? caplen : 1);
     assert_non_null(block);
-    if (caplen)
-        memcpy(block, bytes, caplen);
-    struct weir_frame frame = {.ts_us = 1700000000000001, .now_us = 1700000000000002, .data = block,
-                               .caplen = caplen, .wirelen = wirelen, .linktype = linktype};
+    if (caplen) memcpy(block, bytes, caplen);
+    struct weir_frame frame = {.ts_us = 1700000000000001,
+                               .now_us = 1700000000000002,
+                               .data = block,
+                               .caplen = caplen,
+                               .wirelen = wirelen,
+                               .linktype = linktype};
     struct weir_packet zeros, ones;
     memset(&zeros, 0, sizeof zeros);
     memset(&ones, 0xff, sizeof ones);
@@ -222,31 +219,26 @@ int frame_decode_bytes(const uint8_t *bytes, uint32_t caplen, uint32_t wirelen, 
     return outcome;
 }
 
-static bool outcome_is_cut(int outcome)
-{
-    return outcome == WEIR_DECODE_LINK_CUT || outcome == WEIR_DECODE_IP_CUT || outcome == WEIR_DECODE_TRANSPORT_CUT ||
-           outcome == WEIR_DECODE_ICMP_QUOTE;
+static bool outcome_is_cut(int outcome) {
+    return outcome == WEIR_DECODE_LINK_CUT || outcome == WEIR_DECODE_IP_CUT ||
+           outcome == WEIR_DECODE_TRANSPORT_CUT || outcome == WEIR_DECODE_ICMP_QUOTE;
 }
 
 /* A capture that cut the frame: what it can still say is what the whole frame says. */
 static void sweep_cuts(const uint8_t *bytes, uint32_t caplen, uint32_t wirelen, uint16_t linktype,
-                       enum frame_kind kind)
-{
+                       enum frame_kind kind) {
     struct weir_packet whole, cut;
     int outcome = frame_decode_bytes(bytes, caplen, wirelen, linktype, &whole);
     for (uint32_t length = 0; length < caplen; length++) {
         int cut_outcome = frame_decode_bytes(bytes, length, wirelen, linktype, &cut);
-        if (kind == FRAME_GUESSED)
-            continue;
-        if (!outcome_is_cut(cut_outcome))
-            assert_int_equal(cut_outcome, outcome);
-        if (cut_outcome == WEIR_DECODE_OK)
-            assert_same(&cut, &whole);
+        if (kind == FRAME_GUESSED) continue;
+        if (!outcome_is_cut(cut_outcome)) assert_int_equal(cut_outcome, outcome);
+        if (cut_outcome == WEIR_DECODE_OK) assert_same(&cut, &whole);
     }
 }
 
-static void sweep_damage(const uint8_t *bytes, uint32_t caplen, uint32_t wirelen, uint16_t linktype)
-{
+static void sweep_damage(const uint8_t *bytes, uint32_t caplen, uint32_t wirelen,
+                         uint16_t linktype) {
     static const uint8_t flips[] = {0x01, 0x04, 0x0f, 0x40, 0x80, 0xf0, 0xff};
     uint8_t damaged[FRAME_ROOM];
     struct weir_packet packet;
@@ -261,8 +253,7 @@ static void sweep_damage(const uint8_t *bytes, uint32_t caplen, uint32_t wirelen
 }
 
 int frame_decode(const struct frame_builder *frame, uint16_t linktype, enum frame_kind kind,
-                 struct weir_packet *ret_packet)
-{
+                 struct weir_packet *ret_packet) {
     const uint8_t *bytes = frame->room + frame->start;
     uint32_t caplen = frame_captured(frame), wirelen = caplen + frame->uncaptured;
     struct weir_packet packet;
@@ -273,14 +264,12 @@ int frame_decode(const struct frame_builder *frame, uint16_t linktype, enum fram
     return frame_decode_bytes(bytes, caplen, wirelen, linktype, ret_packet);
 }
 
-void assert_addr(const struct weir_addr *addr, const char *text)
-{
+void assert_addr(const struct weir_addr *addr, const char *text) {
     char found[WEIR_ADDR_TEXT_MAX];
     assert_string_equal(weir_addr_text(addr, found), text);
 }
 
-void assert_common(const struct weir_packet *packet, int version)
-{
+void assert_common(const struct weir_packet *packet, int version) {
     assert_addr(&packet->src, version == 4 ? CLIENT4 : CLIENT6);
     assert_addr(&packet->dst, version == 4 ? SERVER4 : SERVER6);
     assert_int_equal(packet->transport, WEIR_TRANSPORT_TCP);
@@ -294,15 +283,15 @@ void assert_common(const struct weir_packet *packet, int version)
     assert_int_equal(packet->ip_payload_len, 42);
     assert_int_equal(packet->payload_len, 10);
     assert_int_equal(packet->payload_captured, 10);
-    for (unsigned i = 0; i < 10; i++)
-        assert_int_equal(packet->payload[i], i);
+    for (unsigned i = 0; i < 10; i++) assert_int_equal(packet->payload[i], i);
     assert_int_equal(packet->tcp.seq, 0x01020304);
     assert_int_equal(packet->tcp.ack, 0x0a0b0c0d);
     assert_int_equal(packet->tcp.window, 0x1234);
     assert_true(packet->tcp.has_timestamps);
     assert_int_equal(packet->tcp.tsval, 7);
     assert_int_equal(packet->tcp.tsecr, 5);
-    assert_false(packet->tcp.has_sack || packet->tcp.has_window_scale || packet->tcp.sack_permitted);
+    assert_false(packet->tcp.has_sack || packet->tcp.has_window_scale ||
+                 packet->tcp.sack_permitted);
     assert_false(packet->tcp.options_cut);
     assert_int_equal(packet->tcp.mss, 0);
 }

@@ -1,7 +1,7 @@
-/* Frames built by hand, from the payload outwards: each call puts one header in front of what is there,
- * with the lengths that follow from it. Then a frame is decoded whole, cut at every byte, shortened at
- * every byte and with every byte changed, each time from a block of exactly its size, so that a sanitizer
- * sees the first byte read too many. */
+/* Frames built by hand, from the payload outwards: each call puts one header in front of what is
+ * there, with the lengths that follow from it. Then a frame is decoded whole, cut at every byte,
+ * shortened at every byte and with every byte changed, each time from a block of exactly its size,
+ * so that a sanitizer sees the first byte read too many. */
 #pragma once
 
 #include <weir/decode.h>
@@ -36,8 +36,10 @@ uint32_t frame_captured(const struct frame_builder *frame); /* with it */
 /* 40000 -> 443, seq 0x01020304, ack 0x0a0b0c0d, ACK|PSH, window 0x1234. */
 void frame_tcp(struct frame_builder *frame, const void *options, uint32_t options_len);
 void frame_udp(struct frame_builder *frame, uint16_t src_port, uint16_t dst_port);
-void frame_ip4(struct frame_builder *frame, uint8_t protocol); /* CLIENT4 -> SERVER4, id 0x4242, ttl 64 */
-void frame_ip6(struct frame_builder *frame, uint8_t protocol); /* CLIENT6 -> SERVER6, hop limit 63 */
+/* CLIENT4 -> SERVER4, id 0x4242, ttl 64 */
+void frame_ip4(struct frame_builder *frame, uint8_t protocol);
+/* CLIENT6 -> SERVER6, hop limit 63 */
+void frame_ip6(struct frame_builder *frame, uint8_t protocol);
 void frame_ethernet(struct frame_builder *frame, uint16_t ethertype);
 void frame_vlan(struct frame_builder *frame, uint16_t vlan, uint16_t ethertype);
 void frame_label(struct frame_builder *frame, uint32_t label, bool bottom);
@@ -47,8 +49,8 @@ void frame_common(struct frame_builder *frame, int version);
 /* A UDP tunnel that is cut or damaged becomes its outer packet: then a cut may change the view. */
 enum frame_kind { FRAME_PLAIN, FRAME_GUESSED };
 
-/* Decodes the frame and returns the outcome; asserts all that holds for any frame, and the sweeps above.
- * The packet's payload is valid until the next call. */
+/* Decodes the frame and returns the outcome; asserts all that holds for any frame, and the sweeps
+ * above. The packet's payload is valid until the next call. */
 int frame_decode(const struct frame_builder *frame, uint16_t linktype, enum frame_kind kind,
                  struct weir_packet *ret_packet);
 /* One decode without sweeps, of any bytes. */

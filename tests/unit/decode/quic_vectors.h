@@ -1,6 +1,7 @@
-/* The sample packets of RFC 9001 Appendix A (version 1), RFC 9369 Appendix A (version 2) and draft-ietf-quic-tls-29
- * Appendix A, as hexadecimal text. The client's frames are padded to 1162 bytes before protection; all use the
- * destination id 8394c8f03e515708. The draft's server sample has frames of an older draft and is left out. */
+/* The sample packets of RFC 9001 Appendix A (version 1), RFC 9369 Appendix A (version 2) and
+ * draft-ietf-quic-tls-29 Appendix A, as hexadecimal text. The client's frames are padded to 1162
+ * bytes before protection; all use the destination id 8394c8f03e515708. The draft's server sample
+ * has frames of an older draft and is left out. */
 #pragma once
 
 #include <stdint.h>
@@ -8,7 +9,8 @@
 struct quic_vector {
     const char *name;
     uint32_t version;
-    const char *client_frames, *client_packet, *server_frames, *server_packet, *retry; /* NULL: none */
+    /* NULL: none */
+    const char *client_frames, *client_packet, *server_frames, *server_packet, *retry;
 };
 
 static const struct quic_vector quic_vectors[] = {
@@ -56,8 +58,7 @@ static const struct quic_vector quic_vectors[] = {
             "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c69797554780bb3"
             "8cc5a99f5ede4cf73c3ec2493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84"
             "022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d20398c276456cbc42158407dd074ee",
-        .retry =
-            "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba",
+        .retry = "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba",
     },
     {
         .name = "RFC 9369",
@@ -103,8 +104,7 @@ static const struct quic_vector quic_vectors[] = {
             "dc6b3343cf0008f067a5502a4262b5004075d92faaf16f05d8a4398c47089698baeea26b91eb761d9b89237bbf872630"
             "17915358230035f7fd3945d88965cf17f9af6e16886c61bfc703106fbaf3cb4cfa52382dd16a393e42757507698075b2"
             "c984c707f0a0812d8cd5a6881eaf21ceda98f4bd23f6fe1a3e2c43edd9ce7ca84bed8521e2e140",
-        .retry =
-            "cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6",
+        .retry = "cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6",
     },
     {
         .name = "draft-29",
@@ -141,7 +141,6 @@ static const struct quic_vector quic_vectors[] = {
             "edb42d2af89a9c9122b07acbc29e5e722df8615c343702491098478a389c9872a10b0c9875125e257c7bfdf27eef4060"
             "bd3d00f4c14fd3e3496c38d3c5d1a5668c39350effbc2d16ca17be4ce29f02ed969504dda2a8c6b9ff919e693ee79e09"
             "089316e7d1d89ec099db3b2b268725d888536a4b8bf9aee8fb43e82a4d919d4843b1ca70a2d8d3f725ead1391377dcc0",
-        .retry =
-            "ffff00001d0008f067a5502a4262b5746f6b656ed16926d81f6f9ca2953a8aa4575e1e49",
+        .retry = "ffff00001d0008f067a5502a4262b5746f6b656ed16926d81f6f9ca2953a8aa4575e1e49",
     },
 };

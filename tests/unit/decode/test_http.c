@@ -3,27 +3,28 @@
 
 #include <weir/wire.h>
 
-static enum weir_wire request_of(const char *text, size_t length, struct weir_http_request *request)
-{
+static enum weir_wire request_of(const char *text, size_t length,
+                                 struct weir_http_request *request) {
     uint8_t *copy = exact_copy(text, length);
     enum weir_wire wire = weir_http_request(copy, length, request);
     free(copy);
     return wire;
 }
 
-static void test_requests(void **state)
-{
+static void test_requests(void **state) {
     static const struct {
         const char *text;
         enum weir_wire wire;
         const char *host;
     } rows[] = {
         {"GET / HTTP/1.1\r\nHost: example.com\r\n", WEIR_WIRE_OK, "example.com"},
-        {"GET /range/0-65535?o=AQ HTTP/1.1\r\nAccept: */*\r\nHOST:\t23.246.3.140 \r\n\r\n", WEIR_WIRE_OK, "23.246.3.140"},
+        {"GET /range/0-65535?o=AQ HTTP/1.1\r\nAccept: */*\r\nHOST:\t23.246.3.140 \r\n\r\n",
+         WEIR_WIRE_OK, "23.246.3.140"},
         {"POST /x HTTP/1.0\nhost: Example.COM.\n", WEIR_WIRE_OK, "example.com"},
         {"HEAD / HTTP/1.1\r\nHost: example.com:8080\r\n", WEIR_WIRE_OK, "example.com"},
         {"GET http://u:p@cdn.example:81/a HTTP/1.1\r\n", WEIR_WIRE_OK, "cdn.example"},
-        {"GET http://cdn.example?q=/a HTTP/1.1\r\nHost: other.example\r\n", WEIR_WIRE_OK, "cdn.example"},
+        {"GET http://cdn.example?q=/a HTTP/1.1\r\nHost: other.example\r\n", WEIR_WIRE_OK,
+         "cdn.example"},
         {"GET HTTP://cdn.example HTTP/1.1\r\n", WEIR_WIRE_OK, "cdn.example"},
         {"CONNECT media.example:443 HTTP/1.1\r\n", WEIR_WIRE_OK, "media.example"},
         {"OPTIONS * HTTP/1.1\r\nHost: a.example\r\n", WEIR_WIRE_OK, "a.example"},
@@ -62,24 +63,24 @@ static void test_requests(void **state)
     }
 }
 
-static void test_every_cut(void **state)
-{
-    static const char text[] = "DELETE /a/b HTTP/1.1\r\nUser-Agent: x\r\n y\r\nhOsT: media.example:8080\r\n\r\n";
+static void test_every_cut(void **state) {
+    static const char text[] =
+        "DELETE /a/b HTTP/1.1\r\nUser-Agent: x\r\n y\r\nhOsT: media.example:8080\r\n\r\n";
     size_t enough = (size_t)(strstr(text, "8080\r\n") - text) + 6;
     for (size_t cut = 0; cut < sizeof text - 1; cut++) {
         struct weir_http_request request;
-        assert_int_equal(request_of(text, cut, &request), cut < enough ? WEIR_WIRE_SHORT : WEIR_WIRE_OK);
+        assert_int_equal(request_of(text, cut, &request),
+                         cut < enough ? WEIR_WIRE_SHORT : WEIR_WIRE_OK);
         assert_string_equal(request.host.text, cut < enough ? "" : "media.example");
     }
 }
 
-static void test_capture(void **state)
-{
+static void test_capture(void **state) {
     char *path = capture_path("netflix.pcap");
-    FILE *lines = path ? tshark_fields(path, "http.request && tcp", "-e tcp.payload -e http.host") : NULL;
+    FILE *lines =
+        path ? tshark_fields(path, "http.request && tcp", "-e tcp.payload -e http.host") : NULL;
     free(path);
-    if (!lines)
-        skip();
+    if (!lines) skip();
     static char line[1 << 17];
     static uint8_t bytes[1 << 16];
     unsigned n_compared = 0;
@@ -98,8 +99,7 @@ static void test_capture(void **state)
     assert_true(n_compared >= 10);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_every_cut),

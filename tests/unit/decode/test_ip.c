@@ -10,31 +10,26 @@
 
 enum { RAW = 101 };
 
-static int outcome_of(struct frame_builder *frame, struct weir_packet *packet)
-{
+static int outcome_of(struct frame_builder *frame, struct weir_packet *packet) {
     return frame_decode(frame, RAW, FRAME_PLAIN, packet);
 }
 
-static void assert_outcome(struct frame_builder *frame, int outcome)
-{
+static void assert_outcome(struct frame_builder *frame, int outcome) {
     struct weir_packet packet;
     assert_int_equal(outcome_of(frame, &packet), outcome);
 }
 
-static void put16(struct frame_builder *frame, uint32_t offset, uint32_t value)
-{
+static void put16(struct frame_builder *frame, uint32_t offset, uint32_t value) {
     *frame_at(frame, offset) = (uint8_t)(value >> 8);
     *frame_at(frame, offset + 1) = (uint8_t)value;
 }
 
-static void frame_udp_packet(struct frame_builder *frame)
-{
+static void frame_udp_packet(struct frame_builder *frame) {
     frame_payload(frame, 20, 0);
     frame_udp(frame, 5000, 443);
 }
 
-static void test_ip4_options(void **state)
-{
+static void test_ip4_options(void **state) {
     static const uint8_t router_alert[] = {0x94, 4, 0, 0};
     struct frame_builder frame;
     struct weir_packet packet;
@@ -49,8 +44,7 @@ static void test_ip4_options(void **state)
     assert_addr(&packet.dst, SERVER4);
 }
 
-static void test_ip4_header_length(void **state)
-{
+static void test_ip4_header_length(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     *frame_at(&frame, 0) = 0x44;
@@ -60,12 +54,12 @@ static void test_ip4_header_length(void **state)
     *frame_at(&frame, 0) = 0x4f; /* 60 bytes of 30 */
     assert_outcome(&frame, WEIR_DECODE_IP_HEADER_LEN);
     frame_common(&frame, 4);
-    *frame_at(&frame, 0) = 0x4f; /* 60 bytes of 62: but those are TCP's, which then begins too late */
+    *frame_at(&frame, 0) =
+        0x4f; /* 60 bytes of 62: but those are TCP's, which then begins too late */
     assert_outcome(&frame, WEIR_DECODE_TCP_HEADER_LEN);
 }
 
-static void test_padding_is_not_payload(void **state)
-{
+static void test_padding_is_not_payload(void **state) {
     for (int version = 4; version <= 6; version += 2) {
         struct frame_builder frame;
         struct weir_packet packet;
@@ -76,8 +70,7 @@ static void test_padding_is_not_payload(void **state)
     }
 }
 
-static void test_length_beyond_the_wire_is_refused(void **state)
-{
+static void test_length_beyond_the_wire_is_refused(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
@@ -98,8 +91,7 @@ static void test_length_beyond_the_wire_is_refused(void **state)
 }
 
 /* A capture of 80 or 96 bytes measures the whole packet. */
-static void test_snaplen_measures_right(void **state)
-{
+static void test_snaplen_measures_right(void **state) {
     for (uint32_t snaplen = 68; snaplen <= 96; snaplen++) {
         struct frame_builder frame;
         struct weir_packet packet;
@@ -115,8 +107,7 @@ static void test_snaplen_measures_right(void **state)
 }
 
 /* GRO and TSO: one packet of many segments, its IP length in agreement or 0 when beyond 16 bits. */
-static void test_super_packets(void **state)
-{
+static void test_super_packets(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_payload(&frame, 40, 60000);
@@ -139,8 +130,7 @@ static void test_super_packets(void **state)
     assert_int_equal(packet.payload_len, 100040);
 }
 
-static void test_ip6_jumbogram(void **state)
-{
+static void test_ip6_jumbogram(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_payload(&frame, 40, 80000);
@@ -154,8 +144,7 @@ static void test_ip6_jumbogram(void **state)
     assert_int_equal(packet.payload_captured, 40);
 }
 
-static void test_ip6_extension_headers(void **state)
-{
+static void test_ip6_extension_headers(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 6);
@@ -176,17 +165,14 @@ static void test_ip6_extension_headers(void **state)
     assert_outcome(&frame, WEIR_DECODE_IP6_EXTENSION);
 }
 
-static void frame_many_extensions(struct frame_builder *frame, unsigned n)
-{
+static void frame_many_extensions(struct frame_builder *frame, unsigned n) {
     frame_common(frame, 6);
     frame->start += 40;
-    for (unsigned i = 0; i < n; i++)
-        FRAME_PUT(frame, i ? 60 : 6, 0, 1, 4, 0, 0, 0, 0);
+    for (unsigned i = 0; i < n; i++) FRAME_PUT(frame, i ? 60 : 6, 0, 1, 4, 0, 0, 0, 0);
     frame_ip6(frame, 60);
 }
 
-static void test_ip6_extension_bound(void **state)
-{
+static void test_ip6_extension_bound(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_many_extensions(&frame, 10);
@@ -199,8 +185,7 @@ static void test_ip6_extension_bound(void **state)
     assert_outcome(&frame, WEIR_DECODE_IP6_EXTENSION);
 }
 
-static void test_ip4_authentication_header(void **state)
-{
+static void test_ip4_authentication_header(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     uint8_t authentication[24] = {6, 4};
@@ -216,9 +201,9 @@ static void test_ip4_authentication_header(void **state)
     assert_outcome(&frame, WEIR_DECODE_IP_HEADER_LEN);
 }
 
-static void test_not_transport(void **state)
-{
-    static const uint8_t protocols[] = {2, 50, 59, 89, 103, 132, 136, 255}; /* IGMP, ESP, none, OSPF, ... */
+static void test_not_transport(void **state) {
+    /* IGMP, ESP, none, OSPF, ... */
+    static const uint8_t protocols[] = {2, 50, 59, 89, 103, 132, 136, 255};
     for (unsigned i = 0; i < sizeof protocols; i++) {
         struct frame_builder frame;
         frame_payload(&frame, 40, 0);
@@ -230,8 +215,7 @@ static void test_not_transport(void **state)
     }
 }
 
-static void test_ip4_fragments(void **state)
-{
+static void test_ip4_fragments(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_udp_packet(&frame);
@@ -254,16 +238,14 @@ static void test_ip4_fragments(void **state)
     assert_common(&packet, 4);
 }
 
-static void frame_fragment6(struct frame_builder *frame, uint16_t offset_and_flag)
-{
+static void frame_fragment6(struct frame_builder *frame, uint16_t offset_and_flag) {
     frame_common(frame, 6);
     frame->start += 40;
     FRAME_PUT(frame, 6, 0, (uint8_t)(offset_and_flag >> 8), (uint8_t)offset_and_flag, 1, 2, 3, 4);
     frame_ip6(frame, 44);
 }
 
-static void test_ip6_fragments(void **state)
-{
+static void test_ip6_fragments(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_fragment6(&frame, 0); /* atomic: a whole packet */
@@ -279,8 +261,7 @@ static void test_ip6_fragments(void **state)
     assert_outcome(&frame, WEIR_DECODE_FRAGMENT);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ip4_options),
         cmocka_unit_test(test_ip4_header_length),

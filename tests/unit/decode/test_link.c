@@ -1,4 +1,5 @@
-/* Link headers, tags and labels: every link type carries the same packet and must show the same view. */
+/* Link headers, tags and labels: every link type carries the same packet and must show the same
+ * view. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,23 +9,18 @@
 
 #include "frame_builder.h"
 
-static void assert_carries(struct frame_builder *frame, uint16_t linktype, int version)
-{
+static void assert_carries(struct frame_builder *frame, uint16_t linktype, int version) {
     struct weir_packet packet;
     assert_int_equal(frame_decode(frame, linktype, FRAME_PLAIN, &packet), WEIR_DECODE_OK);
     assert_common(&packet, version);
 }
 
-static void assert_outcome(struct frame_builder *frame, uint16_t linktype, int outcome)
-{
+static void assert_outcome(struct frame_builder *frame, uint16_t linktype, int outcome) {
     struct weir_packet packet;
     assert_int_equal(frame_decode(frame, linktype, FRAME_PLAIN, &packet), outcome);
 }
 
-static uint16_t ethertype_of(int version)
-{
-    return version == 4 ? 0x0800 : 0x86dd;
-}
+static uint16_t ethertype_of(int version) { return version == 4 ? 0x0800 : 0x86dd; }
 
 /* One link header in front of IP version 4 or 6. */
 static const struct {
@@ -36,14 +32,19 @@ static const struct {
 } headers[] = {
     {"ethernet", 1, 4, 14, {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0}},
     {"ethernet 6", 1, 6, 14, {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd}},
-    {"802.3 snap", 1, 4, 22, {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0, 70, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
-    {"802.3 snap, 802.1h", 1, 6, 22, {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0, 90, 0xaa, 0xaa, 3, 0, 0, 0xf8, 0x86, 0xdd}},
-    {"pppoe", 1, 4, 22, {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0, 0, 9, 0, 64, 0, 0x21}},
-    {"pppoe 6", 1, 6, 22, {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0x64, 0x11, 0, 0, 9, 0, 84, 0, 0x57}},
+    {"802.3 snap", 1, 4, 22, {2, 0, 0,  0,    0,    1, 2, 0, 0, 0, 0,
+                              2, 0, 70, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+    {"802.3 snap, 802.1h", 1, 6, 22, {2, 0, 0,  0,    0,    1, 2, 0, 0,    0,    0,
+                                      2, 0, 90, 0xaa, 0xaa, 3, 0, 0, 0xf8, 0x86, 0xdd}},
+    {"pppoe", 1, 4, 22, {2, 0,    0,    0,    0, 1, 2, 0, 0,  0, 0,
+                         2, 0x88, 0x64, 0x11, 0, 0, 9, 0, 64, 0, 0x21}},
+    {"pppoe 6", 1, 6, 22, {2, 0,    0,    0,    0, 1, 2, 0, 0,  0, 0,
+                           2, 0x88, 0x64, 0x11, 0, 0, 9, 0, 84, 0, 0x57}},
     {"sll", 113, 4, 16, {0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}},
     {"sll 6", 113, 6, 16, {0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x86, 0xdd}},
     {"sll vlan", 113, 4, 20, {0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x81, 0, 0, 5, 8, 0}},
-    {"sll 802.2", 113, 4, 24, {0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+    {"sll 802.2", 113, 4, 24, {0, 0, 0, 1, 0,    6,    2, 0, 0, 0, 0, 1,
+                               0, 0, 0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
     {"sll2", 276, 4, 20, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0}},
     {"sll2 6", 276, 6, 20, {0x86, 0xdd, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0}},
     {"raw", 101, 4, 0, {0}},
@@ -74,36 +75,31 @@ static const struct {
     {"pppoe without ethernet", 51, 4, 8, {0x11, 0, 0, 9, 0, 64, 0, 0x21}},
 };
 
-static void test_every_link_header(void **state)
-{
+static void test_every_link_header(void **state) {
     for (unsigned i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         struct frame_builder frame;
         struct weir_packet packet;
         frame_common(&frame, headers[i].version);
         frame_put(&frame, headers[i].header, headers[i].length);
         int outcome = frame_decode(&frame, headers[i].linktype, FRAME_PLAIN, &packet);
-        if (outcome)
-            print_error("%s: %s\n", headers[i].name, weir_decode_name(outcome));
+        if (outcome) print_error("%s: %s\n", headers[i].name, weir_decode_name(outcome));
         assert_int_equal(outcome, WEIR_DECODE_OK);
         assert_common(&packet, headers[i].version);
     }
 }
 
-static uint32_t domain_of_tags(const uint16_t *vlans, unsigned n, uint16_t outer_type)
-{
+static uint32_t domain_of_tags(const uint16_t *vlans, unsigned n, uint16_t outer_type) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
-    for (unsigned i = n; i > 0; i--)
-        frame_vlan(&frame, vlans[i - 1], i == n ? 0x0800 : 0x8100);
+    for (unsigned i = n; i > 0; i--) frame_vlan(&frame, vlans[i - 1], i == n ? 0x0800 : 0x8100);
     frame_ethernet(&frame, n ? outer_type : 0x0800);
     assert_int_equal(frame_decode(&frame, 1, FRAME_PLAIN, &packet), WEIR_DECODE_OK);
     assert_common(&packet, 4);
     return packet.domain;
 }
 
-static void test_tags_make_domains(void **state)
-{
+static void test_tags_make_domains(void **state) {
     uint32_t none = domain_of_tags(NULL, 0, 0);
     uint32_t five = domain_of_tags((uint16_t[]){5}, 1, 0x8100);
     uint32_t six = domain_of_tags((uint16_t[]){6}, 1, 0x8100);
@@ -119,8 +115,7 @@ static void test_tags_make_domains(void **state)
     assert_int_equal(domain_of_tags((uint16_t[]){0, 5}, 2, 0x8100), five);
 }
 
-static void test_pppoe_session_is_no_domain(void **state)
-{
+static void test_pppoe_session_is_no_domain(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
@@ -131,8 +126,7 @@ static void test_pppoe_session_is_no_domain(void **state)
     assert_int_equal(packet.domain, 0);
 }
 
-static void test_mpls(void **state)
-{
+static void test_mpls(void **state) {
     for (int version = 4; version <= 6; version += 2) {
         struct frame_builder frame;
         struct weir_packet packet;
@@ -147,8 +141,7 @@ static void test_mpls(void **state)
     }
 }
 
-static void test_pseudowire(void **state)
-{
+static void test_pseudowire(void **state) {
     struct frame_builder frame;
     for (int version = 4; version <= 6; version += 2) {
         frame_common(&frame, version);
@@ -164,7 +157,8 @@ static void test_pseudowire(void **state)
     frame_ethernet(&frame, 0x8847);
     assert_carries(&frame, 1, 4);
     frame_common(&frame, 4);
-    FRAME_PUT(&frame, 0, 0, 0x5e, 1, 1, 1, 2, 0, 0, 0, 0, 2, 8, 0); /* nor here, but zeros like one */
+    /* nor here, but zeros like one */
+    FRAME_PUT(&frame, 0, 0, 0x5e, 1, 1, 1, 2, 0, 0, 0, 0, 2, 8, 0);
     frame_label(&frame, 16, true);
     frame_ethernet(&frame, 0x8847);
     assert_carries(&frame, 1, 4);
@@ -175,30 +169,25 @@ static void test_pseudowire(void **state)
     assert_outcome(&frame, 1, WEIR_DECODE_NOT_IP);
 }
 
-static void frame_nested_tags(struct frame_builder *frame, unsigned n)
-{
+static void frame_nested_tags(struct frame_builder *frame, unsigned n) {
     frame_common(frame, 4);
-    for (unsigned i = 0; i < n; i++)
-        frame_vlan(frame, (uint16_t)(i + 1), i ? 0x8100 : 0x0800);
+    for (unsigned i = 0; i < n; i++) frame_vlan(frame, (uint16_t)(i + 1), i ? 0x8100 : 0x0800);
     frame_ethernet(frame, 0x8100);
 }
 
-static void test_depth_is_bounded(void **state)
-{
+static void test_depth_is_bounded(void **state) {
     struct frame_builder frame;
     frame_nested_tags(&frame, 16);
     assert_carries(&frame, 1, 4);
     frame_nested_tags(&frame, 17);
     assert_outcome(&frame, 1, WEIR_DECODE_TUNNEL_DEPTH);
     frame_common(&frame, 4);
-    for (unsigned i = 0; i < 17; i++)
-        frame_label(&frame, 100 + i, i == 0);
+    for (unsigned i = 0; i < 17; i++) frame_label(&frame, 100 + i, i == 0);
     frame_ethernet(&frame, 0x8847);
     assert_outcome(&frame, 1, WEIR_DECODE_TUNNEL_DEPTH);
 }
 
-static void test_frames_without_ip(void **state)
-{
+static void test_frames_without_ip(void **state) {
     static const struct {
         uint16_t ethertype;
         int outcome;
@@ -228,8 +217,7 @@ static void test_frames_without_ip(void **state)
     assert_outcome(&frame, 0, WEIR_DECODE_NOT_IP);
 }
 
-static void test_ppp_without_ip(void **state)
-{
+static void test_ppp_without_ip(void **state) {
     struct frame_builder frame;
     frame_payload(&frame, 20, 0);
     FRAME_PUT(&frame, 0xff, 3, 0xc0, 0x21); /* LCP */
@@ -247,18 +235,17 @@ static void test_ppp_without_ip(void **state)
     assert_outcome(&frame, 1, WEIR_DECODE_NOT_IP);
 }
 
-static void test_unknown_link_types(void **state)
-{
+static void test_unknown_link_types(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     assert_outcome(&frame, 105, WEIR_DECODE_LINK_UNKNOWN);
     assert_outcome(&frame, 65535, WEIR_DECODE_LINK_UNKNOWN);
-    frame_put(&frame, (uint8_t[]){0, 0, 0x03, 0x23, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, 16); /* radiotap in SLL */
+    /* radiotap in SLL */
+    frame_put(&frame, (uint8_t[]){0, 0, 0x03, 0x23, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, 16);
     assert_outcome(&frame, 113, WEIR_DECODE_LINK_UNKNOWN);
 }
 
-static void test_link_says_another_version(void **state)
-{
+static void test_link_says_another_version(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 6);
     frame_ethernet(&frame, 0x0800);
@@ -271,19 +258,21 @@ static void test_link_says_another_version(void **state)
 }
 
 /* A capture library that says less wire than it captured must not turn lengths round. */
-static void test_wire_shorter_than_captured(void **state)
-{
+static void test_wire_shorter_than_captured(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
-    assert_int_equal(frame_decode_bytes(frame_at(&frame, 0), frame_captured(&frame), 3, 101, &packet), WEIR_DECODE_OK);
+    assert_int_equal(
+        frame_decode_bytes(frame_at(&frame, 0), frame_captured(&frame), 3, 101, &packet),
+        WEIR_DECODE_OK);
     assert_common(&packet, 4);
-    assert_int_equal(weir_decode(&(struct weir_frame){.data = NULL, .linktype = 1}, &packet), WEIR_DECODE_LINK_CUT);
-    assert_int_equal(weir_decode(&(struct weir_frame){.data = NULL, .linktype = 101}, &packet), WEIR_DECODE_IP_CUT);
+    assert_int_equal(weir_decode(&(struct weir_frame){.data = NULL, .linktype = 1}, &packet),
+                     WEIR_DECODE_LINK_CUT);
+    assert_int_equal(weir_decode(&(struct weir_frame){.data = NULL, .linktype = 101}, &packet),
+                     WEIR_DECODE_IP_CUT);
 }
 
-static void test_every_outcome_has_a_name(void **state)
-{
+static void test_every_outcome_has_a_name(void **state) {
     for (int i = 0; i < WEIR_DECODE_N; i++) {
         assert_true(strlen(weir_decode_name(i)) > 1);
         assert_true(strlen(weir_decode_help(i)) > 1);
@@ -293,8 +282,7 @@ static void test_every_outcome_has_a_name(void **state)
     assert_string_equal(weir_decode_name(WEIR_DECODE_N), "unknown");
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_link_header),
         cmocka_unit_test(test_tags_make_domains),

@@ -1,5 +1,5 @@
-/* Public captures: how many packets of each kind each holds, as counted with another dissector, and every
- * packet of them cut at each of its first bytes. */
+/* Public captures: how many packets of each kind each holds, as counted with another dissector, and
+ * every packet of them cut at each of its first bytes. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,8 +34,7 @@ static const struct capture {
     {"youtube_quic.pcap", 0, 289, 0, 0, 0},
 };
 
-static void count(const struct weir_packet *packet, int outcome, struct capture *counts)
-{
+static void count(const struct weir_packet *packet, int outcome, struct capture *counts) {
     counts->not_ip += outcome == WEIR_DECODE_NOT_IP;
     counts->not_transport += outcome == WEIR_DECODE_NOT_TRANSPORT;
     if (outcome != WEIR_DECODE_OK) {
@@ -49,12 +48,11 @@ static void count(const struct weir_packet *packet, int outcome, struct capture 
 }
 
 /* A cut changes neither addresses nor lengths of what it leaves readable. */
-static void decode_cut(const uint8_t *bytes, const struct pcap_pkthdr *header, const struct weir_packet *whole)
-{
+static void decode_cut(const uint8_t *bytes, const struct pcap_pkthdr *header,
+                       const struct weir_packet *whole) {
     for (uint32_t length = 0; length < header->caplen && length < CUT_MAX; length++) {
         struct weir_packet packet;
-        if (frame_decode_bytes(bytes, length, header->len, 1, &packet) != WEIR_DECODE_OK)
-            continue;
+        if (frame_decode_bytes(bytes, length, header->len, 1, &packet) != WEIR_DECODE_OK) continue;
         assert_int_equal(weir_addr_compare(&packet.src, &whole->src), 0);
         assert_int_equal(weir_addr_compare(&packet.dst, &whole->dst), 0);
         assert_int_equal(packet.payload_len, whole->payload_len);
@@ -62,8 +60,7 @@ static void decode_cut(const uint8_t *bytes, const struct pcap_pkthdr *header, c
     }
 }
 
-static void check_capture(pcap_t *pcap, const struct capture *expected)
-{
+static void check_capture(pcap_t *pcap, const struct capture *expected) {
     struct capture counts = {.file = expected->file};
     struct pcap_pkthdr *header;
     const u_char *bytes;
@@ -83,8 +80,7 @@ static void check_capture(pcap_t *pcap, const struct capture *expected)
     assert_int_equal(counts.not_transport, expected->not_transport);
 }
 
-static void test_captures(void **state)
-{
+static void test_captures(void **state) {
     unsigned n_read = 0;
     for (unsigned i = 0; i < sizeof captures / sizeof captures[0]; i++) {
         char path[4096], error[PCAP_ERRBUF_SIZE];
@@ -94,19 +90,16 @@ static void test_captures(void **state)
             continue;
         }
         pcap_t *pcap = pcap_open_offline(path, error);
-        if (!pcap)
-            fail_msg("%s", error);
+        if (!pcap) fail_msg("%s", error);
         print_message("%s\n", captures[i].file);
         check_capture(pcap, &captures[i]);
         pcap_close(pcap);
         n_read++;
     }
-    if (n_read == 0)
-        skip();
+    if (n_read == 0) skip();
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_captures),
     };

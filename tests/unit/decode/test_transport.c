@@ -10,19 +10,16 @@
 
 enum { RAW = 101 };
 
-static int decode(struct frame_builder *frame, struct weir_packet *packet)
-{
+static int decode(struct frame_builder *frame, struct weir_packet *packet) {
     return frame_decode(frame, RAW, FRAME_PLAIN, packet);
 }
 
-static void assert_outcome(struct frame_builder *frame, int outcome)
-{
+static void assert_outcome(struct frame_builder *frame, int outcome) {
     struct weir_packet packet;
     assert_int_equal(decode(frame, &packet), outcome);
 }
 
-static void tcp_with_options(const void *options, uint32_t length, struct weir_packet *packet)
-{
+static void tcp_with_options(const void *options, uint32_t length, struct weir_packet *packet) {
     struct frame_builder frame;
     frame_payload(&frame, 5, 0);
     frame_tcp(&frame, options, length);
@@ -32,23 +29,23 @@ static void tcp_with_options(const void *options, uint32_t length, struct weir_p
     assert_int_equal(packet->payload[4], 4);
 }
 
-static void test_syn_options(void **state)
-{
-    static const uint8_t options[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0x80, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
+static void test_syn_options(void **state) {
+    static const uint8_t options[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0x80, 0,
+                                      0, 1, 0,    0,    0, 0, 1, 3,  3,    7};
     struct weir_packet packet;
     tcp_with_options(options, sizeof options, &packet);
     assert_int_equal(packet.tcp.mss, 1460);
-    assert_true(packet.tcp.sack_permitted && packet.tcp.has_timestamps && packet.tcp.has_window_scale);
+    assert_true(packet.tcp.sack_permitted && packet.tcp.has_timestamps &&
+                packet.tcp.has_window_scale);
     assert_int_equal(packet.tcp.window_scale, 7);
     assert_int_equal(packet.tcp.tsval, 0x80000001);
     assert_int_equal(packet.tcp.tsecr, 0);
     assert_false(packet.tcp.has_sack || packet.tcp.options_cut);
 }
 
-static void test_sack_first_block(void **state)
-{
-    static const uint8_t options[] = {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8, 1, 1, 5, 18, 0, 0, 1, 0,
-                                      0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0};
+static void test_sack_first_block(void **state) {
+    static const uint8_t options[] = {1, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8, 1, 1, 5, 18,
+                                      0, 0, 1, 0,  0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0};
     struct weir_packet packet;
     tcp_with_options(options, sizeof options, &packet);
     assert_true(packet.tcp.has_sack);
@@ -58,8 +55,7 @@ static void test_sack_first_block(void **state)
     assert_false(packet.tcp.options_cut);
 }
 
-static void test_no_options(void **state)
-{
+static void test_no_options(void **state) {
     struct weir_packet packet;
     tcp_with_options(NULL, 0, &packet);
     assert_false(packet.tcp.has_timestamps || packet.tcp.has_sack || packet.tcp.has_window_scale);
@@ -68,43 +64,44 @@ static void test_no_options(void **state)
 }
 
 /* What stands before the bad option counts, the rest does not. */
-static void test_malformed_options(void **state)
-{
+static void test_malformed_options(void **state) {
     static const uint8_t cases[][8] = {
         {2, 4, 0x05, 0xb4, 3, 0, 0, 0}, /* length 0 must not turn round */
-        {2, 4, 0x05, 0xb4, 3, 1, 0, 0},
-        {2, 4, 0x05, 0xb4, 8, 10, 0, 0}, /* beyond the header */
-        {2, 4, 0x05, 0xb4, 3, 4, 1, 1},  /* wrong length for its kind */
-        {2, 4, 0x05, 0xb4, 5, 4, 1, 1},
-        {2, 4, 0x05, 0xb4, 1, 1, 1, 3}, /* kind without length */
+        {2, 4, 0x05, 0xb4, 3, 1, 0, 0}, {2, 4, 0x05, 0xb4, 8, 10, 0, 0}, /* beyond the header */
+        {2, 4, 0x05, 0xb4, 3, 4, 1, 1}, /* wrong length for its kind */
+        {2, 4, 0x05, 0xb4, 5, 4, 1, 1}, {2, 4, 0x05, 0xb4, 1, 1, 1, 3}, /* kind without length */
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct weir_packet packet;
         tcp_with_options(cases[i], sizeof cases[i], &packet);
         assert_true(packet.tcp.options_cut);
         assert_int_equal(packet.tcp.mss, 1460);
-        assert_false(packet.tcp.has_window_scale || packet.tcp.has_timestamps || packet.tcp.has_sack);
+        assert_false(packet.tcp.has_window_scale || packet.tcp.has_timestamps ||
+                     packet.tcp.has_sack);
     }
     struct weir_packet packet;
-    tcp_with_options((uint8_t[]){2, 4, 0x05, 0xb4, 0, 99, 99, 99}, 8, &packet); /* behind the end is nothing */
+    /* behind the end is nothing */
+    tcp_with_options((uint8_t[]){2, 4, 0x05, 0xb4, 0, 99, 99, 99}, 8, &packet);
     assert_false(packet.tcp.options_cut);
     tcp_with_options((uint8_t[]){3, 3, 255, 0}, 4, &packet);
     assert_int_equal(packet.tcp.window_scale, 14);
-    tcp_with_options((uint8_t[]){254, 4, 1, 2, 2, 4, 5, 0xb4}, 8, &packet); /* unknown ones are passed over */
+    /* unknown ones are passed over */
+    tcp_with_options((uint8_t[]){254, 4, 1, 2, 2, 4, 5, 0xb4}, 8, &packet);
     assert_false(packet.tcp.options_cut);
     assert_int_equal(packet.tcp.mss, 1460);
 }
 
-static void test_options_cut_by_the_capture(void **state)
-{
-    static const uint8_t options[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7};
+static void test_options_cut_by_the_capture(void **state) {
+    static const uint8_t options[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
+                                      0, 1, 0,    0,    0, 2, 1, 3,  3, 7};
     struct frame_builder frame;
     struct weir_packet packet;
     frame_payload(&frame, 0, 0);
     frame_tcp(&frame, options, sizeof options);
     frame_ip4(&frame, 6);
     for (uint32_t captured = 0; captured < sizeof options; captured++) {
-        assert_int_equal(frame_decode_bytes(frame_at(&frame, 0), 40 + captured, 60, RAW, &packet), WEIR_DECODE_OK);
+        assert_int_equal(frame_decode_bytes(frame_at(&frame, 0), 40 + captured, 60, RAW, &packet),
+                         WEIR_DECODE_OK);
         assert_true(packet.tcp.options_cut);
         assert_int_equal(packet.tcp.mss, captured >= 4 ? 1460 : 0);
         assert_int_equal(packet.tcp.sack_permitted, captured >= 6);
@@ -112,12 +109,12 @@ static void test_options_cut_by_the_capture(void **state)
         assert_int_equal(packet.payload_len, 0);
         assert_int_equal(packet.payload_captured, 0);
     }
-    assert_int_equal(frame_decode_bytes(frame_at(&frame, 0), 39, 60, RAW, &packet), WEIR_DECODE_TRANSPORT_CUT);
+    assert_int_equal(frame_decode_bytes(frame_at(&frame, 0), 39, 60, RAW, &packet),
+                     WEIR_DECODE_TRANSPORT_CUT);
 }
 
 /* The short way for time stamps alone must not be taken when they are cut. */
-static void test_only_timestamps_cut(void **state)
-{
+static void test_only_timestamps_cut(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
@@ -127,8 +124,7 @@ static void test_only_timestamps_cut(void **state)
     assert_int_equal(packet.payload_len, 10);
 }
 
-static void test_flags_are_the_five_of_the_contract(void **state)
-{
+static void test_flags_are_the_five_of_the_contract(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
@@ -137,8 +133,7 @@ static void test_flags_are_the_five_of_the_contract(void **state)
     assert_int_equal(packet.tcp_flags, WEIR_TCP_SYN);
 }
 
-static void test_tcp_header_length(void **state)
-{
+static void test_tcp_header_length(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     *frame_at(&frame, 20 + 12) = 0x40;
@@ -153,8 +148,7 @@ static void test_tcp_header_length(void **state)
     assert_outcome(&frame, WEIR_DECODE_TCP_HEADER_LEN);
 }
 
-static int decode_udp(uint16_t udp_len, uint16_t ip_fragment, struct weir_packet *packet)
-{
+static int decode_udp(uint16_t udp_len, uint16_t ip_fragment, struct weir_packet *packet) {
     struct frame_builder frame;
     frame_payload(&frame, 20, 0);
     frame_udp(&frame, 53, 40000);
@@ -165,8 +159,7 @@ static int decode_udp(uint16_t udp_len, uint16_t ip_fragment, struct weir_packet
     return decode(&frame, packet);
 }
 
-static void test_udp_lengths(void **state)
-{
+static void test_udp_lengths(void **state) {
     struct weir_packet packet;
     assert_int_equal(decode_udp(28, 0, &packet), WEIR_DECODE_OK);
     assert_int_equal(packet.transport, WEIR_TRANSPORT_UDP);
@@ -176,7 +169,8 @@ static void test_udp_lengths(void **state)
     assert_int_equal(packet.payload_len, 20);
     assert_int_equal(packet.payload_captured, 20);
     assert_int_equal(packet.ip_payload_len, 28);
-    assert_int_equal(decode_udp(18, 0, &packet), WEIR_DECODE_OK); /* shorter than IP says: UDP counts */
+    /* shorter than IP says: UDP counts */
+    assert_int_equal(decode_udp(18, 0, &packet), WEIR_DECODE_OK);
     assert_int_equal(packet.payload_len, 10);
     assert_int_equal(packet.payload_captured, 10);
     assert_int_equal(packet.ip_payload_len, 28);
@@ -189,8 +183,7 @@ static void test_udp_lengths(void **state)
     assert_int_equal(decode_udp(0, 0, &packet), WEIR_DECODE_UDP_LEN);
 }
 
-static void test_udp_shorter_than_its_header(void **state)
-{
+static void test_udp_shorter_than_its_header(void **state) {
     struct frame_builder frame;
     frame_payload(&frame, 7, 0);
     frame_ip4(&frame, 17);
@@ -200,9 +193,10 @@ static void test_udp_shorter_than_its_header(void **state)
     assert_outcome(&frame, WEIR_DECODE_TRANSPORT_CUT);
 }
 
-/* An error from the path about what CLIENT sent to SERVER; `quoted` bytes of the packet behind its IP header. */
-static void frame_error(struct frame_builder *frame, int version, uint8_t type, uint8_t code, bool tcp, uint32_t quoted)
-{
+/* An error from the path about what CLIENT sent to SERVER; `quoted` bytes of the packet behind its
+ * IP header. */
+static void frame_error(struct frame_builder *frame, int version, uint8_t type, uint8_t code,
+                        bool tcp, uint32_t quoted) {
     frame_payload(frame, 30, 0);
     if (tcp)
         frame_tcp(frame, NULL, 0);
@@ -224,8 +218,7 @@ static void frame_error(struct frame_builder *frame, int version, uint8_t type, 
     *frame_at(frame, version == 4 ? 15 : 23) = 0x99; /* the router's address */
 }
 
-static void test_icmp_errors_quote(void **state)
-{
+static void test_icmp_errors_quote(void **state) {
     for (unsigned n = 0; n < 8; n++) {
         int version = n & 1 ? 6 : 4;
         bool tcp = n & 2;
@@ -239,7 +232,8 @@ static void test_icmp_errors_quote(void **state)
         assert_int_equal(packet.checksum, 0x1122);
         assert_int_equal(packet.src_port, 0);
         assert_int_equal(packet.dst_port, 0);
-        assert_int_equal(packet.icmp.quoted_transport, tcp ? WEIR_TRANSPORT_TCP : WEIR_TRANSPORT_UDP);
+        assert_int_equal(packet.icmp.quoted_transport,
+                         tcp ? WEIR_TRANSPORT_TCP : WEIR_TRANSPORT_UDP);
         assert_int_equal(packet.icmp.quoted_src_port, 40000);
         assert_int_equal(packet.icmp.quoted_dst_port, 443);
         assert_int_equal(packet.icmp.quoted_seq, tcp ? 0x01020304 : 0);
@@ -250,16 +244,21 @@ static void test_icmp_errors_quote(void **state)
     }
 }
 
-static void test_icmp_types(void **state)
-{
+static void test_icmp_types(void **state) {
     static const struct {
         int version;
         uint8_t type;
         int outcome;
     } cases[] = {
-        {4, 3, WEIR_DECODE_OK},             {4, 0, WEIR_DECODE_NOT_TRANSPORT}, {4, 8, WEIR_DECODE_NOT_TRANSPORT},
-        {4, 11, WEIR_DECODE_NOT_TRANSPORT}, {4, 1, WEIR_DECODE_NOT_TRANSPORT}, {6, 1, WEIR_DECODE_OK},
-        {6, 2, WEIR_DECODE_OK},             {6, 3, WEIR_DECODE_NOT_TRANSPORT}, {6, 128, WEIR_DECODE_NOT_TRANSPORT},
+        {4, 3, WEIR_DECODE_OK},
+        {4, 0, WEIR_DECODE_NOT_TRANSPORT},
+        {4, 8, WEIR_DECODE_NOT_TRANSPORT},
+        {4, 11, WEIR_DECODE_NOT_TRANSPORT},
+        {4, 1, WEIR_DECODE_NOT_TRANSPORT},
+        {6, 1, WEIR_DECODE_OK},
+        {6, 2, WEIR_DECODE_OK},
+        {6, 3, WEIR_DECODE_NOT_TRANSPORT},
+        {6, 128, WEIR_DECODE_NOT_TRANSPORT},
         {6, 135, WEIR_DECODE_NOT_TRANSPORT},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -269,8 +268,7 @@ static void test_icmp_types(void **state)
     }
 }
 
-static void test_icmp_of_the_other_version(void **state)
-{
+static void test_icmp_of_the_other_version(void **state) {
     struct frame_builder frame;
     frame_error(&frame, 4, 3, 0, true, 8);
     *frame_at(&frame, 9) = 58;
@@ -280,8 +278,7 @@ static void test_icmp_of_the_other_version(void **state)
     assert_outcome(&frame, WEIR_DECODE_NOT_TRANSPORT);
 }
 
-static void test_icmp_quotes_that_cannot_be_read(void **state)
-{
+static void test_icmp_quotes_that_cannot_be_read(void **state) {
     struct frame_builder frame;
     frame_error(&frame, 4, 3, 0, true, 7); /* one byte short of the sequence number */
     assert_outcome(&frame, WEIR_DECODE_ICMP_QUOTE);
@@ -302,8 +299,7 @@ static void test_icmp_quotes_that_cannot_be_read(void **state)
     assert_outcome(&frame, WEIR_DECODE_NOT_TRANSPORT);
 }
 
-static void test_icmp_quotes_first_fragment_and_others(void **state)
-{
+static void test_icmp_quotes_first_fragment_and_others(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_error(&frame, 4, 3, 4, true, 28);
@@ -319,8 +315,7 @@ static void test_icmp_quotes_first_fragment_and_others(void **state)
     assert_addr(&packet.icmp.quoted_dst, SERVER4);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syn_options),
         cmocka_unit_test(test_sack_first_block),

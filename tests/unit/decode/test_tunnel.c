@@ -1,4 +1,5 @@
-/* Tunnels: the innermost packet is the view; where a UDP tunnel's inside cannot be read, the outer one. */
+/* Tunnels: the innermost packet is the view; where a UDP tunnel's inside cannot be read, the outer
+ * one. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,21 +11,19 @@
 
 enum { RAW = 101, VXLAN = 4789, GENEVE = 6081, GTP_U = 2152 };
 
-static void assert_inner(struct frame_builder *frame, enum frame_kind kind, int version, struct weir_packet *packet)
-{
+static void assert_inner(struct frame_builder *frame, enum frame_kind kind, int version,
+                         struct weir_packet *packet) {
     assert_int_equal(frame_decode(frame, RAW, kind, packet), WEIR_DECODE_OK);
     assert_common(packet, version);
 }
 
-static void assert_outcome(struct frame_builder *frame, int outcome)
-{
+static void assert_outcome(struct frame_builder *frame, int outcome) {
     struct weir_packet packet;
     assert_int_equal(frame_decode(frame, RAW, FRAME_PLAIN, &packet), outcome);
 }
 
 /* The view is the outer UDP packet with all that was in it as payload. */
-static void assert_outer(struct frame_builder *frame, uint16_t port, uint32_t payload_len)
-{
+static void assert_outer(struct frame_builder *frame, uint16_t port, uint32_t payload_len) {
     struct weir_packet packet;
     assert_int_equal(frame_decode(frame, RAW, FRAME_GUESSED, &packet), WEIR_DECODE_OK);
     assert_int_equal(packet.transport, WEIR_TRANSPORT_UDP);
@@ -34,15 +33,13 @@ static void assert_outer(struct frame_builder *frame, uint16_t port, uint32_t pa
     assert_addr(&packet.src, CLIENT4);
 }
 
-static void outer4(struct frame_builder *frame, uint8_t protocol)
-{
+static void outer4(struct frame_builder *frame, uint8_t protocol) {
     frame_ip4(frame, protocol);
     *frame_at(frame, 15) = 77; /* not the inner addresses */
     *frame_at(frame, 8) = 9;
 }
 
-static void test_ip_in_ip(void **state)
-{
+static void test_ip_in_ip(void **state) {
     for (int inner = 4; inner <= 6; inner += 2) {
         struct frame_builder frame;
         struct weir_packet packet;
@@ -58,16 +55,14 @@ static void test_ip_in_ip(void **state)
     }
 }
 
-static void test_inner_version_must_agree(void **state)
-{
+static void test_inner_version_must_agree(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 6);
     outer4(&frame, 4);
     assert_outcome(&frame, WEIR_DECODE_IP_VERSION);
 }
 
-static void test_inner_length_is_checked(void **state)
-{
+static void test_inner_length_is_checked(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     *frame_at(&frame, 3) = 63;
@@ -76,8 +71,7 @@ static void test_inner_length_is_checked(void **state)
 }
 
 /* The outer packet was fragmented, the inner one is whole: its own length is the truth. */
-static void test_inner_of_a_first_fragment(void **state)
-{
+static void test_inner_of_a_first_fragment(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_payload(&frame, 40, 1400);
@@ -96,8 +90,7 @@ static void test_inner_of_a_first_fragment(void **state)
     assert_outcome(&frame, WEIR_DECODE_FRAGMENT);
 }
 
-static void test_gre_optional_fields(void **state)
-{
+static void test_gre_optional_fields(void **state) {
     static const uint8_t optional[12] = {0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9};
     for (unsigned flags = 0; flags < 8; flags++) {
         struct frame_builder frame;
@@ -113,8 +106,7 @@ static void test_gre_optional_fields(void **state)
     }
 }
 
-static void test_gre_payloads(void **state)
-{
+static void test_gre_payloads(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 6);
@@ -143,18 +135,17 @@ static void test_gre_payloads(void **state)
     assert_inner(&frame, FRAME_PLAIN, 4, &packet);
 }
 
-static void test_gre_that_carries_no_ip(void **state)
-{
+static void test_gre_that_carries_no_ip(void **state) {
     static const struct {
         uint8_t header[4];
         int outcome;
     } cases[] = {
-        {{0, 0, 0, 0}, WEIR_DECODE_NOT_TRANSPORT},            /* keep-alive */
+        {{0, 0, 0, 0}, WEIR_DECODE_NOT_TRANSPORT},             /* keep-alive */
         {{0x30, 0x01, 0x88, 0x0b}, WEIR_DECODE_NOT_TRANSPORT}, /* PPTP */
-        {{0, 2, 8, 0}, WEIR_DECODE_TUNNEL_MALFORMED},         /* version 2 */
-        {{0x40, 0, 8, 0}, WEIR_DECODE_TUNNEL_MALFORMED},      /* source routes */
-        {{0, 0, 8, 6}, WEIR_DECODE_NOT_IP},                   /* ARP */
-        {{0, 0, 0x88, 0xe7}, WEIR_DECODE_LINK_UNKNOWN},       /* a provider backbone bridge */
+        {{0, 2, 8, 0}, WEIR_DECODE_TUNNEL_MALFORMED},          /* version 2 */
+        {{0x40, 0, 8, 0}, WEIR_DECODE_TUNNEL_MALFORMED},       /* source routes */
+        {{0, 0, 8, 6}, WEIR_DECODE_NOT_IP},                    /* ARP */
+        {{0, 0, 0x88, 0xe7}, WEIR_DECODE_LINK_UNKNOWN},        /* a provider backbone bridge */
     };
     struct frame_builder frame;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -172,19 +163,17 @@ static void test_gre_that_carries_no_ip(void **state)
     assert_outcome(&frame, WEIR_DECODE_TUNNEL_MALFORMED);
 }
 
-static void frame_vxlan(struct frame_builder *frame, uint32_t network)
-{
-    FRAME_PUT(frame, 8, 0, 0, 0, (uint8_t)(network >> 16), (uint8_t)(network >> 8), (uint8_t)network, 0);
+static void frame_vxlan(struct frame_builder *frame, uint32_t network) {
+    FRAME_PUT(frame, 8, 0, 0, 0, (uint8_t)(network >> 16), (uint8_t)(network >> 8),
+              (uint8_t)network, 0);
     frame_udp(frame, 51000, VXLAN);
 }
 
-static uint32_t vxlan_domain(uint32_t network, uint16_t vlan)
-{
+static uint32_t vxlan_domain(uint32_t network, uint16_t vlan) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 6);
-    if (vlan)
-        frame_vlan(&frame, vlan, 0x86dd);
+    if (vlan) frame_vlan(&frame, vlan, 0x86dd);
     frame_ethernet(&frame, vlan ? 0x8100 : 0x86dd);
     frame_vxlan(&frame, network);
     outer4(&frame, 17);
@@ -192,16 +181,14 @@ static uint32_t vxlan_domain(uint32_t network, uint16_t vlan)
     return packet.domain;
 }
 
-static void test_vxlan(void **state)
-{
+static void test_vxlan(void **state) {
     uint32_t one = vxlan_domain(1, 0), two = vxlan_domain(2, 0), one_tagged = vxlan_domain(1, 2);
     assert_true(one && two && one_tagged);
     assert_true(one != two && one != one_tagged && two != one_tagged);
     assert_true(vxlan_domain(0, 0));
 }
 
-static void test_vxlan_guess_refused(void **state)
-{
+static void test_vxlan_guess_refused(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     frame_ethernet(&frame, 0x0800);
@@ -223,8 +210,7 @@ static void test_vxlan_guess_refused(void **state)
     assert_outer(&frame, VXLAN, 84);
 }
 
-static void test_vxlan_needs_the_destination_port(void **state)
-{
+static void test_vxlan_needs_the_destination_port(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
@@ -237,8 +223,7 @@ static void test_vxlan_needs_the_destination_port(void **state)
 }
 
 /* What is inside was understood, so it decides: here that it is nothing that weir measures. */
-static void test_inner_outcome_of_a_udp_tunnel(void **state)
-{
+static void test_inner_outcome_of_a_udp_tunnel(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_payload(&frame, 40, 0);
@@ -252,14 +237,13 @@ static void test_inner_outcome_of_a_udp_tunnel(void **state)
 }
 
 /* One word of options. */
-static void frame_geneve(struct frame_builder *frame, uint8_t flags, uint16_t protocol)
-{
-    FRAME_PUT(frame, 1, flags, (uint8_t)(protocol >> 8), (uint8_t)protocol, 0, 0, 7, 0, 1, 2, 0x80, 0);
+static void frame_geneve(struct frame_builder *frame, uint8_t flags, uint16_t protocol) {
+    FRAME_PUT(frame, 1, flags, (uint8_t)(protocol >> 8), (uint8_t)protocol, 0, 0, 7, 0, 1, 2, 0x80,
+              0);
     frame_udp(frame, 51000, GENEVE);
 }
 
-static void test_geneve(void **state)
-{
+static void test_geneve(void **state) {
     struct frame_builder frame;
     struct weir_packet ethernet, bare;
     frame_common(&frame, 6);
@@ -274,14 +258,15 @@ static void test_geneve(void **state)
     assert_true(ethernet.domain && ethernet.domain == bare.domain);
 }
 
-static void test_geneve_guess_refused(void **state)
-{
+static void test_geneve_guess_refused(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     frame_ethernet(&frame, 0x0800);
     frame_geneve(&frame, 0, 0x6558);
     frame_ip4(&frame, 17);
-    const struct { uint8_t at, wrong, right; } bytes[] = {
+    const struct {
+        uint8_t at, wrong, right;
+    } bytes[] = {
         {28, 0x41, 1},    /* version 1 */
         {29, 0x80, 0},    /* control */
         {29, 0x01, 0},    /* a reserved flag */
@@ -296,15 +281,13 @@ static void test_geneve_guess_refused(void **state)
     }
 }
 
-static void frame_gtp(struct frame_builder *frame, uint8_t flags, uint8_t type)
-{
+static void frame_gtp(struct frame_builder *frame, uint8_t flags, uint8_t type) {
     uint32_t length = frame_wire(frame);
     FRAME_PUT(frame, flags, type, (uint8_t)(length >> 8), (uint8_t)length, 0xde, 0xad, 0xbe, 0xef);
     frame_udp(frame, 2152, GTP_U);
 }
 
-static void test_gtp(void **state)
-{
+static void test_gtp(void **state) {
     for (int version = 4; version <= 6; version += 2) {
         struct frame_builder frame;
         struct weir_packet packet;
@@ -320,7 +303,8 @@ static void test_gtp(void **state)
         outer4(&frame, 17);
         assert_inner(&frame, FRAME_GUESSED, version, &packet);
 
-        frame_common(&frame, version); /* two extension headers, the first a PDU session container */
+        /* two extension headers, the first a PDU session container */
+        frame_common(&frame, version);
         FRAME_PUT(&frame, 2, 0, 0, 0, 0, 0, 0, 0);
         FRAME_PUT(&frame, 1, 0, 9, 0xc0);
         FRAME_PUT(&frame, 0, 0, 0, 0x85);
@@ -330,8 +314,7 @@ static void test_gtp(void **state)
     }
 }
 
-static void test_gtp_guess_refused(void **state)
-{
+static void test_gtp_guess_refused(void **state) {
     struct frame_builder frame;
     frame_common(&frame, 4);
     frame_gtp(&frame, 0x50, 0xff); /* version 2 */
@@ -356,16 +339,14 @@ static void test_gtp_guess_refused(void **state)
     assert_outer(&frame, GTP_U, 78);
 
     frame_common(&frame, 4); /* nor may there be many */
-    for (unsigned i = 0; i < 9; i++)
-        FRAME_PUT(&frame, 1, 0, 0, i ? 0x40 : 0);
+    for (unsigned i = 0; i < 9; i++) FRAME_PUT(&frame, 1, 0, 0, i ? 0x40 : 0);
     FRAME_PUT(&frame, 0, 0, 0, 0x40);
     frame_gtp(&frame, 0x34, 0xff);
     frame_ip4(&frame, 17);
     assert_outer(&frame, GTP_U, 110);
 }
 
-static void test_tunnels_in_tunnels(void **state)
-{
+static void test_tunnels_in_tunnels(void **state) {
     struct frame_builder frame;
     struct weir_packet packet;
     frame_common(&frame, 4);
@@ -380,14 +361,12 @@ static void test_tunnels_in_tunnels(void **state)
     assert_int_equal(packet.domain, vxlan_domain(7, 0));
 }
 
-static void test_depth_is_bounded(void **state)
-{
+static void test_depth_is_bounded(void **state) {
     for (unsigned depth = 16; depth <= 17; depth++) {
         struct frame_builder frame;
         struct weir_packet packet;
         frame_common(&frame, 4);
-        for (unsigned i = 0; i < depth; i++)
-            outer4(&frame, 4);
+        for (unsigned i = 0; i < depth; i++) outer4(&frame, 4);
         assert_int_equal(frame_decode(&frame, RAW, FRAME_PLAIN, &packet),
                          depth == 16 ? WEIR_DECODE_OK : WEIR_DECODE_TUNNEL_DEPTH);
         frame_common(&frame, 4);
@@ -401,8 +380,7 @@ static void test_depth_is_bounded(void **state)
 }
 
 /* Both directions of a conversation must come to the same domain. */
-static void test_domain_is_the_same_both_ways(void **state)
-{
+static void test_domain_is_the_same_both_ways(void **state) {
     uint32_t domains[2];
     for (unsigned way = 0; way < 2; way++) {
         struct frame_builder frame;
@@ -425,8 +403,7 @@ static void test_domain_is_the_same_both_ways(void **state)
     assert_int_equal(domains[0], domains[1]);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ip_in_ip),
         cmocka_unit_test(test_inner_version_must_agree),

@@ -4,59 +4,54 @@
 
 #include "site.h"
 
-void site_incident(void *context, const struct weir_incident *incident)
-{
+void site_incident(void *context, const struct weir_incident *incident) {
     struct site *site = context;
-    if (site->n_events < SITE_EVENTS)
-        site->events[site->n_events++] = *incident;
+    if (site->n_events < SITE_EVENTS) site->events[site->n_events++] = *incident;
     if (getenv("WEIR_TEST_SHOW")) /* for whoever looks into a failing scenario */
         fprintf(stderr, "%6.0f %-8s %-9s %-17s %-6s %s\n", site_seconds(site, incident->ts_us),
                 weir_incident_event_name(incident->event), weir_state_name(incident->state),
-                weir_cause_name(incident->cause), weir_confidence_name(incident->confidence), incident->text);
+                weir_cause_name(incident->cause), weir_confidence_name(incident->confidence),
+                incident->text);
 }
 
-void site_begin_with(struct site *site, const struct weir_detect_config *config)
-{
-    static const char *const names[N_SITE_SERVICES] = {"none", "other", "netflix", "youtube", "hulu", "twitch"};
+void site_begin_with(struct site *site, const struct weir_detect_config *config) {
+    static const char *const names[N_SITE_SERVICES] = {"none",    "other", "netflix",
+                                                       "youtube", "hulu",  "twitch"};
     memset(site, 0, sizeof *site);
     site->slot_us = T0;
     if (weir_detector_new(&site->detector, config, names, N_SITE_SERVICES, site_incident, site) < 0)
         abort();
 }
 
-void site_begin(struct site *site)
-{
+void site_begin(struct site *site) {
     struct weir_detect_config config;
     weir_detect_config_default(&config);
     site_begin_with(site, &config);
 }
 
-void site_end(struct site *site)
-{
+void site_end(struct site *site) {
     weir_detector_free(site->detector);
     site->detector = NULL;
 }
 
-struct weir_addr site_client(unsigned i)
-{
-    struct weir_addr addr = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 168, (uint8_t)(i >> 8), (uint8_t)i}};
+struct weir_addr site_client(unsigned i) {
+    struct weir_addr addr = {
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 168, (uint8_t)(i >> 8), (uint8_t)i}};
     return addr;
 }
 
-struct weir_addr site_prefix(unsigned i)
-{
+struct weir_addr site_prefix(unsigned i) {
     struct weir_addr addr = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 18, (uint8_t)i, 0}};
     return addr;
 }
 
-static struct weir_trial *put(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                              unsigned prefix, double at)
-{
+static struct weir_trial *put(struct site *site, weir_service_id service, enum weir_layer layer,
+                              unsigned client, unsigned prefix, double at) {
     static const uint8_t kinds[WEIR_LAYER_N] = {WEIR_OUTCOME_DNS_TIMEOUT, WEIR_OUTCOME_SYN_TIMEOUT,
-                                                WEIR_OUTCOME_QUIC_TIMEOUT, WEIR_OUTCOME_REQUEST_TIMEOUT};
+                                                WEIR_OUTCOME_QUIC_TIMEOUT,
+                                                WEIR_OUTCOME_REQUEST_TIMEOUT};
     struct weir_trial *trial = &site->trials[site->n++];
-    if (site->n > SITE_TRIALS)
-        abort();
+    if (site->n > SITE_TRIALS) abort();
     int64_t at_us = site->slot_us + (int64_t)(at * 1e6);
     *trial = (struct weir_trial){.client = site_client(client),
                                  .prefix = site_prefix(prefix),
@@ -69,9 +64,8 @@ static struct weir_trial *put(struct site *site, weir_service_id service, enum w
     return trial;
 }
 
-struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                           unsigned prefix, double at)
-{
+struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir_layer layer,
+                           unsigned client, unsigned prefix, double at) {
     struct weir_trial *trial = put(site, service, layer, client, prefix, at);
     trial->ok = true;
     trial->fail_us = trial->first_us = 0;
@@ -79,44 +73,39 @@ struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir
     return trial;
 }
 
-struct weir_trial *site_fail(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                             unsigned prefix, double at)
-{
+struct weir_trial *site_fail(struct site *site, weir_service_id service, enum weir_layer layer,
+                             unsigned client, unsigned prefix, double at) {
     struct weir_trial *trial = put(site, service, layer, client, prefix, at);
     trial->fail = true;
     trial->ok_us = 0;
     return trial;
 }
 
-struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                              unsigned prefix, double at)
-{
+struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum weir_layer layer,
+                              unsigned client, unsigned prefix, double at) {
     struct weir_trial *trial = put(site, service, layer, client, prefix, at);
     trial->ok = trial->fail = true;
     return trial;
 }
 
-static int64_t decided_us(const struct weir_trial *trial)
-{
-    return trial->fail && (!trial->ok || trial->fail_us < trial->ok_us) ? trial->fail_us : trial->ok_us;
+static int64_t decided_us(const struct weir_trial *trial) {
+    return trial->fail && (!trial->ok || trial->fail_us < trial->ok_us) ? trial->fail_us
+                                                                        : trial->ok_us;
 }
 
-static int by_decision(const void *a, const void *b)
-{
+static int by_decision(const void *a, const void *b) {
     int64_t x = decided_us(a), y = decided_us(b);
     return (x > y) - (x < y);
 }
 
-void site_slot(struct site *site)
-{
+void site_slot(struct site *site) {
     qsort(site->trials, site->n, sizeof *site->trials, by_decision);
     struct weir_slot slot = {.start_us = site->slot_us, .trials = site->trials};
     for (int tick = 1; tick <= 10; tick++) {
         int64_t now_us = site->slot_us + tick * SECOND;
         while (slot.n_trials < site->n && decided_us(&site->trials[slot.n_trials]) <= now_us)
             slot.n_trials++;
-        if (tick == 10)
-            slot.n_trials = site->n;
+        if (tick == 10) slot.n_trials = site->n;
         weir_detector_slot(site->detector, &slot, tick == 10);
         weir_detector_step(site->detector, now_us);
     }
@@ -124,24 +113,22 @@ void site_slot(struct site *site)
     site->n = 0;
 }
 
-void site_well(struct site *site, weir_service_id service, unsigned prefix, unsigned clients)
-{
+void site_well(struct site *site, weir_service_id service, unsigned prefix, unsigned clients) {
     for (unsigned client = 0; client < clients; client++) {
         site_ok(site, service, WEIR_LAYER_CONNECT, client, prefix, 1 + client * 0.1);
         site_ok(site, service, WEIR_LAYER_SERVE, client, prefix, 2 + client * 0.1);
     }
 }
 
-void site_sick(struct site *site, weir_service_id service, unsigned prefix, unsigned clients)
-{
+void site_sick(struct site *site, weir_service_id service, unsigned prefix, unsigned clients) {
     for (unsigned client = 0; client < clients; client++) {
-        struct weir_trial *trial = site_fail(site, service, WEIR_LAYER_CONNECT, client, prefix, 4 + client * 0.1);
+        struct weir_trial *trial =
+            site_fail(site, service, WEIR_LAYER_CONNECT, client, prefix, 4 + client * 0.1);
         trial->first_us = trial->fail_us - 3 * SECOND;
     }
 }
 
-void site_healthy(struct site *site, unsigned n, unsigned clients)
-{
+void site_healthy(struct site *site, unsigned n, unsigned clients) {
     for (unsigned i = 0; i < n; i++) {
         site_well(site, NETFLIX, 1, clients);
         site_well(site, NETFLIX, 2, clients);
@@ -157,23 +144,16 @@ void site_healthy(struct site *site, unsigned n, unsigned clients)
     }
 }
 
-size_t site_count(const struct site *site, enum weir_incident_event event)
-{
+size_t site_count(const struct site *site, enum weir_incident_event event) {
     size_t n = 0;
-    for (size_t i = 0; i < site->n_events; i++)
-        n += site->events[i].event == event;
+    for (size_t i = 0; i < site->n_events; i++) n += site->events[i].event == event;
     return n;
 }
 
-const struct weir_incident *site_last(const struct site *site, enum weir_incident_event event)
-{
+const struct weir_incident *site_last(const struct site *site, enum weir_incident_event event) {
     for (size_t i = site->n_events; i-- > 0;)
-        if (site->events[i].event == event)
-            return &site->events[i];
+        if (site->events[i].event == event) return &site->events[i];
     return NULL;
 }
 
-double site_seconds(const struct site *site, int64_t at_us)
-{
-    return (double)(at_us - T0) / 1e6;
-}
+double site_seconds(const struct site *site, int64_t at_us) { return (double)(at_us - T0) / 1e6; }

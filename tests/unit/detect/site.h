@@ -27,19 +27,22 @@ void site_incident(void *site, const struct weir_incident *incident); /* the det
 struct weir_addr site_client(unsigned i); /* 192.168.x.y */
 struct weir_addr site_prefix(unsigned i); /* 198.18.i.0 */
 /* One trial `at` seconds into the open slot. Returns it, for what else is to be set. */
-struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                           unsigned prefix, double at);
-struct weir_trial *site_fail(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                             unsigned prefix, double at);
-struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum weir_layer layer, unsigned client,
-                              unsigned prefix, double at);
+struct weir_trial *site_ok(struct site *site, weir_service_id service, enum weir_layer layer,
+                           unsigned client, unsigned prefix, double at);
+struct weir_trial *site_fail(struct site *site, weir_service_id service, enum weir_layer layer,
+                             unsigned client, unsigned prefix, double at);
+struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum weir_layer layer,
+                              unsigned client, unsigned prefix, double at);
 /* The ten ticks of the slot: trials appear when they are decided; then it is closed. */
 void site_slot(struct site *site);
-/* `n` slots in which clients 0..clients-1 use NETFLIX (prefixes 1, 2), YOUTUBE (3), OTHER (9, 10) and lookups (53), all well. */
+/* `n` slots in which clients 0..clients-1 use NETFLIX (prefixes 1, 2), YOUTUBE (3), OTHER (9, 10)
+ * and lookups (53), all well. */
 void site_healthy(struct site *site, unsigned n, unsigned clients);
 void site_well(struct site *site, weir_service_id service, unsigned prefix, unsigned clients);
 void site_sick(struct site *site, weir_service_id service, unsigned prefix, unsigned clients);
 
 size_t site_count(const struct site *site, enum weir_incident_event event);
-const struct weir_incident *site_last(const struct site *site, enum weir_incident_event event); /* NULL: none */
-double site_seconds(const struct site *site, int64_t at_us);                                    /* since T0 */
+/* NULL: none */
+const struct weir_incident *site_last(const struct site *site, enum weir_incident_event event);
+/* since T0 */
+double site_seconds(const struct site *site, int64_t at_us);

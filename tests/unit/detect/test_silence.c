@@ -1,4 +1,5 @@
-/* Nobody asks any more (silence.c), and a downlink without room (downlink.c): hand-made days of a site of 400 clients. */
+/* Nobody asks any more (silence.c), and a downlink without room (downlink.c): hand-made days of a
+ * site of 400 clients. */
 #undef NDEBUG
 #include <assert.h>
 #include <math.h>
@@ -20,21 +21,21 @@ struct use { /* shares of the usual attempts that are made */
 static const struct use usual = {1, 1}, no_netflix = {0, 1}, nothing = {0, 0};
 static uint64_t seed;
 
-static double draw(void)
-{
+static double draw(void) {
     seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (double)(seed >> 11) / 9007199254740992.0;
 }
 
-/* Each client tries each of four about every seven minutes: some fifty clients a minute. Slots are told closed only. */
-static void live(struct site *site, int slots, unsigned clients, struct use use)
-{
+/* Each client tries each of four about every seven minutes: some fifty clients a minute. Slots are
+ * told closed only. */
+static void live(struct site *site, int slots, unsigned clients, struct use use) {
     for (int i = 0; i < slots; i++) {
         for (unsigned c = 0; c < clients; c++)
             for (weir_service_id service = WEIR_SERVICE_OTHER; service <= HULU; service++)
                 if (draw() < 0.025 * (service == NETFLIX ? use.netflix : use.rest))
                     site_ok(site, service, WEIR_LAYER_CONNECT, c, 10 + service, 0.1 + 9.7 * draw());
-        struct weir_slot slot = {.start_us = site->slot_us, .trials = site->trials, .n_trials = site->n};
+        struct weir_slot slot = {
+            .start_us = site->slot_us, .trials = site->trials, .n_trials = site->n};
         weir_detector_slot(site->detector, &slot, true);
         site->slot_us += WEIR_SLOT_US;
         weir_detector_step(site->detector, site->slot_us);
@@ -42,14 +43,12 @@ static void live(struct site *site, int slots, unsigned clients, struct use use)
     }
 }
 
-static void begin(struct site *site)
-{
+static void begin(struct site *site) {
     seed = 7;
     site_begin(site);
 }
 
-static void test_tail(void **state)
-{
+static void test_tail(void **state) {
     (void)state;
     assert_true(fabs(weir_silence_tail(0, 14, 1e-6) / exp(-14) - 1) < 1e-3); /* Poisson */
     assert_true(fabs(weir_silence_tail(0, 20, 0.05) / pow(2, -20) - 1) < 1e-9);
@@ -57,8 +56,7 @@ static void test_tail(void **state)
     assert_true(weir_silence_tail(3, 20, 0.05) > weir_silence_tail(2, 20, 0.05));
 }
 
-static void test_silent_and_back(void **state)
-{
+static void test_silent_and_back(void **state) {
     (void)state;
     static struct site site;
     begin(&site);
@@ -71,8 +69,10 @@ static void test_silent_and_back(void **state)
     assert_int_equal(raised->service, NETFLIX);
     assert_int_equal(raised->cause, WEIR_CAUSE_SERVICE);
     assert_int_equal(raised->confidence, WEIR_CONFIDENCE_LOW);
-    assert_true(raised->ts_us - from_us <= 180 * SECOND && llabs((long long)(raised->onset_us - from_us)) <= 60 * SECOND);
-    assert_true(raised->silence.window_us > 0 && raised->silence.expected > 20 && raised->silence.others_share > 0.8);
+    assert_true(raised->ts_us - from_us <= 180 * SECOND &&
+                llabs((long long)(raised->onset_us - from_us)) <= 60 * SECOND);
+    assert_true(raised->silence.window_us > 0 && raised->silence.expected > 20 &&
+                raised->silence.others_share > 0.8);
     assert_non_null(strstr(raised->text, "nobody asks for it any more"));
     assert_null(strstr(raised->text, "not DNS"));
     assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
@@ -85,9 +85,9 @@ static void test_silent_and_back(void **state)
     site_end(&site);
 }
 
-/* What must stay quiet: the first day, everybody gone, few clients, what fades, and what is tried and fails. */
-static void test_not_silence(void **state)
-{
+/* What must stay quiet: the first day, everybody gone, few clients, what fades, and what is tried
+ * and fails. */
+static void test_not_silence(void **state) {
     (void)state;
     static struct site site;
     begin(&site);
@@ -109,8 +109,7 @@ static void test_not_silence(void **state)
     site_end(&site);
 }
 
-static void test_failing_is_not_silent(void **state)
-{
+static void test_failing_is_not_silent(void **state) {
     (void)state;
     static struct site site;
     begin(&site);
@@ -126,22 +125,23 @@ static void test_failing_is_not_silent(void **state)
     site_end(&site);
 }
 
-static void restart(struct site *site)
-{
+static void restart(struct site *site) {
     struct weir_detect_config config;
     weir_detect_config_default(&config);
     uint8_t *bytes;
     size_t n;
     assert_int_equal(weir_detector_save(site->detector, &bytes, &n), 0);
     weir_detector_free(site->detector);
-    static const char *const names[N_SITE_SERVICES] = {"none", "other", "netflix", "youtube", "hulu", "twitch"};
-    assert_int_equal(weir_detector_new(&site->detector, &config, names, N_SITE_SERVICES, site_incident, site), 0);
+    static const char *const names[N_SITE_SERVICES] = {"none",    "other", "netflix",
+                                                       "youtube", "hulu",  "twitch"};
+    assert_int_equal(
+        weir_detector_new(&site->detector, &config, names, N_SITE_SERVICES, site_incident, site),
+        0);
     assert_int_equal(weir_detector_restore(site->detector, bytes, n), 0);
     free(bytes);
 }
 
-static void test_restart(void **state)
-{
+static void test_restart(void **state) {
     (void)state;
     static struct site site;
     begin(&site);
@@ -160,23 +160,26 @@ static void test_restart(void **state)
 
 /* ---- the downlink ---- */
 
-static void window(struct site *site, double bps)
-{
+static void window(struct site *site, double bps) {
     struct weir_detect_window window = {.start_us = site->slot_us - WEIR_SLOT_US, .down_bps = bps};
     weir_detector_window(site->detector, &window);
 }
 
 /* What the engine does each second: trials, demand, a decision. */
-static void starve_two(struct site *site)
-{
+static void starve_two(struct site *site) {
     for (unsigned c = 0; c < 4; c++)
         for (weir_service_id service = NETFLIX; service <= YOUTUBE; service++)
-            site_fail(site, service, WEIR_LAYER_SERVE, c, service == NETFLIX ? 1 : 3, 3)->kind = WEIR_OUTCOME_STARVED;
-    struct weir_slot slot = {.start_us = site->slot_us, .trials = site->trials, .n_trials = site->n};
+            site_fail(site, service, WEIR_LAYER_SERVE, c, service == NETFLIX ? 1 : 3, 3)->kind =
+                WEIR_OUTCOME_STARVED;
+    struct weir_slot slot = {
+        .start_us = site->slot_us, .trials = site->trials, .n_trials = site->n};
     for (int second = 3; second <= 10; second++) {
         weir_detector_slot(site->detector, &slot, second == 10);
         for (weir_service_id service = NETFLIX; service <= HULU; service++) {
-            struct weir_detect_demand demand = {.service = service, .open = 4, .clients_open = 4, .clients_starved = service == HULU ? 0 : 4};
+            struct weir_detect_demand demand = {.service = service,
+                                                .open = 4,
+                                                .clients_open = 4,
+                                                .clients_starved = service == HULU ? 0 : 4};
             weir_detector_demand(site->detector, &demand);
         }
         weir_detector_step(site->detector, site->slot_us + second * SECOND);
@@ -185,9 +188,9 @@ static void starve_two(struct site *site)
     site->n = 0;
 }
 
-/* Three services are watched, two of them starve: with room left that is theirs, on a full link it is the uplink's. */
-static size_t starve_two_of_three(double bps)
-{
+/* Three services are watched, two of them starve: with room left that is theirs, on a full link it
+ * is the uplink's. */
+static size_t starve_two_of_three(double bps) {
     static struct site site;
     begin(&site);
     for (int i = 0; i < 400; i++) {
@@ -200,7 +203,8 @@ static size_t starve_two_of_three(double bps)
     }
     size_t uplinks = 0;
     for (size_t i = 0; i < site.n_events && !uplinks; i++)
-        if (site.events[i].cause == WEIR_CAUSE_UPLINK) { /* also of what was first taken for a service's */
+        /* also of what was first taken for a service's */
+        if (site.events[i].cause == WEIR_CAUSE_UPLINK) {
             uplinks = 1;
             assert_non_null(strstr(site.events[i].text, "it is full"));
         }
@@ -209,22 +213,17 @@ static size_t starve_two_of_three(double bps)
     return uplinks;
 }
 
-static void test_full_downlink(void **state)
-{
+static void test_full_downlink(void **state) {
     (void)state;
     assert_int_equal(starve_two_of_three(98e6), 1);
     assert_int_equal(starve_two_of_three(40e6), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tail),
-        cmocka_unit_test(test_silent_and_back),
-        cmocka_unit_test(test_not_silence),
-        cmocka_unit_test(test_failing_is_not_silent),
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_full_downlink),
+        cmocka_unit_test(test_tail),        cmocka_unit_test(test_silent_and_back),
+        cmocka_unit_test(test_not_silence), cmocka_unit_test(test_failing_is_not_silent),
+        cmocka_unit_test(test_restart),     cmocka_unit_test(test_full_downlink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

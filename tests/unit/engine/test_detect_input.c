@@ -1,4 +1,5 @@
-/* From measure to detect: the numbers of clients behind a window's delays and rates arrive, and each client's link. */
+/* From measure to detect: the numbers of clients behind a window's delays and rates arrive, and
+ * each client's link. */
 #include "../measure/fake.h"
 
 #include <weir/detect.h>
@@ -12,26 +13,23 @@ static struct {
 } seen;
 
 /* In the detector's place. */
-void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window)
-{
+void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window) {
     assert_true(window->n_services <= 8 && window->n_links <= 8);
     seen.window = *window;
     memcpy(seen.services, window->services, window->n_services * sizeof *window->services);
     memcpy(seen.links, window->links, window->n_links * sizeof *window->links);
 }
-void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand) {}
+void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand) {
+}
 
-static const struct weir_detect_service_window *film(void)
-{
+static const struct weir_detect_service_window *film(void) {
     for (size_t i = 0; i < seen.window.n_services; i++)
-        if (seen.services[i].service == FILM)
-            return &seen.services[i];
+        if (seen.services[i].service == FILM) return &seen.services[i];
     fail();
     return NULL;
 }
 
-static void test_three_clients(void **state)
-{
+static void test_three_clients(void **state) {
     struct weir_meter *meter;
     struct weir_rollup *rollup;
     struct weir_block block;
@@ -41,16 +39,19 @@ static void test_three_clients(void **state)
     assert_int_equal(weir_rollup_new(&rollup, N_SERVICES, 0), 0);
     for (int i = 0; i < 9; i++) {
         struct weir_flow flow = fake_flow(clients[i % 3], "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
-        const struct weir_packet packet = {.transport = WEIR_TRANSPORT_TCP, .ip_payload_len = 1432, .payload_len = 1400};
-        const struct weir_event rtt = {.kind = WEIR_EVENT_RTT, .rtt = {.side = WEIR_SERVER, .us = 30000}},
-                                chunk = {.kind = WEIR_EVENT_CHUNK, .chunk = {.bytes = 1000000, .transfer_us = S}},
-                                lost = {.kind = WEIR_EVENT_ANOMALY, .anomaly = {WEIR_ANOMALY_LOST_BEYOND, WEIR_SERVER, 1400, 1}};
+        const struct weir_packet packet = {
+            .transport = WEIR_TRANSPORT_TCP, .ip_payload_len = 1432, .payload_len = 1400};
+        const struct weir_event rtt = {.kind = WEIR_EVENT_RTT,
+                                       .rtt = {.side = WEIR_SERVER, .us = 30000}},
+                                chunk = {.kind = WEIR_EVENT_CHUNK,
+                                         .chunk = {.bytes = 1000000, .transfer_us = S}},
+                                lost = {
+                                    .kind = WEIR_EVENT_ANOMALY,
+                                    .anomaly = {WEIR_ANOMALY_LOST_BEYOND, WEIR_SERVER, 1400, 1}};
         weir_meter_packet(meter, &flow, WEIR_SERVER, &packet);
         weir_meter_event(meter, &flow, &rtt);
-        if (i % 3 != 1)
-            weir_meter_event(meter, &flow, &chunk);
-        if (i == 0)
-            weir_meter_event(meter, &flow, &lost);
+        if (i % 3 != 1) weir_meter_event(meter, &flow, &chunk);
+        if (i == 0) weir_meter_event(meter, &flow, &lost);
     }
     weir_meter_take(meter, &block, T0 + 10 * S, true);
     weir_rollup_block(rollup, &block);
@@ -73,8 +74,7 @@ static void test_three_clients(void **state)
     weir_meter_free(meter);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_clients)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

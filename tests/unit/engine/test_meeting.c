@@ -1,4 +1,5 @@
-/* The meeting: all ticks, in order, each with every worker's block, in parts, one thread at a time, whoever does them. */
+/* The meeting: all ticks, in order, each with every worker's block, in parts, one thread at a time,
+ * whoever does them. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +22,7 @@ static struct {
     int n_delivered[WORKERS];
 } at;
 
-static enum weir_meeting_part do_part(void *context, const struct weir_block *blocks)
-{
+static enum weir_meeting_part do_part(void *context, const struct weir_block *blocks) {
     (void)context;
     at.wrong += atomic_fetch_add(&at.inside, 1) != 0;
     for (int w = 0; w < WORKERS; w++)
@@ -33,40 +33,37 @@ static enum weir_meeting_part do_part(void *context, const struct weir_block *bl
     return failed ? WEIR_MEETING_FAILED : last ? WEIR_MEETING_LAST : WEIR_MEETING_MORE;
 }
 
-static void *run_worker(void *context)
-{
+static void *run_worker(void *context) {
     unsigned worker = (unsigned)(uintptr_t)context;
     for (int tick = 0; tick < TICKS && !weir_meeting_failed(at.meeting); tick++) {
         bool window_end = tick % WINDOW == WINDOW - 1;
         weir_meeting_wait(at.meeting, worker, window_end);
-        weir_meeting_deliver(at.meeting, worker, &(struct weir_block){.tick_us = tick, .n_flows = worker, .window_end = window_end});
+        weir_meeting_deliver(
+            at.meeting, worker,
+            &(struct weir_block){.tick_us = tick, .n_flows = worker, .window_end = window_end});
         at.n_delivered[worker]++;
-        if (worker == 0)
-            weir_meeting_help(at.meeting);
+        if (worker == 0) weir_meeting_help(at.meeting);
     }
     return NULL;
 }
 
-static void meet(bool own_thread, int fails_at)
-{
-    const struct weir_meeting_config config = {.n_workers = WORKERS, .n_blocks = N_BLOCKS, .own_thread = own_thread, .work = do_part};
+static void meet(bool own_thread, int fails_at) {
+    const struct weir_meeting_config config = {
+        .n_workers = WORKERS, .n_blocks = N_BLOCKS, .own_thread = own_thread, .work = do_part};
     pthread_t threads[WORKERS];
     at.n_parts = at.n_ticks = at.wrong = 0;
     at.fails_at = fails_at;
-    for (int w = 0; w < WORKERS; w++)
-        at.n_delivered[w] = 0;
+    for (int w = 0; w < WORKERS; w++) at.n_delivered[w] = 0;
     assert_int_equal(weir_meeting_new(&at.meeting, &config), 0);
     assert_int_equal(weir_meeting_start(at.meeting), 0);
     for (uintptr_t w = 0; w < WORKERS; w++)
         assert_int_equal(pthread_create(&threads[w], NULL, run_worker, (void *)w), 0);
-    for (int w = 0; w < WORKERS; w++)
-        pthread_join(threads[w], NULL);
+    for (int w = 0; w < WORKERS; w++) pthread_join(threads[w], NULL);
     weir_meeting_stop(at.meeting);
     assert_int_equal(at.wrong, 0);
 }
 
-static void test_every_tick_is_worked_on(void **state)
-{
+static void test_every_tick_is_worked_on(void **state) {
     (void)state;
     for (int own_thread = 0; own_thread < 2; own_thread++) {
         meet(own_thread, NEVER);
@@ -78,22 +75,20 @@ static void test_every_tick_is_worked_on(void **state)
 }
 
 /* Nobody waits for ever for a tick that will not be done; none gets further than its blocks. */
-static void test_failure_ends_it(void **state)
-{
+static void test_failure_ends_it(void **state) {
     (void)state;
     for (int own_thread = 0; own_thread < 2; own_thread++) {
         meet(own_thread, 25);
         assert_int_equal(at.n_ticks, 25);
         assert_true(weir_meeting_failed(at.meeting));
-        for (int w = 0; w < WORKERS; w++)
-            assert_in_range(at.n_delivered[w], 25, 25 + N_BLOCKS + 1);
+        for (int w = 0; w < WORKERS; w++) assert_in_range(at.n_delivered[w], 25, 25 + N_BLOCKS + 1);
         weir_meeting_free(at.meeting);
     }
     weir_meeting_free(NULL);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_tick_is_worked_on), cmocka_unit_test(test_failure_ends_it)};
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_tick_is_worked_on),
+                                       cmocka_unit_test(test_failure_ends_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

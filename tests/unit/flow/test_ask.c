@@ -1,16 +1,23 @@
-/* What is a request, and what is none: control frames, keep-alives, uploads, held answers, pushes. */
+/* What is a request, and what is none: control frames, keep-alives, uploads, held answers, pushes.
+ */
 #include "rig.h"
 
 #define ACK WEIR_TCP_ACK
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
-enum { REQUEST = 67, SETTINGS_ACK = 31, WINDOW_UPDATE = 35, RST_STREAM = 35, PING = 39, TWO_FRAMES = 48 };
+enum {
+    REQUEST = 67,
+    SETTINGS_ACK = 31,
+    WINDOW_UPDATE = 35,
+    RST_STREAM = 35,
+    PING = 39,
+    TWO_FRAMES = 48
+};
 
 static struct talk talk;
 
-static struct rig *media(void)
-{
+static struct rig *media(void) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     rig.role = WEIR_ROLE_MEDIA;
@@ -23,45 +30,39 @@ static struct rig *media(void)
 static void say(struct rig *rig, uint32_t bytes) { rig_tcp(rig, &talk, C, ACK, bytes); }
 
 /* `n` packets of 1,000 bytes, `apart_us` between them, after one round trip. */
-static void answer(struct rig *rig, unsigned n, int64_t apart_us)
-{
+static void answer(struct rig *rig, unsigned n, int64_t apart_us) {
     rig_wait(rig, 10 * MS);
     for (unsigned i = 0; i < n; i++) {
         rig_tcp(rig, &talk, SV, ACK, 1000);
         rig_tcp(rig, &talk, C, ACK, 0);
-        if (i + 1 < n)
-            rig_wait(rig, apart_us);
+        if (i + 1 < n) rig_wait(rig, apart_us);
     }
 }
 
 static size_t chunks(const struct rig *rig) { return rig_count(rig, WEIR_EVENT_CHUNK); }
 
 /* Chunks of 1,000 bytes and more. */
-static size_t answers(const struct rig *rig)
-{
+static size_t answers(const struct rig *rig) {
     size_t n = 0;
     for (size_t i = 0; i < rig->n_events; i++)
         n += rig->events[i].kind == WEIR_EVENT_CHUNK && rig->events[i].chunk.bytes >= 1000;
     return n;
 }
 
-static size_t waits(const struct rig *rig)
-{
+static size_t waits(const struct rig *rig) {
     size_t n = 0;
     for (size_t i = 0; i < rig->n_events; i++)
         n += rig->events[i].kind == WEIR_EVENT_PROGRESS && rig->events[i].progress.waiting;
     return n;
 }
 
-static void nothing_waits(const struct rig *rig)
-{
+static void nothing_waits(const struct rig *rig) {
     assert_int_equal(waits(rig), 0);
     assert_int_equal(rig_fails(rig), 0);
 }
 
 /* Every one of a player's small requests is a chunk, with its own time to the first byte. */
-static void test_a_browsers_requests(void **state)
-{
+static void test_a_browsers_requests(void **state) {
     struct rig *rig = media();
     for (unsigned i = 0; i < 10; i++) {
         say(rig, REQUEST + i % 3);
@@ -77,9 +78,9 @@ static void test_a_browsers_requests(void **state)
     assert_int_equal(rig_record(rig)->requests, 10);
 }
 
-/* A frame of the client's while the answer runs does not end it, single or several in one record. */
-static void test_control_frames_split_no_answer(void **state)
-{
+/* A frame of the client's while the answer runs does not end it, single or several in one record.
+ */
+static void test_control_frames_split_no_answer(void **state) {
     static const uint32_t frames[] = {WINDOW_UPDATE, PING, TWO_FRAMES, SETTINGS_ACK};
     struct rig *rig = media();
     say(rig, REQUEST);
@@ -95,9 +96,9 @@ static void test_control_frames_split_no_answer(void **state)
     rig_close(rig);
 }
 
-/* A request that is multiplexed with a running answer: the answer goes on, and the two are one chunk. */
-static void test_multiplexed_requests_are_one_chunk(void **state)
-{
+/* A request that is multiplexed with a running answer: the answer goes on, and the two are one
+ * chunk. */
+static void test_multiplexed_requests_are_one_chunk(void **state) {
     struct rig *rig = media();
     say(rig, REQUEST);
     answer(rig, 50, 1 * MS);
@@ -112,9 +113,9 @@ static void test_multiplexed_requests_are_one_chunk(void **state)
     rig_close(rig);
 }
 
-/* Pings on an idle connection, each acknowledged by a frame of its own size: no requests, however often. */
-static void test_pings(void **state)
-{
+/* Pings on an idle connection, each acknowledged by a frame of its own size: no requests, however
+ * often. */
+static void test_pings(void **state) {
     struct rig *rig = media();
     say(rig, REQUEST);
     answer(rig, 50, 1 * MS);
@@ -137,8 +138,7 @@ static void test_pings(void **state)
 }
 
 /* The same frames behind an answer, and then the next request: its clock is its own. */
-static void test_frames_before_a_request_do_not_start_its_clock(void **state)
-{
+static void test_frames_before_a_request_do_not_start_its_clock(void **state) {
     static const uint32_t frames[] = {WINDOW_UPDATE, SETTINGS_ACK, PING};
     struct rig *rig = media();
     say(rig, REQUEST);
@@ -156,8 +156,7 @@ static void test_frames_before_a_request_do_not_start_its_clock(void **state)
 }
 
 /* Opened ahead: HTTP/2's preface and settings, and the first request long after. */
-static void test_preconnects(void **state)
-{
+static void test_preconnects(void **state) {
     struct rig *rig = media();
     say(rig, 92);
     rig_wait(rig, 20 * S);
@@ -174,9 +173,9 @@ static void test_preconnects(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_NEUTRAL);
 }
 
-/* A poll that is held: its size was never answered, so it waits for nothing that counts; what the page says of it does. */
-static void test_long_polls(void **state)
-{
+/* A poll that is held: its size was never answered, so it waits for nothing that counts; what the
+ * page says of it does. */
+static void test_long_polls(void **state) {
     struct rig *rig = media();
     say(rig, 180);
     rig_wait(rig, 55 * S);
@@ -184,7 +183,8 @@ static void test_long_polls(void **state)
     nothing_waits(rig);
     rig_close(rig);
     rig = media();
-    rig->asks[WEIR_SERVICE_NONE].timeout_ds[0][weir_ask_size(180)] = 1200; /* held for a minute as a rule */
+    /* held for a minute as a rule */
+    rig->asks[WEIR_SERVICE_NONE].timeout_ds[0][weir_ask_size(180)] = 1200;
     for (unsigned i = 0; i < 3; i++) {
         say(rig, 180);
         rig_wait(rig, 55 * S);
@@ -196,8 +196,7 @@ static void test_long_polls(void **state)
 }
 
 /* Playlists that are held until there is a new part: within what this service's answers take. */
-static void test_held_playlists(void **state)
-{
+static void test_held_playlists(void **state) {
     struct rig *rig = media();
     rig->timeouts[WEIR_SERVICE_NONE] = 9 * S; /* three times the longest of its answers */
     for (unsigned i = 0; i < 8; i++) {
@@ -211,9 +210,9 @@ static void test_held_playlists(void **state)
     rig_close(rig);
 }
 
-/* A web socket: both sides speak when they like. Once the server has spoken unasked, nothing on it is a request that waits. */
-static void test_web_sockets(void **state)
-{
+/* A web socket: both sides speak when they like. Once the server has spoken unasked, nothing on it
+ * is a request that waits. */
+static void test_web_sockets(void **state) {
     struct rig *rig = media();
     say(rig, 480);
     answer(rig, 1, 0);
@@ -234,8 +233,7 @@ static void test_web_sockets(void **state)
 }
 
 /* Seeking: the player gives a request up, with a frame that the server takes without a word. */
-static void test_a_request_that_is_given_up(void **state)
-{
+static void test_a_request_that_is_given_up(void **state) {
     struct rig *rig = media();
     say(rig, REQUEST);
     answer(rig, 50, 1 * MS);
@@ -250,9 +248,9 @@ static void test_a_request_that_is_given_up(void **state)
     rig_close(rig);
 }
 
-/* A ping while a request hangs is acknowledged: that is no answer, and the request goes on waiting. */
-static void test_a_ping_while_a_request_hangs(void **state)
-{
+/* A ping while a request hangs is acknowledged: that is no answer, and the request goes on waiting.
+ */
+static void test_a_ping_while_a_request_hangs(void **state) {
     struct rig *rig = media();
     say(rig, REQUEST);
     answer(rig, 50, 1 * MS);
@@ -269,8 +267,7 @@ static void test_a_ping_while_a_request_hangs(void **state)
 }
 
 /* Asked while an answer ran, and then nothing came any more: it hangs since it was asked. */
-static void test_a_request_behind_an_answer_hangs(void **state)
-{
+static void test_a_request_behind_an_answer_hangs(void **state) {
     struct rig *rig = media();
     say(rig, REQUEST);
     answer(rig, 50, 1 * MS);
@@ -285,8 +282,7 @@ static void test_a_request_behind_an_answer_hangs(void **state)
 
 /* ---- an answer that stops in the middle ---- */
 
-static void frozen_case(uint32_t last_bytes, bool window_closed, bool missing, bool fails)
-{
+static void frozen_case(uint32_t last_bytes, bool window_closed, bool missing, bool fails) {
     struct rig *rig = media();
     for (unsigned i = 0; i < 2; i++) {
         say(rig, REQUEST);
@@ -303,8 +299,7 @@ static void frozen_case(uint32_t last_bytes, bool window_closed, bool missing, b
     int64_t frozen_us = rig->us;
     rig_wait(rig, 8 * S);
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT), fails);
-    if (fails)
-        assert_int_equal(rig_last(rig, WEIR_EVENT_ATTEMPT)->attempt.first_us, frozen_us);
+    if (fails) assert_int_equal(rig_last(rig, WEIR_EVENT_ATTEMPT)->attempt.first_us, frozen_us);
     assert_int_equal(waits(rig) > 0, fails);
     rig_tcp(rig, &talk, SV, ACK, 1000);
     if (fails) { /* its failure may be taken back */
@@ -314,26 +309,23 @@ static void frozen_case(uint32_t last_bytes, bool window_closed, bool missing, b
     rig_close(rig);
 }
 
-static void test_an_answer_that_freezes(void **state)
-{
-    frozen_case(1460, false, false, true);      /* a full segment: more was to come */
-    frozen_case(3 * 1460, false, false, true);  /* several at once, as offloading shows them */
-    frozen_case(1300, false, false, false);     /* the end of an answer */
-    frozen_case(1460, true, false, false);      /* the player's buffer is full */
-    frozen_case(1460, false, true, false);      /* the capture missed the rest */
+static void test_an_answer_that_freezes(void **state) {
+    frozen_case(1460, false, false, true);     /* a full segment: more was to come */
+    frozen_case(3 * 1460, false, false, true); /* several at once, as offloading shows them */
+    frozen_case(1300, false, false, false);    /* the end of an answer */
+    frozen_case(1460, true, false, false);     /* the player's buffer is full */
+    frozen_case(1460, false, true, false);     /* the capture missed the rest */
 }
 
 /* ---- what nobody acknowledges ---- */
 
-static void copy(struct rig *rig, int64_t after_us)
-{
+static void copy(struct rig *rig, int64_t after_us) {
     rig_wait(rig, after_us);
     talk.seq[C] -= REQUEST;
     say(rig, REQUEST);
 }
 
-static void unacked_case(unsigned copies, bool acked, int64_t idle_us, bool leaves, bool fails)
-{
+static void unacked_case(unsigned copies, bool acked, int64_t idle_us, bool leaves, bool fails) {
     struct rig *rig = media();
     say(rig, REQUEST);
     answer(rig, 50, 1 * MS);
@@ -341,33 +333,28 @@ static void unacked_case(unsigned copies, bool acked, int64_t idle_us, bool leav
     int64_t asked_us = rig->us;
     say(rig, REQUEST);
     int64_t apart_us = 200 * MS;
-    for (unsigned i = 0; i < copies; i++, apart_us *= 2)
-        copy(rig, apart_us);
-    if (acked)
-        rig_tcp(rig, &talk, SV, ACK, 0);
-    if (leaves)
-        rig_tcp(rig, &talk, C, ACK | WEIR_TCP_FIN, 0);
+    for (unsigned i = 0; i < copies; i++, apart_us *= 2) copy(rig, apart_us);
+    if (acked) rig_tcp(rig, &talk, SV, ACK, 0);
+    if (leaves) rig_tcp(rig, &talk, C, ACK | WEIR_TCP_FIN, 0);
     rig_wait(rig, 4 * S - (rig->us - asked_us));
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_UNACKED), fails);
-    if (fails)
-        assert_int_equal(rig_last(rig, WEIR_EVENT_ATTEMPT)->attempt.first_us, asked_us);
+    if (fails) assert_int_equal(rig_last(rig, WEIR_EVENT_ATTEMPT)->attempt.first_us, asked_us);
     rig_wait(rig, 20 * S);
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_UNACKED), fails); /* once */
     rig_close(rig);
 }
 
-static void test_data_that_nobody_acknowledges(void **state)
-{
+static void test_data_that_nobody_acknowledges(void **state) {
     unacked_case(3, false, 1 * S, false, true);
-    unacked_case(1, false, 1 * S, false, false);   /* sent again once: a probe for its tail */
-    unacked_case(3, true, 1 * S, false, false);    /* acknowledged, if late */
-    unacked_case(3, false, 130 * S, false, false); /* a connection that any box may have forgotten */
-    unacked_case(3, false, 1 * S, true, false);    /* the client leaves */
+    unacked_case(1, false, 1 * S, false, false); /* sent again once: a probe for its tail */
+    unacked_case(3, true, 1 * S, false, false);  /* acknowledged, if late */
+    /* a connection that any box may have forgotten */
+    unacked_case(3, false, 130 * S, false, false);
+    unacked_case(3, false, 1 * S, true, false); /* the client leaves */
 }
 
 /* Of a size that was never answered, and of a host without media: a failure of the connection. */
-static void test_first_request_that_nobody_acknowledges(void **state)
-{
+static void test_first_request_that_nobody_acknowledges(void **state) {
     struct rig *rig = media();
     weir_flow_named(rig->flow)->role = WEIR_ROLE_CONTROL;
     weir_flow_named(rig->flow)->done = true;
@@ -382,14 +369,12 @@ static void test_first_request_that_nobody_acknowledges(void **state)
 
 /* ---- QUIC ---- */
 
-static void datagram(struct rig *rig, enum weir_side side, uint32_t bytes)
-{
+static void datagram(struct rig *rig, enum weir_side side, uint32_t bytes) {
     static uint8_t short_header[1500] = {0x40};
     rig_udp(rig, &talk, side, short_header, bytes);
 }
 
-static struct rig *quic(void)
-{
+static struct rig *quic(void) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     rig.role = WEIR_ROLE_MEDIA;
@@ -397,8 +382,7 @@ static struct rig *quic(void)
     return &rig;
 }
 
-static void quic_answer(struct rig *rig, unsigned n, uint32_t acknowledgement)
-{
+static void quic_answer(struct rig *rig, unsigned n, uint32_t acknowledgement) {
     rig_wait(rig, 10 * MS);
     for (unsigned i = 0; i < n; i++) {
         datagram(rig, SV, i + 1 < n ? 1250 : 700);
@@ -408,8 +392,7 @@ static void quic_answer(struct rig *rig, unsigned n, uint32_t acknowledgement)
 }
 
 /* Acknowledgements, also those that grow by the ranges that they list, are no requests. */
-static void test_quic_acknowledgements(void **state)
-{
+static void test_quic_acknowledgements(void **state) {
     struct rig *rig = quic();
     datagram(rig, C, 400);
     quic_answer(rig, 100, 30);
@@ -429,8 +412,7 @@ static void test_quic_acknowledgements(void **state)
 }
 
 /* Control streams of HTTP/3 at the start, then a request: its clock is its own. */
-static void test_quic_control_streams(void **state)
-{
+static void test_quic_control_streams(void **state) {
     struct rig *rig = quic();
     datagram(rig, C, 110); /* settings and the encoder's stream */
     rig_wait(rig, 10 * S);
@@ -441,8 +423,7 @@ static void test_quic_control_streams(void **state)
     rig_close(rig);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_browsers_requests),
         cmocka_unit_test(test_control_frames_split_no_answer),

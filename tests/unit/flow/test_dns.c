@@ -5,11 +5,10 @@
 
 #include <weir/wire.h>
 
-#define C WEIR_CLIENT
+#define C  WEIR_CLIENT
 #define SV WEIR_SERVER
 
-static struct rig *rig_new(void)
-{
+static struct rig *rig_new(void) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     return &rig;
@@ -18,12 +17,17 @@ static struct rig *rig_new(void)
 static uint8_t wire[16384];
 
 /* A question, or an answer with `n_addrs` A records. */
-static uint32_t build(uint16_t id, const char *name, uint16_t qtype, bool response, uint8_t rcode, unsigned n_addrs)
-{
+static uint32_t build(uint16_t id, const char *name, uint16_t qtype, bool response, uint8_t rcode,
+                      unsigned n_addrs) {
     uint8_t *at = wire;
-    const uint8_t head[12] = {
-        (uint8_t)(id >> 8),      (uint8_t)id,     response ? 0x81 : 1, (uint8_t)((response ? 0x80 : 0) | rcode), 0, 1,
-        (uint8_t)(n_addrs >> 8), (uint8_t)n_addrs};
+    const uint8_t head[12] = {(uint8_t)(id >> 8),
+                              (uint8_t)id,
+                              response ? 0x81 : 1,
+                              (uint8_t)((response ? 0x80 : 0) | rcode),
+                              0,
+                              1,
+                              (uint8_t)(n_addrs >> 8),
+                              (uint8_t)n_addrs};
     memcpy(at, head, 12);
     at += 12;
     while (*name) {
@@ -37,27 +41,28 @@ static uint32_t build(uint16_t id, const char *name, uint16_t qtype, bool respon
     memcpy(at, question, 5);
     at += 5;
     for (unsigned i = 0; i < n_addrs; i++) {
-        const uint8_t record[16] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 18, (uint8_t)(i >> 8), (uint8_t)i};
+        const uint8_t record[16] = {
+            0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 18, (uint8_t)(i >> 8), (uint8_t)i};
         memcpy(at, record, 16);
         at += 16;
     }
     return (uint32_t)(at - wire);
 }
 
-static void ask(struct rig *rig, struct talk *talk, uint16_t id, const char *name)
-{
+static void ask(struct rig *rig, struct talk *talk, uint16_t id, const char *name) {
     rig_udp(rig, talk, C, wire, build(id, name, WEIR_DNS_A, false, 0, 0));
 }
 
-static void reply(struct rig *rig, struct talk *talk, uint16_t id, const char *name, uint8_t rcode, unsigned n_addrs)
-{
+static void reply(struct rig *rig, struct talk *talk, uint16_t id, const char *name, uint8_t rcode,
+                  unsigned n_addrs) {
     rig_udp(rig, talk, SV, wire, build(id, name, WEIR_DNS_A, true, rcode, n_addrs));
 }
 
-static enum weir_outcome outcome(const struct rig *rig) { return rig_last(rig, WEIR_EVENT_DNS)->dns.outcome; }
+static enum weir_outcome outcome(const struct rig *rig) {
+    return rig_last(rig, WEIR_EVENT_DNS)->dns.outcome;
+}
 
-static void test_answered(void **state)
-{
+static void test_answered(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 53);
     ask(rig, &talk, 7, "www.netflix.com");
@@ -85,9 +90,12 @@ static void test_answered(void **state)
     rig_close(rig);
 }
 
-static void test_codes(void **state)
-{
-    static const struct { uint8_t rcode; unsigned n; enum weir_outcome event, record; } cases[] = {
+static void test_codes(void **state) {
+    static const struct {
+        uint8_t rcode;
+        unsigned n;
+        enum weir_outcome event, record;
+    } cases[] = {
         {WEIR_DNS_SERVFAIL, 0, WEIR_OUTCOME_DNS_SERVFAIL, WEIR_OUTCOME_DNS_SERVFAIL},
         {WEIR_DNS_REFUSED, 0, WEIR_OUTCOME_DNS_REFUSED, WEIR_OUTCOME_DNS_REFUSED},
         {WEIR_DNS_NXDOMAIN, 0, WEIR_OUTCOME_NEUTRAL, WEIR_OUTCOME_USEFUL},
@@ -106,8 +114,7 @@ static void test_codes(void **state)
     }
 }
 
-static void nxdomain_case(int64_t later_us, bool fails)
-{
+static void nxdomain_case(int64_t later_us, bool fails) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 53);
     ask(rig, &talk, 7, "a.example");
@@ -126,15 +133,13 @@ static void nxdomain_case(int64_t later_us, bool fails)
     rig_close(rig);
 }
 
-static void test_nxdomain(void **state)
-{
+static void test_nxdomain(void **state) {
     nxdomain_case(0, true);
     nxdomain_case(6 * 86400 * S, true);
     nxdomain_case(8 * 86400 * S, false);
 }
 
-static void test_timeouts(void **state)
-{
+static void test_timeouts(void **state) {
     struct rig *rig = rig_new();
     struct talk once = talk_udp(1, 53), twice = talk_udp(2, 53), elsewhere = talk_udp(3, 53);
     ask(rig, &once, 1, "once.example");
@@ -156,10 +161,10 @@ static void test_timeouts(void **state)
     rig_close(rig);
 }
 
-static void test_capture_end(void **state)
-{
+static void test_capture_end(void **state) {
     struct rig *rig = rig_new();
-    struct talk old = talk_udp(1, 53), retried = talk_udp(2, 53), young = talk_udp(3, 53), soon = talk_udp(4, 53);
+    struct talk old = talk_udp(1, 53), retried = talk_udp(2, 53), young = talk_udp(3, 53),
+                soon = talk_udp(4, 53);
     ask(rig, &old, 1, "old.example");
     rig_wait(rig, 1800 * MS);
     ask(rig, &retried, 2, "retried.example");
@@ -183,8 +188,7 @@ static void test_capture_end(void **state)
     rig_close(rig);
 }
 
-static void test_many_questions_of_one_flow(void **state)
-{
+static void test_many_questions_of_one_flow(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 53);
     ask(rig, &talk, 1, "a.example");
@@ -200,8 +204,7 @@ static void test_many_questions_of_one_flow(void **state)
     rig_close(rig);
 }
 
-static void test_answers_to_nobody(void **state)
-{
+static void test_answers_to_nobody(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 53);
     ask(rig, &talk, 1, "a.example");
@@ -214,13 +217,13 @@ static void test_answers_to_nobody(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_USEFUL);
 }
 
-static void test_one_worker_for_a_client(void **state)
-{
+static void test_one_worker_for_a_client(void **state) {
     struct rig *rig = rig_new();
-    struct talk one = talk_udp(1, 53), two = talk_udp(2, 53), tcp = talk_tcp(3), not_dns = talk_udp(2, 443);
+    struct talk one = talk_udp(1, 53), two = talk_udp(2, 53), tcp = talk_tcp(3),
+                not_dns = talk_udp(2, 443);
     tcp.port[1] = 53;
-    struct weir_packet a = talk_packet(&one, C, 0, 0), b = talk_packet(&two, SV, 0, 0), c = talk_packet(&tcp, C, 0, 0),
-                       d = talk_packet(&not_dns, C, 0, 0);
+    struct weir_packet a = talk_packet(&one, C, 0, 0), b = talk_packet(&two, SV, 0, 0),
+                       c = talk_packet(&tcp, C, 0, 0), d = talk_packet(&not_dns, C, 0, 0);
     assert_true(weir_flow_hash(rig->table, &a) == weir_flow_hash(rig->table, &b));
     assert_true(weir_flow_hash(rig->table, &a) == weir_flow_hash(rig->table, &c));
     assert_true(weir_flow_hash(rig->table, &a) != weir_flow_hash(rig->table, &d));
@@ -229,16 +232,14 @@ static void test_one_worker_for_a_client(void **state)
 
 /* ---- over TCP ---- */
 
-static uint32_t with_length(uint32_t n)
-{
+static uint32_t with_length(uint32_t n) {
     memmove(wire + 2, wire, n);
     wire[0] = (uint8_t)(n >> 8);
     wire[1] = (uint8_t)n;
     return n + 2;
 }
 
-static void tcp_case(uint32_t step, unsigned n_addrs, bool lose_one, size_t n_events)
-{
+static void tcp_case(uint32_t step, unsigned n_addrs, bool lose_one, size_t n_events) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     talk.port[1] = 53;
@@ -254,15 +255,13 @@ static void tcp_case(uint32_t step, unsigned n_addrs, bool lose_one, size_t n_ev
             rig_bytes(rig, &talk, SV, wire + at, len);
     }
     assert_int_equal(rig_count(rig, WEIR_EVENT_DNS), n_events);
-    if (n_events)
-        assert_int_equal(outcome(rig), WEIR_OUTCOME_USEFUL);
+    if (n_events) assert_int_equal(outcome(rig), WEIR_OUTCOME_USEFUL);
     rig_close(rig);
     assert_int_equal(rig_record(rig)->dns.queries, 1);
     assert_int_equal(rig_record(rig)->dns.answers, n_events);
 }
 
-static void test_tcp(void **state)
-{
+static void test_tcp(void **state) {
     tcp_case(10000, 20, false, 1);
     tcp_case(1460, 240, false, 1); /* 3.9 kB in three segments */
     tcp_case(1, 3, false, 1);
@@ -271,8 +270,7 @@ static void test_tcp(void **state)
     tcp_case(1460, 900, false, 1); /* 14.4 kB: the beginning tells */
 }
 
-static void test_garbage(void **state)
-{
+static void test_garbage(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 53);
     uint8_t noise[600];
@@ -287,8 +285,7 @@ static void test_garbage(void **state)
     assert_int_equal(rig_count(rig, WEIR_EVENT_DNS), 0);
 }
 
-static void test_bound(void **state)
-{
+static void test_bound(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 53);
     char name[32];
@@ -305,8 +302,7 @@ static void test_bound(void **state)
     rig_close(rig);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answered),
         cmocka_unit_test(test_codes),

@@ -3,18 +3,16 @@
 
 #define SYN WEIR_TCP_SYN
 #define ACK WEIR_TCP_ACK
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
-static struct rig *rig_new(void)
-{
+static struct rig *rig_new(void) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     return &rig;
 }
 
-static struct talk established(struct rig *rig, uint32_t server_isn, bool timestamps)
-{
+static struct talk established(struct rig *rig, uint32_t server_isn, bool timestamps) {
     struct talk talk = talk_tcp(1);
     talk.port[1] = 8080;
     talk.seq[SV] = server_isn;
@@ -24,8 +22,7 @@ static struct talk established(struct rig *rig, uint32_t server_isn, bool timest
     return talk;
 }
 
-static void test_duplicates(void **state)
-{
+static void test_duplicates(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = established(rig, 5000, false);
     struct weir_packet data = talk_packet(&talk, SV, ACK, 1000);
@@ -47,9 +44,9 @@ static void test_duplicates(void **state)
     assert_int_equal(rig_record(rig)->lost_beyond[SV], 2);
 }
 
-/* The cache's stamps begin anew every 2^26 us: the same packet then is none; a copy across the turn is one. */
-static void test_duplicates_when_stamps_begin_anew(void **state)
-{
+/* The cache's stamps begin anew every 2^26 us: the same packet then is none; a copy across the turn
+ * is one. */
+static void test_duplicates_when_stamps_begin_anew(void **state) {
     const int64_t round_us = INT64_C(1) << 26;
     struct rig *rig = rig_new();
     struct talk talk = established(rig, 5000, false);
@@ -79,8 +76,7 @@ static void test_duplicates_when_stamps_begin_anew(void **state)
     rig_close(rig);
 }
 
-static void test_mirrored_burst(void **state)
-{
+static void test_mirrored_burst(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = established(rig, 5000, false);
     struct weir_packet burst[40];
@@ -99,8 +95,7 @@ static void test_mirrored_burst(void **state)
     assert_int_equal(rig_record(rig)->payload[SV], 40000);
 }
 
-static void test_udp_without_checksums_is_no_duplicate(void **state)
-{
+static void test_udp_without_checksums_is_no_duplicate(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 9999);
     uint8_t bytes[1200] = {0};
@@ -119,9 +114,9 @@ static void test_udp_without_checksums_is_no_duplicate(void **state)
     rig_close(rig);
 }
 
-/* A segment and what comes after it: captured again `late_us` later with `hops` less, the second with another id. */
-static enum weir_track copied(uint16_t id, int hops, int64_t late_us)
-{
+/* A segment and what comes after it: captured again `late_us` later with `hops` less, the second
+ * with another id. */
+static enum weir_track copied(uint16_t id, int hops, int64_t late_us) {
     struct rig *rig = rig_new();
     struct talk talk = established(rig, 5000, false);
     struct weir_packet data = talk_packet(&talk, SV, ACK, 1000);
@@ -137,24 +132,35 @@ static enum weir_track copied(uint16_t id, int hops, int64_t late_us)
     return track;
 }
 
-static void test_late_copies(void **state)
-{
-    static const struct { uint16_t id; int hops; int64_t late_us; bool copy; } cases[] = {
-        {7, 1, 0, true}, {7, 1, 5 * MS, true}, {7, 1, 40 * MS, true}, {7, 3, 40 * MS, true},
-        {7, 0, 20 * MS, false},  /* sent again by one that keeps its identification */
-        {7, -1, 20 * MS, true}, {0, -1, 20 * MS, false}, /* the copy first: only an identification tells */
+static void test_late_copies(void **state) {
+    static const struct {
+        uint16_t id;
+        int hops;
+        int64_t late_us;
+        bool copy;
+    } cases[] = {
+        {7, 1, 0, true},
+        {7, 1, 5 * MS, true},
+        {7, 1, 40 * MS, true},
+        {7, 3, 40 * MS, true},
+        {7, 0, 20 * MS, false}, /* sent again by one that keeps its identification */
+        /* the copy first: only an identification tells */
+        {7, -1, 20 * MS, true},
+        {0, -1, 20 * MS, false},
         {7, 1, 200 * MS, false}, /* as late as a sender that sends again */
-        {0, 1, 40 * MS, true}, {0, 2, 900, true}, {0, 0, 900, true},
-        {0, 0, 5 * MS, false},   /* nothing tells this from bytes sent again */
+        {0, 1, 40 * MS, true},
+        {0, 2, 900, true},
+        {0, 0, 900, true},
+        {0, 0, 5 * MS, false}, /* nothing tells this from bytes sent again */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(copied(cases[i].id, cases[i].hops, cases[i].late_us),
                          cases[i].copy ? WEIR_TRACK_DUPLICATE : WEIR_TRACK_OK);
 }
 
-/* A fast retransmission, 10 ms later: a new identification, or (without one) the sender's own TTL. */
-static void test_sent_again_is_no_copy(void **state)
-{
+/* A fast retransmission, 10 ms later: a new identification, or (without one) the sender's own TTL.
+ */
+static void test_sent_again_is_no_copy(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = established(rig, 5000, false);
     for (unsigned id = 0; id < 2; id++) {
@@ -171,9 +177,9 @@ static void test_sent_again_is_no_copy(void **state)
     assert_int_equal(rig_record(rig)->lost_beyond[SV], 2);
 }
 
-/* A copy overtakes its original where two interfaces' clocks differ, and a clamped SYN has another checksum. */
-static void test_copies_of_two_interfaces(void **state)
-{
+/* A copy overtakes its original where two interfaces' clocks differ, and a clamped SYN has another
+ * checksum. */
+static void test_copies_of_two_interfaces(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     struct weir_packet syn = talk_packet(&talk, C, SYN, 0);
@@ -193,17 +199,17 @@ static void test_copies_of_two_interfaces(void **state)
 
 /* ---- tags ---- */
 
-static void send_in(struct rig *rig, struct talk *talk, enum weir_side side, uint8_t flags, uint32_t len, uint32_t domain)
-{
+static void send_in(struct rig *rig, struct talk *talk, enum weir_side side, uint8_t flags,
+                    uint32_t len, uint32_t domain) {
     struct weir_packet packet = talk_packet(talk, side, flags, len);
     packet.domain = domain;
     rig_send(rig, &packet);
     talk->seq[side] += len + (flags & SYN ? 1 : 0);
 }
 
-/* Client and server in other tags each: one flow, whoever is seen first, from the handshake or in the middle. */
-static void test_tags_by_direction(void **state)
-{
+/* Client and server in other tags each: one flow, whoever is seen first, from the handshake or in
+ * the middle. */
+static void test_tags_by_direction(void **state) {
     for (unsigned middle = 0; middle < 2; middle++) {
         struct rig *rig = rig_new();
         struct talk talk = talk_tcp(1);
@@ -222,8 +228,7 @@ static void test_tags_by_direction(void **state)
     }
 }
 
-static void test_udp_tags_by_direction(void **state)
-{
+static void test_udp_tags_by_direction(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 9000);
     for (unsigned i = 0; i < 4; i++) {
@@ -236,8 +241,7 @@ static void test_udp_tags_by_direction(void **state)
 }
 
 /* Two customers with the same endpoints, each in a VLAN of his own, are two flows. */
-static void test_two_customers(void **state)
-{
+static void test_two_customers(void **state) {
     struct rig *rig = rig_new();
     struct talk talk[2] = {talk_tcp(1), talk_tcp(1)};
     talk[1].seq[C] = UINT32_C(0x40001000);
@@ -259,12 +263,12 @@ static void test_two_customers(void **state)
 }
 
 /* A router-on-a-stick: each packet again with another tag, some hops less. */
-static void test_routed_between_tags(void **state)
-{
+static void test_routed_between_tags(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     for (unsigned i = 0; i < 6; i++) {
-        struct weir_packet packet = talk_packet(&talk, i % 2, i < 2 ? SYN | (i ? ACK : 0) : ACK, i < 2 ? 0 : 300);
+        struct weir_packet packet =
+            talk_packet(&talk, i % 2, i < 2 ? SYN | (i ? ACK : 0) : ACK, i < 2 ? 0 : 300);
         talk.seq[i % 2] += i < 2 ? 1 : 300;
         packet.domain = 5;
         rig_send(rig, &packet);
@@ -279,8 +283,7 @@ static void test_routed_between_tags(void **state)
     assert_int_equal(rig_record(rig)->duplicates, 6);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_duplicates_when_stamps_begin_anew),

@@ -2,19 +2,17 @@
 #include "../decode/quic_builder.h"
 #include "rig.h"
 
-#define C WEIR_CLIENT
+#define C  WEIR_CLIENT
 #define SV WEIR_SERVER
 
-static struct rig *rig_new(void)
-{
+static struct rig *rig_new(void) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     rig.role = WEIR_ROLE_MEDIA;
     return &rig;
 }
 
-static struct weir_cid id(char c)
-{
+static struct weir_cid id(char c) {
     char bytes[8];
     memset(bytes, c, sizeof bytes);
     return quic_cid(bytes, sizeof bytes);
@@ -22,8 +20,7 @@ static struct weir_cid id(char c)
 
 static uint8_t datagram[2048];
 
-static size_t initial(bool from_server, char first, bool close, size_t pad_to)
-{
+static size_t initial(bool from_server, char first, bool close, size_t pad_to) {
     struct quic_frames frames = {.length = 0};
     if (close)
         quic_add_close(&frames, 0x128, "no");
@@ -39,35 +36,33 @@ static size_t initial(bool from_server, char first, bool close, size_t pad_to)
     return quic_build_initial(&spec, frames.bytes, frames.length, datagram, sizeof datagram);
 }
 
-static void client_initial(struct rig *rig, struct talk *talk, char first)
-{
+static void client_initial(struct rig *rig, struct talk *talk, char first) {
     rig_udp(rig, talk, C, datagram, (uint32_t)initial(false, first, false, 1200));
 }
 
-static void short_packet(struct rig *rig, struct talk *talk, enum weir_side side, size_t body)
-{
+static void short_packet(struct rig *rig, struct talk *talk, enum weir_side side, size_t body) {
     struct weir_cid to = side == C ? id('s') : id('c');
-    rig_udp(rig, talk, side, datagram, (uint32_t)quic_build_short(&to, body, datagram, sizeof datagram));
+    rig_udp(rig, talk, side, datagram,
+            (uint32_t)quic_build_short(&to, body, datagram, sizeof datagram));
 }
 
-static void server_flight(struct rig *rig, struct talk *talk)
-{
+static void server_flight(struct rig *rig, struct talk *talk) {
     struct weir_cid to = id('c'), from = id('s');
     size_t n = initial(true, 'f', false, 0);
-    n += quic_build_opaque(QUIC_V1, WEIR_QUIC_HANDSHAKE, &to, &from, 900, datagram + n, sizeof datagram - n);
+    n += quic_build_opaque(QUIC_V1, WEIR_QUIC_HANDSHAKE, &to, &from, 900, datagram + n,
+                           sizeof datagram - n);
     rig_udp(rig, talk, SV, datagram, (uint32_t)n);
 }
 
-static void client_finish(struct rig *rig, struct talk *talk)
-{
+static void client_finish(struct rig *rig, struct talk *talk) {
     struct weir_cid to = id('s'), from = id('c');
-    size_t n = quic_build_opaque(QUIC_V1, WEIR_QUIC_HANDSHAKE, &to, &from, 60, datagram, sizeof datagram);
+    size_t n =
+        quic_build_opaque(QUIC_V1, WEIR_QUIC_HANDSHAKE, &to, &from, 60, datagram, sizeof datagram);
     n += quic_build_short(&to, 500, datagram + n, sizeof datagram - n);
     rig_udp(rig, talk, C, datagram, (uint32_t)n);
 }
 
-static void test_useful(void **state)
-{
+static void test_useful(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     client_initial(rig, &talk, 'f');
@@ -99,8 +94,7 @@ static void test_useful(void **state)
     rig_close(rig);
 }
 
-static void test_hung_after_handshake(void **state)
-{
+static void test_hung_after_handshake(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     rig_knows(rig, 509);
@@ -116,8 +110,7 @@ static void test_hung_after_handshake(void **state)
     rig_close(rig);
 }
 
-static void test_timeout(void **state)
-{
+static void test_timeout(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443), burst = talk_udp(2, 443);
     client_initial(rig, &talk, 'f');
@@ -137,8 +130,7 @@ static void test_timeout(void **state)
     assert_int_equal(rig->records[1].outcome, WEIR_OUTCOME_NEUTRAL);
 }
 
-static void test_close(void **state)
-{
+static void test_close(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     client_initial(rig, &talk, 'f');
@@ -153,16 +145,15 @@ static void test_close(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_QUIC_CLOSE);
 }
 
-static void send_retry(struct rig *rig, struct talk *talk)
-{
+static void send_retry(struct rig *rig, struct talk *talk) {
     struct weir_cid to = id('c'), from = id('r');
     rig_udp(rig, talk, SV, datagram,
-            (uint32_t)quic_build_retry(QUIC_V1, &to, &from, (const uint8_t *)"token", 5, datagram, sizeof datagram));
+            (uint32_t)quic_build_retry(QUIC_V1, &to, &from, (const uint8_t *)"token", 5, datagram,
+                                       sizeof datagram));
     rig_wait(rig, 10 * MS);
 }
 
-static void test_retry(void **state)
-{
+static void test_retry(void **state) {
     struct rig *rig = rig_new();
     struct talk good = talk_udp(1, 443), gone = talk_udp(2, 443), twice = talk_udp(3, 443);
     client_initial(rig, &good, 'f');
@@ -184,29 +175,27 @@ static void test_retry(void **state)
     assert_int_equal(rig->records[2].outcome, WEIR_OUTCOME_QUIC_CLOSE);
 }
 
-static void test_negotiation(void **state)
-{
+static void test_negotiation(void **state) {
     for (unsigned follows = 0; follows < 2; follows++) {
         struct rig *rig = rig_new();
         struct talk talk = talk_udp(1, 443);
         client_initial(rig, &talk, 'f');
         struct weir_cid to = id('c'), from = id('f');
         const uint32_t versions[] = {QUIC_V2};
-        rig_udp(rig, &talk, SV, datagram,
-                (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram, sizeof datagram));
+        rig_udp(
+            rig, &talk, SV, datagram,
+            (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram, sizeof datagram));
         rig_wait(rig, 100 * MS);
-        if (follows)
-            client_initial(rig, &talk, 'n');
+        if (follows) client_initial(rig, &talk, 'n');
         rig_wait(rig, 5 * S);
         assert_int_equal(rig_fails(rig), follows ? 0 : 1);
         rig_close(rig);
     }
 }
 
-/* The exchange that was answered is measured: behind a Retry or negotiation, and of several openings the one whose keys
- * open the answer, whichever came first. */
-static void test_clock_begins_anew(void **state)
-{
+/* The exchange that was answered is measured: behind a Retry or negotiation, and of several
+ * openings the one whose keys open the answer, whichever came first. */
+static void test_clock_begins_anew(void **state) {
     for (unsigned how = 0; how < 4; how++) {
         struct rig *rig = rig_new();
         struct talk talk = talk_udp(1, 443);
@@ -214,11 +203,11 @@ static void test_clock_begins_anew(void **state)
         const uint32_t versions[] = {QUIC_V1};
         client_initial(rig, &talk, how == 3 ? 'f' : 'x');
         rig_wait(rig, 30 * MS);
-        if (how == 0)
-            send_retry(rig, &talk);
+        if (how == 0) send_retry(rig, &talk);
         if (how == 1)
             rig_udp(rig, &talk, SV, datagram,
-                    (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram, sizeof datagram));
+                    (uint32_t)quic_build_negotiation(&to, &from, versions, 1, datagram,
+                                                     sizeof datagram));
         client_initial(rig, &talk, how == 3 ? 'x' : 'f');
         rig_wait(rig, 20 * MS);
         server_flight(rig, &talk);
@@ -236,9 +225,9 @@ static void test_clock_begins_anew(void **state)
     }
 }
 
-/* What comes before the first Initial: an older connection's packet, noise, 0-RTT that overtook it. */
-static void test_stray_before(void **state)
-{
+/* What comes before the first Initial: an older connection's packet, noise, 0-RTT that overtook it.
+ */
+static void test_stray_before(void **state) {
     for (unsigned what = 0; what < 3; what++) {
         struct rig *rig = rig_new();
         struct talk talk = talk_udp(1, 443);
@@ -249,8 +238,9 @@ static void test_stray_before(void **state)
         else if (what == 1)
             rig_udp(rig, &talk, C, noise, sizeof noise);
         else
-            rig_udp(rig, &talk, C, datagram, (uint32_t)quic_build_opaque(QUIC_V1, WEIR_QUIC_ZERO_RTT, &to, &from, 900, datagram,
-                                                                        sizeof datagram));
+            rig_udp(rig, &talk, C, datagram,
+                    (uint32_t)quic_build_opaque(QUIC_V1, WEIR_QUIC_ZERO_RTT, &to, &from, 900,
+                                                datagram, sizeof datagram));
         rig_wait(rig, 50 * MS);
         client_initial(rig, &talk, 'f');
         assert_false(weir_flow_midstream(rig->flow));
@@ -266,12 +256,12 @@ static void test_stray_before(void **state)
     }
 }
 
-static void test_icmp(void **state)
-{
+static void test_icmp(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     client_initial(rig, &talk, 'f');
-    struct weir_packet error = {.src = talk.addr[1], .dst = talk.addr[0], .transport = WEIR_TRANSPORT_ICMP};
+    struct weir_packet error = {
+        .src = talk.addr[1], .dst = talk.addr[0], .transport = WEIR_TRANSPORT_ICMP};
     error.icmp.type = 3;
     error.icmp.code = 3;
     error.icmp.quoted_transport = WEIR_TRANSPORT_UDP;
@@ -288,8 +278,7 @@ static void test_icmp(void **state)
     assert_int_equal(rig_fails(rig), 1);
 }
 
-static void test_midstream(void **state)
-{
+static void test_midstream(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     short_packet(rig, &talk, SV, 1200);
@@ -303,8 +292,7 @@ static void test_midstream(void **state)
     assert_int_equal(rig_record(rig)->requests, 1);
 }
 
-static void test_google(void **state)
-{
+static void test_google(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     uint8_t hello[1350] = {0x0d, 1, 2, 3, 4, 5, 6, 7, 8, 'Q', '0', '4', '3'}, data[1350] = {0x0c};
@@ -320,8 +308,7 @@ static void test_google(void **state)
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL), 1);
 }
 
-static void test_headers_not_captured(void **state)
-{
+static void test_headers_not_captured(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_udp(1, 443);
     struct weir_packet cut = talk_packet(&talk, C, 0, (uint32_t)initial(false, 'f', false, 1200));
@@ -335,15 +322,20 @@ static void test_headers_not_captured(void **state)
     assert_int_equal(rig_fails(rig), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_useful),  cmocka_unit_test(test_hung_after_handshake),
-        cmocka_unit_test(test_timeout), cmocka_unit_test(test_close),
-        cmocka_unit_test(test_retry),   cmocka_unit_test(test_negotiation),
-        cmocka_unit_test(test_clock_begins_anew), cmocka_unit_test(test_stray_before),
-        cmocka_unit_test(test_icmp),    cmocka_unit_test(test_midstream),
-        cmocka_unit_test(test_google),  cmocka_unit_test(test_headers_not_captured),
+        cmocka_unit_test(test_useful),
+        cmocka_unit_test(test_hung_after_handshake),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_retry),
+        cmocka_unit_test(test_negotiation),
+        cmocka_unit_test(test_clock_begins_anew),
+        cmocka_unit_test(test_stray_before),
+        cmocka_unit_test(test_icmp),
+        cmocka_unit_test(test_midstream),
+        cmocka_unit_test(test_google),
+        cmocka_unit_test(test_headers_not_captured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

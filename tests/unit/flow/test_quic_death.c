@@ -3,20 +3,18 @@
 
 #include "rig.h"
 
-#define C WEIR_CLIENT
+#define C  WEIR_CLIENT
 #define SV WEIR_SERVER
 
 enum { ASK = 402, PING = 30, ACKNOWLEDGE = 27, DATA = 1200 };
 
-static void say(struct rig *rig, struct talk *talk, enum weir_side side, uint32_t len)
-{
+static void say(struct rig *rig, struct talk *talk, enum weir_side side, uint32_t len) {
     static const uint8_t bytes[1500] = {0x41, 1, 2, 3, 4, 5, 6, 7, 8};
     rig_udp(rig, talk, side, bytes, len);
 }
 
 /* A connection taken up in the middle, which has just answered. */
-static struct rig *rig_new(struct talk *ret_talk)
-{
+static struct rig *rig_new(struct talk *ret_talk) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     rig.role = WEIR_ROLE_MEDIA;
@@ -31,18 +29,18 @@ static struct rig *rig_new(struct talk *ret_talk)
 }
 
 /* The client asks and hears nothing: it sends again after 60, 120, 240 .. ms, `n` times in all. */
-static void ask_in_vain(struct rig *rig, struct talk *talk, uint32_t len, unsigned n)
-{
+static void ask_in_vain(struct rig *rig, struct talk *talk, uint32_t len, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         say(rig, talk, C, len);
         rig_wait(rig, (60 << i) * MS);
     }
 }
 
-static size_t n_dead(const struct rig *rig) { return rig_attempts(rig, WEIR_LAYER_QUIC, WEIR_OUTCOME_QUIC_TIMEOUT); }
+static size_t n_dead(const struct rig *rig) {
+    return rig_attempts(rig, WEIR_LAYER_QUIC, WEIR_OUTCOME_QUIC_TIMEOUT);
+}
 
-static void test_death(void **state)
-{
+static void test_death(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 4 * S);
@@ -54,19 +52,21 @@ static void test_death(void **state)
     assert_int_equal(death->attempt.layer, WEIR_LAYER_QUIC);
     assert_true(death->ts_us - since_us <= 4 * S);
     assert_true(llabs(death->attempt.first_us - since_us) <= 1 * S); /* the clock of ticks */
-    size_t progress = rig_count(rig, WEIR_EVENT_PROGRESS), requests = rig_count(rig, WEIR_EVENT_REQUEST);
+    size_t progress = rig_count(rig, WEIR_EVENT_PROGRESS),
+           requests = rig_count(rig, WEIR_EVENT_REQUEST);
     ask_in_vain(rig, &talk, ASK, 8);
     rig_wait(rig, 20 * S);
-    assert_int_equal(rig_count(rig, WEIR_EVENT_PROGRESS), progress); /* nobody waits for it any more */
+    /* nobody waits for it any more */
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PROGRESS), progress);
     assert_int_equal(rig_count(rig, WEIR_EVENT_REQUEST), requests);
     rig_close(rig);
     assert_int_equal(rig_fails(rig), 1);
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_QUIC_TIMEOUT);
 }
 
-/* Where round trips are long, the request was timed out before the connection was given up: that is taken back. */
-static void test_death_after_the_time_out(void **state)
-{
+/* Where round trips are long, the request was timed out before the connection was given up: that is
+ * taken back. */
+static void test_death_after_the_time_out(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 4 * S);
@@ -83,16 +83,14 @@ static void test_death_after_the_time_out(void **state)
     rig_close(rig);
 }
 
-static void test_heard_again(void **state)
-{
+static void test_heard_again(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 4 * S);
     ask_in_vain(rig, &talk, ASK, 6);
     rig_wait(rig, 1 * S);
     assert_int_equal(n_dead(rig), 1);
-    for (int i = 0; i < 20; i++)
-        say(rig, &talk, SV, DATA);
+    for (int i = 0; i < 20; i++) say(rig, &talk, SV, DATA);
     size_t answers = rig_count(rig, WEIR_EVENT_FIRST_BYTE);
     say(rig, &talk, C, ASK);
     rig_wait(rig, 30 * MS);
@@ -106,8 +104,7 @@ static void test_heard_again(void **state)
 }
 
 /* Four datagrams, or five within two seconds that are answered then. */
-static void test_not_yet(void **state)
-{
+static void test_not_yet(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 4 * S);
@@ -123,8 +120,7 @@ static void test_not_yet(void **state)
 }
 
 /* The player pauses, the connection lives: what keeps it open asks for nothing, answered or not. */
-static void test_idle_pings(void **state)
-{
+static void test_idle_pings(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 15 * S);
@@ -139,8 +135,7 @@ static void test_idle_pings(void **state)
 }
 
 /* A laptop is shut, and opened again after the server has forgotten it. */
-static void test_suspended(void **state)
-{
+static void test_suspended(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 90 * S);
@@ -150,9 +145,9 @@ static void test_suspended(void **state)
     assert_int_equal(n_dead(rig), 0);
 }
 
-/* The client goes on from another port (a NAT that forgot) or address: silence of both sides is no death. */
-static void test_moved(void **state)
-{
+/* The client goes on from another port (a NAT that forgot) or address: silence of both sides is no
+ * death. */
+static void test_moved(void **state) {
     struct talk old, new = talk_udp(2, 443);
     struct rig *rig = rig_new(&old);
     rig_wait(rig, 4 * S);
@@ -160,17 +155,16 @@ static void test_moved(void **state)
         say(rig, &new, C, ASK);
         rig_wait(rig, 30 * MS);
         say(rig, &new, SV, DATA);
-        if (i < 3)
-            say(rig, &old, SV, DATA);
+        if (i < 3) say(rig, &old, SV, DATA);
         rig_wait(rig, 1 * S);
     }
     rig_close(rig);
     assert_int_equal(rig_fails(rig), 0);
 }
 
-/* From somewhere on the server's packets pass elsewhere: the client asks and acknowledges in even measure. */
-static void test_unseen(void **state)
-{
+/* From somewhere on the server's packets pass elsewhere: the client asks and acknowledges in even
+ * measure. */
+static void test_unseen(void **state) {
     struct talk talk, one_way = talk_udp(3, 443);
     struct rig *rig = rig_new(&talk);
     for (int i = 0; i < 400; i++) {
@@ -182,13 +176,12 @@ static void test_unseen(void **state)
     rig_close(rig);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_death),      cmocka_unit_test(test_death_after_the_time_out),
+        cmocka_unit_test(test_death),       cmocka_unit_test(test_death_after_the_time_out),
         cmocka_unit_test(test_heard_again), cmocka_unit_test(test_not_yet),
-        cmocka_unit_test(test_idle_pings), cmocka_unit_test(test_suspended),
-        cmocka_unit_test(test_moved),      cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_idle_pings),  cmocka_unit_test(test_suspended),
+        cmocka_unit_test(test_moved),       cmocka_unit_test(test_unseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,36 +2,31 @@
 #include "rig.h"
 
 #define ACK WEIR_TCP_ACK
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
-static struct rig *rig_new(enum weir_role role)
-{
+static struct rig *rig_new(enum weir_role role) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     rig.role = role;
     return &rig;
 }
 
-static struct talk established(struct rig *rig)
-{
+static struct talk established(struct rig *rig) {
     struct talk talk = talk_tcp(1);
     talk.port[1] = 8080;
     rig_handshake(rig, &talk, 10 * MS);
     return talk;
 }
 
-static void answer(struct rig *rig, struct talk *talk, unsigned n_packets, int64_t apart_us)
-{
+static void answer(struct rig *rig, struct talk *talk, unsigned n_packets, int64_t apart_us) {
     for (unsigned i = 0; i < n_packets; i++) {
-        if (i)
-            rig_wait(rig, apart_us);
+        if (i) rig_wait(rig, apart_us);
         rig_tcp(rig, talk, SV, ACK, 1000);
     }
 }
 
-static void test_chunks(void **state)
-{
+static void test_chunks(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_tcp(rig, &talk, C, ACK, 67);
@@ -66,8 +61,7 @@ static void test_chunks(void **state)
     assert_int_equal(record->n_stalls, 0);
 }
 
-static void timeout_case(enum weir_role role, int64_t learned_us, bool megabyte, bool fails)
-{
+static void timeout_case(enum weir_role role, int64_t learned_us, bool megabyte, bool fails) {
     struct rig *rig = rig_new(role);
     rig->timeouts[WEIR_SERVICE_NONE] = learned_us;
     struct talk talk = established(rig);
@@ -87,17 +81,16 @@ static void timeout_case(enum weir_role role, int64_t learned_us, bool megabyte,
     size_t served = rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL);
     rig_tcp(rig, &talk, SV, ACK, 1000);
     assert_int_equal(rig_count(rig, WEIR_EVENT_STALL), stalls + fails);
-    if (fails)
-        assert_in_range(rig_last(rig, WEIR_EVENT_STALL)->stall.duration_us, 16 * S, 16 * S);
+    if (fails) assert_in_range(rig_last(rig, WEIR_EVENT_STALL)->stall.duration_us, 16 * S, 16 * S);
     /* Late, it is said as well: whoever counted the failure may take it back. */
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_USEFUL), served + 1);
     rig_close(rig);
     assert_int_equal(rig_record(rig)->request_timeouts, fails);
-    assert_int_equal(rig_record(rig)->outcome, fails ? WEIR_OUTCOME_REQUEST_TIMEOUT : WEIR_OUTCOME_USEFUL);
+    assert_int_equal(rig_record(rig)->outcome,
+                     fails ? WEIR_OUTCOME_REQUEST_TIMEOUT : WEIR_OUTCOME_USEFUL);
 }
 
-static void test_timeout(void **state)
-{
+static void test_timeout(void **state) {
     timeout_case(WEIR_ROLE_MEDIA, 0, false, true);
     timeout_case(WEIR_ROLE_MEDIA, 5 * S, false, true);
     timeout_case(WEIR_ROLE_MEDIA, 60 * S, false, false); /* learned: this service is slow */
@@ -105,8 +98,7 @@ static void test_timeout(void **state)
     timeout_case(WEIR_ROLE_OTHER, 0, true, true);
 }
 
-static void test_client_that_leaves(void **state)
-{
+static void test_client_that_leaves(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_tcp(rig, &talk, C, ACK, 400);
@@ -119,8 +111,7 @@ static void test_client_that_leaves(void **state)
     assert_int_equal(rig_fails(rig), 0);
 }
 
-static void test_upload_is_not_waiting(void **state)
-{
+static void test_upload_is_not_waiting(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_knows(rig, 1460);
@@ -135,8 +126,7 @@ static void test_upload_is_not_waiting(void **state)
     rig_close(rig);
 }
 
-static void test_retransmitted_request_is_one(void **state)
-{
+static void test_retransmitted_request_is_one(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_tcp(rig, &talk, C, ACK, 400);
@@ -152,8 +142,8 @@ static void test_retransmitted_request_is_one(void **state)
     rig_close(rig);
 }
 
-static void stall_case(unsigned before, int64_t gap_us, uint32_t after, bool window_closed, bool stalls)
-{
+static void stall_case(unsigned before, int64_t gap_us, uint32_t after, bool window_closed,
+                       bool stalls) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_tcp(rig, &talk, C, ACK, 400);
@@ -175,19 +165,17 @@ static void stall_case(unsigned before, int64_t gap_us, uint32_t after, bool win
     }
 }
 
-static void test_stalls(void **state)
-{
+static void test_stalls(void **state) {
     stall_case(50, 3 * S, 1000, false, true);
     stall_case(50, 12 * S, 1000, false, true); /* longer than a chunk is waited for */
     stall_case(50, 900 * MS, 1000, false, false);
-    stall_case(5, 3 * S, 1000, false, false);  /* no transfer yet */
-    stall_case(50, 3 * S, 60, false, false);   /* a sign of life only */
-    stall_case(50, 3 * S, 1000, true, false);  /* the player's buffer was full */
+    stall_case(5, 3 * S, 1000, false, false); /* no transfer yet */
+    stall_case(50, 3 * S, 60, false, false);  /* a sign of life only */
+    stall_case(50, 3 * S, 1000, true, false); /* the player's buffer was full */
 }
 
 /* The capture missed the answer, or a part of it: the client's acknowledgements say so. */
-static void test_bytes_that_the_capture_missed(void **state)
-{
+static void test_bytes_that_the_capture_missed(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_tcp(rig, &talk, C, ACK, 400);
@@ -207,8 +195,7 @@ static void test_bytes_that_the_capture_missed(void **state)
     rig_close(rig);
 }
 
-static void test_progress(void **state)
-{
+static void test_progress(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_wait(rig, 980 * MS); /* on a tick now */
@@ -233,8 +220,7 @@ static void test_progress(void **state)
     rig_close(rig);
 }
 
-static void test_server_fin_ends_the_chunk(void **state)
-{
+static void test_server_fin_ends_the_chunk(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
     rig_tcp(rig, &talk, C, ACK, 400);
@@ -245,8 +231,7 @@ static void test_server_fin_ends_the_chunk(void **state)
     assert_int_equal(rig_count(rig, WEIR_EVENT_CHUNK), 1);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_timeout),

@@ -2,8 +2,8 @@
 #include "rig.h"
 
 #define ACK WEIR_TCP_ACK
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
 enum { MSS = 1400 };
 
@@ -13,8 +13,7 @@ struct path {
     uint32_t first; /* of the server's bytes */
 };
 
-static struct path path_new(void)
-{
+static struct path path_new(void) {
     static struct rig rig;
     struct path path = {.rig = &rig, .talk = talk_tcp(1)};
     rig_open(&rig, 1 << 20);
@@ -26,8 +25,7 @@ static struct path path_new(void)
 }
 
 /* The server's n-th segment passes here. */
-static void data(struct path *path, uint32_t n)
-{
+static void data(struct path *path, uint32_t n) {
     struct weir_packet packet = talk_packet(&path->talk, SV, ACK, MSS);
     packet.tcp.seq = path->first + n * MSS;
     rig_send(path->rig, &packet);
@@ -35,8 +33,7 @@ static void data(struct path *path, uint32_t n)
 }
 
 /* The client has all before segment `ack`, and, where left < right, says that it has these, too. */
-static void have(struct path *path, uint32_t ack, uint32_t left, uint32_t right)
-{
+static void have(struct path *path, uint32_t ack, uint32_t left, uint32_t right) {
     struct weir_packet packet = talk_packet(&path->talk, C, ACK, 0);
     packet.tcp.ack = path->first + ack * MSS;
     packet.tcp.has_sack = left < right;
@@ -46,20 +43,25 @@ static void have(struct path *path, uint32_t ack, uint32_t left, uint32_t right)
     rig_wait(path->rig, 1 * MS);
 }
 
-static size_t n_of(const struct path *path, enum weir_anomaly what) { return rig_anomalies(path->rig, what, SV); }
+static size_t n_of(const struct path *path, enum weir_anomaly what) {
+    return rig_anomalies(path->rig, what, SV);
+}
 
 /* Segment 1 is lost before us; the server's time-out sends everything again. */
-static void hole_case(bool sacks, bool sacked_all, size_t beyond)
-{
+static void hole_case(bool sacks, bool sacked_all, size_t beyond) {
     struct path path = path_new();
     data(&path, 0);
     for (uint32_t n = 2; n < 8; n++) {
         data(&path, n);
-        have(&path, 1, sacks ? 2 : 0, sacks ? (sacked_all ? n : n < 5 ? n : 5) + (n < 5 || sacked_all) : 0);
+        have(&path, 1, sacks ? 2 : 0,
+             sacks ? (sacked_all ? n
+                      : n < 5    ? n
+                                 : 5) +
+                         (n < 5 || sacked_all)
+                   : 0);
     }
     rig_wait(path.rig, 300 * MS);
-    for (uint32_t n = 1; n < 8; n++)
-        data(&path, n);
+    for (uint32_t n = 1; n < 8; n++) data(&path, n);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEFORE), 1);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), beyond);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_SPURIOUS), 6 - beyond);
@@ -67,15 +69,14 @@ static void hole_case(bool sacks, bool sacked_all, size_t beyond)
     rig_close(path.rig);
 }
 
-static void test_behind_a_hole(void **state)
-{
+static void test_behind_a_hole(void **state) {
     hole_case(true, true, 0);
     hole_case(true, false, 3); /* it has segments 2 to 4: the others were lost on their way to it */
 }
 
-/* The first to fill the hole unblocks the acknowledgement; before that nobody can say what a client without SACK has. */
-static void test_behind_a_hole_without_sack(void **state)
-{
+/* The first to fill the hole unblocks the acknowledgement; before that nobody can say what a client
+ * without SACK has. */
+static void test_behind_a_hole_without_sack(void **state) {
     struct path path = path_new();
     data(&path, 0);
     for (uint32_t n = 2; n < 8; n++) {
@@ -83,12 +84,12 @@ static void test_behind_a_hole_without_sack(void **state)
         have(&path, 1, 0, 0);
     }
     rig_wait(path.rig, 300 * MS);
-    for (uint32_t n = 3; n < 8; n++)
-        data(&path, n);
+    for (uint32_t n = 3; n < 8; n++) data(&path, n);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 0);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_SPURIOUS), 5);
     for (uint32_t n = 1; n < 8; n++)
-        data(&path, n); /* also when the hole has just been filled, and the acknowledgement is still on its way */
+        /* also when the hole has just been filled, and the acknowledgement is still on its way */
+        data(&path, n);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEFORE), 1);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 0);
     have(&path, 8, 0, 0);
@@ -99,12 +100,10 @@ static void test_behind_a_hole_without_sack(void **state)
 }
 
 /* Lost between here and the client: no hole here, and the client lacks just that. */
-static void test_lost_beyond(void **state)
-{
+static void test_lost_beyond(void **state) {
     for (int sacks = 0; sacks < 2; sacks++) {
         struct path path = path_new();
-        for (uint32_t n = 0; n < 8; n++)
-            data(&path, n);
+        for (uint32_t n = 0; n < 8; n++) data(&path, n);
         have(&path, 3, sacks ? 4 : 0, sacks ? 8 : 0);
         rig_wait(path.rig, 50 * MS);
         data(&path, 3);
@@ -117,25 +116,23 @@ static void test_lost_beyond(void **state)
     }
 }
 
-/* A shaper drops every other segment of a hundred: more holes than are remembered, none of them the client's fault. */
-static void test_many_holes(void **state)
-{
+/* A shaper drops every other segment of a hundred: more holes than are remembered, none of them the
+ * client's fault. */
+static void test_many_holes(void **state) {
     struct path path = path_new();
     for (uint32_t n = 0; n < 100; n += 2) {
         data(&path, n);
         have(&path, 1, n ? n : 0, n ? n + 1 : 0);
     }
     rig_wait(path.rig, 100 * MS);
-    for (uint32_t n = 1; n < 99; n += 2)
-        data(&path, n);
+    for (uint32_t n = 1; n < 99; n += 2) data(&path, n);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 0);
     assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEFORE), 49);
     rig_close(path.rig);
 }
 
 /* Into a closed window one byte is sent, thrown away, and sent again with the rest. */
-static void test_window_probe(void **state)
-{
+static void test_window_probe(void **state) {
     struct path path = path_new();
     data(&path, 0);
     struct weir_packet closed = talk_packet(&path.talk, C, ACK, 0);
@@ -162,8 +159,7 @@ static void test_window_probe(void **state)
 }
 
 /* Numbers that wrap, and blocks that make no sense. */
-static void test_odd_blocks(void **state)
-{
+static void test_odd_blocks(void **state) {
     struct path path = path_new();
     data(&path, 0);
     data(&path, 1);
@@ -180,8 +176,7 @@ static void test_odd_blocks(void **state)
     rig_close(path.rig);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_behind_a_hole), cmocka_unit_test(test_behind_a_hole_without_sack),
         cmocka_unit_test(test_lost_beyond),   cmocka_unit_test(test_many_holes),

@@ -6,18 +6,16 @@
 
 #define SYN WEIR_TCP_SYN
 #define ACK WEIR_TCP_ACK
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
-static struct rig *rig_new(size_t bytes)
-{
+static struct rig *rig_new(size_t bytes) {
     static struct rig rig;
     rig_open(&rig, bytes);
     return &rig;
 }
 
-static void test_too_small(void **state)
-{
+static void test_too_small(void **state) {
     struct weir_flow_table *table = NULL;
     struct weir_flow_config config = {.memory_bytes = 10000};
     assert_true(weir_flow_table_new(&table, &config) < 0);
@@ -25,8 +23,7 @@ static void test_too_small(void **state)
     weir_flow_table_free(NULL);
 }
 
-static void test_flood(void **state)
-{
+static void test_flood(void **state) {
     struct rig *rig = rig_new(1 << 20);
     struct talk open[100];
     for (unsigned i = 0; i < 100; i++) {
@@ -39,8 +36,7 @@ static void test_flood(void **state)
         talk.addr[0].bytes[15] = (uint8_t)(i >> 12);
         rig_tcp(rig, &talk, C, SYN, 0);
         assert_int_equal(rig->track, WEIR_TRACK_OK);
-        if (i % 64 == 0)
-            rig_wait(rig, 1 * MS);
+        if (i % 64 == 0) rig_wait(rig, 1 * MS);
     }
     struct weir_flow_stats stats;
     weir_flow_table_stats(rig->table, &stats);
@@ -59,9 +55,9 @@ static void test_flood(void **state)
     rig_close(rig);
 }
 
-/* Buckets double from 1,024 while flows come and go: each is found again, none twice, and what ended is not. */
-static void test_buckets_grow(void **state)
-{
+/* Buckets double from 1,024 while flows come and go: each is found again, none twice, and what
+ * ended is not. */
+static void test_buckets_grow(void **state) {
     enum { N = 40000 };
     struct rig *rig = rig_new(64 << 20);
     for (unsigned i = 0; i < N; i++) {
@@ -80,8 +76,7 @@ static void test_buckets_grow(void **state)
     for (unsigned i = 0; i < N; i++) {
         struct talk talk = talk_tcp(i);
         talk.addr[0].bytes[13] = (uint8_t)(i >> 14);
-        if (i % 3)
-            rig_tcp(rig, &talk, SV, SYN | ACK, 0);
+        if (i % 3) rig_tcp(rig, &talk, SV, SYN | ACK, 0);
     }
     weir_flow_table_stats(rig->table, &after);
     assert_int_equal(after.flows, before.flows);
@@ -91,8 +86,7 @@ static void test_buckets_grow(void **state)
     rig_close(rig);
 }
 
-static void test_refused_when_all_are_established(void **state)
-{
+static void test_refused_when_all_are_established(void **state) {
     struct rig *rig = rig_new(1 << 18);
     unsigned n = 0;
     struct weir_flow_stats stats;
@@ -115,8 +109,7 @@ static void test_refused_when_all_are_established(void **state)
     rig_close(rig);
 }
 
-static void test_keys(void **state)
-{
+static void test_keys(void **state) {
     struct rig *rig = rig_new(1 << 20);
     struct talk talk = talk_tcp(1);
     struct weir_packet packet = talk_packet(&talk, C, SYN, 0);
@@ -131,8 +124,7 @@ static void test_keys(void **state)
     rig_close(rig);
 }
 
-static void test_local(void **state)
-{
+static void test_local(void **state) {
     struct weir_cidr local;
     assert_int_equal(weir_cidr_parse("198.18.0.0/15", &local), 0);
     struct rig *rig = rig_new(1 << 20);
@@ -143,12 +135,12 @@ static void test_local(void **state)
     talk.port[0] = 443;
     talk.port[1] = 50000;
     rig_tcp(rig, &talk, SV, ACK, 100);
-    assert_int_equal(rig->side, WEIR_CLIENT); /* --local says so, though the other address is private */
+    /* --local says so, though the other address is private */
+    assert_int_equal(rig->side, WEIR_CLIENT);
     rig_close(rig);
 }
 
-static void test_long_gap(void **state)
-{
+static void test_long_gap(void **state) {
     struct rig *rig = rig_new(1 << 20);
     struct talk talk = talk_tcp(1);
     rig_handshake(rig, &talk, 0);
@@ -163,27 +155,25 @@ static void test_long_gap(void **state)
     rig_close(rig);
 }
 
-/* Packets of many conversations, good and bad, dealt to `n` tables as the pipeline does: the same records come out. */
-static int record_compare(const void *a, const void *b)
-{
+/* Packets of many conversations, good and bad, dealt to `n` tables as the pipeline does: the same
+ * records come out. */
+static int record_compare(const void *a, const void *b) {
     return memcmp(a, b, sizeof(struct weir_flow_record));
 }
 
-static void flow_note(void *context, struct weir_flow *flow, const struct weir_event *event)
-{
+static void flow_note(void *context, struct weir_flow *flow, const struct weir_event *event) {
     struct rig *rig = context;
-    if (event->kind == WEIR_EVENT_NEW)
-        weir_flow_named(flow)->role = WEIR_ROLE_MEDIA;
+    if (event->kind == WEIR_EVENT_NEW) weir_flow_named(flow)->role = WEIR_ROLE_MEDIA;
     if (event->kind == WEIR_EVENT_END && rig->n_records < RIG_RECORDS) {
         memset(&rig->records[rig->n_records], 0, sizeof rig->records[0]);
         weir_flow_report(flow, event->end.end, &rig->records[rig->n_records++]);
     }
 }
 
-static size_t run_workers(struct rig *rig, unsigned n_workers)
-{
+static size_t run_workers(struct rig *rig, unsigned n_workers) {
     struct weir_flow_table *tables[4];
-    struct weir_flow_config config = {.memory_bytes = 1 << 22, .observer = flow_note, .context = rig};
+    struct weir_flow_config config = {
+        .memory_bytes = 1 << 22, .observer = flow_note, .context = rig};
     for (unsigned i = 0; i < n_workers; i++)
         assert_int_equal(weir_flow_table_new(&tables[i], &config), 0);
     rig->n_records = 0;
@@ -197,7 +187,8 @@ static size_t run_workers(struct rig *rig, unsigned n_workers)
     for (unsigned n = 0; n < 4000; n++) {
         x = x * 1664525 + 1013904223;
         struct talk *talk = &talks[(x >> 8) % 300];
-        static const uint8_t flags[] = {ACK, ACK, ACK, ACK, SYN, SYN | ACK, WEIR_TCP_RST, ACK | WEIR_TCP_FIN};
+        static const uint8_t flags[] = {ACK, ACK,       ACK,          ACK,
+                                        SYN, SYN | ACK, WEIR_TCP_RST, ACK | WEIR_TCP_FIN};
         enum weir_side side = x >> 20 & 1;
         uint32_t len = x >> 21 & 1023;
         struct weir_packet packet = talk_packet(talk, side, flags[x >> 17 & 7], len);
@@ -209,7 +200,8 @@ static size_t run_workers(struct rig *rig, unsigned n_workers)
         for (unsigned i = 0; us / S != before / S && i < n_workers; i++)
             weir_flow_tick(tables[i], us / S * S);
         struct weir_flow *flow;
-        assert_true(weir_flow_track(tables[worker], weir_flow_hash(tables[0], &packet), &packet, &flow, &side) <= 1);
+        assert_true(weir_flow_track(tables[worker], weir_flow_hash(tables[0], &packet), &packet,
+                                    &flow, &side) <= 1);
     }
     for (unsigned i = 0; i < n_workers; i++) {
         weir_flow_drain(tables[i], us);
@@ -219,8 +211,7 @@ static size_t run_workers(struct rig *rig, unsigned n_workers)
     return rig->n_records;
 }
 
-static void test_workers(void **state)
-{
+static void test_workers(void **state) {
     static struct rig one, more;
     size_t n = run_workers(&one, 1);
     assert_in_range(n, 300, RIG_RECORDS - 1);
@@ -230,8 +221,7 @@ static void test_workers(void **state)
     }
 }
 
-static void test_prefetch_is_harmless(void **state)
-{
+static void test_prefetch_is_harmless(void **state) {
     struct rig *rig = rig_new(1 << 20);
     struct weir_packet packet = {.transport = WEIR_TRANSPORT_UDP};
     for (uint64_t hash = 1; hash; hash <<= 1) {
@@ -243,14 +233,12 @@ static void test_prefetch_is_harmless(void **state)
 
 /* ---- the small distribution ---- */
 
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return x < y ? -1 : x > y;
 }
 
-static void spread_case(unsigned n, double error)
-{
+static void spread_case(unsigned n, double error) {
     struct memory memory = {.max = 1 << 20};
     struct slab histograms;
     assert_int_equal(slab_init(&histograms, &memory, sizeof(struct spread_histogram), 4), 0);
@@ -267,7 +255,8 @@ static void spread_case(unsigned n, double error)
     static const unsigned percents[] = {1, 50, 95, 100};
     for (unsigned i = 0; i < 4; i++) {
         unsigned rank = (n * percents[i] + 99) / 100;
-        double exact = values[(rank ? rank : 1) - 1], got = spread_quantile(&spread, &histograms, percents[i]);
+        double exact = values[(rank ? rank : 1) - 1],
+               got = spread_quantile(&spread, &histograms, percents[i]);
         assert_true(got <= exact * (1 + error) + 1 && got >= exact * (1 - error) - 1);
     }
     spread_release(&spread, &histograms);
@@ -275,30 +264,26 @@ static void spread_case(unsigned n, double error)
     slab_deinit(&histograms);
 }
 
-static void test_spread(void **state)
-{
+static void test_spread(void **state) {
     spread_case(1, 0.00025);
     spread_case(12, 0.00025);
     spread_case(13, 0.0625);
     spread_case(5000, 0.0625);
 }
 
-static void test_spread_saturates(void **state)
-{
+static void test_spread_saturates(void **state) {
     struct memory memory = {.max = 1 << 20};
     struct slab histograms;
     assert_int_equal(slab_init(&histograms, &memory, sizeof(struct spread_histogram), 4), 0);
     struct spread spread = {0};
-    for (unsigned i = 0; i < 400000; i++)
-        spread_add(&spread, &histograms, i % 10 ? 1000 : 100000);
+    for (unsigned i = 0; i < 400000; i++) spread_add(&spread, &histograms, i % 10 ? 1000 : 100000);
     assert_in_range(spread_quantile(&spread, &histograms, 50), 938, 1063);
     assert_in_range(spread_quantile(&spread, &histograms, 95), 93800, 106300);
     struct spread full = {0};
     struct memory none = {0};
     struct slab empty;
     assert_int_equal(slab_init(&empty, &none, sizeof(struct spread_histogram), 4), 0);
-    for (unsigned i = 0; i < 12; i++)
-        assert_true(spread_add(&full, &empty, 50));
+    for (unsigned i = 0; i < 12; i++) assert_true(spread_add(&full, &empty, 50));
     assert_false(spread_add(&full, &empty, 20));
     assert_int_equal(full.min, 20);
     assert_int_equal(spread_quantile(&full, &empty, 50), 50);
@@ -306,16 +291,17 @@ static void test_spread_saturates(void **state)
     slab_deinit(&histograms);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_flood), cmocka_unit_test(test_buckets_grow),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_buckets_grow),
         cmocka_unit_test(test_refused_when_all_are_established),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_local),
         cmocka_unit_test(test_long_gap),
-        cmocka_unit_test(test_workers), cmocka_unit_test(test_prefetch_is_harmless),
+        cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_prefetch_is_harmless),
         cmocka_unit_test(test_spread),
         cmocka_unit_test(test_spread_saturates),
     };

@@ -5,33 +5,29 @@
 #define ACK WEIR_TCP_ACK
 #define FIN (WEIR_TCP_FIN | WEIR_TCP_ACK)
 #define RST WEIR_TCP_RST
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
-static struct rig *rig_new(void)
-{
+static struct rig *rig_new(void) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     return &rig;
 }
 
 /* A plain protocol on another port, so that payload needs no bytes. */
-static struct talk plain(unsigned n)
-{
+static struct talk plain(unsigned n) {
     struct talk talk = talk_tcp(n);
     talk.port[1] = 8080;
     return talk;
 }
 
-static void syn_again(struct rig *rig, struct talk *talk, int64_t after_us)
-{
+static void syn_again(struct rig *rig, struct talk *talk, int64_t after_us) {
     rig_wait(rig, after_us);
     talk->seq[C] = 1000;
     rig_tcp(rig, talk, C, SYN, 0);
 }
 
-static void test_useful(void **state)
-{
+static void test_useful(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 20 * MS);
@@ -40,7 +36,8 @@ static void test_useful(void **state)
     rig_wait(rig, 20 * MS);
     rig_tcp(rig, &talk, SV, ACK, 500);
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL), 1);
-    assert_int_equal(rig->events[rig->n_events - 3].attempt.first_us, RIG_START_US); /* then the request's own */
+    /* then the request's own */
+    assert_int_equal(rig->events[rig->n_events - 3].attempt.first_us, RIG_START_US);
     rig_tcp(rig, &talk, SV, ACK, 500);
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL), 1);
     rig_tcp(rig, &talk, C, FIN, 0);
@@ -56,8 +53,7 @@ static void test_useful(void **state)
     rig_close(rig);
 }
 
-static void test_syn_timeout(void **state)
-{
+static void test_syn_timeout(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_wait(rig, 500 * MS);
@@ -79,8 +75,7 @@ static void test_syn_timeout(void **state)
     rig_close(rig);
 }
 
-static void test_late_syn_ack_still_counts_as_useful(void **state)
-{
+static void test_late_syn_ack_still_counts_as_useful(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -95,8 +90,7 @@ static void test_late_syn_ack_still_counts_as_useful(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_USEFUL);
 }
 
-static void test_single_syn_is_neutral(void **state)
-{
+static void test_single_syn_is_neutral(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -106,8 +100,7 @@ static void test_single_syn_is_neutral(void **state)
     rig_close(rig);
 }
 
-static void test_capture_end(void **state)
-{
+static void test_capture_end(void **state) {
     struct rig *rig = rig_new();
     struct talk two = talk_tcp(1), three = talk_tcp(2);
     rig_tcp(rig, &two, C, SYN, 0);
@@ -123,8 +116,7 @@ static void test_capture_end(void **state)
     rig_close(rig);
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -142,9 +134,9 @@ static void test_refused(void **state)
     assert_true(rig_record(rig)->has_reset);
 }
 
-static struct weir_packet icmp_about(struct talk *talk, uint32_t seq, uint8_t type, uint8_t code)
-{
-    struct weir_packet packet = {.src = talk->addr[1], .dst = talk->addr[0], .transport = WEIR_TRANSPORT_ICMP};
+static struct weir_packet icmp_about(struct talk *talk, uint32_t seq, uint8_t type, uint8_t code) {
+    struct weir_packet packet = {
+        .src = talk->addr[1], .dst = talk->addr[0], .transport = WEIR_TRANSPORT_ICMP};
     packet.icmp.type = type;
     packet.icmp.code = code;
     packet.icmp.quoted_transport = talk->transport;
@@ -156,12 +148,15 @@ static struct weir_packet icmp_about(struct talk *talk, uint32_t seq, uint8_t ty
     return packet;
 }
 
-static void test_icmp(void **state)
-{
-    static const struct { uint8_t type, code; uint32_t seq; bool fails;
+static void test_icmp(void **state) {
+    static const struct {
+        uint8_t type, code;
+        uint32_t seq;
+        bool fails;
     } cases[] = {
-        {3, 0, 1000, true},  {3, 1, 1000, true},  {3, 3, 1000, true},   {3, 9, 1000, true}, {3, 10, 1000, true},
-        {3, 13, 1000, true}, {3, 4, 1000, false}, {11, 0, 1000, false}, {3, 1, 999, false},
+        {3, 0, 1000, true},  {3, 1, 1000, true},   {3, 3, 1000, true},
+        {3, 9, 1000, true},  {3, 10, 1000, true},  {3, 13, 1000, true},
+        {3, 4, 1000, false}, {11, 0, 1000, false}, {3, 1, 999, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig *rig = rig_new();
@@ -178,8 +173,7 @@ static void test_icmp(void **state)
     }
 }
 
-static void test_icmp_then_syn_ack(void **state)
-{
+static void test_icmp_then_syn_ack(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -197,8 +191,7 @@ static void test_icmp_then_syn_ack(void **state)
     rig_close(rig);
 }
 
-static void test_preconnect_is_neutral(void **state)
-{
+static void test_preconnect_is_neutral(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -213,30 +206,28 @@ static void test_preconnect_is_neutral(void **state)
 
 /* After useful, who sends the RST and when? */
 static void reset_case(enum weir_side by, int64_t silence_us, bool request_open, bool fin_before,
-                       enum weir_reset_kind kind)
-{
+                       enum weir_reset_kind kind) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 10 * MS);
     rig_tcp(rig, &talk, C, ACK, 400);
     rig_wait(rig, 10 * MS);
     rig_tcp(rig, &talk, SV, ACK, 1000);
-    if (request_open)
-        rig_tcp(rig, &talk, C, ACK, 400);
-    if (fin_before)
-        rig_tcp(rig, &talk, SV, FIN, 0);
+    if (request_open) rig_tcp(rig, &talk, C, ACK, 400);
+    if (fin_before) rig_tcp(rig, &talk, SV, FIN, 0);
     rig_wait(rig, silence_us);
     rig_tcp(rig, &talk, by, RST | ACK, 0);
     assert_int_equal(rig_last(rig, WEIR_EVENT_RESET)->reset.what, kind);
     assert_int_equal(rig_last(rig, WEIR_EVENT_RESET)->reset.by, by);
-    assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_RST_MID), kind == WEIR_RESET_MID);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_RST_MID),
+                     kind == WEIR_RESET_MID);
     rig_close(rig);
-    assert_int_equal(rig_record(rig)->outcome, kind == WEIR_RESET_MID ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL);
+    assert_int_equal(rig_record(rig)->outcome,
+                     kind == WEIR_RESET_MID ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL);
     assert_int_equal(rig_record(rig)->reset.kind, kind);
 }
 
-static void test_reset_kinds(void **state)
-{
+static void test_reset_kinds(void **state) {
     reset_case(SV, 100 * MS, false, false, WEIR_RESET_MID);
     reset_case(SV, 3 * S, true, false, WEIR_RESET_MID);
     reset_case(SV, 1 * S, false, false, WEIR_RESET_IDLE);
@@ -245,17 +236,16 @@ static void test_reset_kinds(void **state)
     reset_case(C, 3 * S, true, false, WEIR_RESET_TEARDOWN);
 }
 
-static const struct weir_event *last_pause(const struct rig *rig, bool reset)
-{
+static const struct weir_event *last_pause(const struct rig *rig, bool reset) {
     const struct weir_event *event = rig_last(rig, WEIR_EVENT_PAUSE);
     assert_non_null(event);
     assert_int_equal(event->pause.reset, reset);
     return event;
 }
 
-/* Segments with rests between them, then a reset; what the server says of its own accord meanwhile ends no rest. */
-static void test_pauses(void **state)
-{
+/* Segments with rests between them, then a reset; what the server says of its own accord meanwhile
+ * ends no rest. */
+static void test_pauses(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -280,8 +270,7 @@ static void test_pauses(void **state)
 }
 
 /* What a server is long in answering is no rest of the connection, nor is what it says unasked. */
-static void test_no_pauses(void **state)
-{
+static void test_no_pauses(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -299,9 +288,9 @@ static void test_no_pauses(void **state)
     assert_int_equal(rig_record(rig)->reset_pause_us, -1);
 }
 
-/* The first question after a long rest meets a connection that is gone. After a short one it is a failure. */
-static void asked_after(int64_t rest_us, enum weir_reset_kind kind)
-{
+/* The first question after a long rest meets a connection that is gone. After a short one it is a
+ * failure. */
+static void asked_after(int64_t rest_us, enum weir_reset_kind kind) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -314,29 +303,30 @@ static void asked_after(int64_t rest_us, enum weir_reset_kind kind)
     rig_tcp(rig, &talk, SV, RST, 0);
     assert_int_equal(rig_last(rig, WEIR_EVENT_RESET)->reset.what, kind);
     assert_int_equal(rig_fails(rig), kind == WEIR_RESET_MID);
-    if (kind == WEIR_RESET_IDLE)
-        assert_int_equal(last_pause(rig, true)->pause.us, rest_us);
+    if (kind == WEIR_RESET_IDLE) assert_int_equal(last_pause(rig, true)->pause.us, rest_us);
     rig_close(rig);
 }
 
-static void test_asked_too_late(void **state)
-{
+static void test_asked_too_late(void **state) {
     asked_after(5 * S, WEIR_RESET_MID);
     asked_after(240 * S, WEIR_RESET_IDLE);
 }
 
-static void test_injected(void **state)
-{
-    static const struct { int ttl; uint16_t id; bool injected; } cases[] = {
-        {55, 9009, false}, {53, 9009, false}, {52, 9009, true}, {60, 9009, true}, {55, 31000, true}, {55, 0, false},
+static void test_injected(void **state) {
+    static const struct {
+        int ttl;
+        uint16_t id;
+        bool injected;
+    } cases[] = {
+        {55, 9009, false}, {53, 9009, false}, {52, 9009, true},
+        {60, 9009, true},  {55, 31000, true}, {55, 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig *rig = rig_new();
         struct talk talk = plain(1);
         rig_handshake(rig, &talk, 10 * MS);
         rig_tcp(rig, &talk, C, ACK, 400);
-        for (unsigned n = 0; n < 5; n++)
-            rig_tcp(rig, &talk, SV, ACK, 1000);
+        for (unsigned n = 0; n < 5; n++) rig_tcp(rig, &talk, SV, ACK, 1000);
         struct weir_packet reset = talk_packet(&talk, SV, RST, 0);
         reset.ttl = (uint8_t)cases[i].ttl;
         reset.ip_id = cases[i].id;
@@ -347,8 +337,7 @@ static void test_injected(void **state)
     }
 }
 
-static void test_resets_that_disagree(void **state)
-{
+static void test_resets_that_disagree(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -363,8 +352,7 @@ static void test_resets_that_disagree(void **state)
     assert_true(rig_record(rig)->reset.injected);
 }
 
-static void test_port_reuse(void **state)
-{
+static void test_port_reuse(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -393,8 +381,7 @@ static void test_port_reuse(void **state)
     rig_close(rig);
 }
 
-static void test_reuse_decides_three_syns(void **state)
-{
+static void test_reuse_decides_three_syns(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -408,8 +395,7 @@ static void test_reuse_decides_three_syns(void **state)
     rig_close(rig);
 }
 
-static void test_midstream(void **state)
-{
+static void test_midstream(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_tcp(rig, &talk, SV, ACK, 1000); /* the server is public, so the other is the client */
@@ -425,8 +411,7 @@ static void test_midstream(void **state)
     assert_int_equal(rig_record(rig)->handshake_rtt_reason[SV], WEIR_REASON_NO_HANDSHAKE);
 }
 
-static void test_one_way(void **state)
-{
+static void test_one_way(void **state) {
     struct rig *rig = rig_new();
     struct talk client = talk_tcp(1), server = talk_tcp(2);
     rig_tcp(rig, &client, C, SYN, 0);
@@ -447,8 +432,7 @@ static void test_one_way(void **state)
 }
 
 /* Its end is known by the one FIN that can be seen, not when it has been idle for minutes. */
-static void test_one_way_ends_by_its_only_fin(void **state)
-{
+static void test_one_way_ends_by_its_only_fin(void **state) {
     (void)state;
     struct rig *rig = rig_new();
     struct talk up = talk_tcp(1), down = talk_tcp(2), both = talk_tcp(3);
@@ -471,8 +455,7 @@ static void test_one_way_ends_by_its_only_fin(void **state)
     assert_int_equal(rig->n_records, 3);
 }
 
-static void test_unanswered_syn_is_not_one_way(void **state)
-{
+static void test_unanswered_syn_is_not_one_way(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = talk_tcp(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -482,8 +465,7 @@ static void test_unanswered_syn_is_not_one_way(void **state)
     rig_close(rig);
 }
 
-static void test_expiry(void **state)
-{
+static void test_expiry(void **state) {
     struct rig *rig = rig_new();
     struct talk open = plain(1), half = plain(2), closed = plain(3);
     rig_handshake(rig, &open, 0);
@@ -505,8 +487,7 @@ static void test_expiry(void **state)
     rig_close(rig);
 }
 
-static void test_stamps_out_of_order(void **state)
-{
+static void test_stamps_out_of_order(void **state) {
     struct rig *rig = rig_new();
     struct talk talk = plain(1);
     rig_tcp(rig, &talk, C, SYN, 0);
@@ -521,19 +502,15 @@ static void test_stamps_out_of_order(void **state)
     rig_close(rig);
     for (size_t i = 0; i < rig->n_events; i++) {
         const struct weir_event *event = &rig->events[i];
-        if (event->kind == WEIR_EVENT_RTT)
-            assert_true(event->rtt.us >= 0);
-        if (event->kind == WEIR_EVENT_FIRST_BYTE)
-            assert_int_equal(event->first_byte.ttfb_us, 0);
-        if (event->kind == WEIR_EVENT_CHUNK)
-            assert_int_equal(event->chunk.transfer_us, 0);
+        if (event->kind == WEIR_EVENT_RTT) assert_true(event->rtt.us >= 0);
+        if (event->kind == WEIR_EVENT_FIRST_BYTE) assert_int_equal(event->first_byte.ttfb_us, 0);
+        if (event->kind == WEIR_EVENT_CHUNK) assert_int_equal(event->chunk.transfer_us, 0);
     }
     struct weir_flow_record *record = &rig->records[0];
     assert_int_equal(record->last_ts_us - record->first_ts_us, 9 * S);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_useful),
         cmocka_unit_test(test_syn_timeout),

@@ -6,11 +6,10 @@
 #define ACK WEIR_TCP_ACK
 #define FIN (WEIR_TCP_FIN | WEIR_TCP_ACK)
 #define RST (WEIR_TCP_RST | WEIR_TCP_ACK)
-#define C WEIR_CLIENT
-#define SV WEIR_SERVER
+#define C   WEIR_CLIENT
+#define SV  WEIR_SERVER
 
-static struct rig *rig_new(enum weir_role role)
-{
+static struct rig *rig_new(enum weir_role role) {
     static struct rig rig;
     rig_open(&rig, 1 << 20);
     rig.role = role;
@@ -23,8 +22,8 @@ struct records {
     uint32_t n;
 };
 
-static void add(struct records *records, uint8_t type, uint8_t first, uint8_t second, uint16_t length)
-{
+static void add(struct records *records, uint8_t type, uint8_t first, uint8_t second,
+                uint16_t length) {
     uint8_t *at = records->bytes + records->n;
     memset(at, 0x5a, (size_t)length + 5);
     at[0] = type;
@@ -32,31 +31,26 @@ static void add(struct records *records, uint8_t type, uint8_t first, uint8_t se
     at[2] = 3;
     at[3] = (uint8_t)(length >> 8);
     at[4] = (uint8_t)length;
-    if (length > 0)
-        at[5] = first;
-    if (length > 1)
-        at[6] = second;
+    if (length > 0) at[5] = first;
+    if (length > 1) at[6] = second;
     records->n += 5u + length;
 }
 
-static void say(struct rig *rig, struct talk *talk, enum weir_side side, struct records *records)
-{
+static void say(struct rig *rig, struct talk *talk, enum weir_side side, struct records *records) {
     rig_bytes(rig, talk, side, records->bytes, records->n);
     records->n = 0;
 }
 
 static struct records out;
 
-static void hello(struct rig *rig, struct talk *talk)
-{
+static void hello(struct rig *rig, struct talk *talk) {
     rig_handshake(rig, talk, 10 * MS);
     add(&out, 22, 1, 0, 512);
     say(rig, talk, C, &out);
     rig_wait(rig, 10 * MS);
 }
 
-static void server_flight_13(struct rig *rig, struct talk *talk)
-{
+static void server_flight_13(struct rig *rig, struct talk *talk) {
     add(&out, 22, 2, 0, 122);
     add(&out, 20, 1, 0, 1);
     add(&out, 23, 9, 9, 2500);
@@ -64,18 +58,15 @@ static void server_flight_13(struct rig *rig, struct talk *talk)
     rig_wait(rig, 10 * MS);
 }
 
-static void finished_13(struct rig *rig, struct talk *talk, uint16_t request)
-{
+static void finished_13(struct rig *rig, struct talk *talk, uint16_t request) {
     add(&out, 20, 1, 0, 1);
     add(&out, 23, 9, 9, 53);
-    if (request)
-        add(&out, 23, 9, 9, request);
+    if (request) add(&out, 23, 9, 9, request);
     say(rig, talk, C, &out);
     rig_wait(rig, 10 * MS);
 }
 
-static void test_useful_13(void **state)
-{
+static void test_useful_13(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -94,8 +85,7 @@ static void test_useful_13(void **state)
     assert_int_equal(rig_record(rig)->named.app, WEIR_APP_TLS);
 }
 
-static void test_useful_12(void **state)
-{
+static void test_useful_12(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -124,8 +114,7 @@ static void test_useful_12(void **state)
 }
 
 /* Tickets after the Finished come by themselves: a server that then hangs has not answered. */
-static void test_tickets_are_no_answer(void **state)
-{
+static void test_tickets_are_no_answer(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
     rig_knows(rig, 6 + 58 + 505);
@@ -145,8 +134,7 @@ static void test_tickets_are_no_answer(void **state)
     assert_int_equal(rig_record(rig)->request_timeouts, 1);
 }
 
-static void test_answer_behind_tickets(void **state)
-{
+static void test_answer_behind_tickets(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -160,8 +148,7 @@ static void test_answer_behind_tickets(void **state)
     rig_close(rig);
 }
 
-static void test_tickets_before_the_question(void **state)
-{
+static void test_tickets_before_the_question(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -179,9 +166,9 @@ static void test_tickets_before_the_question(void **state)
     rig_close(rig);
 }
 
-/* The client asks between two tickets: the second, of the same length and at once, is no answer; a third such is. */
-static void test_ticket_behind_the_question(void **state)
-{
+/* The client asks between two tickets: the second, of the same length and at once, is no answer; a
+ * third such is. */
+static void test_ticket_behind_the_question(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -202,8 +189,7 @@ static void test_ticket_behind_the_question(void **state)
     rig_close(rig);
 }
 
-static void test_noresponse(void **state)
-{
+static void test_noresponse(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     rig_handshake(rig, &talk, 10 * MS);
@@ -225,8 +211,7 @@ static void test_noresponse(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_TLS_NORESPONSE);
 }
 
-static void test_alert(void **state)
-{
+static void test_alert(void **state) {
     for (uint8_t level = 1; level <= 2; level++) {
         struct rig *rig = rig_new(WEIR_ROLE_OTHER);
         struct talk talk = talk_tcp(1);
@@ -237,34 +222,31 @@ static void test_alert(void **state)
         rig_tcp(rig, &talk, SV, FIN, 0);
         rig_close(rig);
         assert_int_equal(rig_fails(rig), 1); /* the warning's FIN is a cut */
-        assert_int_equal(rig_record(rig)->outcome, level == 2 ? WEIR_OUTCOME_TLS_ALERT : WEIR_OUTCOME_TLS_CUT);
+        assert_int_equal(rig_record(rig)->outcome,
+                         level == 2 ? WEIR_OUTCOME_TLS_ALERT : WEIR_OUTCOME_TLS_CUT);
     }
 }
 
-static void cut_case(uint8_t flags, enum weir_side by, bool fails)
-{
+static void cut_case(uint8_t flags, enum weir_side by, bool fails) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
     rig_tcp(rig, &talk, by, flags, 0);
-    if (by == C)
-        rig_tcp(rig, &talk, SV, FIN, 0); /* the server only says good-bye */
+    if (by == C) rig_tcp(rig, &talk, SV, FIN, 0); /* the server only says good-bye */
     assert_int_equal(rig_attempts(rig, WEIR_LAYER_CONNECT, WEIR_OUTCOME_TLS_CUT), fails);
     if (flags == RST && by == SV)
         assert_int_equal(rig_last(rig, WEIR_EVENT_RESET)->reset.what, WEIR_RESET_HANDSHAKE);
     rig_close(rig);
 }
 
-static void test_cut(void **state)
-{
+static void test_cut(void **state) {
     cut_case(FIN, SV, true);
     cut_case(RST, SV, true);
     cut_case(FIN, C, false);
     cut_case(RST, C, false);
 }
 
-static void test_cut_after_question(void **state)
-{
+static void test_cut_after_question(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -275,8 +257,7 @@ static void test_cut_after_question(void **state)
     rig_close(rig);
 }
 
-static void test_spare_connection_closed_by_the_server(void **state)
-{
+static void test_spare_connection_closed_by_the_server(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -291,8 +272,7 @@ static void test_spare_connection_closed_by_the_server(void **state)
 }
 
 /* It says good-bye before it goes: GOAWAY, close_notify. */
-static void test_spare_connection_with_good_bye(void **state)
-{
+static void test_spare_connection_with_good_bye(void **state) {
     for (int64_t rest_us = 500 * MS; rest_us < 20 * S; rest_us *= 20) {
         struct rig *rig = rig_new(WEIR_ROLE_OTHER);
         struct talk talk = talk_tcp(1);
@@ -311,8 +291,7 @@ static void test_spare_connection_with_good_bye(void **state)
 }
 
 /* A client leaves a server that has said nothing, sooner or later. */
-static void given_up_case(uint8_t flags, int64_t after_us, bool fails)
-{
+static void given_up_case(uint8_t flags, int64_t after_us, bool fails) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -323,25 +302,22 @@ static void given_up_case(uint8_t flags, int64_t after_us, bool fails)
     assert_int_equal(rig_fails(rig), fails);
 }
 
-static void test_given_up(void **state)
-{
+static void test_given_up(void **state) {
     given_up_case(RST, 500 * MS, false);
     given_up_case(FIN, 500 * MS, false);
     given_up_case(RST, 3500 * MS, true);
     given_up_case(FIN, 3500 * MS, true);
 }
 
-/* A browser's second socket: reset as soon as the first speaks HTTP/2, in any part of its handshake. */
-static void test_client_changes_its_mind(void **state)
-{
+/* A browser's second socket: reset as soon as the first speaks HTTP/2, in any part of its
+ * handshake. */
+static void test_client_changes_its_mind(void **state) {
     for (int part = 0; part < 3; part++) {
         struct rig *rig = rig_new(WEIR_ROLE_CONTROL);
         struct talk talk = talk_tcp(1);
         hello(rig, &talk);
-        if (part > 0)
-            server_flight_13(rig, &talk);
-        if (part > 1)
-            finished_13(rig, &talk, 0);
+        if (part > 0) server_flight_13(rig, &talk);
+        if (part > 1) finished_13(rig, &talk, 0);
         rig_tcp(rig, &talk, C, RST, 0);
         rig_tcp(rig, &talk, SV, FIN, 0);
         rig_close(rig);
@@ -350,9 +326,9 @@ static void test_client_changes_its_mind(void **state)
     }
 }
 
-/* The segment with the Finished is lost before it comes here: what was taken for the Finished was the question. */
-static void test_finished_comes_late(void **state)
-{
+/* The segment with the Finished is lost before it comes here: what was taken for the Finished was
+ * the question. */
+static void test_finished_comes_late(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -380,8 +356,7 @@ static void test_finished_comes_late(void **state)
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_USEFUL);
 }
 
-static void reject_case(uint8_t type, uint16_t length, int64_t then_us, bool rejects)
-{
+static void reject_case(uint8_t type, uint16_t length, int64_t then_us, bool rejects) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -397,17 +372,15 @@ static void reject_case(uint8_t type, uint16_t length, int64_t then_us, bool rej
     assert_int_equal(rig_fails(rig), rejects);
 }
 
-static void test_suspect_reject(void **state)
-{
+static void test_suspect_reject(void **state) {
     reject_case(23, 19, 1 * MS, true);
-    reject_case(21, 2, 1 * MS, true); /* TLS 1.2 says so openly */
+    reject_case(21, 2, 1 * MS, true);   /* TLS 1.2 says so openly */
     reject_case(23, 53, 1 * MS, false); /* a Finished */
     reject_case(23, 19, 500 * MS, false);
 }
 
 /* Headers split anywhere between segments lead to the same reading. */
-static void test_split_anywhere(void **state)
-{
+static void test_split_anywhere(void **state) {
     add(&out, 22, 2, 0, 122);
     add(&out, 20, 1, 0, 1);
     add(&out, 23, 9, 9, 300);
@@ -420,7 +393,8 @@ static void test_split_anywhere(void **state)
         struct talk talk = talk_tcp(1);
         hello(rig, &talk);
         for (uint32_t at = 0; at < flight.n; at += step)
-            rig_bytes(rig, &talk, SV, flight.bytes + at, flight.n - at < step ? flight.n - at : step);
+            rig_bytes(rig, &talk, SV, flight.bytes + at,
+                      flight.n - at < step ? flight.n - at : step);
         finished_13(rig, &talk, 500);
         assert_int_equal(rig_count(rig, WEIR_EVENT_ATTEMPT), 0);
         add(&out, 23, 9, 9, 1300);
@@ -431,9 +405,8 @@ static void test_split_anywhere(void **state)
     }
 }
 
-static void cut_bytes(struct rig *rig, struct talk *talk, enum weir_side side, struct records *records,
-                      uint32_t captured)
-{
+static void cut_bytes(struct rig *rig, struct talk *talk, enum weir_side side,
+                      struct records *records, uint32_t captured) {
     struct weir_packet packet = talk_packet(talk, side, ACK, records->n);
     packet.payload = records->bytes;
     packet.payload_captured = captured < records->n ? captured : records->n;
@@ -442,9 +415,9 @@ static void cut_bytes(struct rig *rig, struct talk *talk, enum weir_side side, s
     records->n = 0;
 }
 
-/* A snap length that leaves 0 to 60 bytes of each payload: no failure is made up, and the flow is useful. */
-static void test_snaplen(void **state)
-{
+/* A snap length that leaves 0 to 60 bytes of each payload: no failure is made up, and the flow is
+ * useful. */
+static void test_snaplen(void **state) {
     for (uint32_t captured = 0; captured <= 60; captured++) {
         struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
         struct talk talk = talk_tcp(1);
@@ -473,12 +446,12 @@ static void test_snaplen(void **state)
         rig_close(rig);
         assert_int_equal(rig_fails(rig), 0);
         const struct weir_flow_record *record = rig_record(rig);
-        assert_true(record->tls_handshake_us != WEIR_NULL || record->tls_handshake_reason == WEIR_REASON_SNAPLEN);
+        assert_true(record->tls_handshake_us != WEIR_NULL ||
+                    record->tls_handshake_reason == WEIR_REASON_SNAPLEN);
     }
 }
 
-static void test_hole_in_the_flight(void **state)
-{
+static void test_hole_in_the_flight(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_OTHER);
     struct talk talk = talk_tcp(1);
     hello(rig, &talk);
@@ -495,8 +468,7 @@ static void test_hole_in_the_flight(void **state)
     rig_close(rig);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_useful_13),
         cmocka_unit_test(test_useful_12),

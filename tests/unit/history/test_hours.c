@@ -13,7 +13,7 @@
 
 #include "history/hours.h"
 
-#define HOUR INT64_C(3600000000)
+#define HOUR  INT64_C(3600000000)
 #define BEGIN (500000 * HOUR)
 enum { NETFLIX = 3 };
 
@@ -22,8 +22,7 @@ struct seen {
     struct weir_history_hour hour[8];
 };
 
-static void see(void *context, weir_service_id service, const struct weir_history_hour *hour)
-{
+static void see(void *context, weir_service_id service, const struct weir_history_hour *hour) {
     struct seen *seen = context;
     assert_int_equal(service, NETFLIX);
     assert_true(seen->n < 8);
@@ -31,8 +30,7 @@ static void see(void *context, weir_service_id service, const struct weir_histor
 }
 
 static void set(struct weir_window_record *window, const char *group, const char *name,
-                double value)
-{
+                double value) {
     size_t n;
     int field = weir_field_find(group, name);
     assert_true(field >= 0);
@@ -44,26 +42,22 @@ static void set(struct weir_window_record *window, const char *group, const char
         window->values[field].integer = (int64_t)value;
 }
 
-static void book(struct weir_hours *hours, int64_t start_s, enum weir_state state, double goodput)
-{
+static void book(struct weir_hours *hours, int64_t start_s, enum weir_state state, double goodput) {
     struct weir_window_record window = {.start_us = BEGIN + start_s * 1000000,
                                         .end_us = BEGIN + start_s * 1000000 + WEIR_SLOT_US,
                                         .service = NETFLIX,
                                         .state = (uint8_t)state};
-    for (size_t i = 0; i < WEIR_FIELDS_MAX; i++)
-        window.values[i].reason = WEIR_REASON_NO_SAMPLE;
+    for (size_t i = 0; i < WEIR_FIELDS_MAX; i++) window.values[i].reason = WEIR_REASON_NO_SAMPLE;
     set(&window, NULL, "trials_ok", 2);
     set(&window, "trials_fail", "total", 1);
-    if (!isnan(goodput))
-        set(&window, "goodput", "p50_bps", goodput);
+    if (!isnan(goodput)) set(&window, "goodput", "p50_bps", goodput);
     set(&window, NULL, "bytes_down", 1000);
     set(&window, "loss", "down_before_share", 0.01);
     set(&window, "loss", "down_beyond_share", 0.03);
     assert_int_equal(weir_hours_window(hours, &window), 0);
 }
 
-static struct weir_history_hour read_one(struct weir_hours *hours, int64_t now_s)
-{
+static struct weir_history_hour read_one(struct weir_hours *hours, int64_t now_s) {
     struct seen seen = {0};
     weir_hours_changed(hours, BEGIN + now_s * 1000000, true, see, &seen);
     assert_int_equal(seen.n, 1);
@@ -71,8 +65,7 @@ static struct weir_history_hour read_one(struct weir_hours *hours, int64_t now_s
 }
 
 static void event(struct weir_hours *hours, enum weir_incident_event kind, enum weir_state state,
-                  enum weir_cause cause, int64_t onset_s, int64_t ts_s, int64_t recovered_s)
-{
+                  enum weir_cause cause, int64_t onset_s, int64_t ts_s, int64_t recovered_s) {
     struct weir_incident incident = {
         .id = "netflix-1",
         .event = (uint8_t)kind,
@@ -85,8 +78,7 @@ static void event(struct weir_hours *hours, enum weir_incident_event kind, enum 
     weir_hours_incident(hours, &incident);
 }
 
-static void test_windows_and_medians(void **state)
-{
+static void test_windows_and_medians(void **state) {
     struct weir_hours *hours = weir_hours_new();
     book(hours, 0, WEIR_STATE_HEALTHY, 100);
     book(hours, 10, WEIR_STATE_DEGRADED, 300);
@@ -107,8 +99,7 @@ static void test_windows_and_medians(void **state)
 }
 
 /* 15 minutes of silence keep the state; a longer one says nothing. */
-static void test_gaps(void **state)
-{
+static void test_gaps(void **state) {
     struct weir_hours *hours = weir_hours_new();
     book(hours, 0, WEIR_STATE_HEALTHY, 1);
     book(hours, 910, WEIR_STATE_HEALTHY, 1);
@@ -122,14 +113,12 @@ static void test_gaps(void **state)
 }
 
 /* Raised 30 s after its onset, cleared 40 s after the recovery: 60 s were down. */
-static void test_an_incident_puts_right(void **state)
-{
+static void test_an_incident_puts_right(void **state) {
     struct weir_hours *hours = weir_hours_new();
     for (int s = 0; s < 60; s += 10)
         book(hours, s, s < 30 ? WEIR_STATE_HEALTHY : WEIR_STATE_SUSPECT, 1);
     event(hours, WEIR_INCIDENT_RAISED, WEIR_STATE_DOWN, WEIR_CAUSE_SERVICE, 30, 60, 0);
-    for (int s = 60; s < 130; s += 10)
-        book(hours, s, WEIR_STATE_DOWN, 1);
+    for (int s = 60; s < 130; s += 10) book(hours, s, WEIR_STATE_DOWN, 1);
     struct weir_history_hour hour = read_one(hours, 130);
     assert_int_equal(hour.down_s, 100);
     assert_int_equal(hour.healthy_s, 30);
@@ -141,8 +130,7 @@ static void test_an_incident_puts_right(void **state)
     weir_hours_free(hours);
 }
 
-static void test_the_uplink_judges_no_service(void **state)
-{
+static void test_the_uplink_judges_no_service(void **state) {
     struct weir_hours *hours = weir_hours_new();
     book(hours, 0, WEIR_STATE_HEALTHY, 1);
     book(hours, 10, WEIR_STATE_SUSPECT, 1);
@@ -156,8 +144,7 @@ static void test_the_uplink_judges_no_service(void **state)
 }
 
 /* An hour that is over is visited once, the older one first; again when an event changes it. */
-static void test_hours_in_order(void **state)
-{
+static void test_hours_in_order(void **state) {
     struct weir_hours *hours = weir_hours_new();
     struct seen seen = {0};
     book(hours, 3580, WEIR_STATE_HEALTHY, 1);
@@ -180,8 +167,7 @@ static void test_hours_in_order(void **state)
     weir_hours_free(hours);
 }
 
-static void test_the_clock_going_back(void **state)
-{
+static void test_the_clock_going_back(void **state) {
     struct weir_hours *hours = weir_hours_new();
     book(hours, 20, WEIR_STATE_HEALTHY, 1);
     book(hours, 0, WEIR_STATE_DOWN, 1);
@@ -190,8 +176,7 @@ static void test_the_clock_going_back(void **state)
     weir_hours_free(hours);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_windows_and_medians),
                                        cmocka_unit_test(test_gaps),
                                        cmocka_unit_test(test_an_incident_puts_right),

@@ -15,8 +15,7 @@ enum { MAX = 64 };
 /* 2026-11-30 00:00 UTC, a Monday. */
 static const int64_t monday_us = 1795996800 * S;
 
-static void test_steps(void **state)
-{
+static void test_steps(void **state) {
     struct weir_history_hour hours[] = {
         {.start_us = monday_us - WEIR_HOUR_US, .judged_s = 3600, .healthy_s = 3600},
         {.start_us = monday_us,
@@ -50,8 +49,7 @@ static void test_steps(void **state)
                      2);
 }
 
-static void test_nothing_judged_is_not_a_number(void **state)
-{
+static void test_nothing_judged_is_not_a_number(void **state) {
     const struct weir_history_service service = {.name = "netflix"};
     struct weir_history_span span;
     assert_int_equal(
@@ -59,8 +57,7 @@ static void test_nothing_judged_is_not_a_number(void **state)
     assert_true(isnan(weir_history_up(&span)) && isnan(weir_history_well(&span)));
 }
 
-static void test_durations(void **state)
-{
+static void test_durations(void **state) {
     struct weir_history_incident incident = {.onset_us = 100 * S};
     assert_int_equal(weir_history_duration_us(&incident, 400 * S), 300 * S);
     incident.cleared_us = 250 * S;
@@ -71,8 +68,7 @@ static void test_durations(void **state)
     assert_int_equal(weir_history_duration_us(&incident, 400 * S), 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps),
                                        cmocka_unit_test(test_nothing_judged_is_not_a_number),
                                        cmocka_unit_test(test_durations)};

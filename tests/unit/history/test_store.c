@@ -1,4 +1,5 @@
-/* history.db: what is written is read, killed writers lose nothing that they were told is there, and a year fits. */
+/* history.db: what is written is read, killed writers lose nothing that they were told is there,
+ * and a year fits. */
 #undef NDEBUG
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,32 +25,24 @@
 static char directory[64];
 static struct weir_fault fault;
 
-static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *where)
-{
+static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *where) {
     return remove(path);
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     strcpy(directory, "/tmp/weir-history-XXXXXX");
     return mkdtemp(directory) ? 0 : -1;
 }
 
-static int teardown(void **state)
-{
-    return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
+static int teardown(void **state) { return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
 
-static struct weir_history_store *open_store(void)
-{
+static struct weir_history_store *open_store(void) {
     struct weir_history_store *store = NULL;
-    if (weir_history_store_open(&store, directory, "home", &fault) < 0)
-        fail_msg("%s", fault.text);
+    if (weir_history_store_open(&store, directory, "home", &fault) < 0) fail_msg("%s", fault.text);
     return store;
 }
 
-static struct weir_history_hour an_hour(int64_t n)
-{
+static struct weir_history_hour an_hour(int64_t n) {
     return (struct weir_history_hour){.start_us = BEGIN_US + n * WEIR_HOUR_US,
                                       .healthy_s = (int32_t)(3600 - n % 500),
                                       .down_s = (int32_t)(n % 500),
@@ -64,16 +57,14 @@ static struct weir_history_hour an_hour(int64_t n)
                                       .loss_client = 0.01};
 }
 
-static struct weir_history_incident an_event(int n, const char *event)
-{
+static struct weir_history_incident an_event(int n, const char *event) {
     static char json[3000];
     struct weir_history_incident incident = {.onset_us = BEGIN_US + n * INT64_C(1000000),
                                              .raised_us = BEGIN_US + n * INT64_C(1000000) + 1,
                                              .told_us = BEGIN_US + n * INT64_C(1000000) + 2,
                                              .text = (char *)"netflix is down",
                                              .json = json};
-    if (!json[0])
-        snprintf(json, sizeof json, "{\"text\":\"%02000d\"}", 7);
+    if (!json[0]) snprintf(json, sizeof json, "{\"text\":\"%02000d\"}", 7);
     snprintf(incident.id, sizeof incident.id, "netflix-%d", n);
     snprintf(incident.event, sizeof incident.event, "%s", event);
     strcpy(incident.service, "netflix");
@@ -82,30 +73,26 @@ static struct weir_history_incident an_event(int n, const char *event)
     return incident;
 }
 
-static void put_event(struct weir_history_store *store, int n, const char *kind)
-{
+static void put_event(struct weir_history_store *store, int n, const char *kind) {
     struct weir_history_incident incident = an_event(n, kind);
     assert_int_equal(weir_history_store_begin(store, &fault), 0);
     assert_int_equal(weir_history_store_event(store, &incident, &fault), 0);
     assert_int_equal(weir_history_store_end(store, &fault), 0);
 }
 
-static int count_event(void *context, int64_t seq, const char *id, const char *json)
-{
+static int count_event(void *context, int64_t seq, const char *id, const char *json) {
     ++*(int64_t *)context;
     return 0;
 }
 
-static int64_t count_events(struct weir_history_store *store)
-{
+static int64_t count_events(struct weir_history_store *store) {
     int64_t n = 0;
     assert_int_equal(weir_history_store_events(store, NULL, 0, INT64_MAX, count_event, &n, &fault),
                      0);
     return n;
 }
 
-static void test_what_is_written_is_read(void **state)
-{
+static void test_what_is_written_is_read(void **state) {
     struct weir_history_store *store = open_store();
     struct weir_history_hour hour = an_hour(5), there;
     assert_int_equal(weir_history_store_read_hour(store, "netflix", hour.start_us, &there, &fault),
@@ -134,8 +121,7 @@ static void test_what_is_written_is_read(void **state)
     weir_history_store_free(store);
 }
 
-static void test_old_rows_go(void **state)
-{
+static void test_old_rows_go(void **state) {
     struct weir_history_store *store = open_store();
     struct weir_history_hour hour = an_hour(0);
     assert_int_equal(weir_history_store_begin(store, &fault), 0);
@@ -155,14 +141,12 @@ static void test_old_rows_go(void **state)
     weir_history_store_free(store);
 }
 
-static void test_a_damaged_file_is_put_aside(void **state)
-{
+static void test_a_damaged_file_is_put_aside(void **state) {
     char path[128];
     snprintf(path, sizeof path, "%s/history.db", directory);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    for (int i = 0; i < 10000; i++)
-        fputs("no database", file);
+    for (int i = 0; i < 10000; i++) fputs("no database", file);
     fclose(file);
     struct weir_history_store *store = open_store();
     put_event(store, 1, "raised");
@@ -172,9 +156,9 @@ static void test_a_damaged_file_is_put_aside(void **state)
     assert_int_equal(access(path, R_OK), 0);
 }
 
-/* A child writes events and hours, and says after each on a pipe that it is on disk; it is killed at any moment. */
-static void write_until_killed(int pipe_end, int first)
-{
+/* A child writes events and hours, and says after each on a pipe that it is on disk; it is killed
+ * at any moment. */
+static void write_until_killed(int pipe_end, int first) {
     struct weir_history_store *store = open_store();
     for (int n = first;; n++) {
         struct weir_history_hour hour = an_hour(n);
@@ -186,27 +170,23 @@ static void write_until_killed(int pipe_end, int first)
     }
 }
 
-static int kill_one(int first, useconds_t after_us)
-{
+static int kill_one(int first, useconds_t after_us) {
     int ends[2], n, last = first - 1;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
-    if (child == 0)
-        write_until_killed(ends[1], first);
+    if (child == 0) write_until_killed(ends[1], first);
     close(ends[1]);
     if (read(ends[0], &n, sizeof n) == sizeof n) /* however busy the machine is, it has begun */
         last = n;
     usleep(after_us);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    while (read(ends[0], &n, sizeof n) == sizeof n)
-        last = n;
+    while (read(ends[0], &n, sizeof n) == sizeof n) last = n;
     close(ends[0]);
     return last;
 }
 
-static void test_killed_at_any_moment(void **state)
-{
+static void test_killed_at_any_moment(void **state) {
     const char *campaign = getenv("WEIR_KILLS");
     int last = -1, kills = campaign ? atoi(campaign) : 15;
     for (int i = 0; i < kills; i++) {
@@ -226,14 +206,12 @@ static void test_killed_at_any_moment(void **state)
     assert_true(last > kills);
 }
 
-static void test_a_year_of_25_services_fits(void **state)
-{
+static void test_a_year_of_25_services_fits(void **state) {
     struct weir_history_store *store = open_store();
     char name[16], path[128];
     struct stat stat_of;
     for (int n = 0; n < 366 * 24; n++) {
-        if (n % 24 == 0)
-            assert_int_equal(weir_history_store_begin(store, &fault), 0);
+        if (n % 24 == 0) assert_int_equal(weir_history_store_begin(store, &fault), 0);
         struct weir_history_hour hour = an_hour(n);
         for (int s = 0; s < 25; s++) {
             snprintf(name, sizeof name, "service%d", s);
@@ -246,8 +224,7 @@ static void test_a_year_of_25_services_fits(void **state)
                 assert_int_equal(weir_history_store_event(store, &incident, &fault), 0);
             }
         }
-        if (n % 24 == 23)
-            assert_int_equal(weir_history_store_end(store, &fault), 0);
+        if (n % 24 == 23) assert_int_equal(weir_history_store_end(store, &fault), 0);
     }
     weir_history_store_free(store);
     snprintf(path, sizeof path, "%s/history.db", directory);
@@ -256,8 +233,7 @@ static void test_a_year_of_25_services_fits(void **state)
     assert_true(stat_of.st_size < 50 << 20);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_written_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_rows_go, setup, teardown),

@@ -11,20 +11,17 @@
 
 #include <weir/device.h>
 
-static struct weir_addr addr(const char *text)
-{
+static struct weir_addr addr(const char *text) {
     struct weir_addr parsed;
     assert_int_equal(weir_addr_parse(text, &parsed), 0);
     return parsed;
 }
 
-static struct weir_device_fact fact(const char *text, uint8_t mac, uint8_t ttl)
-{
+static struct weir_device_fact fact(const char *text, uint8_t mac, uint8_t ttl) {
     return (struct weir_device_fact){.addr = addr(text), .mac = {2, 0, 0, 0, 0, mac}, .ttl = ttl};
 }
 
-static struct weir_devices *learned(const struct weir_device_fact *facts, size_t n)
-{
+static struct weir_devices *learned(const struct weir_device_fact *facts, size_t n) {
     struct weir_devices *devices;
     assert_int_equal(weir_devices_new(&devices, 64), 0);
     weir_devices_tick(devices, 1000);
@@ -32,16 +29,16 @@ static struct weir_devices *learned(const struct weir_device_fact *facts, size_t
     return devices;
 }
 
-static bool same(const struct weir_devices *devices, const char *a, const char *b)
-{
+static bool same(const struct weir_devices *devices, const char *a, const char *b) {
     struct weir_addr one = addr(a), other = addr(b);
-    return weir_addr_compare(weir_devices_client(devices, &one), weir_devices_client(devices, &other)) == 0;
+    return weir_addr_compare(weir_devices_client(devices, &one),
+                             weir_devices_client(devices, &other)) == 0;
 }
 
-static void test_a_device_has_one_name(void **state)
-{
+static void test_a_device_has_one_name(void **state) {
     for (unsigned order = 0; order < 2; order++) {
-        struct weir_device_fact facts[3] = {fact("fe80::1", 1, 255), fact("2001:db8::7", 1, 64), fact("192.168.1.9", 1, 64)};
+        struct weir_device_fact facts[3] = {fact("fe80::1", 1, 255), fact("2001:db8::7", 1, 64),
+                                            fact("192.168.1.9", 1, 64)};
         if (order) {
             struct weir_device_fact swap = facts[0];
             facts[0] = facts[2];
@@ -50,7 +47,8 @@ static void test_a_device_has_one_name(void **state)
         struct weir_devices *devices = learned(facts, 3);
         struct weir_addr v6 = addr("2001:db8::7"), name = addr("192.168.1.9"), all[8];
         uint8_t mac[6];
-        assert_true(same(devices, "2001:db8::7", "192.168.1.9") && same(devices, "fe80::1", "192.168.1.9"));
+        assert_true(same(devices, "2001:db8::7", "192.168.1.9") &&
+                    same(devices, "fe80::1", "192.168.1.9"));
         assert_memory_equal(weir_devices_client(devices, &v6), &name, sizeof name);
         assert_int_equal(weir_devices_addresses(devices, &v6, all, 8), 3);
         assert_true(weir_devices_mac(devices, &v6, mac) && mac[5] == 1);
@@ -58,9 +56,11 @@ static void test_a_device_has_one_name(void **state)
     }
 }
 
-static void test_others_are_themselves(void **state)
-{
-    static const struct { const char *a, *b; uint8_t mac_a, mac_b, ttl; } cases[] = {
+static void test_others_are_themselves(void **state) {
+    static const struct {
+        const char *a, *b;
+        uint8_t mac_a, mac_b, ttl;
+    } cases[] = {
         {"192.168.1.9", "2001:db8::7", 1, 2, 64},  /* two devices */
         {"192.168.1.9", "192.168.1.10", 1, 1, 64}, /* two hosts behind one MAC */
         {"192.168.1.9", "2001:db8::7", 1, 1, 63},  /* behind a router */
@@ -78,10 +78,11 @@ static void test_others_are_themselves(void **state)
 }
 
 /* A lease that ends is no second host; an address that two MACs send from is nobody's. */
-static void test_time(void **state)
-{
-    const struct weir_device_fact before[2] = {fact("192.168.1.9", 1, 64), fact("2001:db8::7", 1, 64)},
-                                  lease = fact("192.168.1.30", 1, 64), taken = fact("192.168.1.9", 2, 64);
+static void test_time(void **state) {
+    const struct weir_device_fact before[2] = {fact("192.168.1.9", 1, 64),
+                                               fact("2001:db8::7", 1, 64)},
+                                  lease = fact("192.168.1.30", 1, 64),
+                                  taken = fact("192.168.1.9", 2, 64);
     struct weir_devices *devices = learned(before, 2);
     weir_devices_learn(devices, &lease, 1, 9000);
     assert_true(same(devices, "192.168.1.30", "2001:db8::7"));
@@ -95,8 +96,7 @@ static void test_time(void **state)
     weir_devices_free(devices);
 }
 
-static void test_bound(void **state)
-{
+static void test_bound(void **state) {
     struct weir_devices *devices = learned(NULL, 0);
     struct weir_device_stats stats;
     for (unsigned i = 0; i < 100; i++) {
@@ -114,15 +114,13 @@ static void test_bound(void **state)
     weir_devices_free(devices);
 }
 
-static void test_teller(void **state)
-{
+static void test_teller(void **state) {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1}, group[6] = {1, 0, 94, 0, 0, 1};
     struct weir_device_teller *teller;
     const struct weir_device_fact *facts;
     assert_int_equal(weir_device_teller_new(&teller), 0);
     struct weir_packet packet = {.src = addr("192.168.1.9"), .ttl = 64, .mac = mac};
-    for (unsigned i = 0; i < 3; i++)
-        weir_device_tell(teller, &packet);
+    for (unsigned i = 0; i < 3; i++) weir_device_tell(teller, &packet);
     packet.mac = group;
     weir_device_tell(teller, &packet);
     packet.mac = NULL;
@@ -137,11 +135,13 @@ static void test_teller(void **state)
     weir_device_teller_free(teller);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_device_has_one_name), cmocka_unit_test(test_others_are_themselves), cmocka_unit_test(test_time),
-        cmocka_unit_test(test_bound), cmocka_unit_test(test_teller),
+        cmocka_unit_test(test_a_device_has_one_name),
+        cmocka_unit_test(test_others_are_themselves),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_teller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

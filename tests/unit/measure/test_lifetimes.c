@@ -1,45 +1,40 @@
-/* Servers' resets of idle connections: premature by what connections survive at that place, and a timer's otherwise. */
+/* Servers' resets of idle connections: premature by what connections survive at that place, and a
+ * timer's otherwise. */
 #include "fake.h"
 
-#define CLIENT "10.0.0.1"
-#define SERVER "192.0.2.1"
+#define CLIENT    "10.0.0.1"
+#define SERVER    "192.0.2.1"
 #define NEIGHBOUR "192.0.2.77"
 #define ELSEWHERE "198.51.100.1"
 
-static struct {
-    size_t n_fails, n_ends, n_ends_mid;
-} seen;
+static struct { size_t n_fails, n_ends, n_ends_mid; } seen;
 
-static void on_slot(void *context, const struct weir_slot *slot, bool closed)
-{
+static void on_slot(void *context, const struct weir_slot *slot, bool closed) {
     for (size_t i = 0; closed && i < slot->n_trials; i++) {
         seen.n_fails += slot->trials[i].attempts_fail;
-        if (slot->trials[i].fail)
-            assert_int_equal(slot->trials[i].kind, WEIR_OUTCOME_RST_MID);
+        if (slot->trials[i].fail) assert_int_equal(slot->trials[i].kind, WEIR_OUTCOME_RST_MID);
     }
 }
 
-static void on_end(void *context, const struct weir_connection_end *end)
-{
+static void on_end(void *context, const struct weir_connection_end *end) {
     seen.n_ends++;
     seen.n_ends_mid += end->rst_mid;
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     memset(&seen, 0, sizeof seen);
-    const struct weir_trials_config config = {.set = fake_set(), .on_slot = on_slot, .on_connection_end = on_end};
+    const struct weir_trials_config config = {
+        .set = fake_set(), .on_slot = on_slot, .on_connection_end = on_end};
     return weir_trials_new((struct weir_trials **)state, &config);
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     weir_trials_free(*state);
     return 0;
 }
 
-static void pause_at(struct weir_trials *trials, const char *server, int64_t pause_us, bool reset, int64_t now_us)
-{
+static void pause_at(struct weir_trials *trials, const char *server, int64_t pause_us, bool reset,
+                     int64_t now_us) {
     struct weir_evidence evidence = fake_attempt(FILM, CLIENT, server, 0, 0, now_us, 0);
     evidence.kind = WEIR_EVIDENCE_PAUSE;
     evidence.role = WEIR_ROLE_MEDIA;
@@ -48,8 +43,7 @@ static void pause_at(struct weir_trials *trials, const char *server, int64_t pau
     evidence.pause.us = pause_us;
     evidence.pause.reset = reset;
     weir_trials_take(trials, &evidence);
-    if (!reset)
-        return;
+    if (!reset) return;
     evidence.kind = WEIR_EVIDENCE_END;
     evidence.outcome = WEIR_OUTCOME_USEFUL;
     evidence.end.end = WEIR_END_RST;
@@ -58,14 +52,12 @@ static void pause_at(struct weir_trials *trials, const char *server, int64_t pau
     weir_trials_take(trials, &evidence);
 }
 
-static void survive(struct weir_trials *trials, unsigned n, int64_t pause_us)
-{
-    for (unsigned i = 0; i < n; i++)
-        pause_at(trials, SERVER, pause_us, false, T0 + S);
+static void survive(struct weir_trials *trials, unsigned n, int64_t pause_us) {
+    for (unsigned i = 0; i < n; i++) pause_at(trials, SERVER, pause_us, false, T0 + S);
 }
 
-static void expect(struct weir_trials *trials, const char *server, int64_t pause_us, bool premature)
-{
+static void expect(struct weir_trials *trials, const char *server, int64_t pause_us,
+                   bool premature) {
     struct weir_trials_stats before, after;
     size_t ends = seen.n_ends, mid = seen.n_ends_mid;
     weir_trials_read_stats(trials, &before);
@@ -77,8 +69,7 @@ static void expect(struct weir_trials *trials, const char *server, int64_t pause
 }
 
 /* Between two segments of four seconds. */
-static void test_sooner_than_connections_last(void **state)
-{
+static void test_sooner_than_connections_last(void **state) {
     struct weir_trials *trials = *state;
     expect(trials, SERVER, 2 * S, false); /* nothing is known yet */
     survive(trials, 8, 4 * S);
@@ -89,8 +80,7 @@ static void test_sooner_than_connections_last(void **state)
     assert_int_equal(seen.n_fails, 2);
 }
 
-static void test_several_times_over(void **state)
-{
+static void test_several_times_over(void **state) {
     struct weir_trials *trials = *state;
     survive(trials, 7, 60 * S);
     survive(trials, 100, 3 * S);
@@ -99,9 +89,9 @@ static void test_several_times_over(void **state)
     expect(trials, SERVER, 4 * S, true);
 }
 
-/* A server's keep-alive limit of five seconds beside segments of four; deploys that reset what rests for long. */
-static void test_a_timer_is_no_fault(void **state)
-{
+/* A server's keep-alive limit of five seconds beside segments of four; deploys that reset what
+ * rests for long. */
+static void test_a_timer_is_no_fault(void **state) {
     struct weir_trials *trials = *state;
     survive(trials, 500, 4 * S);
     expect(trials, SERVER, 5 * S, false);
@@ -112,8 +102,7 @@ static void test_a_timer_is_no_fault(void **state)
 }
 
 /* By role: the interface's host has another timer than the servers of media. */
-static void test_other_roles_prove_nothing(void **state)
-{
+static void test_other_roles_prove_nothing(void **state) {
     struct weir_trials *trials = *state;
     struct weir_addr server = fake_addr(SERVER);
     survive(trials, 50, 60 * S);
@@ -125,8 +114,7 @@ static void test_other_roles_prove_nothing(void **state)
 }
 
 /* Timers are changed: what was survived hours ago proves less and less. */
-static void test_old_pauses_are_forgotten(void **state)
-{
+static void test_old_pauses_are_forgotten(void **state) {
     struct weir_trials *trials = *state;
     survive(trials, 30, 60 * S);
     struct weir_addr server = fake_addr(SERVER);
@@ -139,8 +127,7 @@ static void test_old_pauses_are_forgotten(void **state)
     assert_false(weir_trials_is_premature(trials, FILM, WEIR_ROLE_MEDIA, &server, 10 * S));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sooner_than_connections_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_several_times_over, setup, teardown),

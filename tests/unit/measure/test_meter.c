@@ -1,8 +1,7 @@
 /* Events in, evidence and windows out: the same whatever number of workers they are spread over. */
 #include "fake.h"
 
-static struct weir_meter *new_meter(const struct weir_meter_config *more)
-{
+static struct weir_meter *new_meter(const struct weir_meter_config *more) {
     struct weir_meter_config config = more ? *more : (struct weir_meter_config){0};
     struct weir_meter *meter;
     config.set = fake_set();
@@ -10,21 +9,19 @@ static struct weir_meter *new_meter(const struct weir_meter_config *more)
     return meter;
 }
 
-static void rtt(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side, int64_t us)
-{
-    struct weir_event event = {.kind = WEIR_EVENT_RTT, .ts_us = T0, .now_us = T0, .rtt = {.side = side, .us = us}};
+static void rtt(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side, int64_t us) {
+    struct weir_event event = {
+        .kind = WEIR_EVENT_RTT, .ts_us = T0, .now_us = T0, .rtt = {.side = side, .us = us}};
     weir_meter_event(meter, flow, &event);
 }
 
-static void plain(struct weir_meter *meter, struct weir_flow *flow, enum weir_event_kind kind)
-{
+static void plain(struct weir_meter *meter, struct weir_flow *flow, enum weir_event_kind kind) {
     struct weir_event event = {.kind = kind, .ts_us = T0, .now_us = T0};
     weir_meter_event(meter, flow, &event);
 }
 
 static void window_of(struct weir_meter *const *meters, size_t n, weir_service_id service,
-    struct weir_window_record *ret_window)
-{
+                      struct weir_window_record *ret_window) {
     struct weir_rollup *rollup;
     assert_int_equal(weir_rollup_new(&rollup, N_SERVICES, 0), 0);
     for (size_t i = 0; i < n; i++) {
@@ -36,15 +33,16 @@ static void window_of(struct weir_meter *const *meters, size_t n, weir_service_i
     weir_rollup_free(rollup);
 }
 
-static void test_packets_are_counted_by_service_and_side(void **state)
-{
+static void test_packets_are_counted_by_service_and_side(void **state) {
     struct weir_meter *meter = new_meter(NULL);
     struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
-    struct weir_packet packet = {.transport = WEIR_TRANSPORT_TCP, .ip_payload_len = 1032, .payload_len = 1000};
+    struct weir_packet packet = {
+        .transport = WEIR_TRANSPORT_TCP, .ip_payload_len = 1032, .payload_len = 1000};
     weir_meter_packet(meter, &flow, WEIR_SERVER, &packet);
     weir_meter_packet(meter, &flow, WEIR_SERVER, &packet);
     weir_meter_packet(meter, &flow, WEIR_CLIENT, &packet);
-    struct weir_event loss = {.kind = WEIR_EVENT_ANOMALY, .anomaly = {WEIR_ANOMALY_LOST_BEFORE, WEIR_SERVER, 500, 1}};
+    struct weir_event loss = {.kind = WEIR_EVENT_ANOMALY,
+                              .anomaly = {WEIR_ANOMALY_LOST_BEFORE, WEIR_SERVER, 500, 1}};
     weir_meter_event(meter, &flow, &loss);
     struct weir_window_record window;
     window_of(&meter, 1, FILM, &window);
@@ -59,8 +57,7 @@ static void test_packets_are_counted_by_service_and_side(void **state)
 }
 
 /* A flow and its handshake's RTT count for the service although the name came later. */
-static void test_counts_wait_for_the_name(void **state)
-{
+static void test_counts_wait_for_the_name(void **state) {
     struct weir_meter *meter = new_meter(NULL);
     struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", WEIR_SERVICE_NONE, WEIR_ROLE_OTHER);
     plain(meter, &flow, WEIR_EVENT_NEW);
@@ -68,7 +65,8 @@ static void test_counts_wait_for_the_name(void **state)
     rtt(meter, &flow, WEIR_CLIENT, 3);
     flow.named.service = FILM;
     rtt(meter, &flow, WEIR_SERVER, 15);
-    struct weir_flow silent = fake_flow("10.0.0.2", "192.0.2.1", WEIR_SERVICE_NONE, WEIR_ROLE_OTHER);
+    struct weir_flow silent =
+        fake_flow("10.0.0.2", "192.0.2.1", WEIR_SERVICE_NONE, WEIR_ROLE_OTHER);
     plain(meter, &silent, WEIR_EVENT_NEW);
     plain(meter, &silent, WEIR_EVENT_END);
     struct weir_rollup *rollup;
@@ -88,14 +86,20 @@ static void test_counts_wait_for_the_name(void **state)
     weir_meter_free(meter);
 }
 
-static void test_evidence_of_dns(void **state)
-{
+static void test_evidence_of_dns(void **state) {
     struct weir_meter *meter = new_meter(NULL);
     struct weir_addr client = fake_addr("10.0.0.1"), resolver = fake_addr("10.0.0.53");
-    struct weir_event event = {.kind = WEIR_EVENT_DNS, .ts_us = T0 + 7, .now_us = T0 + 8, .dns = {.client = &client,
-        .resolver = &resolver,
-        .qname = "CDN.film.net", .qtype = 1, .outcome = WEIR_OUTCOME_DNS_SERVFAIL, .first_us = T0, .latency_us = 7,
-            .queries = 2}};
+    struct weir_event event = {.kind = WEIR_EVENT_DNS,
+                               .ts_us = T0 + 7,
+                               .now_us = T0 + 8,
+                               .dns = {.client = &client,
+                                       .resolver = &resolver,
+                                       .qname = "CDN.film.net",
+                                       .qtype = 1,
+                                       .outcome = WEIR_OUTCOME_DNS_SERVFAIL,
+                                       .first_us = T0,
+                                       .latency_us = 7,
+                                       .queries = 2}};
     weir_meter_event(meter, NULL, &event);
     struct weir_block block;
     weir_meter_take(meter, &block, T0 + S, false);
@@ -114,9 +118,9 @@ static void test_evidence_of_dns(void **state)
     weir_meter_free(meter);
 }
 
-/* Small answers of the API say nothing of media; a megabyte makes a flow media whatever it is called. */
-static void test_only_media_gives_chunks(void **state)
-{
+/* Small answers of the API say nothing of media; a megabyte makes a flow media whatever it is
+ * called. */
+static void test_only_media_gives_chunks(void **state) {
     struct weir_meter *meter = new_meter(NULL);
     struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_CONTROL);
     struct weir_event chunk = {.kind = WEIR_EVENT_CHUNK, .chunk = {200000, T0, 1000, S}};
@@ -132,8 +136,7 @@ static void test_only_media_gives_chunks(void **state)
     weir_meter_free(meter);
 }
 
-static void test_end_tells_of_resets_in_mid_transfer(void **state)
-{
+static void test_end_tells_of_resets_in_mid_transfer(void **state) {
     struct weir_meter *meter = new_meter(&(struct weir_meter_config){.flow_records = true});
     struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
     struct weir_event end = {.kind = WEIR_EVENT_END, .end = {WEIR_END_RST}};
@@ -149,20 +152,20 @@ static void test_end_tells_of_resets_in_mid_transfer(void **state)
     weir_meter_free(meter);
 }
 
-static void test_bounds_are_counted(void **state)
-{
-    struct weir_meter *meter = new_meter(&(struct weir_meter_config){.evidence_max = 3, .records_max = 2,
-        .pending_max = 1, .flow_records = true});
+static void test_bounds_are_counted(void **state) {
+    struct weir_meter *meter = new_meter(&(struct weir_meter_config){
+        .evidence_max = 3, .records_max = 2, .pending_max = 1, .flow_records = true});
     struct weir_flow flows[5];
-    struct weir_event attempt = {.kind = WEIR_EVENT_ATTEMPT, .attempt = {WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0}};
+    struct weir_event attempt = {.kind = WEIR_EVENT_ATTEMPT,
+                                 .attempt = {WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0}};
     for (int i = 0; i < 5; i++) {
         flows[i] = fake_flow("10.0.0.1", "192.0.2.1", WEIR_SERVICE_NONE, WEIR_ROLE_OTHER);
         plain(meter, &flows[i], WEIR_EVENT_NEW);
         weir_meter_event(meter, &flows[i], &attempt);
     }
-    flows[4].payload[WEIR_CLIENT] = flows[4].payload[WEIR_SERVER] = 1; /* half of the room is kept for such */
-    for (int i = 0; i < 5; i++)
-        plain(meter, &flows[i], WEIR_EVENT_END);
+    /* half of the room is kept for such */
+    flows[4].payload[WEIR_CLIENT] = flows[4].payload[WEIR_SERVER] = 1;
+    for (int i = 0; i < 5; i++) plain(meter, &flows[i], WEIR_EVENT_END);
     struct weir_block block;
     weir_meter_take(meter, &block, T0 + 10 * S, true);
     assert_int_equal(block.n_evidence, 3);
@@ -175,13 +178,13 @@ static void test_bounds_are_counted(void **state)
     weir_rollup_block(rollup, &block);
     struct weir_window_record window;
     weir_rollup_window(rollup, WEIR_SERVICE_OTHER, T0 + 10 * S, &window);
-    assert_int_equal(fake_value(window.values, NULL, "flows_new").integer, 5); /* counted all the same */
+    assert_int_equal(fake_value(window.values, NULL, "flows_new").integer,
+                     5); /* counted all the same */
     weir_rollup_free(rollup);
     weir_meter_free(meter);
 }
 
-static void test_one_way_share(void **state)
-{
+static void test_one_way_share(void **state) {
     struct weir_meter *meter = new_meter(&(struct weir_meter_config){0});
     struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA), scan = flow;
     flow.payload[WEIR_SERVER] = 1;
@@ -195,7 +198,8 @@ static void test_one_way_share(void **state)
         if (i == 9 || i == 20) {
             weir_meter_take(meter, &block, T0 + i * 10 * S, true);
             weir_rollup_block(rollup, &block);
-            assert_true(weir_rollup_one_way_share(rollup) == (i == 9 ? 0 : 3.0 / 11)); /* of nine nothing is said */
+            /* of nine nothing is said */
+            assert_true(weir_rollup_one_way_share(rollup) == (i == 9 ? 0 : 3.0 / 11));
             weir_rollup_window_done(rollup, T0 + i * 10 * S);
         }
     }
@@ -203,9 +207,9 @@ static void test_one_way_share(void **state)
     weir_meter_free(meter);
 }
 
-/* Many flows come and go: the table of unnamed ones finds each of them again, and is empty in the end. */
-static void test_pending_survives_churn(void **state)
-{
+/* Many flows come and go: the table of unnamed ones finds each of them again, and is empty in the
+ * end. */
+static void test_pending_survives_churn(void **state) {
     enum { N = 600 };
     struct weir_meter *meter = new_meter(&(struct weir_meter_config){.pending_max = N});
     struct weir_flow *flows = calloc(N, sizeof *flows);
@@ -227,18 +231,18 @@ static void test_pending_survives_churn(void **state)
     weir_meter_free(meter);
 }
 
-/* The same samples over 1, 2 and 7 workers, and merged backwards, are the same window to the byte. */
-static void test_workers_do_not_show(void **state)
-{
+/* The same samples over 1, 2 and 7 workers, and merged backwards, are the same window to the byte.
+ */
+static void test_workers_do_not_show(void **state) {
     struct weir_window_record windows[4];
     static const size_t n_workers[4] = {1, 2, 7, 7};
     for (int run = 0; run < 4; run++) {
         struct weir_meter *meters[7];
-        for (size_t w = 0; w < n_workers[run]; w++)
-            meters[w] = new_meter(NULL);
+        for (size_t w = 0; w < n_workers[run]; w++) meters[w] = new_meter(NULL);
         struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
         for (int i = 0; i < 500; i++)
-            rtt(meters[(size_t)i % n_workers[run]], &flow, i & 1 ? WEIR_SERVER : WEIR_CLIENT, (i * 7919) % 200000);
+            rtt(meters[(size_t)i % n_workers[run]], &flow, i & 1 ? WEIR_SERVER : WEIR_CLIENT,
+                (i * 7919) % 200000);
         if (run == 3)
             for (int w = 0; w < 3; w++) {
                 struct weir_meter *swap = meters[w];
@@ -247,8 +251,7 @@ static void test_workers_do_not_show(void **state)
             }
         memset(&windows[run], 0, sizeof windows[run]);
         window_of(meters, n_workers[run], FILM, &windows[run]);
-        for (size_t w = 0; w < n_workers[run]; w++)
-            weir_meter_free(meters[w]);
+        for (size_t w = 0; w < n_workers[run]; w++) weir_meter_free(meters[w]);
     }
     size_t n;
     weir_fields(&n);
@@ -260,18 +263,18 @@ static void test_workers_do_not_show(void **state)
     assert_int_equal(fake_value(windows[0].values, "rtt_server", "samples").integer, 250);
 }
 
-static void test_gather_orders_by_clock_and_key(void **state)
-{
+static void test_gather_orders_by_clock_and_key(void **state) {
     struct weir_evidence all[6];
     for (int i = 0; i < 6; i++) {
-        all[i] = fake_attempt(FILM, i & 1 ? "10.0.0.2" : "10.0.0.1", "192.0.2.1", WEIR_LAYER_CONNECT,
-            WEIR_OUTCOME_USEFUL, T0 + (i / 2) * S, 0);
+        all[i] = fake_attempt(FILM, i & 1 ? "10.0.0.2" : "10.0.0.1", "192.0.2.1",
+                              WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + (i / 2) * S, 0);
         all[i].ts_us = T0 - i; /* stamps step back */
     }
     struct weir_block one = {.evidence = all, .n_evidence = 6};
     struct weir_evidence mixed[6] = {all[5], all[2], all[0], all[4], all[3], all[1]};
-    struct weir_block three[3] = {{.evidence = mixed, .n_evidence = 2}, {.evidence = mixed + 2, .n_evidence = 4},
-        {.n_evidence = 0}};
+    struct weir_block three[3] = {{.evidence = mixed, .n_evidence = 2},
+                                  {.evidence = mixed + 2, .n_evidence = 4},
+                                  {.n_evidence = 0}};
     struct weir_gather *a = NULL, *b = NULL;
     struct weir_evidence **first, **second;
     size_t n_first, n_second;
@@ -279,16 +282,13 @@ static void test_gather_orders_by_clock_and_key(void **state)
     assert_int_equal(weir_evidence_gather(&b, three, 3, &second, &n_second), 0);
     assert_int_equal(n_first, 6);
     assert_int_equal(n_second, 6);
-    for (int i = 0; i < 6; i++)
-        assert_memory_equal(first[i], second[i], sizeof all[0]);
-    for (int i = 1; i < 6; i++)
-        assert_true(first[i - 1]->now_us <= first[i]->now_us);
+    for (int i = 0; i < 6; i++) assert_memory_equal(first[i], second[i], sizeof all[0]);
+    for (int i = 1; i < 6; i++) assert_true(first[i - 1]->now_us <= first[i]->now_us);
     weir_gather_free(a);
     weir_gather_free(b);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packets_are_counted_by_service_and_side),
         cmocka_unit_test(test_counts_wait_for_the_name),

@@ -4,22 +4,19 @@
 
 enum { NEED_BPS = 1000000 };
 
-static bool after(int ticks, uint64_t bytes, int open_of_ten)
-{
+static bool after(int ticks, uint64_t bytes, int open_of_ten) {
     struct weir_need need = {0};
     for (int i = 0; i < ticks; i++)
         weir_need_tick(&need, i % 10 >= 10 - open_of_ten, i % 10 >= 10 - open_of_ten ? bytes : 0);
     return weir_need_is_slow(&need, NEED_BPS);
 }
 
-static void test_below_half(void **state)
-{
+static void test_below_half(void **state) {
     assert_true(after(10, 62499, 10));
     assert_false(after(10, 62500, 10));
 }
 
-static void test_it_takes_seven_of_ten_seconds(void **state)
-{
+static void test_it_takes_seven_of_ten_seconds(void **state) {
     assert_false(after(6, 1000, 10));
     assert_true(after(7, 1000, 10));
     assert_false(after(40, 1000, 6)); /* rests in between: it has what it wants */
@@ -27,30 +24,27 @@ static void test_it_takes_seven_of_ten_seconds(void **state)
 }
 
 /* One segment that came in time, and then a request that waits: unanswered, not slow. */
-static void test_waiting_is_not_slow(void **state)
-{
+static void test_waiting_is_not_slow(void **state) {
     struct weir_need need = {0};
     weir_need_tick(&need, true, 300000);
-    for (int i = 0; i < 8; i++)
-        weir_need_tick(&need, true, 0);
+    for (int i = 0; i < 8; i++) weir_need_tick(&need, true, 0);
     assert_false(weir_need_is_slow(&need, NEED_BPS));
     weir_need_tick(&need, true, 10000); /* and then comes too little */
     assert_true(weir_need_is_slow(&need, NEED_BPS));
 }
 
-static void test_unknown_need(void **state)
-{
+static void test_unknown_need(void **state) {
     struct weir_need need = {0};
-    for (int i = 0; i < 20; i++)
-        weir_need_tick(&need, true, 10);
+    for (int i = 0; i < 20; i++) weir_need_tick(&need, true, 10);
     assert_false(weir_need_is_slow(&need, 0));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_below_half), cmocka_unit_test(test_it_takes_seven_of_ten_seconds),
-        cmocka_unit_test(test_waiting_is_not_slow), cmocka_unit_test(test_unknown_need),
+        cmocka_unit_test(test_below_half),
+        cmocka_unit_test(test_it_takes_seven_of_ten_seconds),
+        cmocka_unit_test(test_waiting_is_not_slow),
+        cmocka_unit_test(test_unknown_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

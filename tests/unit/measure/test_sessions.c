@@ -1,4 +1,5 @@
-/* Sessions by hand: when is a client starved, when is an answer hollow, and when is silence just a full buffer? */
+/* Sessions by hand: when is a client starved, when is an answer hollow, and when is silence just a
+ * full buffer? */
 #include "fake.h"
 #include "measure/session.h"
 #include "measure/learned.h"
@@ -10,37 +11,34 @@ static struct {
     size_t n_sessions;
 } seen;
 
-static void on_attempt(void *context, const struct weir_evidence *attempt)
-{
+static void on_attempt(void *context, const struct weir_evidence *attempt) {
     assert_true(seen.n_attempts < 2000);
-    assert_true(attempt->by_session && attempt->layer == WEIR_LAYER_SERVE && attempt->kind == WEIR_EVIDENCE_ATTEMPT);
+    assert_true(attempt->by_session && attempt->layer == WEIR_LAYER_SERVE &&
+                attempt->kind == WEIR_EVIDENCE_ATTEMPT);
     seen.attempts[seen.n_attempts++] = *attempt;
 }
 
-static void on_session(void *context, const struct weir_session_record *session)
-{
+static void on_session(void *context, const struct weir_session_record *session) {
     assert_true(seen.n_sessions < 64);
     seen.sessions[seen.n_sessions++] = *session;
 }
 
-static size_t count_of(enum weir_outcome outcome)
-{
+static size_t count_of(enum weir_outcome outcome) {
     size_t n = 0;
-    for (size_t i = 0; i < seen.n_attempts; i++)
-        n += seen.attempts[i].outcome == outcome;
+    for (size_t i = 0; i < seen.n_attempts; i++) n += seen.attempts[i].outcome == outcome;
     return n;
 }
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     memset(&seen, 0, sizeof seen);
-    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_attempt = on_attempt,
-        .on_session = on_session};
+    const struct weir_sessions_config config = {.set = fake_set(),
+                                                .n_services = N_SERVICES,
+                                                .on_attempt = on_attempt,
+                                                .on_session = on_session};
     return weir_sessions_new((struct weir_sessions **)state, &config);
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     weir_sessions_free(*state);
     return 0;
 }
@@ -48,16 +46,15 @@ static int teardown(void **state)
 #define CLIENT "10.0.0.1"
 #define SERVER "192.0.2.1"
 
-static void chunk(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes,
-    int64_t transfer_us)
-{
-    struct weir_evidence evidence = fake_chunk(service, CLIENT, SERVER, now_us, bytes, S / 20, transfer_us);
+static void chunk(struct weir_sessions *sessions, weir_service_id service, int64_t now_us,
+                  uint64_t bytes, int64_t transfer_us) {
+    struct weir_evidence evidence =
+        fake_chunk(service, CLIENT, SERVER, now_us, bytes, S / 20, transfer_us);
     weir_sessions_take(sessions, &evidence);
 }
 
-static void progress(struct weir_sessions *sessions, weir_service_id service, int64_t now_us, uint64_t bytes,
-    int64_t waiting_us)
-{
+static void progress(struct weir_sessions *sessions, weir_service_id service, int64_t now_us,
+                     uint64_t bytes, int64_t waiting_us) {
     static struct weir_evidence of_tick[64]; /* sessions may look at it until the tick is over */
     static unsigned n;
     struct weir_evidence *evidence = &of_tick[n++ % 64];
@@ -67,8 +64,8 @@ static void progress(struct weir_sessions *sessions, weir_service_id service, in
 
 /* A healthy player: every `every` seconds a chunk of 1 MB that takes half a second (16 Mbit/s).
  * Returns the time after. */
-static int64_t play(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int n_chunks, int every)
-{
+static int64_t play(struct weir_sessions *sessions, weir_service_id service, int64_t from_us,
+                    int n_chunks, int every) {
     for (int i = 0; i < n_chunks; i++)
         for (int tick = 1; tick <= every; tick++) {
             from_us += S;
@@ -81,9 +78,8 @@ static int64_t play(struct weir_sessions *sessions, weir_service_id service, int
     return from_us;
 }
 
-static int64_t trickle(struct weir_sessions *sessions, weir_service_id service, int64_t from_us, int seconds,
-    uint64_t bytes)
-{
+static int64_t trickle(struct weir_sessions *sessions, weir_service_id service, int64_t from_us,
+                       int seconds, uint64_t bytes) {
     for (int i = 0; i < seconds; i++) {
         from_us += S;
         progress(sessions, service, from_us, bytes, 0);
@@ -92,15 +88,12 @@ static int64_t trickle(struct weir_sessions *sessions, weir_service_id service, 
     return from_us;
 }
 
-static int64_t silence(struct weir_sessions *sessions, int64_t from_us, int seconds)
-{
-    for (int i = 0; i < seconds; i++)
-        weir_sessions_tick(sessions, from_us += S);
+static int64_t silence(struct weir_sessions *sessions, int64_t from_us, int seconds) {
+    for (int i = 0; i < seconds; i++) weir_sessions_tick(sessions, from_us += S);
     return from_us;
 }
 
-static void test_startup_is_the_second_chunk(void **state)
-{
+static void test_startup_is_the_second_chunk(void **state) {
     struct weir_sessions *sessions = *state;
     chunk(sessions, FILM, T0 + 2 * S, 300000, S / 2);
     chunk(sessions, FILM, T0 + 3 * S, 300000, S / 4);
@@ -111,24 +104,29 @@ static void test_startup_is_the_second_chunk(void **state)
     assert_int_equal(seen.sessions[0].startup_us, 3 * S);
     assert_int_equal(seen.sessions[0].media_bytes, 900000);
     assert_int_equal(seen.sessions[0].chunks, 3);
-    assert_int_equal(seen.sessions[0].goodput_p50_bps, 9600000); /* 300 kB in 0.25 s, twice of three */
-    assert_int_equal(seen.sessions[0].bitrate_bps, WEIR_NULL);   /* too short to say */
+    /* 300 kB in 0.25 s, twice of three */
+    assert_int_equal(seen.sessions[0].goodput_p50_bps, 9600000);
+    assert_int_equal(seen.sessions[0].bitrate_bps, WEIR_NULL); /* too short to say */
     assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), 3);
 }
 
-/* Rates are kept in 16 bits: below 4,096 kbit/s as they are, above to 0.05 %, in order up to what 32 bits hold. */
-static void test_rates_are_kept_closely(void **state)
-{
-    static const struct { uint64_t bytes; int64_t transfer_us, least_bps, most_bps; } cases[] = {
-        {100000, 200 * S, 4000, 4000},                             /* 4 kbit/s */
-        {511875, S, 4095000, 4095000},                             /* the last that is exact */
+/* Rates are kept in 16 bits: below 4,096 kbit/s as they are, above to 0.05 %, in order up to what
+ * 32 bits hold. */
+static void test_rates_are_kept_closely(void **state) {
+    static const struct {
+        uint64_t bytes;
+        int64_t transfer_us, least_bps, most_bps;
+    } cases[] = {
+        {100000, 200 * S, 4000, 4000}, /* 4 kbit/s */
+        {511875, S, 4095000, 4095000}, /* the last that is exact */
         {512125, S, 4096000, 4097000},
         {1543209, S / 1000, 12345672000 / 10000 * 9995, 12345672000}, /* 12 Gbit/s */
         {UINT64_C(1) << 40, 1, INT64_C(4294967295000) / 10000 * 9995, INT64_C(4294967295000)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct weir_session session = {0};
-        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0, cases[i].bytes, S / 20, cases[i].transfer_us);
+        struct weir_evidence evidence =
+            fake_chunk(FILM, CLIENT, SERVER, T0, cases[i].bytes, S / 20, cases[i].transfer_us);
         struct weir_session_record record;
         weir_session_begin(&session, &evidence);
         weir_session_chunk(&session, &evidence);
@@ -137,9 +135,9 @@ static void test_rates_are_kept_closely(void **state)
     }
 }
 
-/* Where the beginning of the first connection was not seen, startup is that from the first request, and says so. */
-static void test_startup_without_the_start(void **state)
-{
+/* Where the beginning of the first connection was not seen, startup is that from the first request,
+ * and says so. */
+static void test_startup_without_the_start(void **state) {
     struct weir_sessions *sessions = *state;
     struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, 0, S / 2);
     evidence.midstream = true;
@@ -153,13 +151,14 @@ static void test_startup_without_the_start(void **state)
     assert_int_equal(seen.sessions[1].startup_reason, WEIR_REASON_NO_SAMPLE);
 }
 
-/* The page that was opened two seconds before the media belongs to the startup; one of a minute before does not. */
-static void test_startup_begins_with_the_page(void **state)
-{
+/* The page that was opened two seconds before the media belongs to the startup; one of a minute
+ * before does not. */
+static void test_startup_begins_with_the_page(void **state) {
     struct weir_sessions *sessions = *state;
     for (int i = 0; i < 2; i++) {
-        struct weir_evidence page = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL,
-                                                 T0 + (i ? 0 : -60) * S, S / 10);
+        struct weir_evidence page =
+            fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL,
+                         T0 + (i ? 0 : -60) * S, S / 10);
         page.role = WEIR_ROLE_CONTROL;
         page.flow_first_us = T0 + (i ? -2 : -60) * S;
         weir_sessions_take(sessions, &page);
@@ -171,8 +170,7 @@ static void test_startup_begins_with_the_page(void **state)
     assert_int_equal(seen.sessions[0].startup_us, 4 * S);
 }
 
-static void test_bitrate_is_that_of_the_picture(void **state)
-{
+static void test_bitrate_is_that_of_the_picture(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 16, 5);
     weir_sessions_finish(sessions, now_us);
@@ -181,8 +179,7 @@ static void test_bitrate_is_that_of_the_picture(void **state)
     assert_int_equal(seen.sessions[0].stalled_us, 0);
 }
 
-static void test_idle_ends_a_session(void **state)
-{
+static void test_idle_ends_a_session(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 2, 1);
     now_us = silence(sessions, now_us, 59);
@@ -192,9 +189,9 @@ static void test_idle_ends_a_session(void **state)
     assert_int_equal(seen.sessions[0].end_us, T0 + 2 * S);
 }
 
-/* A film that had filled its buffer pauses for two minutes: the session lives, and nothing is a stall. */
-static void test_pause_with_a_full_buffer_is_no_stall(void **state)
-{
+/* A film that had filled its buffer pauses for two minutes: the session lives, and nothing is a
+ * stall. */
+static void test_pause_with_a_full_buffer_is_no_stall(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 16, 5);
     now_us = silence(sessions, now_us, 120);
@@ -210,20 +207,21 @@ static void test_pause_with_a_full_buffer_is_no_stall(void **state)
 }
 
 /* It needs 200 kB/s; 100 kB/s is just half, a byte less is below. */
-static void test_starved_below_half_of_its_need(void **state)
-{
+static void test_starved_below_half_of_its_need(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 8, 5);
     now_us = trickle(sessions, FILM, now_us, 6, 99999);
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
-    now_us = trickle(sessions, FILM, now_us, 4, 99999); /* and the last segment is ten seconds ago */
+    /* and the last segment is ten seconds ago */
+    now_us = trickle(sessions, FILM, now_us, 4, 99999);
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 1);
     struct weir_demand demand = weir_sessions_demand(sessions, FILM);
     assert_int_equal(demand.clients_starved, 1);
     assert_int_equal(demand.clients_slow, 1);
     assert_int_equal(demand.open, 1);
     size_t useful = count_of(WEIR_OUTCOME_USEFUL);
-    now_us = trickle(sessions, FILM, now_us, 30, 99999); /* once a slot; and too little is not useful */
+    /* once a slot; and too little is not useful */
+    now_us = trickle(sessions, FILM, now_us, 30, 99999);
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 4);
     assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful);
     struct weir_session_sums sums;
@@ -235,16 +233,14 @@ static void test_starved_below_half_of_its_need(void **state)
     assert_int_equal(seen.sessions[0].starved_spells, 1);
 }
 
-static void test_half_of_the_need_is_not_starved(void **state)
-{
+static void test_half_of_the_need_is_not_starved(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 8, 5);
     trickle(sessions, FILM, now_us, 30, 100000);
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
 }
 
-static void test_starved_needs_five_chunks(void **state)
-{
+static void test_starved_needs_five_chunks(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 4, 5);
     trickle(sessions, FILM, now_us, 40, 100000);
@@ -252,27 +248,27 @@ static void test_starved_needs_five_chunks(void **state)
 }
 
 /* Short segments with pauses between have a low average and are served well. */
-static void test_short_segments_are_not_starved(void **state)
-{
+static void test_short_segments_are_not_starved(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0;
     for (int i = 0; i < 60; i++) {
         now_us += S;
         progress(sessions, SPORT, now_us, 100000, 0);
-        chunk(sessions, SPORT, now_us, 100000, S / 20); /* 16 Mbit/s, one a second: 5 % of the time */
+        /* 16 Mbit/s, one a second: 5 % of the time */
+        chunk(sessions, SPORT, now_us, 100000, S / 20);
         weir_sessions_tick(sessions, now_us);
     }
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
 }
 
-/* Throttled to a fifth, but that is still four times what the film needs: each segment is done in a quarter of
- * its time. */
-static void test_slower_than_before_but_enough(void **state)
-{
+/* Throttled to a fifth, but that is still four times what the film needs: each segment is done in a
+ * quarter of its time. */
+static void test_slower_than_before_but_enough(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 40, 5);
     for (int i = 0; i < 40; i++) {
-        struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us + 2 * S, 200000, S / 20, S / 2);
+        struct weir_evidence segment =
+            fake_chunk(FILM, CLIENT, SERVER, now_us + 2 * S, 200000, S / 20, S / 2);
         fake_asked(&segment, now_us);
         now_us = trickle(sessions, FILM, now_us, 1, 200000);
         now_us = silence(sessions, now_us, 1);
@@ -281,13 +277,14 @@ static void test_slower_than_before_but_enough(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
 }
 
-/* The same in segments of a second, which leave no tick without bytes: that each rests says that it was in time. */
-static void test_short_segments_slower_than_before_but_enough(void **state)
-{
+/* The same in segments of a second, which leave no tick without bytes: that each rests says that it
+ * was in time. */
+static void test_short_segments_slower_than_before_but_enough(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 40, 5);
     for (int i = 0; i < 60; i++) {
-        struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us + S, 120000, S / 20, S / 4);
+        struct weir_evidence segment =
+            fake_chunk(FILM, CLIENT, SERVER, now_us + S, 120000, S / 20, S / 4);
         fake_asked(&segment, now_us);
         now_us = trickle(sessions, FILM, now_us, 1, 120000);
         weir_sessions_take(sessions, &segment);
@@ -296,8 +293,7 @@ static void test_short_segments_slower_than_before_but_enough(void **state)
 }
 
 /* Only the sound is fetched, a little every other second: half of the ticks have no demand. */
-static void test_demand_every_other_tick_is_not_open(void **state)
-{
+static void test_demand_every_other_tick_is_not_open(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 40, 5);
     for (int i = 0; i < 40; i++) {
@@ -311,12 +307,12 @@ static void test_demand_every_other_tick_is_not_open(void **state)
 }
 
 /* The sound's small segments rest between, the picture does not: starved. */
-static void test_resting_sound_hides_nothing(void **state)
-{
+static void test_resting_sound_hides_nothing(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 6, 5);
     for (int i = 0; i < 10; i++) {
-        struct weir_evidence sound = fake_chunk(FILM, CLIENT, SERVER, now_us + 8 * S, 40000, S / 20, 2 * S);
+        struct weir_evidence sound =
+            fake_chunk(FILM, CLIENT, SERVER, now_us + 8 * S, 40000, S / 20, 2 * S);
         fake_asked(&sound, now_us);
         sound.client_port = 40001;
         now_us = trickle(sessions, FILM, now_us, 8, 76923);
@@ -325,10 +321,9 @@ static void test_resting_sound_hides_nothing(void **state)
     assert_true(count_of(WEIR_OUTCOME_STARVED) >= 6);
 }
 
-/* A player that fetches little after a pause, at full speed, with quiet ticks between: no open demand, no
- * starvation. */
-static void test_quiet_ticks_end_the_run(void **state)
-{
+/* A player that fetches little after a pause, at full speed, with quiet ticks between: no open
+ * demand, no starvation. */
+static void test_quiet_ticks_end_the_run(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 6, 5);
     for (int i = 0; i < 30; i++) {
@@ -339,15 +334,15 @@ static void test_quiet_ticks_end_the_run(void **state)
 }
 
 /* Throttled chunks stay out of the median: the session does not get used to it. */
-static void test_throttled_for_long_stays_starved(void **state)
-{
+static void test_throttled_for_long_stays_starved(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 6, 5);
     for (int i = 0; i < 20; i++) { /* 1 MB in 13 s each */
         now_us = trickle(sessions, FILM, now_us, 13, 76923);
         chunk(sessions, FILM, now_us, 1000000, 13 * S);
     }
-    assert_in_range(count_of(WEIR_OUTCOME_STARVED), 24, 26); /* 260 s less the first 15, one a slot */
+    /* 260 s less the first 15, one a slot */
+    assert_in_range(count_of(WEIR_OUTCOME_STARVED), 24, 26);
     struct weir_session_sums sums;
     weir_sessions_take_sums(sessions, FILM, &sums);
     assert_int_equal(sums.throughput_drops, 20);
@@ -359,10 +354,10 @@ static void test_throttled_for_long_stays_starved(void **state)
     assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_LIKELY);
 }
 
-/* A service that lets each request wait for seven seconds and then gives its segment of five at full speed: it feels like
- * this for a while, until the buffer is empty; from then on each segment is too late, though its bytes are many. */
-static void test_each_answer_too_late(void **state)
-{
+/* A service that lets each request wait for seven seconds and then gives its segment of five at
+ * full speed: it feels like this for a while, until the buffer is empty; from then on each segment
+ * is too late, though its bytes are many. */
+static void test_each_answer_too_late(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 12, 5);
     size_t useful = count_of(WEIR_OUTCOME_USEFUL);
@@ -389,14 +384,14 @@ static void test_each_answer_too_late(void **state)
 }
 
 /* A service at 35 % of the need: the film's segments take fourteen seconds each, all the time. */
-static void test_a_third_of_the_need(void **state)
-{
+static void test_a_third_of_the_need(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 12, 5);
     size_t useful = count_of(WEIR_OUTCOME_USEFUL);
     for (int i = 0; i < 6; i++) {
         now_us = trickle(sessions, FILM, now_us, 14, 70000);
-        struct weir_evidence segment = fake_chunk(FILM, CLIENT, SERVER, now_us, 980000, S / 20, 14 * S - S / 20);
+        struct weir_evidence segment =
+            fake_chunk(FILM, CLIENT, SERVER, now_us, 980000, S / 20, 14 * S - S / 20);
         weir_sessions_take(sessions, &segment);
     }
     assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful);
@@ -405,10 +400,9 @@ static void test_a_third_of_the_need(void **state)
     assert_true(seen.sessions[0].n_stalls >= 5);
 }
 
-/* One request that is answered for minutes: bursts of 800 kB every ten seconds, paced by the server. Then the network
- * gives a fifth of it, without rest. */
-static void test_a_stream_in_one_answer(void **state)
-{
+/* One request that is answered for minutes: bursts of 800 kB every ten seconds, paced by the
+ * server. Then the network gives a fifth of it, without rest. */
+static void test_a_stream_in_one_answer(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0, bytes = 0;
     for (int second = 0; second < 240; second++) {
@@ -417,8 +411,7 @@ static void test_a_stream_in_one_answer(void **state)
         struct weir_evidence more = fake_progress(FILM, CLIENT, SERVER, now_us, came, 0);
         more.progress.open_us = now_us - T0;
         bytes += (int64_t)came;
-        if (came)
-            weir_sessions_take(sessions, &more);
+        if (came) weir_sessions_take(sessions, &more);
         weir_sessions_tick(sessions, now_us);
         if (second == 199) {
             assert_int_equal(weir_sessions_demand(sessions, FILM).viewers_stalled, 0);
@@ -426,7 +419,8 @@ static void test_a_stream_in_one_answer(void **state)
         }
     }
     assert_in_range(count_of(WEIR_OUTCOME_STARVED), 3, 4);
-    struct weir_evidence all = fake_chunk(FILM, CLIENT, SERVER, now_us, (uint64_t)bytes, S / 10, now_us - T0 - S / 10);
+    struct weir_evidence all =
+        fake_chunk(FILM, CLIENT, SERVER, now_us, (uint64_t)bytes, S / 10, now_us - T0 - S / 10);
     weir_sessions_take(sessions, &all);
     weir_sessions_finish(sessions, now_us);
     assert_int_equal(seen.sessions[0].media_bytes, bytes);
@@ -435,16 +429,17 @@ static void test_a_stream_in_one_answer(void **state)
     assert_in_range(seen.sessions[0].chunks, 12, 20);
 }
 
-/* A segment that took longer than it plays, and then another connection: it was given up. On the same one it was not. */
-static void test_given_up_with_its_connection(void **state)
-{
+/* A segment that took longer than it plays, and then another connection: it was given up. On the
+ * same one it was not. */
+static void test_given_up_with_its_connection(void **state) {
     struct weir_sessions *sessions = *state;
     for (int other = 0; other < 2; other++) {
         int64_t now_us = play(sessions, other ? SPORT : FILM, T0, 12, 5) + 8 * S;
         weir_service_id service = other ? SPORT : FILM;
         struct weir_evidence late = fake_chunk(service, CLIENT, SERVER, now_us, 700000, S, 7 * S);
         weir_sessions_take(sessions, &late);
-        struct weir_evidence next = fake_chunk(service, CLIENT, SERVER, now_us + 30 * S, 1000000, S, S);
+        struct weir_evidence next =
+            fake_chunk(service, CLIENT, SERVER, now_us + 30 * S, 1000000, S, S);
         next.client_port += (uint16_t)other;
         weir_sessions_tick(sessions, now_us + 20 * S);
         weir_sessions_take(sessions, &next);
@@ -455,8 +450,7 @@ static void test_given_up_with_its_connection(void **state)
 }
 
 /* Two players of one client pause and close in turn; whoever looks on is served. Nobody stalls. */
-static void test_two_players_of_one_client(void **state)
-{
+static void test_two_players_of_one_client(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0;
     for (int second = 0; second < 300; second++) {
@@ -467,7 +461,8 @@ static void test_two_players_of_one_client(void **state)
             chunk(sessions, FILM, now_us, 500000, S / 4);
         }
         if (other && second % 4 == 1) {
-            struct weir_evidence more = fake_chunk(FILM, CLIENT, SERVER, now_us, 700000, S / 20, S / 4);
+            struct weir_evidence more =
+                fake_chunk(FILM, CLIENT, SERVER, now_us, 700000, S / 20, S / 4);
             more.client_port = 40002;
             weir_sessions_take(sessions, &more);
         }
@@ -480,8 +475,7 @@ static void test_two_players_of_one_client(void **state)
 }
 
 /* A pause of 110 s, a seek that fills the buffer anew, and a close: nothing stands still. */
-static void test_viewers_do_what_they_like(void **state)
-{
+static void test_viewers_do_what_they_like(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 16, 5);
     now_us = silence(sessions, now_us, 110);
@@ -496,9 +490,9 @@ static void test_viewers_do_what_they_like(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED) + count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-/* Connections fail while the buffer drains: from then on the picture is known to stand still, and since when. */
-static void test_an_outage_stalls(void **state)
-{
+/* Connections fail while the buffer drains: from then on the picture is known to stand still, and
+ * since when. */
+static void test_an_outage_stalls(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0;
     for (int i = 0; i < 3; i++)
@@ -509,25 +503,24 @@ static void test_an_outage_stalls(void **state)
     for (int second = 1; second <= 40; second++) {
         now_us += S;
         if (second % 6 == 3) {
-            struct weir_evidence failed = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, now_us,
-                                                       3 * S);
+            struct weir_evidence failed = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT,
+                                                       WEIR_OUTCOME_SYN_TIMEOUT, now_us, 3 * S);
             failed.role = WEIR_ROLE_MEDIA;
             weir_sessions_take(sessions, &failed);
         }
         weir_sessions_tick(sessions, now_us);
         demand = weir_sessions_demand(sessions, FILM);
         assert_int_equal(demand.viewers, 1);
-        if (demand.viewers_stalled && !still_us)
-            still_us = now_us;
+        if (demand.viewers_stalled && !still_us) still_us = now_us;
     }
     assert_int_equal(demand.viewers_stalled, 1);
     assert_in_range(demand.stalled_since_us - failed_us, 8 * S, 14 * S);
     assert_in_range(still_us - demand.stalled_since_us, 0, 2 * S);
 }
 
-/* No byte at all is a request time-out, which flow tells; here it counts as starved time, and as demand. */
-static void test_unanswered_demand(void **state)
-{
+/* No byte at all is a request time-out, which flow tells; here it counts as starved time, and as
+ * demand. */
+static void test_unanswered_demand(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 6, 5);
     for (int i = 1; i <= 45; i++) {
@@ -545,8 +538,7 @@ static void test_unanswered_demand(void **state)
 }
 
 /* A live player that misses three cadences of 2 s starves, and has no buffer to hide it. */
-static void test_live_misses_its_cadence(void **state)
-{
+static void test_live_misses_its_cadence(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, SPORT, T0, 10, 2);
     for (int i = 1; i <= 9; i++) {
@@ -561,42 +553,42 @@ static void test_live_misses_its_cadence(void **state)
 
 /* ---- hollow answers ---- */
 
-static int64_t learn_film(struct weir_sessions *sessions)
-{
+static int64_t learn_film(struct weir_sessions *sessions) {
     return play(sessions, FILM, T0, 30, 4);
 }
 
-static void small(struct weir_sessions *sessions, int64_t now_us, uint64_t bytes)
-{
+static void small(struct weir_sessions *sessions, int64_t now_us, uint64_t bytes) {
     chunk(sessions, FILM, now_us, bytes, S / 100);
 }
 
-static void test_hollow_answers(void **state)
-{
+static void test_hollow_answers(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = learn_film(sessions);
     small(sessions, now_us += S, 700);
     small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
-    struct weir_evidence other_flow = fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, S / 20, S / 100);
+    struct weir_evidence other_flow =
+        fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, S / 20, S / 100);
     other_flow.client_port = 50000;
-    weir_sessions_take(sessions, &other_flow); /* on any flow: players open new ones after an error */
+    /* on any flow: players open new ones after an error */
+    weir_sessions_take(sessions, &other_flow);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
     small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 2);
     size_t useful = count_of(WEIR_OUTCOME_USEFUL);
     chunk(sessions, FILM, now_us += S, 1000000, S / 2);
     assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), useful + 1);
-    small(sessions, now_us += S, 700); /* the run begins anew, and errors were not learned as usual */
+    /* the run begins anew, and errors were not learned as usual */
+    small(sessions, now_us += S, 700);
     small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 2);
     small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 3);
 }
 
-/* What the server's reset cut short is a failed request, not a useful one as well; its bytes did come. */
-static void test_a_cut_answer_is_not_useful(void **state)
-{
+/* What the server's reset cut short is a failed request, not a useful one as well; its bytes did
+ * come. */
+static void test_a_cut_answer_is_not_useful(void **state) {
     struct weir_sessions *sessions = *state;
     struct weir_evidence chunk = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, S / 10, S / 2);
     chunk.chunk.cut = true;
@@ -610,8 +602,7 @@ static void test_a_cut_answer_is_not_useful(void **state)
     assert_int_equal((int)seen.sessions[0].chunks, 1);
 }
 
-static void test_a_chunk_between_breaks_the_run(void **state)
-{
+static void test_a_chunk_between_breaks_the_run(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = learn_film(sessions);
     for (int i = 0; i < 20; i++) {
@@ -622,44 +613,35 @@ static void test_a_chunk_between_breaks_the_run(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-static void test_below_eight_chunks_nothing_is_hollow(void **state)
-{
+static void test_below_eight_chunks_nothing_is_hollow(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, FILM, T0, 7, 4);
-    for (int i = 0; i < 10; i++)
-        small(sessions, now_us += S, 700);
+    for (int i = 0; i < 10; i++) small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-static void test_a_service_of_small_chunks_is_not_judged(void **state)
-{
+static void test_a_service_of_small_chunks_is_not_judged(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0;
-    for (int i = 0; i < 40; i++)
-        chunk(sessions, FILM, now_us += S, 40000, S / 10);
-    for (int i = 0; i < 10; i++)
-        small(sessions, now_us += S, 700);
+    for (int i = 0; i < 40; i++) chunk(sessions, FILM, now_us += S, 40000, S / 10);
+    for (int i = 0; i < 10; i++) small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
 /* Playlists of a size that this host's always had, five between two chunks, make no run... */
-static void test_playlists_make_no_run(void **state)
-{
+static void test_playlists_make_no_run(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0;
     for (int i = 0; i < 40; i++) {
-        for (int k = 0; k < 5; k++)
-            small(sessions, now_us += S, 1500 + (uint64_t)(i % 3) * 10);
+        for (int k = 0; k < 5; k++) small(sessions, now_us += S, 1500 + (uint64_t)(i % 3) * 10);
         chunk(sessions, FILM, now_us += S, 1000000, S / 2);
     }
-    for (int k = 0; k < 30; k++)
-        small(sessions, now_us += S, 1510);
+    for (int k = 0; k < 30; k++) small(sessions, now_us += S, 1510);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
 /* ... nor do they break one of errors. */
-static void test_playlists_do_not_break_a_run(void **state)
-{
+static void test_playlists_do_not_break_a_run(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = T0;
     for (int i = 0; i < 40; i++) {
@@ -673,25 +655,24 @@ static void test_playlists_do_not_break_a_run(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
 }
 
-/* A host that never gave this client a chunk may answer small all day (beacons, licences); so may one after 10 min. */
-static void test_only_hosts_with_recent_chunks(void **state)
-{
+/* A host that never gave this client a chunk may answer small all day (beacons, licences); so may
+ * one after 10 min. */
+static void test_only_hosts_with_recent_chunks(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = learn_film(sessions);
     for (int i = 0; i < 10; i++) {
-        struct weir_evidence beacon = fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, S / 20, S / 100);
+        struct weir_evidence beacon =
+            fake_chunk(FILM, CLIENT, SERVER, now_us += S, 700, S / 20, S / 100);
         beacon.host_hash = 77;
         weir_sessions_take(sessions, &beacon);
     }
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
     now_us += 601 * S;
-    for (int i = 0; i < 10; i++)
-        small(sessions, now_us += S, 700);
+    for (int i = 0; i < 10; i++) small(sessions, now_us += S, 700);
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-static void test_the_rest_of_an_answer_is_not_hollow(void **state)
-{
+static void test_the_rest_of_an_answer_is_not_hollow(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = learn_film(sessions);
     for (int i = 0; i < 10; i++) {
@@ -701,12 +682,10 @@ static void test_the_rest_of_an_answer_is_not_hollow(void **state)
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-static void test_audio_is_never_judged(void **state)
-{
+static void test_audio_is_never_judged(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, RADIO, T0, 40, 4);
-    for (int i = 0; i < 10; i++)
-        chunk(sessions, RADIO, now_us += S, 700, S / 100);
+    for (int i = 0; i < 10; i++) chunk(sessions, RADIO, now_us += S, 700, S / 100);
     trickle(sessions, RADIO, now_us, 60, 1000);
     assert_int_equal(seen.n_attempts, 0);
     weir_sessions_finish(sessions, now_us);
@@ -715,21 +694,17 @@ static void test_audio_is_never_judged(void **state)
 
 /* ---- learned ---- */
 
-static void test_learned_needs_eight_or_thirty_and_keeps_a_thousand(void **state)
-{
+static void test_learned_needs_eight_or_thirty_and_keeps_a_thousand(void **state) {
     struct weir_learned learned = {0};
-    for (int i = 0; i < 7; i++)
-        weir_learned_add(&learned, 10);
+    for (int i = 0; i < 7; i++) weir_learned_add(&learned, 10);
     assert_int_equal(weir_learned_quantile(&learned, 0.5), -1);
     weir_learned_add(&learned, 10);
     assert_int_equal(weir_learned_quantile(&learned, 0.5), 10);
-    for (int i = 0; i < 21; i++)
-        weir_learned_add(&learned, 10);
+    for (int i = 0; i < 21; i++) weir_learned_add(&learned, 10);
     assert_int_equal(weir_learned_quantile(&learned, 0.99), -1);
     weir_learned_add(&learned, 10);
     assert_int_equal(weir_learned_quantile(&learned, 0.99), 10);
-    for (int i = 0; i < 500; i++)
-        weir_learned_add(&learned, 12);
+    for (int i = 0; i < 500; i++) weir_learned_add(&learned, 12);
     assert_int_equal(weir_learned_quantile(&learned, 0.5), 12);
     assert_int_equal(weir_learned_quantile(&learned, 0.05), 10);
     for (int i = 0; i < 500; i++)
@@ -741,13 +716,13 @@ static void test_learned_needs_eight_or_thirty_and_keeps_a_thousand(void **state
 }
 
 /* max(5 s, 3 x p99 of TTFB), changed at window ends only. */
-static void test_request_timeout_is_learned(void **state)
-{
+static void test_request_timeout_is_learned(void **state) {
     struct weir_sessions *sessions = *state;
     const int64_t *timeouts = weir_sessions_request_timeouts(sessions);
     assert_int_equal(timeouts[FILM], 5 * S);
     for (int i = 0; i < 100; i++) {
-        struct weir_evidence held = fake_chunk(FILM, CLIENT, SERVER, T0 + 7 * S, 200000, 4 * S, S / 10);
+        struct weir_evidence held =
+            fake_chunk(FILM, CLIENT, SERVER, T0 + 7 * S, 200000, 4 * S, S / 10);
         weir_sessions_take(sessions, &held);
         weir_sessions_tick(sessions, T0 + 7 * S);
         assert_int_equal(timeouts[FILM], 5 * S);
@@ -756,7 +731,8 @@ static void test_request_timeout_is_learned(void **state)
     assert_in_range(timeouts[FILM], 12 * S - 12 * S / 25, 12 * S + 12 * S / 25);
     assert_int_equal(timeouts[SPORT], 5 * S);
     for (int i = 0; i < 1000; i++) {
-        struct weir_evidence slow = fake_chunk(FILM, CLIENT, SERVER, T0 + 17 * S, 200000, 100 * S, S / 10);
+        struct weir_evidence slow =
+            fake_chunk(FILM, CLIENT, SERVER, T0 + 17 * S, 200000, 100 * S, S / 10);
         weir_sessions_take(sessions, &slow);
     }
     weir_sessions_tick(sessions, T0 + 20 * S);
@@ -765,10 +741,12 @@ static void test_request_timeout_is_learned(void **state)
 
 /* ---- bounds, order ---- */
 
-static void test_bounds_are_counted(void **state)
-{
-    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES, .on_session = on_session,
-        .sessions_max = 8, .hosts_max = 2};
+static void test_bounds_are_counted(void **state) {
+    const struct weir_sessions_config config = {.set = fake_set(),
+                                                .n_services = N_SERVICES,
+                                                .on_session = on_session,
+                                                .sessions_max = 8,
+                                                .hosts_max = 2};
     struct weir_sessions *sessions;
     memset(&seen, 0, sizeof seen);
     assert_int_equal(weir_sessions_new(&sessions, &config), 0);
@@ -777,7 +755,8 @@ static void test_bounds_are_counted(void **state)
         evidence.client.bytes[15] = (uint8_t)i;
         weir_sessions_take(sessions, &evidence);
     }
-    for (unsigned i = 0; i < 6; i++) { /* six hosts with small answers, then a chunk that vouches for them */
+    /* six hosts with small answers, then a chunk that vouches for them */
+    for (unsigned i = 0; i < 6; i++) {
         struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300, 0, S / 2);
         evidence.host_hash = 100 + i;
         weir_sessions_take(sessions, &evidence);
@@ -793,9 +772,9 @@ static void test_bounds_are_counted(void **state)
     weir_sessions_free(sessions);
 }
 
-/* Sessions come and go in any order: each is found again, and the rest end in the order of their start. */
-static void test_sessions_are_found_again(void **state)
-{
+/* Sessions come and go in any order: each is found again, and the rest end in the order of their
+ * start. */
+static void test_sessions_are_found_again(void **state) {
     struct weir_sessions *sessions = *state;
     for (unsigned i = 0; i < 40; i++) {
         struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + S, 300000, 0, S / 2);
@@ -804,14 +783,16 @@ static void test_sessions_are_found_again(void **state)
         weir_sessions_take(sessions, &evidence);
     }
     for (unsigned i = 0; i < 40; i += 2) { /* every second one stays */
-        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + 50 * S, 300000, 0, S / 2);
+        struct weir_evidence evidence =
+            fake_chunk(FILM, CLIENT, SERVER, T0 + 50 * S, 300000, 0, S / 2);
         evidence.client.bytes[15] = (uint8_t)i;
         weir_sessions_take(sessions, &evidence);
     }
     weir_sessions_tick(sessions, T0 + 61 * S);
     assert_int_equal(seen.n_sessions, 20);
     for (unsigned i = 0; i < 40; i += 2) {
-        struct weir_evidence evidence = fake_chunk(FILM, CLIENT, SERVER, T0 + 62 * S, 300000, 0, S / 2);
+        struct weir_evidence evidence =
+            fake_chunk(FILM, CLIENT, SERVER, T0 + 62 * S, 300000, 0, S / 2);
         evidence.client.bytes[15] = (uint8_t)i;
         weir_sessions_take(sessions, &evidence);
     }
@@ -826,8 +807,7 @@ static void test_sessions_are_found_again(void **state)
     }
 }
 
-static void test_other_is_no_service(void **state)
-{
+static void test_other_is_no_service(void **state) {
     struct weir_sessions *sessions = *state;
     chunk(sessions, WEIR_SERVICE_OTHER, T0 + S, 1000000, S);
     chunk(sessions, 200, T0 + S, 1000000, S);
@@ -837,8 +817,7 @@ static void test_other_is_no_service(void **state)
 }
 
 /* Numbers that lie: nothing overflows, nothing is negative. */
-static void test_absurd_numbers(void **state)
-{
+static void test_absurd_numbers(void **state) {
     struct weir_sessions *sessions = *state;
     chunk(sessions, FILM, T0 + S, UINT64_MAX, 1);
     chunk(sessions, FILM, T0 - 100 * S, 300000, -5);
@@ -850,31 +829,51 @@ static void test_absurd_numbers(void **state)
     assert_true(seen.sessions[0].end_us >= seen.sessions[0].start_us);
 }
 
-int main(void)
-{
+int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_startup_is_the_second_chunk), TEST(test_rates_are_kept_closely), TEST(test_startup_without_the_start), TEST(test_startup_begins_with_the_page),
-            TEST(test_bitrate_is_that_of_the_picture),
-        TEST(test_idle_ends_a_session), TEST(test_pause_with_a_full_buffer_is_no_stall),
-            TEST(test_starved_below_half_of_its_need),
-        TEST(test_half_of_the_need_is_not_starved), TEST(test_starved_needs_five_chunks),
-            TEST(test_short_segments_are_not_starved),
-        TEST(test_quiet_ticks_end_the_run), TEST(test_slower_than_before_but_enough),
+        TEST(test_startup_is_the_second_chunk),
+        TEST(test_rates_are_kept_closely),
+        TEST(test_startup_without_the_start),
+        TEST(test_startup_begins_with_the_page),
+        TEST(test_bitrate_is_that_of_the_picture),
+        TEST(test_idle_ends_a_session),
+        TEST(test_pause_with_a_full_buffer_is_no_stall),
+        TEST(test_starved_below_half_of_its_need),
+        TEST(test_half_of_the_need_is_not_starved),
+        TEST(test_starved_needs_five_chunks),
+        TEST(test_short_segments_are_not_starved),
+        TEST(test_quiet_ticks_end_the_run),
+        TEST(test_slower_than_before_but_enough),
         TEST(test_demand_every_other_tick_is_not_open),
         TEST(test_short_segments_slower_than_before_but_enough),
-            TEST(test_resting_sound_hides_nothing),
-         TEST(test_throttled_for_long_stays_starved), TEST(test_unanswered_demand), TEST(test_each_answer_too_late), TEST(test_a_third_of_the_need),
-        TEST(test_a_stream_in_one_answer), TEST(test_two_players_of_one_client), TEST(test_given_up_with_its_connection), TEST(test_viewers_do_what_they_like), TEST(test_an_outage_stalls),
-        TEST(test_live_misses_its_cadence), TEST(test_hollow_answers), TEST(test_a_cut_answer_is_not_useful),
+        TEST(test_resting_sound_hides_nothing),
+        TEST(test_throttled_for_long_stays_starved),
+        TEST(test_unanswered_demand),
+        TEST(test_each_answer_too_late),
+        TEST(test_a_third_of_the_need),
+        TEST(test_a_stream_in_one_answer),
+        TEST(test_two_players_of_one_client),
+        TEST(test_given_up_with_its_connection),
+        TEST(test_viewers_do_what_they_like),
+        TEST(test_an_outage_stalls),
+        TEST(test_live_misses_its_cadence),
+        TEST(test_hollow_answers),
+        TEST(test_a_cut_answer_is_not_useful),
         TEST(test_a_chunk_between_breaks_the_run),
-        TEST(test_below_eight_chunks_nothing_is_hollow), TEST(test_a_service_of_small_chunks_is_not_judged),
-        TEST(test_playlists_make_no_run), TEST(test_playlists_do_not_break_a_run),
-            TEST(test_only_hosts_with_recent_chunks),
-        TEST(test_the_rest_of_an_answer_is_not_hollow), TEST(test_audio_is_never_judged),
-        TEST(test_learned_needs_eight_or_thirty_and_keeps_a_thousand), TEST(test_request_timeout_is_learned),
-            TEST(test_bounds_are_counted),
-        TEST(test_sessions_are_found_again), TEST(test_other_is_no_service), TEST(test_absurd_numbers),
+        TEST(test_below_eight_chunks_nothing_is_hollow),
+        TEST(test_a_service_of_small_chunks_is_not_judged),
+        TEST(test_playlists_make_no_run),
+        TEST(test_playlists_do_not_break_a_run),
+        TEST(test_only_hosts_with_recent_chunks),
+        TEST(test_the_rest_of_an_answer_is_not_hollow),
+        TEST(test_audio_is_never_judged),
+        TEST(test_learned_needs_eight_or_thirty_and_keeps_a_thousand),
+        TEST(test_request_timeout_is_learned),
+        TEST(test_bounds_are_counted),
+        TEST(test_sessions_are_found_again),
+        TEST(test_other_is_no_service),
+        TEST(test_absurd_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

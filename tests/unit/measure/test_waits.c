@@ -1,4 +1,5 @@
-/* Waiting that grows, sizes that were answered, filters: what requests say once they reach the coordinator. */
+/* Waiting that grows, sizes that were answered, filters: what requests say once they reach the
+ * coordinator. */
 #include "fake.h"
 
 #include <math.h>
@@ -8,12 +9,12 @@
 #include "measure/policy.h"
 #include "measure/waits.h"
 
-#define CLIENT "192.168.1.10"
-#define SERVER "203.0.113.7"
+#define CLIENT   "192.168.1.10"
+#define SERVER   "203.0.113.7"
 #define RESOLVER "192.168.1.1"
 
-static struct weir_evidence answered(int64_t now_us, uint32_t request_bytes, uint64_t bytes, int64_t ttfb_us)
-{
+static struct weir_evidence answered(int64_t now_us, uint32_t request_bytes, uint64_t bytes,
+                                     int64_t ttfb_us) {
     struct weir_evidence chunk = fake_chunk(FILM, CLIENT, SERVER, now_us, bytes, ttfb_us, S / 10);
     chunk.chunk.request_bytes = request_bytes;
     return chunk;
@@ -21,24 +22,20 @@ static struct weir_evidence answered(int64_t now_us, uint32_t request_bytes, uin
 
 /* ---- sizes ---- */
 
-static uint16_t page_of(struct weir_asks *asks, uint32_t request_bytes)
-{
+static uint16_t page_of(struct weir_asks *asks, uint32_t request_bytes) {
     static int64_t timeouts_us[WEIR_SERVICES_MAX];
-    for (unsigned i = 0; i < WEIR_SERVICES_MAX; i++)
-        timeouts_us[i] = 5 * S;
+    for (unsigned i = 0; i < WEIR_SERVICES_MAX; i++) timeouts_us[i] = 5 * S;
     weir_asks_publish(asks, timeouts_us);
     return asks->pages[FILM].timeout_ds[0][weir_ask_size(request_bytes)];
 }
 
-static void take(struct weir_asks *asks, unsigned n, uint32_t request_bytes, uint64_t bytes, int64_t ttfb_us)
-{
+static void take(struct weir_asks *asks, unsigned n, uint32_t request_bytes, uint64_t bytes,
+                 int64_t ttfb_us) {
     struct weir_evidence chunk = answered(T0, request_bytes, bytes, ttfb_us);
-    for (unsigned i = 0; i < n; i++)
-        weir_asks_chunk(asks, &chunk);
+    for (unsigned i = 0; i < n; i++) weir_asks_chunk(asks, &chunk);
 }
 
-static void test_sizes_are_known_by_their_answers(void **state)
-{
+static void test_sizes_are_known_by_their_answers(void **state) {
     struct weir_asks asks;
     assert_int_equal(weir_asks_init(&asks, N_SERVICES), 0);
     assert_int_equal(page_of(&asks, 67), 0);
@@ -46,21 +43,20 @@ static void test_sizes_are_known_by_their_answers(void **state)
     assert_int_equal(page_of(&asks, 67), 0);
     take(&asks, 1, 68, 60000, S / 100);
     assert_int_equal(page_of(&asks, 67), 50);
-    assert_int_equal(page_of(&asks, 75), 0);  /* small sizes vouch for themselves only */
-    take(&asks, 50, 39, 39, S / 100);         /* pings */
-    take(&asks, 3, 39, 9000, S / 100);        /* three of which stood before something else */
+    assert_int_equal(page_of(&asks, 75), 0); /* small sizes vouch for themselves only */
+    take(&asks, 50, 39, 39, S / 100);        /* pings */
+    take(&asks, 3, 39, 9000, S / 100);       /* three of which stood before something else */
     assert_int_equal(page_of(&asks, 39), 0);
     take(&asks, 3, 401, 9000, S / 100);
     assert_int_equal(page_of(&asks, 409), 50); /* a name with more digits */
     assert_int_equal(page_of(&asks, 450), 0);
-    take(&asks, 3, 0, 9000, S / 100);          /* nobody knows which of several was answered */
-    take(&asks, 3, 900, 9000, -1);             /* the rest of an answer */
+    take(&asks, 3, 0, 9000, S / 100); /* nobody knows which of several was answered */
+    take(&asks, 3, 900, 9000, -1);    /* the rest of an answer */
     assert_int_equal(page_of(&asks, 900), 0);
     weir_asks_deinit(&asks);
 }
 
-static void test_sizes_that_are_held(void **state)
-{
+static void test_sizes_that_are_held(void **state) {
     struct weir_asks asks;
     assert_int_equal(weir_asks_init(&asks, N_SERVICES), 0);
     take(&asks, 4, 180, 2000, 40 * S);
@@ -72,19 +68,18 @@ static void test_sizes_that_are_held(void **state)
 
 /* ---- waiting ---- */
 
-static struct weir_hang hang(struct weir_waits *waits, int64_t now_us, int64_t waiting_us)
-{
+static struct weir_hang hang(struct weir_waits *waits, int64_t now_us, int64_t waiting_us) {
     struct weir_evidence progress = fake_progress(FILM, CLIENT, SERVER, now_us, 0, waiting_us);
     return weir_waits_hanging(waits, &progress);
 }
 
-static void test_waiting_grows_with_its_rarity(void **state)
-{
+static void test_waiting_grows_with_its_rarity(void **state) {
     struct weir_waits waits;
     assert_int_equal(weir_waits_init(&waits, 0), 0);
     assert_true(hang(&waits, T0, 5 * S).nats == 0); /* nothing is known of this service */
     for (int i = 0; i < 99; i++) {
-        struct weir_evidence chunk = answered(T0, 67, 900000, (i + 1) * S / 10); /* 0.1 s to 9.9 s */
+        /* 0.1 s to 9.9 s */
+        struct weir_evidence chunk = answered(T0, 67, 900000, (i + 1) * S / 10);
         weir_waits_served(&waits, &chunk);
     }
     assert_float_equal(hang(&waits, T0 + 20 * S, 5 * S).nats, -logf(.5f), .05);
@@ -94,8 +89,7 @@ static void test_waiting_grows_with_its_rarity(void **state)
 }
 
 /* Given up after four seconds, asked again elsewhere, time after time. */
-static void test_a_client_goes_on_waiting(void **state)
-{
+static void test_a_client_goes_on_waiting(void **state) {
     struct weir_waits waits;
     assert_int_equal(weir_waits_init(&waits, 0), 0);
     for (int i = 0; i < 5; i++)
@@ -112,49 +106,50 @@ static void test_a_client_goes_on_waiting(void **state)
 
 enum { API = 1, TELEMETRY, VIDEO };
 
-static struct weir_evidence lookup(int64_t now_us, uint64_t name, enum weir_outcome outcome)
-{
-    struct weir_evidence evidence = fake_attempt(FILM, CLIENT, RESOLVER, WEIR_LAYER_DNS, outcome, now_us, 0);
+static struct weir_evidence lookup(int64_t now_us, uint64_t name, enum weir_outcome outcome) {
+    struct weir_evidence evidence =
+        fake_attempt(FILM, CLIENT, RESOLVER, WEIR_LAYER_DNS, outcome, now_us, 0);
     evidence.kind = WEIR_EVIDENCE_DNS;
     evidence.host_hash = name;
-    evidence.dns.denied = outcome == WEIR_OUTCOME_DNS_NXDOMAIN || outcome == WEIR_OUTCOME_DNS_REFUSED;
+    evidence.dns.denied =
+        outcome == WEIR_OUTCOME_DNS_NXDOMAIN || outcome == WEIR_OUTCOME_DNS_REFUSED;
     return evidence;
 }
 
-static bool look(struct weir_policy *policy, int64_t now_us, uint64_t name, enum weir_outcome outcome, bool inside)
-{
+static bool look(struct weir_policy *policy, int64_t now_us, uint64_t name,
+                 enum weir_outcome outcome, bool inside) {
     struct weir_evidence evidence = lookup(now_us, name, outcome);
     evidence.dns.inside = inside;
     return weir_policy_lookup(policy, &evidence);
 }
 
-static bool connection(struct weir_policy *policy, int64_t now_us, const char *server, enum weir_outcome outcome)
-{
-    struct weir_evidence evidence = fake_attempt(FILM, CLIENT, server, WEIR_LAYER_CONNECT, outcome, now_us, S);
+static bool connection(struct weir_policy *policy, int64_t now_us, const char *server,
+                       enum weir_outcome outcome) {
+    struct weir_evidence evidence =
+        fake_attempt(FILM, CLIENT, server, WEIR_LAYER_CONNECT, outcome, now_us, S);
     return weir_policy_flow(policy, &evidence);
 }
 
-static struct weir_policy *policy_new(void)
-{
+static struct weir_policy *policy_new(void) {
     static struct weir_policy policy;
     assert_int_equal(weir_policy_init(&policy, NULL, 0), 0);
     return &policy;
 }
 
-static void serving(struct weir_policy *policy, int64_t now_us)
-{
+static void serving(struct weir_policy *policy, int64_t now_us) {
     assert_false(look(policy, now_us, API, WEIR_OUTCOME_USEFUL, false));
     assert_false(connection(policy, now_us, SERVER, WEIR_OUTCOME_USEFUL));
 }
 
-static void denied_case(enum weir_outcome how)
-{
+static void denied_case(enum weir_outcome how) {
     struct weir_policy *policy = policy_new();
-    struct weir_heard_name heard = {.hash = TELEMETRY, .service = FILM, .text = "telemetry.film.example"};
+    struct weir_heard_name heard = {
+        .hash = TELEMETRY, .service = FILM, .text = "telemetry.film.example"};
     struct weir_blocked_names names;
     serving(policy, T0);
     weir_policy_name(policy, &heard, T0 + S);
-    assert_true(look(policy, T0 + S, TELEMETRY, how, false)); /* another was answered a moment ago */
+    /* another was answered a moment ago */
+    assert_true(look(policy, T0 + S, TELEMETRY, how, false));
     assert_true(look(policy, T0 + 20 * S, TELEMETRY, how, false));
     serving(policy, T0 + 70 * S);
     for (int i = 0; i < 10; i++)
@@ -162,26 +157,26 @@ static void denied_case(enum weir_outcome how)
     weir_policy_blocked(policy, FILM, T0 + 300 * S, &names);
     assert_int_equal(names.n, 1);
     assert_string_equal(names.text[0], "telemetry.film.example");
-    assert_false(look(policy, T0 + 400 * S, TELEMETRY, WEIR_OUTCOME_USEFUL, false)); /* allowed again */
+    /* allowed again */
+    assert_false(look(policy, T0 + 400 * S, TELEMETRY, WEIR_OUTCOME_USEFUL, false));
     weir_policy_blocked(policy, FILM, T0, &names);
     assert_int_equal(names.n, 0);
     weir_policy_deinit(policy);
 }
 
-static void test_one_name_is_denied(void **state)
-{
+static void test_one_name_is_denied(void **state) {
     denied_case(WEIR_OUTCOME_DNS_NXDOMAIN);
     denied_case(WEIR_OUTCOME_DNS_REFUSED);
 }
 
 /* The zone is broken: one name after the other is denied, and none is answered any more. */
-static void test_all_names_are_denied(void **state)
-{
+static void test_all_names_are_denied(void **state) {
     struct weir_policy *policy = policy_new();
     serving(policy, T0);
     look(policy, T0 + 5 * S, API, WEIR_OUTCOME_DNS_NXDOMAIN, false); /* nobody can know */
     for (int i = 0; i < 10; i++)
-        assert_false(look(policy, T0 + (8 + i) * S, i % 2 ? VIDEO : TELEMETRY, WEIR_OUTCOME_DNS_NXDOMAIN, false));
+        assert_false(look(policy, T0 + (8 + i) * S, i % 2 ? VIDEO : TELEMETRY,
+                          WEIR_OUTCOME_DNS_NXDOMAIN, false));
     weir_policy_deinit(policy);
     policy = policy_new(); /* one name only, but the service fails as well */
     serving(policy, T0);
@@ -190,9 +185,9 @@ static void test_all_names_are_denied(void **state)
     weir_policy_deinit(policy);
 }
 
-/* An answer with a local address, and what happens there: a refusal, silence, a page that explains. */
-static void test_a_name_points_inside(void **state)
-{
+/* An answer with a local address, and what happens there: a refusal, silence, a page that explains.
+ */
+static void test_a_name_points_inside(void **state) {
     struct weir_policy *policy = policy_new();
     serving(policy, T0);
     assert_true(look(policy, T0 + S, TELEMETRY, WEIR_OUTCOME_USEFUL, true));
@@ -203,22 +198,22 @@ static void test_a_name_points_inside(void **state)
     weir_policy_deinit(policy);
 }
 
-/* A service that lives on local addresses (a laboratory, a cache of the provider's) is judged as any other. */
-static void test_services_may_live_inside(void **state)
-{
+/* A service that lives on local addresses (a laboratory, a cache of the provider's) is judged as
+ * any other. */
+static void test_services_may_live_inside(void **state) {
     struct weir_policy *policy = policy_new();
     assert_false(look(policy, T0, API, WEIR_OUTCOME_USEFUL, true));
     assert_false(connection(policy, T0 + S, "10.9.8.7", WEIR_OUTCOME_USEFUL));
     assert_false(connection(policy, T0 + 2 * S, "10.9.8.7", WEIR_OUTCOME_SYN_TIMEOUT));
     serving(policy, T0 + 3 * S); /* it also lives outside: but much has come from the cache */
-    struct weir_evidence chunk = fake_chunk(FILM, CLIENT, "10.9.8.7", T0 + 4 * S, 900000, S / 100, S);
+    struct weir_evidence chunk =
+        fake_chunk(FILM, CLIENT, "10.9.8.7", T0 + 4 * S, 900000, S / 100, S);
     assert_false(weir_policy_flow(policy, &chunk));
     assert_false(connection(policy, T0 + 5 * S, "10.9.8.7", WEIR_OUTCOME_SYN_TIMEOUT));
     weir_policy_deinit(policy);
 }
 
-static void test_names_are_listed_in_order_and_bounded(void **state)
-{
+static void test_names_are_listed_in_order_and_bounded(void **state) {
     struct weir_policy *policy = policy_new();
     struct weir_blocked_names names;
     serving(policy, T0);
@@ -230,13 +225,11 @@ static void test_names_are_listed_in_order_and_bounded(void **state)
     }
     weir_policy_blocked(policy, FILM, T0, &names);
     assert_int_equal(names.n, WEIR_BLOCKED_NAMES_MAX);
-    for (unsigned i = 0; i < names.n; i++)
-        assert_int_equal(names.text[i][0], 'a' + i);
+    for (unsigned i = 0; i < names.n; i++) assert_int_equal(names.text[i][0], 'a' + i);
     weir_policy_deinit(policy);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes_are_known_by_their_answers),
         cmocka_unit_test(test_sizes_that_are_held),

@@ -19,8 +19,7 @@ struct world {
     size_t n;
 };
 
-static struct world begin(const char *line)
-{
+static struct world begin(const char *line) {
     struct world world = {.box = calloc(1, sizeof *world.box)};
     struct weir_fault fault;
     assert_int_equal(weir_target_parse(&world.box->target, line, &fault), 0);
@@ -28,16 +27,13 @@ static struct world begin(const char *line)
     return world;
 }
 
-static void end(struct world *world)
-{
-    for (size_t i = 0; i < world->n; i++)
-        weir_event_deinit(&world->events[i]);
+static void end(struct world *world) {
+    for (size_t i = 0; i < world->n; i++) weir_event_deinit(&world->events[i]);
     free(world->box);
 }
 
 static void add(struct world *world, const char *id, const char *event, const char *state, int ts_s,
-                int onset_s)
-{
+                int onset_s) {
     char json[512], position[48];
     snprintf(json, sizeof json,
              "{\"id\":\"%s\",\"event\":\"%s\",\"service\":\"netflix\",\"state\":\"%s\",\"cause\":"
@@ -50,19 +46,16 @@ static void add(struct world *world, const char *id, const char *event, const ch
 }
 
 /* The number (from 1) of the event that is told now, and taken; 0: none. */
-static int tell(struct world *world, int now_s, bool taken)
-{
+static int tell(struct world *world, int now_s, bool taken) {
     bool changed = false;
     struct weir_event_record *event =
         weir_mailbox_next(world->box, world->list, world->n, now_s * S, NULL, NULL, &changed);
-    if (!event)
-        return 0;
+    if (!event) return 0;
     weir_mailbox_settle(world->box, world->list, world->n, event, taken);
     return atoi(event->position);
 }
 
-static void test_in_order(void **state)
-{
+static void test_in_order(void **state) {
     struct world world = begin("json http://a/");
     add(&world, "a-1", "raised", "down", 10, 0);
     add(&world, "a-1", "updated", "down", 11, 0);
@@ -78,8 +71,7 @@ static void test_in_order(void **state)
 }
 
 /* a-1 must last a minute; b-1, which did, passes by it, and the cursor says so. */
-static void test_held(void **state)
-{
+static void test_held(void **state) {
     struct world world = begin("json after=60s each http://a/");
     add(&world, "a-1", "raised", "down", 100, 90);
     add(&world, "a-1", "updated", "down", 101, 90);
@@ -102,8 +94,7 @@ static void test_held(void **state)
     end(&world);
 }
 
-static void test_over_before_it_was_told(void **state)
-{
+static void test_over_before_it_was_told(void **state) {
     struct world world = begin("json after=60s http://a/");
     add(&world, "a-1", "raised", "down", 100, 90);
     assert_int_equal(tell(&world, 110, true), 0);
@@ -113,8 +104,7 @@ static void test_over_before_it_was_told(void **state)
     end(&world);
 }
 
-static void test_least_state_and_one_cause(void **state)
-{
+static void test_least_state_and_one_cause(void **state) {
     struct world world = begin("json state=down http://a/");
     add(&world, "a-1", "raised", "partial", 10, 0);
     add(&world, "a-1", "updated", "down", 11, 0);
@@ -129,15 +119,13 @@ static void test_least_state_and_one_cause(void **state)
     end(&world);
 }
 
-static void test_positions(void **state)
-{
+static void test_positions(void **state) {
     assert_true(weir_position_compare("9", "10") < 0 &&
                 weir_position_compare("1795469610854-1", "1795469610854-0") > 0);
     assert_true(weir_position_compare("5-0", "5") == 0 && weir_position_compare("0", "1-0") < 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_in_order), cmocka_unit_test(test_held),
                                        cmocka_unit_test(test_over_before_it_was_told),
                                        cmocka_unit_test(test_least_state_and_one_cause),

@@ -10,25 +10,21 @@
 
 #include "notify/target.h"
 
-static struct weir_target parse(const char *line)
-{
+static struct weir_target parse(const char *line) {
     struct weir_target target;
     struct weir_fault fault = {0};
-    if (weir_target_parse(&target, line, &fault) < 0)
-        fail_msg("%s: %s", line, fault.text);
+    if (weir_target_parse(&target, line, &fault) < 0) fail_msg("%s: %s", line, fault.text);
     return target;
 }
 
-static void refuse(const char *line)
-{
+static void refuse(const char *line) {
     struct weir_target target;
     struct weir_fault fault = {0};
     assert_true(weir_target_parse(&target, line, &fault) < 0);
     assert_true(fault.text[0]);
 }
 
-static void test_lines(void **state)
-{
+static void test_lines(void **state) {
     struct weir_target target = parse("slack  services=netflix,max state=down after=2m changes "
                                       "each https://hooks.example/T0/secret");
     assert_int_equal(target.format, WEIR_FORMAT_SLACK);
@@ -48,8 +44,7 @@ static void test_lines(void **state)
     assert_string_not_equal(parse("json http://a/").name, parse("slack http://a/").name);
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
     static const char *const wrong[] = {"",
                                         "slack",
                                         "pager http://a/",
@@ -63,12 +58,10 @@ static void test_refused(void **state)
                                         "json services= http://a/",
                                         "command ls",
                                         "json token-file=/nowhere http://a/"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        refuse(wrong[i]);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) refuse(wrong[i]);
 }
 
-static void test_quiet_hours(void **state)
-{
+static void test_quiet_hours(void **state) {
     const int64_t minute_us = 60000000, day_us = 1440 * minute_us;
     struct weir_target night = parse("json quiet=22:00/07:00 http://a/"),
                        noon = parse("json quiet=12:00/13:30 http://a/"),
@@ -81,8 +74,7 @@ static void test_quiet_hours(void **state)
                 !weir_target_is_quiet(&noon, 810 * minute_us) && !weir_target_is_quiet(&never, 0));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_lines), cmocka_unit_test(test_refused),
                                        cmocka_unit_test(test_quiet_hours)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,24 +9,21 @@
 
 #include <cmocka.h>
 
-static void expect(const char *text, const char *escaped)
-{
+static void expect(const char *text, const char *escaped) {
     struct weir_html html = {0};
     weir_html_add(&html, "%s", text);
     assert_string_equal(html.text ? html.text : "", escaped);
     weir_html_deinit(&html);
 }
 
-static void test_escapes(void **state)
-{
+static void test_escapes(void **state) {
     expect("<script>alert('x')</script>", "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;");
     expect("a\" onload=\"b", "a&quot; onload=&quot;b");
     expect("A&B", "A&amp;B");
     expect("caf\xc3\xa9 \xe2\x9c\x93", "caf\xc3\xa9 \xe2\x9c\x93");
 }
 
-static void test_what_is_no_text(void **state)
-{
+static void test_what_is_no_text(void **state) {
     expect("a\x01\x1b[2J\x7f", "a??[2J?");
     expect("\xff\xfe", "??");
     expect("\xc0\xbc", "??");      /* an overlong '<' */
@@ -35,8 +32,7 @@ static void test_what_is_no_text(void **state)
     expect("cut \xe2\x9c", "cut ??");
 }
 
-static void test_conversions(void **state)
-{
+static void test_conversions(void **state) {
     struct weir_html html = {0};
     weir_html_add(&html, "<p class=\"%.*s\" x=\"%.2f%%\" n=%d z=%zu l=%lu>%s</p>", 2, "ab<c",
                   12.345, -7, (size_t)9, 10ul, "<&");
@@ -44,18 +40,15 @@ static void test_conversions(void **state)
     weir_html_deinit(&html);
 }
 
-static void test_grows(void **state)
-{
+static void test_grows(void **state) {
     struct weir_html html = {0};
-    for (int i = 0; i < 20000; i++)
-        weir_html_add(&html, "%s", "0123456789");
+    for (int i = 0; i < 20000; i++) weir_html_add(&html, "%s", "0123456789");
     assert_int_equal(html.length, 200000);
     assert_int_equal(strlen(html.text), 200000);
     weir_html_deinit(&html);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escapes), cmocka_unit_test(test_what_is_no_text),
         cmocka_unit_test(test_conversions), cmocka_unit_test(test_grows)};

@@ -24,13 +24,9 @@
 enum { S = 1000000 };
 static const int64_t start_us = INT64_C(1795469550000000);
 
-static const char *same(const void *of, const char *id)
-{
-    return id;
-}
+static const char *same(const void *of, const char *id) { return id; }
 
-static struct weir_page_incident incident_of(const char *json)
-{
+static struct weir_page_incident incident_of(const char *json) {
     struct weir_page_incident incident;
     struct json_object *object = json_tokener_parse(json);
     assert_non_null(object);
@@ -49,8 +45,7 @@ static const char outage[] =
     "\"clients_hit\":[\"<b>\"],\"prefixes\":[\"198.18.0.0/"
     "24\"],\"confidence\":\"high\",\"text\":\"netflix is down\"}";
 
-static void test_bins_widen(void **state)
-{
+static void test_bins_widen(void **state) {
     struct weir_page page = {.n_services = 1};
     struct weir_page_track *track = page.services[0].track = calloc(1, sizeof *track);
     for (int64_t w = 0; w < WEIR_PAGE_BINS_MAX + 1; w++) {
@@ -60,8 +55,7 @@ static void test_bins_widen(void **state)
         track->bins[place].n[WEIR_PAGE_OK]++;
         track->bins[place].sum[WEIR_PAGE_RTT_SERVER] += 5000;
         track->bins[place].n[WEIR_PAGE_RTT_SERVER]++;
-        if (w == 1)
-            track->bins[place].state = WEIR_STATE_DOWN;
+        if (w == 1) track->bins[place].state = WEIR_STATE_DOWN;
     }
     assert_int_equal(page.bin_us, 20 * S);
     assert_int_equal(page.n_bins, WEIR_PAGE_BINS_MAX / 2 + 1);
@@ -76,8 +70,7 @@ static void test_bins_widen(void **state)
 }
 
 /* Ten windows of 10 s; the detector's state lags, the incident says when. */
-static void test_bands_follow_the_incident(void **state)
-{
+static void test_bands_follow_the_incident(void **state) {
     struct weir_page page = {.n_services = 1, .replay = true};
     struct weir_page_service *service = &page.services[0];
     strcpy(service->id, "netflix");
@@ -110,8 +103,7 @@ static void test_bands_follow_the_incident(void **state)
     weir_page_deinit(&page);
 }
 
-static void test_the_worst_state_and_its_sentence_stay(void **state)
-{
+static void test_the_worst_state_and_its_sentence_stay(void **state) {
     struct weir_page_incident first = incident_of(outage), last = first;
     first.worst = WEIR_STATE_DOWN;
     last.is_open = false;
@@ -122,8 +114,7 @@ static void test_the_worst_state_and_its_sentence_stay(void **state)
     assert_string_equal(first.end_text, "netflix is well again");
 }
 
-static void test_rulings(void **state)
-{
+static void test_rulings(void **state) {
     struct weir_page_incident incident = incident_of(outage);
     assert_int_equal(incident.n_rulings, 3);
     assert_string_equal(incident.rulings[0].what, "The uplink");
@@ -132,8 +123,7 @@ static void test_rulings(void **state)
     assert_non_null(strstr(incident.rulings[0].why, "at most 9 %")); /* Wilson, 0 of 40: 8.8 % */
 }
 
-static void test_odd_records(void **state)
-{
+static void test_odd_records(void **state) {
     static const char *const odd[] = {"{}", "[]", "{\"id\":7}", "{\"id\":\"\"}", "null"};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         struct weir_page_incident incident;
@@ -147,15 +137,13 @@ static void test_odd_records(void **state)
 
 /* ---- a day ---- */
 
-static void give(void *sink, struct weir_record record)
-{
+static void give(void *sink, struct weir_record record) {
     struct weir_fault fault = {{0}};
-    if (weir_sink_report.record(sink, &record, &fault) < 0)
-        fail_msg("%s", fault.text);
+    if (weir_sink_report.record(sink, &record, &fault) < 0) fail_msg("%s", fault.text);
 }
 
-static void set_value(struct weir_value *values, const char *group, const char *name, double value)
-{
+static void set_value(struct weir_value *values, const char *group, const char *name,
+                      double value) {
     size_t n;
     int field = weir_field_find(group, name);
     assert_true(field >= 0);
@@ -166,14 +154,12 @@ static void set_value(struct weir_value *values, const char *group, const char *
         values[field].integer = (int64_t)value;
 }
 
-static void a_window(struct weir_window_record *window, int service, int w)
-{
+static void a_window(struct weir_window_record *window, int service, int w) {
     *window = (struct weir_window_record){.start_us = start_us + w * INT64_C(10) * S,
                                           .service = (weir_service_id)service,
                                           .state = WEIR_STATE_HEALTHY};
     window->end_us = window->start_us + 10 * S;
-    for (size_t i = 0; i < WEIR_FIELDS_MAX; i++)
-        window->values[i].reason = WEIR_REASON_NO_SAMPLE;
+    for (size_t i = 0; i < WEIR_FIELDS_MAX; i++) window->values[i].reason = WEIR_REASON_NO_SAMPLE;
     set_value(window->values, NULL, "trials_ok", 3 + (w * 7 + service) % 5);
     set_value(window->values, "trials_fail", "total", (w + service) % 11 == 0);
     set_value(window->values, "goodput", "p50_bps", 4e6 + (w * 7919L + service * 31) % 1000 * 1e4);
@@ -183,8 +169,7 @@ static void a_window(struct weir_window_record *window, int service, int w)
     set_value(window->values, "loss", "down_beyond_share", (w % 13) / 3000.0);
 }
 
-static void test_a_day_is_small_and_quick(void **state)
-{
+static void test_a_day_is_small_and_quick(void **state) {
     struct weir_fault fault = {{0}};
     struct weir_publish_context context = {.site = "a <day>"};
     char path[] = "/tmp/weir-page-XXXXXX";
@@ -230,8 +215,7 @@ static void test_a_day_is_small_and_quick(void **state)
     unlink(path);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_bins_widen),
                                        cmocka_unit_test(test_bands_follow_the_incident),
                                        cmocka_unit_test(test_the_worst_state_and_its_sentence_stay),

@@ -19,19 +19,16 @@ struct seen {
     bool ordered;
 };
 
-static int see(void *context, const struct weir_proof_entry *entry)
-{
+static int see(void *context, const struct weir_proof_entry *entry) {
     struct seen *seen = context;
-    if (seen->n++ == 0)
-        seen->first_us = entry->ts_us;
+    if (seen->n++ == 0) seen->first_us = entry->ts_us;
     seen->ordered &= entry->ts_us >= seen->last_us;
     seen->last_us = entry->ts_us;
     seen->longest = entry->payload_len > seen->longest ? entry->payload_len : seen->longest;
     return 0;
 }
 
-static struct seen read_all(const struct weir_proof_ring *ring)
-{
+static struct seen read_all(const struct weir_proof_ring *ring) {
     struct seen seen = {.ordered = true, .last_us = INT64_MIN};
     assert_int_equal(weir_proof_ring_read(ring, 0, INT64_MAX, see, &seen), 0);
     return seen;
@@ -39,8 +36,7 @@ static struct seen read_all(const struct weir_proof_ring *ring)
 
 static const uint8_t payload[1500];
 
-static struct weir_packet segment(int64_t ts_us, uint32_t seq, uint32_t length)
-{
+static struct weir_packet segment(int64_t ts_us, uint32_t seq, uint32_t length) {
     return (struct weir_packet){.ts_us = ts_us,
                                 .src_port = 443,
                                 .dst_port = 50000,
@@ -52,8 +48,7 @@ static struct weir_packet segment(int64_t ts_us, uint32_t seq, uint32_t length)
                                 .tcp = {.seq = seq, .window = 100}};
 }
 
-static void test_joins(void **state)
-{
+static void test_joins(void **state) {
     struct weir_proof_ring *ring = weir_proof_ring_new(1 << 20);
     for (uint32_t i = 0; i < 10; i++) {
         struct weir_packet packet = segment(1000 + i * 100, 5000 + i * 1400, 1400);
@@ -73,8 +68,7 @@ static void test_joins(void **state)
     weir_proof_ring_free(ring);
 }
 
-static void test_the_oldest_goes(void **state)
-{
+static void test_the_oldest_goes(void **state) {
     struct weir_proof_ring *ring = weir_proof_ring_new(1 << 20);
     for (int64_t i = 0; i < 100000; i++) {
         struct weir_packet packet = segment(i * 10000, (uint32_t)i, 1);
@@ -88,8 +82,7 @@ static void test_the_oldest_goes(void **state)
 
 static atomic_bool over;
 
-static void *write_on(void *context)
-{
+static void *write_on(void *context) {
     for (int64_t i = 0; !over; i++) {
         struct weir_packet packet = segment(i * 10000, (uint32_t)i, (uint32_t)(i % 200));
         weir_proof_keep(context, &packet, (uint64_t)i, 2, false, i % 7 == 0);
@@ -97,8 +90,7 @@ static void *write_on(void *context)
     return NULL;
 }
 
-static void test_read_while_written(void **state)
-{
+static void test_read_while_written(void **state) {
     struct weir_proof_ring *ring = weir_proof_ring_new(1 << 20);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, write_on, ring), 0);
@@ -111,8 +103,7 @@ static void test_read_while_written(void **state)
     weir_proof_ring_free(ring);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_joins),
                                        cmocka_unit_test(test_the_oldest_goes),
                                        cmocka_unit_test(test_read_while_written)};

@@ -13,11 +13,13 @@
 
 static struct weir_command command;
 
-static void make(struct weir_message *message)
-{
+static void make(struct weir_message *message) {
     weir_message_clear(message);
     weir_message_command(message, WEIR_COMMAND_ENTRY, "XADD");
-    for (const char *const *text = (const char *const[]){"key", "MAXLEN", "~", "10", "5-0", "ts", "1", "id", "i", "event", "raised", "json", "{}", NULL}; *text; text++)
+    for (const char *const *text =
+             (const char *const[]){"key", "MAXLEN", "~", "10", "5-0", "ts", "1", "id", "i", "event",
+                                   "raised", "json", "{}", NULL};
+         *text; text++)
         weir_message_arg(message, *text);
     weir_message_command(message, WEIR_COMMAND_ALERT, "PUBLISH");
     weir_message_arg(message, "weir:alerts");
@@ -27,8 +29,7 @@ static void make(struct weir_message *message)
     weir_message_arg_int(message, -35);
 }
 
-static void test_there_and_back(void **state)
-{
+static void test_there_and_back(void **state) {
     struct weir_message message = {0};
     size_t offset = 0;
     make(&message);
@@ -48,9 +49,9 @@ static void test_there_and_back(void **state)
     weir_message_deinit(&message);
 }
 
-/* Every cut and every changed byte: read to an end or refused, never beyond (the copy is as large as what is left). */
-static void test_broken(void **state)
-{
+/* Every cut and every changed byte: read to an end or refused, never beyond (the copy is as large
+ * as what is left). */
+static void test_broken(void **state) {
     struct weir_message message = {0};
     make(&message);
     for (size_t cut = 0; cut <= message.size; cut++)
@@ -60,8 +61,7 @@ static void test_broken(void **state)
                 size_t offset = 0;
                 int more;
                 memcpy(copy, message.bytes, cut);
-                if (cut == message.size)
-                    copy[at] ^= (uint8_t)flip;
+                if (cut == message.size) copy[at] ^= (uint8_t)flip;
                 while ((more = weir_message_next(copy, cut, &offset, &command)) > 0)
                     ;
                 assert_true(more == 0 || more == -EBADMSG);
@@ -72,12 +72,10 @@ static void test_broken(void **state)
     weir_message_deinit(&message);
 }
 
-static void test_too_large(void **state)
-{
+static void test_too_large(void **state) {
     struct weir_message message = {0};
     weir_message_command(&message, WEIR_COMMAND_PLAIN, "HSET");
-    for (int i = 0; i < WEIR_COMMAND_ARGS_MAX; i++)
-        weir_message_arg(&message, "x");
+    for (int i = 0; i < WEIR_COMMAND_ARGS_MAX; i++) weir_message_arg(&message, "x");
     assert_true(message.failed);
     weir_message_clear(&message);
     char *text = calloc(1, WEIR_MESSAGE_BYTES_MAX + 1);
@@ -89,8 +87,9 @@ static void test_too_large(void **state)
     weir_message_deinit(&message);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_broken), cmocka_unit_test(test_too_large)};
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_there_and_back),
+                                       cmocka_unit_test(test_broken),
+                                       cmocka_unit_test(test_too_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,9 +10,12 @@
 
 #include "publish/redis_url.h"
 
-static void test_understood(void **state)
-{
-    static const struct { const char *text, *user, *password, *host; int port, db; bool is_unix; } cases[] = {
+static void test_understood(void **state) {
+    static const struct {
+        const char *text, *user, *password, *host;
+        int port, db;
+        bool is_unix;
+    } cases[] = {
         {"redis://localhost", "", "", "localhost", 6379, 0, false},
         {"redis://", "", "", "127.0.0.1", 6379, 0, false},
         {"redis://10.0.0.1:7000/3", "", "", "10.0.0.1", 7000, 3, false},
@@ -34,10 +37,19 @@ static void test_understood(void **state)
     }
 }
 
-static void test_refused(void **state)
-{
-    static const char *const bad[] = {"", "http://host", "redis:/host", "redis://host:0", "redis://host:65536", "redis://host:x", "redis://host/x",
-                                      "redis://[::1", "redis://user:p%4@host", "unix://relative", "unix:///s?base=1", "rediss://host"};
+static void test_refused(void **state) {
+    static const char *const bad[] = {"",
+                                      "http://host",
+                                      "redis:/host",
+                                      "redis://host:0",
+                                      "redis://host:65536",
+                                      "redis://host:x",
+                                      "redis://host/x",
+                                      "redis://[::1",
+                                      "redis://user:p%4@host",
+                                      "unix://relative",
+                                      "unix:///s?base=1",
+                                      "rediss://host"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct weir_redis_url url;
         struct weir_fault fault = {0};
@@ -50,12 +62,14 @@ static void test_refused(void **state)
     assert_null(strstr(fault.text, "hunter2"));
 }
 
-static void test_sentinels(void **state)
-{
-    static const char *const bad[] = {"redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel:///master", "redis+sentinel://a:0/m",
-                                      "redis+sentinel://a/m/x", "redis+sentinel://a,b,c,d,e,f,g,h,i/m"};
+static void test_sentinels(void **state) {
+    static const char *const bad[] = {
+        "redis+sentinel://host",  "redis+sentinel://host/", "redis+sentinel:///master",
+        "redis+sentinel://a:0/m", "redis+sentinel://a/m/x", "redis+sentinel://a,b,c,d,e,f,g,h,i/m"};
     struct weir_redis_url url;
-    assert_int_equal(weir_redis_url_parse(&url, "redis+sentinel://u:pw@a,b:7000,[::1]:7001/the%20master/2", NULL), 0);
+    assert_int_equal(weir_redis_url_parse(
+                         &url, "redis+sentinel://u:pw@a,b:7000,[::1]:7001/the%20master/2", NULL),
+                     0);
     assert_string_equal(url.master, "the master");
     assert_string_equal(url.password, "pw");
     assert_int_equal(url.db, 2);
@@ -69,9 +83,9 @@ static void test_sentinels(void **state)
         assert_true(weir_redis_url_parse(&url, bad[i], NULL) < 0);
 }
 
-static void test_hidden(void **state)
-{
-    char with[] = "redis://user:s:e@c@host/1", without[] = "redis://user@host:7", odd[] = "no url : @";
+static void test_hidden(void **state) {
+    char with[] = "redis://user:s:e@c@host/1", without[] = "redis://user@host:7",
+         odd[] = "no url : @";
     weir_redis_url_hide(with);
     weir_redis_url_hide(without);
     weir_redis_url_hide(odd);
@@ -80,8 +94,7 @@ static void test_hidden(void **state)
     assert_string_equal(odd, "no url : @");
 }
 
-static void test_password_file(void **state)
-{
+static void test_password_file(void **state) {
     char path[] = "/tmp/weir-password-XXXXXX";
     struct weir_redis_url url = {.password = "before"};
     struct weir_fault fault = {0};
@@ -102,9 +115,10 @@ static void test_password_file(void **state)
     assert_non_null(strstr(fault.text, path));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_understood), cmocka_unit_test(test_refused), cmocka_unit_test(test_sentinels),
-                                       cmocka_unit_test(test_hidden), cmocka_unit_test(test_password_file)};
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_understood), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_sentinels), cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_password_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-static void test_routes(void **state)
-{
+static void test_routes(void **state) {
     static const struct {
         const char *path;
         enum weir_route_kind kind;
@@ -40,8 +39,7 @@ static void test_routes(void **state)
     }
 }
 
-static void test_names_fit(void **state)
-{
+static void test_names_fit(void **state) {
     char path[200] = "/service/";
     memset(path + 9, 'a', 63);
     assert_int_equal(weir_route_find(path).kind, WEIR_ROUTE_SERVICE);
@@ -49,8 +47,7 @@ static void test_names_fit(void **state)
     assert_int_equal(weir_route_find(path).kind, WEIR_ROUTE_NONE);
 }
 
-static void test_token(void **state)
-{
+static void test_token(void **state) {
     static const char token[] = "0123456789abcdef";
     assert_true(weir_request_allowed("Bearer 0123456789abcdef", token));
     assert_true(weir_request_allowed("bearer 0123456789abcdef", token));
@@ -74,15 +71,13 @@ static void test_token(void **state)
         assert_false(weir_request_allowed(wrong[i], token));
 }
 
-static void test_a_long_header(void **state)
-{
+static void test_a_long_header(void **state) {
     char header[2000] = "Basic ";
     memset(header + 6, 'A', 1900);
     assert_false(weir_request_allowed(header, "0123456789abcdef"));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes), cmocka_unit_test(test_names_fit),
         cmocka_unit_test(test_token), cmocka_unit_test(test_a_long_header)};
