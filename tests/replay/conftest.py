@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import socket
+import struct
 import subprocess
 import time
 
@@ -12,6 +13,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 WEIR = os.environ.get("WEIR", str(TOP / "build" / "src" / "weir"))
 PCAPS = TOP / "pcaps"
+OUTAGE_MOMENTS = 1795469605, 1795469650  # before and during: in outage.pcap netflix fails from 1795469611 to about 1795469690
 
 
 def weir(*arguments, code=0, stdin=None):
@@ -28,6 +30,15 @@ def records(*arguments, kind=None, **options):
     lines = weir("replay", "--json", "--records", "flow,window,service,session,incident,capture", *arguments, **options).splitlines()
     parsed = [json.loads(line) for line in lines]
     return [record for record in parsed if kind is None or record["type"] == kind]
+
+
+def packets_until(path, second):
+    """The bytes of a classic pcap up to the first packet of that second."""
+    data, at = path.read_bytes(), 24
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    while at < len(data) and struct.unpack_from(order + "I", data, at)[0] < second:
+        at += 16 + struct.unpack_from(order + "I", data, at + 8)[0]
+    return data[:at]
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import tempfile
 import time
@@ -18,9 +17,9 @@ import urllib.request
 import pytest
 
 from browser import browser, keep  # noqa: F401
-from conftest import PCAPS, TOP, WEIR, weir
+from conftest import OUTAGE_MOMENTS, PCAPS, TOP, WEIR, packets_until, weir
 
-BEFORE, DURING = 1795469605, 1795469650  # netflix stops answering at 1795469611 in outage.pcap, and answers again at about 1795469690
+BEFORE, DURING = OUTAGE_MOMENTS
 RULES = TOP / "contrib" / "prometheus" / "weir.rules.yml"
 
 if b"no serve" in subprocess.run([WEIR, "serve", "--help"], capture_output=True).stderr:
@@ -36,14 +35,10 @@ def free_port():
 @pytest.fixture(scope="session")
 def moments(tmp_path_factory):
     """outage.pcap up to before, during and after the outage."""
-    data, directory = (PCAPS / "outage.pcap").read_bytes(), tmp_path_factory.mktemp("moments")
-    order, paths = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">", {"after": PCAPS / "outage.pcap"}
-    for name, until in (("before", BEFORE), ("during", DURING)):
-        at = 24
-        while at < len(data) and struct.unpack_from(order + "I", data, at)[0] < until:
-            at += 16 + struct.unpack_from(order + "I", data, at + 8)[0]
+    directory, paths = tmp_path_factory.mktemp("moments"), {"after": PCAPS / "outage.pcap"}
+    for name, second in (("before", BEFORE), ("during", DURING)):
         paths[name] = directory / f"{name}.pcap"
-        paths[name].write_bytes(data[:at])
+        paths[name].write_bytes(packets_until(PCAPS / "outage.pcap", second))
     return paths
 
 
