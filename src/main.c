@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/nearest.h"
 #include "base/printable.h"
@@ -51,6 +52,7 @@ static int help(const char *name) {
 }
 
 int main(int argc, char **argv) {
+    tzset(); /* while its file may be read */
     const char *name = argc > 1 ? argv[1] : "";
     const struct weir_command *command = find(name);
     if (command) return command->run(argc - 1, argv + 1);

@@ -105,8 +105,13 @@ int weir_sink_snapshot_new(void **ret_state, const struct weir_publish_context *
 int weir_sink_history_new(void **ret_state, const struct weir_publish_context *context,
                           const char *directory, bool replay, struct weir_fault *fault);
 /* The table per service and the incidents in words, for a person, when the capture is over. */
+struct weir_terminal_options {
+    bool colour;
+    unsigned columns; /* of a line */
+    bool verbose;     /* also how flows were named, and what could not be decoded */
+};
 int weir_sink_terminal_new(void **ret_state, const struct weir_publish_context *context,
-                           void *stream, bool colour, unsigned columns);
+                           void *stream, const struct weir_terminal_options *how);
 
 /* One record as a JSON text (no newline), valid until the next call with the same buffer. */
 struct weir_json; /* opaque reusable buffer */

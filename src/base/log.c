@@ -28,7 +28,8 @@ void weir_log(enum weir_log_level level, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    const char *none = getenv("NO_COLOR");
+    bool colour = isatty(STDERR_FILENO) && !(none && *none);
     if (getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO))
         fprintf(stderr, "<%d>%s\n", level, line);
     else

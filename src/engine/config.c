@@ -15,6 +15,7 @@
 
 #include <weir/capture.h>
 
+#include "base/help.h"
 #include "base/nearest.h"
 #include "base/printable.h"
 #include "engine/asn.h"
@@ -31,7 +32,7 @@ struct option_row {
     bool repeatable;
     bool command_line_only;
     option_reader read;
-    const char *help;
+    const char *help;  /* NULL: another spelling, not listed */
     unsigned commands; /* enum weir_config_command bits; 0: all */
 };
 
@@ -276,6 +277,11 @@ static int read_quiet(struct weir_config *config, const char *text, struct weir_
     return 0;
 }
 
+static int read_verbose(struct weir_config *config, const char *text, struct weir_fault *fault) {
+    config->verbose = true;
+    return 0;
+}
+
 static int read_no_colour(struct weir_config *config, const char *text, struct weir_fault *fault) {
     config->no_colour = true;
     return 0;
@@ -402,9 +408,12 @@ static const struct option_row rows[] = {
     {"user", 0, "NAME", false, false, read_user,
      "whom to become once capture is open (default: weir, else nobody), if started as root",
      WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
-    {"quiet", 'q', NULL, false, true, read_quiet, "no progress bar"},
+    {"quiet", 'q', NULL, false, true, read_quiet, "no progress bar, no word but the report"},
+    {"verbose", 'v', NULL, false, true, read_verbose,
+     "also how flows were named, and what could not be decoded"},
     {"no-colour", 0, NULL, false, true, read_no_colour,
-     "plain text, as in a pipe or with NO_COLOR set"},
+     "plain text, as in a pipe or with NO_COLOR set (also --no-color)"},
+    {"no-color", 0, NULL, false, true, read_no_colour, NULL},
     {"help", 'h', NULL, false, true, NULL, "show this"},
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
@@ -450,16 +459,11 @@ static bool concerns(const struct option_row *row, enum weir_config_command comm
 }
 
 static void print_help(enum weir_config_command command, const char *usage) {
-    printf("%s\n\nOptions:\n", usage);
-    for (int i = 0; i < N_ROWS; i++) {
-        char name[64];
-        if (!concerns(&rows[i], command)) continue;
-        snprintf(name, sizeof name, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
-                 rows[i].argument ? rows[i].argument : "");
-        printf("  %c%c%s %-20s %s\n", rows[i].letter ? '-' : ' ',
-               rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", name,
-               rows[i].help);
-    }
+    weir_help_usage(usage);
+    puts("\nOptions:");
+    for (int i = 0; i < N_ROWS; i++)
+        if (rows[i].help && concerns(&rows[i], command))
+            weir_help_option(rows[i].letter, rows[i].name, rows[i].argument, rows[i].help);
 }
 
 /* ---- the configuration file ---- */

@@ -63,7 +63,8 @@ struct weir_config {
     /* live, started as root: whom to become; NULL: weir, else nobody */
     const char *user;
     size_t memory_bytes;
-    bool quiet; /* no progress bar */
+    bool quiet;   /* no progress bar */
+    bool verbose; /* the report tells how well packets could be read and named */
     bool no_colour;
     const char *interfaces[WEIR_LIVE_INTERFACES_MAX]; /* live only, to `write` */
     unsigned n_interfaces;

@@ -246,7 +246,13 @@ void weir_page_put_incident(struct weir_html *html, const struct weir_page *page
     weir_html_add(html, "<span class=soft>%s%s</span></header>\n",
                   incident->is_open ? "open" : "over",
                   incident->maintenance ? ", announced work" : "");
-    weir_html_add(html, "<p class=story>%s</p>\n", incident->text);
+    if (!incident->is_open && incident->end_text[0])
+        weir_html_add(html,
+                      "<p class=story>%s</p>\n<p class=\"story soft\">While it lasted: "
+                      "&ldquo;%s&rdquo;</p>\n",
+                      incident->end_text, incident->text);
+    else
+        weir_html_add(html, "<p class=story>%s</p>\n", incident->text);
     put_times(html, incident);
     weir_html_raw(html, "<div class=evidence>");
     put_trials(html, incident);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/local_time.h"
 #include "detect/wilson.h"
 #include "page/page.h"
 #include "view/view.h"
@@ -186,6 +187,31 @@ static void rule_client(struct weir_page_incident *incident) {
              "Only one client was hit, of %.0f that used it.", incident->clients_seen);
 }
 
+/* The record's sentence with local clocks, and with the titles of services in the place of their
+ * ids, as all else on a page has them. */
+static void read_sentence(struct weir_page_incident *incident, const char *sentence,
+                          weir_page_title title, const void *of) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    char local[sizeof incident->text], word[64];
+    const char *at = weir_local_sentence(local, sizeof local, sentence, incident->onset_us);
+    size_t used = 0, size = sizeof incident->text;
+    while (*at && used + 1 < size) {
+        size_t length = strspn(at, letters);
+        const char *told = word;
+        if (length == 0 || length >= sizeof word) {
+            incident->text[used++] = *at++;
+            continue;
+        }
+        snprintf(word, sizeof word, "%.*s", (int)length, at);
+        bool whole = !strchr("-.:/", at[length] ? at[length] : ' ') &&
+                     (at == local || !strchr("-.:/", at[-1]));
+        if (whole && strcmp(word, "other") != 0) told = title(of, word);
+        used += (size_t)snprintf(incident->text + used, size - used, "%s", told);
+        at += length;
+    }
+    incident->text[used < size ? used : size - 1] = '\0';
+}
+
 int weir_page_read_incident(struct weir_page_incident *incident, struct json_object *record,
                             weir_page_title title, const void *of) {
     *incident = (struct weir_page_incident){0};
@@ -202,8 +228,8 @@ int weir_page_read_incident(struct weir_page_incident *incident, struct json_obj
              incident->service[0] ? title(of, incident->service) : incident->cause_words);
     incident->state = incident->worst = weir_page_state(incident->state_name);
     incident->is_open = strcmp(text_of(record, "event"), "cleared") != 0;
-    COPY(incident->text, text_of(record, "text"));
     incident->onset_us = time_of(record, "onset_ts");
+    read_sentence(incident, text_of(record, "text"), title, of);
     incident->raised_us = time_of(record, "raised_ts");
     incident->recovered_us = time_of(record, "recovered_ts");
     incident->cleared_us = time_of(record, "cleared_ts");

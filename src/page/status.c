@@ -276,7 +276,6 @@ void weir_page_status_incident(const struct weir_page *page,
     begin_main(html, page, generation);
     weir_html_add(html, "<h1 class=hidden>%s</h1><h2 class=hidden>Evidence</h2>\n", title);
     weir_page_put_incident(html, page, incident, false);
-    if (incident->end_text[0]) weir_html_add(html, "<p class=soft>%s</p>\n", incident->end_text);
     weir_html_raw(html, "<p><a href=/>All services</a></p>\n");
     put_foot(html, page);
 }

@@ -1,17 +1,21 @@
 /* What a person sees of a replay: one line that says what was read, a table of services, the
- * incidents in words, and how well weir could see. Colours mean state, and are gone in a pipe.
+ * incidents in words, and how well weir could see. It fits 80 columns. Clocks are local, with their
+ * zone. Colours mean state, and are gone in a pipe.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <weir/measure.h>
 #include <weir/sink.h>
 
-enum { TIMELINE_MAX = 120, INCIDENTS_MAX = 256 };
+#include "base/local_time.h"
+#include "base/wrap.h"
+
+enum { TIMELINE_MAX = 120, INCIDENTS_MAX = 256, COLUMNS_MAX = 120 };
+#define DAY_US INT64_C(86400000000)
 
 struct told {                      /* of one incident */
     struct weir_incident incident; /* its last event */
@@ -22,8 +26,8 @@ struct told {                      /* of one incident */
 struct terminal_sink {
     const struct weir_publish_context *context;
     FILE *stream;
-    bool colour;
-    unsigned columns;
+    struct weir_terminal_options how;
+    const char *clock; /* strftime's format: with the date where the capture is longer than a day */
     size_t n_services;
     struct weir_service_record *services[WEIR_SERVICES_MAX];
     size_t n_incidents;
@@ -34,7 +38,7 @@ struct terminal_sink {
 /* ---- small texts ---- */
 
 static const char *paint(const struct terminal_sink *sink, const char *code) {
-    return sink->colour ? code : "";
+    return sink->how.colour ? code : "";
 }
 
 static const char *state_colour(const struct terminal_sink *sink, enum weir_state state) {
@@ -49,6 +53,15 @@ static const char *state_colour(const struct terminal_sink *sink, enum weir_stat
 
 static const char *plain(const struct terminal_sink *sink) { return paint(sink, "\033[0m"); }
 
+static unsigned width_of(const struct terminal_sink *sink) {
+    return sink->how.columns > COLUMNS_MAX ? COLUMNS_MAX : sink->how.columns;
+}
+
+static void print_paragraph(const struct terminal_sink *sink, const char *text, unsigned indent) {
+    fprintf(sink->stream, "%*s", (int)indent, "");
+    weir_wrap(sink->stream, text, indent, indent, width_of(sink));
+}
+
 /* 1.2 MB, 34 kB: three figures and a decimal unit. */
 static const char *amount(char *text, size_t size, double value, const char *unit) {
     static const char *const prefixes[] = {"", "k", "M", "G", "T"};
@@ -62,12 +75,8 @@ static const char *amount(char *text, size_t size, double value, const char *uni
     return text;
 }
 
-static const char *clock_text(char *text, size_t size, int64_t us, const char *format) {
-    time_t seconds = (time_t)(us / 1000000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(text, size, format, &utc);
-    return text;
+static const char *clock_text(const struct terminal_sink *sink, char text[32], int64_t us) {
+    return weir_local_time(text, 32, us, sink->clock);
 }
 
 static const char *span_text(char *text, size_t size, int64_t us) {
@@ -100,19 +109,13 @@ static double count_of(const struct weir_service_record *service, const char *gr
     return value;
 }
 
-/* All failed trials, and the kind that most of them were. */
-static double failures(const struct weir_service_record *service, const char **ret_kind) {
-    double total = 0, most = 0;
-    *ret_kind = "";
+static double failures(const struct weir_service_record *service, double kinds[WEIR_OUTCOME_N]) {
+    double total = 0;
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++) {
-        double n = weir_outcome_failed(kind)
-                       ? count_of(service, "trials_fail", weir_outcome_name(kind))
-                       : 0;
-        total += n;
-        if (n > most) {
-            most = n;
-            *ret_kind = weir_outcome_name(kind);
-        }
+        kinds[kind] = weir_outcome_failed(kind)
+                          ? count_of(service, "trials_fail", weir_outcome_name(kind))
+                          : 0;
+        total += kinds[kind];
     }
     return total;
 }
@@ -129,30 +132,46 @@ static const char *or_dash(char *text, size_t size, bool known, const char *form
 
 static void print_head(const struct terminal_sink *sink,
                        const struct weir_capture_record *capture) {
-    char bytes[32], begin[64], span[32];
+    char bytes[32], begin[64], span[32], line[512];
     if (capture->packets == 0) {
         fprintf(sink->stream, "%s: no packets\n", sink->context->site);
         return;
     }
-    if (capture->first_ts_us == WEIR_NULL) {
-        fprintf(sink->stream,
-                "%s: %" PRIu64 " packets, %s, %" PRIu64
-                " flows, no time stamps: nothing that takes time is measured\n",
-                sink->context->site, capture->packets,
-                amount(bytes, sizeof bytes, (double)capture->bytes, "B"), capture->flows);
-        return;
-    }
-    fprintf(sink->stream, "%s: %" PRIu64 " packets, %s, %" PRIu64 " flows, %s from %s UTC\n",
-            sink->context->site, capture->packets,
-            amount(bytes, sizeof bytes, (double)capture->bytes, "B"), capture->flows,
+    int used = snprintf(line, sizeof line, "%s: %" PRIu64 " packets, %s, %" PRIu64 " flows, ",
+                        sink->context->site, capture->packets,
+                        amount(bytes, sizeof bytes, (double)capture->bytes, "B"), capture->flows);
+    if (capture->first_ts_us == WEIR_NULL)
+        snprintf(line + used, sizeof line - (size_t)used,
+                 "no time stamps: nothing that takes time is measured");
+    else
+        snprintf(
+            line + used, sizeof line - (size_t)used, "%s from %s",
             span_text(span, sizeof span, capture->last_ts_us - capture->first_ts_us),
-            clock_text(begin, sizeof begin, capture->first_ts_us, "%Y-%m-%d %H:%M:%S"));
+            weir_local_time(begin, sizeof begin, capture->first_ts_us, "%Y-%m-%d %H:%M:%S %Z"));
+    weir_wrap(sink->stream, line, 0, 2, width_of(sink));
 }
 
-/* What happened, not only how it ended; and why nothing is said of a service. */
-static void print_past(const struct terminal_sink *sink, const struct weir_service_record *service,
-                       double useful, double failed) {
+/* "27 failed (SYNs unanswered 17, requests unanswered 10)": the three that are most. */
+static void add_failures(char *line, size_t size, double kinds[WEIR_OUTCOME_N], double failed) {
+    size_t used = strlen(line);
+    used += (size_t)snprintf(line + used, size - used, "%s%.0f failed (", used ? "; " : "", failed);
+    for (int turn = 0; turn < 3; turn++) {
+        int most = 0;
+        for (int kind = 1; kind < WEIR_OUTCOME_N; kind++)
+            if (kinds[kind] > kinds[most]) most = kind;
+        if (kinds[most] <= 0) break;
+        used += (size_t)snprintf(line + used, size - used, "%s%s %.0f", turn ? ", " : "",
+                                 weir_outcome_help((enum weir_outcome)most), kinds[most]);
+        kinds[most] = 0;
+    }
+    snprintf(line + used, size - used, ")");
+}
+
+/* Below its row: what happened, not only how it ended, and why nothing is said of a service. */
+static void print_notes(const struct terminal_sink *sink, const struct weir_service_record *service,
+                        double useful, double kinds[WEIR_OUTCOME_N], double failed) {
     const struct weir_incident *worst = NULL, *uplink = NULL;
+    char line[600] = "", span[32];
     for (size_t i = 0; i < sink->n_incidents; i++) {
         const struct weir_incident *one = &sink->incidents[i]->incident;
         if (one->cause == WEIR_CAUSE_UPLINK && one->recovered_us && failed > 0) uplink = one;
@@ -161,57 +180,67 @@ static void print_past(const struct terminal_sink *sink, const struct weir_servi
             worst = one;
     }
     if (worst && service->state != WEIR_STATE_DOWN)
-        fprintf(sink->stream, "  was %s %.0f s", weir_state_name(worst->state),
-                (double)(worst->recovered_us - worst->onset_us) / 1e6);
+        snprintf(line, sizeof line, "was %s for %s", weir_state_name(worst->state),
+                 span_text(span, sizeof span, worst->recovered_us - worst->onset_us));
     else if (uplink && !worst && service->service != WEIR_SERVICE_OTHER)
-        fprintf(sink->stream, "  hit by the uplink %.0f s",
-                (double)(uplink->recovered_us - uplink->onset_us) / 1e6);
+        snprintf(line, sizeof line, "hit by the uplink for %s",
+                 span_text(span, sizeof span, uplink->recovered_us - uplink->onset_us));
+    if (failed > 0) add_failures(line, sizeof line, kinds, failed);
     if (service->state == WEIR_STATE_UNKNOWN && service->service != WEIR_SERVICE_OTHER &&
-        useful + failed > 0)
-        fprintf(sink->stream, useful > 0 ? "  too few useful trials to judge"
-                                         : "  never worked in this capture, so not judged");
-    fputc('\n', sink->stream);
+        useful + failed > 0) {
+        size_t used = strlen(line);
+        snprintf(line + used, sizeof line - used, "%s%s", used ? "; " : "",
+                 useful > 0 ? "too few useful trials to judge"
+                            : "never worked in this capture, so not judged");
+    }
+    if (line[0]) print_paragraph(sink, line, 14);
+}
+
+/* At most eight letters and a unit: "9.4 Mbit/s", "94 Mbit/s". */
+static const char *rate(char *text, size_t size, double bps) {
+    amount(text, size, bps, "bit/s");
+    char *point = strchr(text, '.'), *unit = strchr(text, ' ');
+    if (point && unit && point - text > 1) memmove(point, unit, strlen(unit) + 1);
+    return text;
 }
 
 static void print_service(const struct terminal_sink *sink,
                           const struct weir_service_record *service) {
     const struct weir_service *about = weir_service_get(sink->context->set, service->service);
-    char down[32], goodput[32], rtt[32], loss[2][32];
-    const char *kind;
-    double ok = count_of(service, NULL, "trials_ok"), failed = failures(service, &kind), value = 0;
+    char useful[32], down[32], goodput[32] = "-", rtt[32], loss[2][32];
+    double kinds[WEIR_OUTCOME_N], ok = count_of(service, NULL, "trials_ok"),
+                                  failed = failures(service, kinds), value = 0;
     bool known = value_of(service, "rtt_server", "p50_us", &value);
-    or_dash(rtt, sizeof rtt, known, "%.1f ms", value / 1000);
+    or_dash(rtt, sizeof rtt, known, value < 99500 ? "%.1f ms" : "%.0f ms", value / 1000);
     known = value_of(service, "loss", "down_before_share", &value);
     or_dash(loss[0], sizeof loss[0], known, "%.2f %%", value * 100);
     known = value_of(service, "loss", "down_beyond_share", &value);
     or_dash(loss[1], sizeof loss[1], known, "%.2f %%", value * 100);
-    if (value_of(service, "goodput", "p50_bps", &value))
-        amount(goodput, sizeof goodput, value, "bit/s");
-    else
-        strcpy(goodput, "-");
-    fprintf(sink->stream, "%-13s %s%-10s%s %4.0f/%-4.0f %-16s %5.0f %9s %12s %9s %8s %8s",
+    if (value_of(service, "goodput", "p50_bps", &value)) rate(goodput, sizeof goodput, value);
+    snprintf(useful, sizeof useful, "%.0f/%.0f", ok, ok + failed);
+    fprintf(sink->stream, "%-13s %s%-10s%s %9s %7s %10s %7s %8s %8s\n",
             service->service == WEIR_SERVICE_OTHER ? "other" : about->id,
-            state_colour(sink, service->state), weir_state_name(service->state), plain(sink), ok,
-            ok + failed, failed ? kind : "-", count_of(service, NULL, "flows_new"),
-            amount(down, sizeof down, count_of(service, NULL, "bytes_down"), "B"), goodput, rtt,
-            loss[0], loss[1]);
-    print_past(sink, service, ok, failed);
+            state_colour(sink, service->state), weir_state_name(service->state), plain(sink),
+            useful, amount(down, sizeof down, count_of(service, NULL, "bytes_down"), "B"), goodput,
+            rtt, loss[0], loss[1]);
+    print_notes(sink, service, ok, kinds, failed);
 }
 
 static void print_services(const struct terminal_sink *sink) {
     if (!sink->n_services) return;
-    fprintf(sink->stream, "\n%s%-13s %-10s %9s %-16s %5s %9s %12s %9s %8s %8s%s\n",
-            paint(sink, "\033[1m"), "service", "state", "useful", "failing by", "flows", "down",
-            "goodput", "rtt", "srv loss", "cli loss", plain(sink));
+    fprintf(sink->stream, "\n%s%-13s %-10s %9s %7s %10s %7s %8s %8s%s\n", paint(sink, "\033[1m"),
+            "service", "state", "useful", "down", "goodput", "rtt", "srv loss", "cli loss",
+            plain(sink));
     for (size_t i = 0; i < sink->n_services; i++) /* services first, the control group last */
         if (sink->services[i]->service != WEIR_SERVICE_OTHER)
             print_service(sink, sink->services[i]);
     for (size_t i = 0; i < sink->n_services; i++)
         if (sink->services[i]->service == WEIR_SERVICE_OTHER)
             print_service(sink, sink->services[i]);
-    fprintf(
-        sink->stream,
-        "  rtt and srv loss: between the servers and here; cli loss: between here and the clients\n");
+    print_paragraph(sink,
+                    "useful: of all trials; rtt, srv loss: between the servers and here; cli loss: "
+                    "between here and the clients",
+                    2);
 }
 
 /* What viewers went through over the run, of the services that anybody watched. */
@@ -228,10 +257,12 @@ static void print_viewers(const struct terminal_sink *sink) {
         or_dash(still, sizeof still, known, "%.1f %%", share * 100);
         known = value_of(service, "viewers", "startup_p50_us", &startup) &&
                 value_of(service, "viewers", "startup_p95_us", &startup_p95);
-        if (known)
-            snprintf(begins, sizeof begins, "%.1f / %.1f s", startup / 1e6, startup_p95 / 1e6);
-        else
+        if (!known)
             strcpy(begins, "-");
+        else if (startup_p95 < 1e6)
+            snprintf(begins, sizeof begins, "%.0f / %.0f ms", startup / 1e3, startup_p95 / 1e3);
+        else
+            snprintf(begins, sizeof begins, "%.1f / %.1f s", startup / 1e6, startup_p95 / 1e6);
         if (value_of(service, "viewers", "bitrate_p50_bps", &rate))
             amount(bits, sizeof bits, rate, "bit/s");
         else
@@ -248,24 +279,6 @@ static void print_viewers(const struct terminal_sink *sink) {
     }
 }
 
-/* Words wrapped to the terminal's width, indented. */
-static void print_wrapped(const struct terminal_sink *sink, const char *text, unsigned indent) {
-    unsigned column = indent, width = sink->columns > 120 ? 120 : sink->columns;
-    fprintf(sink->stream, "%*s", (int)indent, "");
-    while (*text) {
-        unsigned word = (unsigned)strcspn(text, " ");
-        if (column > indent && column + word + 1 > width) {
-            fprintf(sink->stream, "\n%*s", (int)indent, "");
-            column = indent;
-        }
-        fprintf(sink->stream, "%s%.*s", column > indent ? " " : "", (int)word, text);
-        column += word + (column > indent);
-        text += word;
-        text += strspn(text, " ");
-    }
-    fputc('\n', sink->stream);
-}
-
 /* The time when it was over, not the one when that was sure. */
 static int64_t over_us(const struct weir_incident *incident) {
     return incident->recovered_us ? incident->recovered_us : incident->cleared_us;
@@ -273,20 +286,26 @@ static int64_t over_us(const struct weir_incident *incident) {
 
 static void print_incident(const struct terminal_sink *sink, const struct told *told) {
     const struct weir_incident *incident = &told->incident;
-    char begin[32], end[32], span[32];
+    char begin[32], end[32], span[32], zone[16], line[256], text[sizeof told->before];
     bool cleared = incident->event == WEIR_INCIDENT_CLEARED;
     const char *who = incident->service
                           ? weir_service_get(sink->context->set, incident->service)->id
                           : weir_cause_name(incident->cause);
     int64_t until = cleared ? over_us(incident) : incident->ts_us;
-    fprintf(sink->stream, "  %s%-13s %-9s%s %s - %s  %s, cause: %s, confidence %s\n",
-            state_colour(sink, incident->state), who, weir_state_name(incident->state), plain(sink),
-            clock_text(begin, sizeof begin, incident->onset_us, "%H:%M:%S"),
-            cleared ? clock_text(end, sizeof end, until, "%H:%M:%S") : "still open",
-            span_text(span, sizeof span, until - incident->onset_us),
-            weir_cause_name(incident->cause), weir_confidence_name(incident->confidence));
-    print_wrapped(sink, incident->text, 4);
-    if (told->before[0]) print_wrapped(sink, told->before, 4);
+    fprintf(sink->stream, "  %s%-13s %-9s%s ", state_colour(sink, incident->state), who,
+            weir_state_name(incident->state), plain(sink));
+    snprintf(line, sizeof line, "%s - %s %s, %s, cause: %s, confidence %s",
+             clock_text(sink, begin, incident->onset_us),
+             cleared ? clock_text(sink, end, until) : "still open",
+             weir_local_zone(zone, incident->onset_us),
+             span_text(span, sizeof span, until - incident->onset_us),
+             weir_cause_name(incident->cause), weir_confidence_name(incident->confidence));
+    weir_wrap(sink->stream, line, 26, 26, width_of(sink));
+    weir_local_sentence(text, sizeof text, incident->text, incident->onset_us);
+    print_paragraph(sink, text, 4);
+    if (!told->before[0]) return;
+    weir_local_sentence(text, sizeof text, told->before, incident->onset_us);
+    print_paragraph(sink, text, 4);
 }
 
 /* One line an incident over the time of the capture: '#' down, '=' partial, '-' degraded, '.' well;
@@ -316,15 +335,16 @@ static void print_bar(const struct terminal_sink *sink, const struct weir_incide
 
 static void print_timeline(const struct terminal_sink *sink,
                            const struct weir_capture_record *capture) {
-    int width = (int)(sink->columns ? sink->columns : 100) - 18;
+    int width = (int)width_of(sink) - 17;
     char begin[32], end[32];
     if (!sink->n_incidents || width < 24 || capture->first_ts_us == WEIR_NULL ||
         capture->last_ts_us <= capture->first_ts_us)
         return;
     if (width > TIMELINE_MAX) width = TIMELINE_MAX;
-    fprintf(sink->stream, "%s  %-13s %-*s%s%s\n", paint(sink, "\033[2m"), "", width - 8,
-            clock_text(begin, sizeof begin, capture->first_ts_us, "%H:%M:%S"),
-            clock_text(end, sizeof end, capture->last_ts_us, "%H:%M:%S"), plain(sink));
+    clock_text(sink, begin, capture->first_ts_us);
+    clock_text(sink, end, capture->last_ts_us);
+    fprintf(sink->stream, "%s  %-13s %-*s%s%s\n", paint(sink, "\033[2m"), "",
+            width - (int)strlen(end), begin, end, plain(sink));
     for (size_t i = 0; i < sink->n_incidents; i++)
         print_bar(sink, &sink->incidents[i]->incident, capture->first_ts_us, capture->last_ts_us,
                   width);
@@ -360,14 +380,6 @@ static void print_naming(const struct terminal_sink *sink,
     fprintf(sink->stream, "\n%show flows were named%s\n", paint(sink, "\033[1m"), plain(sink));
     print_shares(sink, "flows", capture->named_flows);
     print_shares(sink, "bytes", capture->named_bytes);
-    if (capture->blind_share_ppm != WEIR_NULL)
-        fprintf(
-            sink->stream,
-            "  dns    %s: %.0f %% of HTTPS flows went to addresses that no answer told the client%s\n",
-            capture->blind_share_ppm > 500000 ? "blind" : "seen",
-            (double)capture->blind_share_ppm / 1e4,
-            capture->flows_doh + capture->flows_dot ? "; some clients ask in secret (DoH, DoT)"
-                                                    : "");
     if (capture->flows_ech || capture->flows_vpn)
         fprintf(sink->stream,
                 "  hidden %" PRIu64 " hellos with ECH or GREASE, %" PRIu64 " tunnels\n",
@@ -377,25 +389,60 @@ static void print_naming(const struct terminal_sink *sink,
                 capture->drift[i].host, capture->drift[i].flows);
 }
 
+static void print_decode(const struct terminal_sink *sink,
+                         const struct weir_capture_record *capture) {
+    char line[1024] = "decode:";
+    size_t used = strlen(line), empty = used;
+    for (int i = 1; i < WEIR_DECODE_N && used < sizeof line; i++)
+        if (capture->decode[i])
+            used +=
+                (size_t)snprintf(line + used, sizeof line - used, "%s %s %" PRIu64,
+                                 used > empty ? "," : "", weir_decode_name(i), capture->decode[i]);
+    if (used == empty) return;
+    fputc('\n', sink->stream);
+    weir_wrap(sink->stream, line, 0, 8, width_of(sink));
+}
+
+/* Where clients ask in secret, names come from SNI and addresses alone: said always, since an
+ * incident without lookups is judged on less. */
+static void print_blindness(const struct terminal_sink *sink,
+                            const struct weir_capture_record *capture) {
+    char line[300];
+    if (capture->blind_share_ppm == WEIR_NULL) return;
+    bool blind = capture->blind_share_ppm > 500000;
+    if (!blind && !sink->how.verbose) return;
+    snprintf(line, sizeof line,
+             "dns %s: %.0f %% of HTTPS flows went to addresses that no answer told the client%s",
+             blind ? "blind" : "seen", (double)capture->blind_share_ppm / 1e4,
+             capture->flows_doh + capture->flows_dot ? "; some clients ask in secret (DoH, DoT)"
+                                                     : "");
+    fputc('\n', sink->stream);
+    print_paragraph(sink, line, 2);
+}
+
 /* What stands between the packets and the verdict: only when there is something. */
 static void print_warnings(const struct terminal_sink *sink,
                            const struct weir_capture_record *capture) {
-    uint64_t refused = 0;
-    const char *sep = "\ndecode: ";
-    for (int i = 1; i < WEIR_DECODE_N; i++) {
-        refused += capture->decode[i];
-        if (capture->decode[i]) {
-            fprintf(sink->stream, "%s%s %" PRIu64, sep, weir_decode_name(i), capture->decode[i]);
-            sep = ", ";
-        }
+    char line[300];
+    uint64_t refused = 0; /* frames without IP are none of a streaming service's */
+    for (int i = WEIR_DECODE_LINK_UNKNOWN; i < WEIR_DECODE_N; i++) refused += capture->decode[i];
+    if (refused * 100 > capture->packets) {
+        snprintf(line, sizeof line, "%.0f %% of the packets could not be decoded%s",
+                 100 * (double)refused / (double)capture->packets,
+                 sink->how.verbose ? "" : "; --verbose says why");
+        fputs(paint(sink, "\033[33m"), sink->stream);
+        weir_wrap(sink->stream, line, 0, 0, width_of(sink));
+        fputs(plain(sink), sink->stream);
     }
-    if (refused) fputc('\n', sink->stream);
-    if (capture->dropped_kernel + capture->dropped_interface)
-        fprintf(sink->stream,
-                "%sthe capture lost %" PRIu64
-                " packets%s: what it shows of losses is not the network's\n",
-                paint(sink, "\033[33m"), capture->dropped_kernel + capture->dropped_interface,
-                plain(sink));
+    if (capture->dropped_kernel + capture->dropped_interface) {
+        snprintf(line, sizeof line,
+                 "the capture lost %" PRIu64
+                 " packets: what it shows of losses is not the network's",
+                 capture->dropped_kernel + capture->dropped_interface);
+        fputs(paint(sink, "\033[33m"), sink->stream);
+        weir_wrap(sink->stream, line, 0, 0, width_of(sink));
+        fputs(plain(sink), sink->stream);
+    }
 }
 
 /* ---- the sink ---- */
@@ -438,11 +485,15 @@ static int terminal_record(void *state, const struct weir_record *record,
     case WEIR_RECORD_INCIDENT: return keep_incident(sink, record->incident);
     case WEIR_RECORD_SERVICE: return keep_service(sink, record->service);
     case WEIR_RECORD_CAPTURE: /* the last record of a run */
+        if (record->capture->last_ts_us - record->capture->first_ts_us > DAY_US)
+            sink->clock = "%Y-%m-%d %H:%M:%S";
         print_head(sink, record->capture);
         print_services(sink);
         print_viewers(sink);
         print_incidents(sink, record->capture);
-        print_naming(sink, record->capture);
+        print_blindness(sink, record->capture);
+        if (sink->how.verbose) print_naming(sink, record->capture);
+        if (sink->how.verbose) print_decode(sink, record->capture);
         print_warnings(sink, record->capture);
         return 0;
     default: return 0;
@@ -464,11 +515,11 @@ static void terminal_free(void *state) {
 }
 
 int weir_sink_terminal_new(void **ret_state, const struct weir_publish_context *context,
-                           void *stream, bool colour, unsigned columns) {
+                           void *stream, const struct weir_terminal_options *how) {
     struct terminal_sink *sink = calloc(1, sizeof *sink);
     if (!sink) return -ENOMEM;
     *sink = (struct terminal_sink){
-        .context = context, .stream = stream, .colour = colour, .columns = columns};
+        .context = context, .stream = stream, .how = *how, .clock = "%H:%M:%S"};
     *ret_state = sink;
     return 0;
 }

@@ -1,6 +1,8 @@
 /* The sub-commands of `weir`: one const record each, in src/ui/command_<name>.c. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <weir/error.h>
 
 struct weir_command {
@@ -28,6 +30,8 @@ const char *weir_state_path(const char *given, int mode);
  * -ENOENT. */
 int weir_state_absent(const char *what, struct weir_fault *fault);
 
-unsigned weir_terminal_columns(void); /* of stdout; 100 where it is no terminal */
+unsigned weir_terminal_columns(void); /* of stdout; 80 where it is no terminal */
+/* Of stdout: a terminal that has colours, and nobody who asked for none (--no-colour, NO_COLOR). */
+bool weir_terminal_colour(bool no_colour);
 /* Says the fault (or what the error means) on stderr; returns `code`. */
 int weir_complain(const struct weir_fault *fault, int error, int code);

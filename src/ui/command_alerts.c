@@ -22,7 +22,8 @@
 
 static const char usage[] =
     "Usage: weir alerts [OPTIONS]\n\n"
-    "Prints what was raised, changed and cleared, oldest first. With --follow goes on until interrupted.\n"
+    "Prints what was raised, changed and cleared, oldest first. With --follow goes on until "
+    "interrupted.\n\n"
     "Exit: 0 done, 1 could not be read, 2 usage.";
 
 struct alerts {
@@ -102,7 +103,7 @@ static void print_event(struct alerts *alerts, const struct weir_view_event *eve
         if (event->json) puts(event->json);
         return;
     }
-    weir_view_clock(clock, event->ts_us, INT64_MIN);
+    weir_view_clock(clock, event->ts_us, 0);
     printf("%s  %s%-10s %-8s%s %-8s %s  [%s]\n", clock,
            weir_status_colour(colour, cleared ? "healthy" : event->state),
            event->service[0] ? event->service : event->cause, cleared ? "well" : event->state,

@@ -24,8 +24,10 @@
 
 static const char usage[] =
     "Usage: weir check [-i IFACE] [OPTIONS]\n\n"
-    "Says whether this machine can capture, and what to change. Takes the options of weir live; give those that live will have.\n"
-    "Exit: 0 nothing fails (there may be warnings), 1 something fails, 2 usage or configuration.";
+    "Says whether this machine can capture, and what to change. Takes the options of weir "
+    "live; give those that live will have.\n\n"
+    "Exit: 0 nothing fails (there may be warnings), 1 something fails, 2 usage or "
+    "configuration.";
 
 struct weir_check_finding *weir_check_add(struct weir_check *check, enum weir_check_level level,
                                           const char *about) {
@@ -280,7 +282,7 @@ static int answer(const struct weir_config *config) {
     if (config->json)
         print_json(&check, good);
     else
-        print_table(&check, isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR"));
+        print_table(&check, weir_terminal_colour(config->no_colour));
     if (!config->json)
         puts(
             !good ? "\nweir live would not run well, or at all: mend what fails."

@@ -14,12 +14,13 @@
 #include "ui/service_names.h"
 #include "ui/status.h"
 
-static const char usage[] = "Usage: weir clients [OPTIONS] [NAME]\n\n"
-                            "Which devices are hit now; or by an incident (its id), of a service, "
-                            "or what hit one device (its name or address). Devices have\n"
-                            "names where the site's clients mode is plain: by DHCP, mDNS, and "
-                            "`hosts:` of the configuration; else pseudonyms.\n"
-                            "Exit: 0 done, 1 could not be read, 2 usage.";
+static const char usage[] =
+    "Usage: weir clients [OPTIONS] [NAME]\n\n"
+    "Says which devices are hit now. NAME is an incident's id, a service, or a device's name "
+    "or address: then which devices it hit, or what hit that device. Devices have names where"
+    " the site's clients mode is plain: by DHCP, mDNS, and `hosts:` of the configuration. "
+    "Elsewhere they have pseudonyms.\n\n"
+    "Exit: 0 done, 1 could not be read, 2 usage.";
 
 struct asked {
     struct weir_prompt prompt;
@@ -103,7 +104,7 @@ static void print_event(const struct asked *asked, const struct weir_view_event 
     size_t n = json_object_array_length(clients);
     printf("%s %s%s since %s, %.0f client%s hit%s  [%s]\n",
            event->service[0] ? event->service : event->cause, open ? "" : "was ", event->state,
-           weir_view_clock(clock, event->onset_us, INT64_MIN), event->clients,
+           weir_view_clock(clock, event->onset_us, 0), event->clients,
            event->clients == 1 ? "" : "s", n < event->clients ? ", some of them" : "", event->id);
     for (size_t i = 0; i < n; i++) {
         const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),

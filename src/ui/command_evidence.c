@@ -13,14 +13,15 @@
 #include "ui/command.h"
 #include "ui/prompt.h"
 
-static const char usage[] = "Usage: weir evidence [OPTIONS] [ID]\n\n"
-                            "Prints the path of the pcapng file that proves an incident, or copies "
-                            "it (--output). Without an ID lists all of them, newest\n"
-                            "last. weir live keeps them in its state directory, weir replay "
-                            "--evidence DIR in DIR: packets of the flows that speak for the\n"
-                            "incident and of those that rule others out, headers and handshakes "
-                            "only, no client's address. weir replay of a file comes to\n"
-                            "the same verdict. Exit: 0 done, 1 failed, 2 usage, or no such file.";
+static const char usage[] =
+    "Usage: weir evidence [OPTIONS] [ID]\n\n"
+    "Prints the path of the pcapng file that proves an incident, or copies it (--output). "
+    "Without an ID lists all of them, newest last. weir live keeps them in its state "
+    "directory, weir replay --evidence DIR in DIR.\n\n"
+    "A file holds packets of the flows that speak for the incident, and of those that rule "
+    "others out. It has headers and handshakes only, and no client's address. weir replay of "
+    "it comes to the same verdict.\n\n"
+    "Exit: 0 done, 1 failed, 2 usage, or no such file.";
 
 struct asked {
     struct weir_prompt prompt;

@@ -15,9 +15,11 @@
 
 static const char usage[] =
     "Usage: weir fleet [OPTIONS] --redis URL\n\n"
-    "Joins the incidents of all sites into one verdict: global, regional (with the list) or local. Reads what weir live writes to\n"
-    "Redis or a Redis Cluster, and writes weir:fleet:incidents. Several may run: one leads, the others take over when it dies.\n"
-    "A site named REGION/NAME is in that region. Exit: 0 stopped, 1 failed, 2 usage.";
+    "Joins the incidents of all sites into one verdict: global, regional (with the list) or "
+    "local. Reads what weir live writes to Redis or a Redis Cluster, and writes "
+    "weir:fleet:incidents. Several may run: one leads, the others take over when it dies. A "
+    "site named REGION/NAME is in that region. Replays do not vote.\n\n"
+    "Exit: 0 stopped, 1 failed, 2 usage.";
 
 static volatile sig_atomic_t stopped;
 

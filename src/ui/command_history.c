@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/local_time.h"
 #include "history/history.h"
 #include "ui/command.h"
 #include "ui/confined.h"
@@ -21,11 +22,11 @@
 
 static const char usage[] =
     "Usage: weir history [OPTIONS] [SERVICE]\n\n"
-    "Past outages with their true durations, and what share of the time a service was up. Only "
-    "time in which it could be judged\n"
-    "counts: `up` is the share of it in which the service was not down, `well` that in which it "
-    "was neither down, nor partly down,\n"
-    "nor degraded. All times are UTC. Exit: 0 done, 1 could not be read, 2 usage.";
+    "Past outages with their true durations, and what share of the time a service was up. "
+    "Only time in which it could be judged counts. `up` is the share of it in which the "
+    "service was not down. `well` is the share in which it was neither down, nor partly down,"
+    " nor degraded. Hours, days, weeks and months are of UTC.\n\n"
+    "Exit: 0 done, 1 could not be read, 2 usage.";
 
 enum { SPANS_MAX = 1024 };
 
@@ -98,13 +99,15 @@ static const struct weir_prompt_option own[] = {
 static const char *percent(char text[16], double share) {
     if (isnan(share))
         snprintf(text, 16, "-");
+    else if (share == 1)
+        snprintf(text, 16, "100 %%");
     else /* never 100 % where anything failed */
         snprintf(text, 16, "%.3f %%", share < 1 && share > 0.99999 ? 99.999 : share * 100);
     return text;
 }
 
 static const char *span_name(char text[32], int64_t us, enum weir_history_step step) {
-    static const char *const formats[] = {"%Y-%m-%d %H:00", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m"};
+    static const char *const formats[] = {"%m-%d %H:00", "%Y-%m-%d", "%Y-%m-%d", "%Y-%m"};
     time_t seconds = (time_t)(us / 1000000);
     struct tm utc;
     gmtime_r(&seconds, &utc);
@@ -143,21 +146,19 @@ static struct weir_history_span sum_of(const struct asked *asked,
 
 static void print_row(const char *name, int width, const struct weir_history_span *span) {
     char up[16], well[16], judged[32], down[32], partial[32], degraded[32];
-    printf("%-*s %10s %10s  %-12s %-12s %-12s %-12s %6" PRId64 "\n", width, name,
-           percent(up, weir_history_up(span)), percent(well, weir_history_well(span)),
-           weir_view_span(judged, span->judged_s * 1000000),
+    printf("%-*s %8s %8s %11s %11s %11s %11s\n", width, name, percent(up, weir_history_up(span)),
+           percent(well, weir_history_well(span)), weir_view_span(judged, span->judged_s * 1000000),
            span->down_s ? weir_view_span(down, span->down_s * 1000000) : "-",
            span->partial_s ? weir_view_span(partial, span->partial_s * 1000000) : "-",
-           span->degraded_s ? weir_view_span(degraded, span->degraded_s * 1000000) : "-",
-           span->trials_fail);
+           span->degraded_s ? weir_view_span(degraded, span->degraded_s * 1000000) : "-");
 }
 
 static void print_services(const struct asked *asked, const struct weir_history *history) {
-    printf("%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", "service", "up", "well", "judged",
-           "down", "partly down", "degraded", "failed");
+    printf("%-13s %8s %8s %11s %11s %11s %11s\n", "service", "up", "well", "judged", "down",
+           "partly down", "degraded");
     for (size_t i = 0; i < history->n_services; i++) {
         struct weir_history_span sum = sum_of(asked, &history->services[i]);
-        print_row(history->services[i].name, 16, &sum);
+        print_row(history->services[i].name, 13, &sum);
     }
 }
 
@@ -165,36 +166,37 @@ static void print_spans(const struct asked *asked, const struct weir_history_ser
     static struct weir_history_span spans[SPANS_MAX];
     size_t n = spans_of(asked, service, spans);
     char name[32];
-    printf("\n%-16s %10s %10s  %-12s %-12s %-12s %-12s %6s\n", steps[asked->step], "up", "well",
-           "judged", "down", "partly down", "degraded", "failed");
+    printf("\n%-13s %8s %8s %11s %11s %11s %11s\n", steps[asked->step], "up", "well", "judged",
+           "down", "partly down", "degraded");
     for (size_t i = 0; i < n; i++)
-        print_row(span_name(name, spans[i].start_us, asked->step), 16, &spans[i]);
+        print_row(span_name(name, spans[i].start_us, asked->step), 13, &spans[i]);
 }
 
 static void print_outages(const struct asked *asked, const struct weir_history *history) {
     bool colour = weir_prompt_colour(&asked->prompt);
     for (size_t i = 0; i < history->n_incidents; i++) {
         const struct weir_history_incident *incident = &history->incidents[i];
-        char clock[32], span[32];
+        char clock[32], span[32], text[1024];
         bool over = incident->cleared_us != 0;
         printf("%s  %s%-10s %-8s%s %s%s, %s%s  [%s]\n",
-               weir_view_clock(clock, incident->onset_us, INT64_MIN),
+               weir_view_clock(clock, incident->onset_us, 0),
                weir_status_colour(colour, incident->state),
                incident->service[0] ? incident->service : incident->cause, incident->state,
                colour ? "\033[0m" : "",
                weir_view_span(span, weir_history_duration_us(incident, asked->now_us)),
                over ? "" : " so far", weir_view_cause_words(incident->cause),
                incident->maintenance ? ", announced work" : "", incident->id);
-        weir_status_wrapped(incident->text, 4);
+        weir_status_wrapped(
+            weir_local_sentence(text, sizeof text, incident->text, incident->onset_us), 4);
     }
     if (!history->n_incidents) puts("no incidents in that time");
 }
 
 static void print_text(const struct asked *asked, const struct weir_history *history) {
     char from[32], until[32];
-    printf("site %s, %s to %s UTC\n\n", history->site,
-           span_name(from, asked->from_us, WEIR_HISTORY_HOUR),
-           span_name(until, asked->now_us, WEIR_HISTORY_HOUR));
+    printf("site %s, %s to %s; rows are of UTC\n\n", history->site,
+           weir_local_time(from, sizeof from, asked->from_us, "%Y-%m-%d %H:%M"),
+           weir_local_time(until, sizeof until, asked->now_us, "%Y-%m-%d %H:%M %Z"));
     if (!asked->outages) {
         print_services(asked, history);
         for (size_t i = 0; asked->service && i < history->n_services; i++)

@@ -1,9 +1,4 @@
-/* `weir live -i IFACE`: the engine on an interface, until a signal or --duration ends it.
- *
- * A sink stands in front of stdout's: what was captured so far is kept back (one capture record
- * ends a run), and a person gets each incident event as a line the moment it happens, before the
- * report at the end.
- */
+/* `weir live -i IFACE`: the engine on an interface, until a signal or --duration ends it. */
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
@@ -25,77 +20,17 @@
 #include "proof/proof.h"
 #include "ui/command.h"
 #include "ui/confined.h"
+#include "ui/live_stdout.h"
 #include "ui/notify.h"
 #include "ui/service_names.h"
 
 static const char usage[] =
     "Usage: weir live [OPTIONS] -i IFACE\n\n"
-    "Watches an interface and says when a streaming service stops working, and when it is well again. SIGINT or SIGTERM ends\n"
-    "it with a report. Exit: 0 done, 1 failed while running, 2 usage or configuration.";
+    "Watches an interface. Says when a streaming service stops working, and when it is well "
+    "again. SIGINT or SIGTERM ends it with a report.\n\n"
+    "Exit: 0 done, 1 failed while running, 2 usage or configuration.";
 
 /* ---- sinks ---- */
-
-struct inner_sink {
-    const struct weir_sink *sink;
-    void *state;
-    const struct weir_service_set *set; /* stdout: lines of incidents; NULL: none */
-    FILE *stream;
-};
-
-static int inner_new(void **ret_state, const struct weir_sink *sink, void *state) {
-    struct inner_sink *inner = malloc(sizeof *inner);
-    if (!inner) {
-        sink->free(state);
-        return -ENOMEM;
-    }
-    *inner = (struct inner_sink){.sink = sink, .state = state};
-    *ret_state = inner;
-    return 0;
-}
-
-static void inner_free(void *state) {
-    struct inner_sink *inner = state;
-    if (inner && inner->state) inner->sink->free(inner->state);
-    free(inner);
-}
-
-static int say_incident(const struct inner_sink *inner, const struct weir_incident *incident,
-                        struct weir_fault *fault) {
-    char when[32];
-    time_t seconds = (time_t)(incident->ts_us / 1000000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &utc);
-    const char *who = incident->service ? weir_service_get(inner->set, incident->service)->id
-                                        : weir_cause_name(incident->cause);
-    bool cleared = incident->event == WEIR_INCIDENT_CLEARED;
-    fprintf(inner->stream, "%s  %s %s: %s\n", when, who,
-            cleared ? "cleared" : weir_state_name(incident->state), incident->text);
-    return fflush(inner->stream) == 0
-               ? 0
-               : weir_fault_set(fault, -EIO, "writing incidents: %s", strerror(errno));
-}
-
-static int stdout_record(void *state, const struct weir_record *record, struct weir_fault *fault) {
-    struct inner_sink *inner = state;
-    if (record->type == WEIR_RECORD_CAPTURE && record->capture->interim) return 0;
-    if (record->type == WEIR_RECORD_INCIDENT && inner->set) {
-        int error = say_incident(inner, record->incident, fault);
-        if (error) return error;
-    }
-    return inner->sink->record(inner->state, record, fault);
-}
-
-static int stdout_flush(void *state, struct weir_fault *fault) {
-    struct inner_sink *inner = state;
-    return inner->sink->flush(inner->state, fault);
-}
-
-static const struct weir_sink sink_stdout = {.name = "stdout",
-                                             .help = "what an interface shows, as it happens",
-                                             .record = stdout_record,
-                                             .flush = stdout_flush,
-                                             .free = inner_free};
 
 static int add_redis(struct weir_publisher *publisher, const struct weir_config *config,
                      const struct weir_publish_context *context, struct weir_fault *fault) {
@@ -139,23 +74,6 @@ static int add_snapshot(struct weir_publisher *publisher, const struct weir_conf
     if (!error && directory) weir_publisher_add(publisher, &weir_sink_snapshot, state);
     if (!error && directory) add_history(publisher, context, directory);
     return error;
-}
-
-static int add_stdout(struct weir_publisher *publisher, const struct weir_config *config,
-                      const struct weir_publish_context *context, struct weir_fault *fault) {
-    bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
-    void *state = NULL, *outer = NULL;
-    int error = config->json ? weir_sink_ndjson_new(&state, context, config->records, stdout)
-                             : weir_sink_terminal_new(&state, context, stdout, colour,
-                                                      weir_terminal_columns());
-    if (!error)
-        error = inner_new(&outer, config->json ? &weir_sink_ndjson : &weir_sink_terminal, state);
-    if (error) return error;
-    struct inner_sink *inner = outer;
-    inner->set = config->json ? NULL : context->set;
-    inner->stream = stdout;
-    weir_publisher_add(publisher, &sink_stdout, outer);
-    return 0;
 }
 
 /* ---- one run, from its sockets to its end ---- */
@@ -359,7 +277,18 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
                      const struct weir_publish_context *context, struct weir_fault *fault) {
     int error = config->redis ? add_redis(publisher, config, context, fault) : 0;
     if (!error) error = add_snapshot(publisher, config, context, fault);
-    return error ? error : add_stdout(publisher, config, context, fault);
+    return error ? error : weir_live_stdout_add(publisher, config, context);
+}
+
+static void say_start(const struct weir_config *config, const char *state) {
+    char hint[PATH_MAX + 32] = "";
+    if (state && isatty(STDOUT_FILENO))
+        snprintf(hint, sizeof hint, "; weir top%s%s shows more", config->state ? " --state " : "",
+                 config->state ? config->state : "");
+    weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; Ctrl-C ends it%s",
+             config->from ? strcmp(config->from, "-") == 0 ? "stdin" : config->from
+                          : config->interfaces[0],
+             config->n_interfaces > 1 ? " and others" : "", config->site, hint);
 }
 
 /* From beginning to end, or to the next configuration. */
@@ -394,11 +323,7 @@ static int run_engine(struct session *session, struct weir_fault *fault) {
     if (!error) {
         options.proof = add_proof(&publisher, config, &context);
         options.hosts = add_hosts(&publisher, config, &context);
-        if (!config->quiet)
-            weir_log(WEIR_LOG_NOTICE, "watching %s%s as site %s; SIGINT or SIGTERM ends it",
-                     config->from ? strcmp(config->from, "-") == 0 ? "stdin" : config->from
-                                  : config->interfaces[0],
-                     config->n_interfaces > 1 ? " and others" : "", config->site);
+        if (!config->quiet) say_start(config, options.state);
         weir_notify("READY=1");
         error = weir_engine_run(session->lanes[0], &options, fault);
     }

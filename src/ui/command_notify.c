@@ -18,17 +18,24 @@
 #include "ui/notify.h"
 #include "ui/prompt.h"
 
-static const char usage[] = "Usage: weir notify [OPTIONS]\n\n"
-                            "Hands incident events to people and pagers: each until it was taken, "
-                            "in order for each incident, at least once. Targets are lines of\n"
-                            "`to:` in the configuration, or of --to:\n\n"
-                            "  FORMAT URL [services=a,b] [state=degraded|partial|down] [after=90s] "
-                            "[quiet=22:00/07:00] [changes] [each]\n         [token-file=PATH]\n"
-                            "  command [the same words] /PATH/TO/PROGRAM [ARGUMENT...]        gets "
-                            "the event on its standard input; exit 0: taken, 100: never\n\n"
-                            "FORMAT: alertmanager (API v2), cloudevents (1.0), slack, ntfy, json. "
-                            "Exit: 0 done, 1 failed, or with --once something was not taken,\n"
-                            "2 usage or configuration.";
+static const char usage[] =
+    "Usage: weir notify [OPTIONS]\n\n"
+    "Hands incident events to people and pagers: each until it was taken, in order for each "
+    "incident, at least once. Targets are lines of `to:` in the configuration, or of --to:\n\n"
+    "  FORMAT [WORD...] URL\n"
+    "  command [WORD...] /PATH/TO/PROGRAM [ARGUMENT...]\n\n"
+    "FORMAT is alertmanager (API v2), cloudevents (1.0), slack, ntfy or json. A command gets "
+    "the event on its standard input; exit 0 means taken, 100 never.\n\n"
+    "WORD is one of:\n\n"
+    "  services=a,b                  only these\n"
+    "  state=degraded|partial|down   no lesser state\n"
+    "  after=90s                     only what lasts so long\n"
+    "  quiet=22:00/07:00             not at these hours of UTC\n"
+    "  changes                       only what changes the state\n"
+    "  each                          not one message for one cause\n"
+    "  token-file=PATH               its first line is sent as a bearer token\n\n"
+    "Exit: 0 done, 1 failed, or with --once something was not taken, 2 usage or "
+    "configuration.";
 
 struct asked {
     struct weir_prompt prompt;

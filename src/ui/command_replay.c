@@ -25,8 +25,9 @@
 
 static const char usage[] =
     "Usage: weir replay [OPTIONS] CAPTURE...\n\n"
-    "Reads pcap or pcapng files (also .gz and .zst; - is stdin; several are one capture in time order) and says for each\n"
-    "streaming service whether it worked. Exit: 0 done, 1 failed while running, 2 usage or configuration.";
+    "Reads pcap or pcapng files, also .gz and .zst, and says for each streaming service "
+    "whether it worked. Several files are one capture in time order; - is stdin.\n\n"
+    "Exit: 0 done, 1 failed while running, 2 usage or configuration.";
 
 /* replay:<first file's name>, so that a replay never writes into a live site's keys. */
 static int name_site(struct weir_config *config, const char *path) {
@@ -72,10 +73,11 @@ static int add_sinks(struct weir_publisher *publisher, const struct weir_config 
         if (error) return error;
         weir_publisher_add(publisher, &weir_sink_history, state);
     }
-    bool colour = isatty(STDOUT_FILENO) && !config->no_colour && !getenv("NO_COLOR");
-    error = config->json
-                ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
-                : weir_sink_terminal_new(&state, shown, stdout, colour, weir_terminal_columns());
+    const struct weir_terminal_options how = {.colour = weir_terminal_colour(config->no_colour),
+                                              .columns = weir_terminal_columns(),
+                                              .verbose = config->verbose};
+    error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
+                         : weir_sink_terminal_new(&state, shown, stdout, &how);
     if (!error)
         weir_publisher_add(publisher, config->json ? &weir_sink_ndjson : &weir_sink_terminal,
                            state);

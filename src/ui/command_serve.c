@@ -18,10 +18,10 @@
 
 static const char usage[] =
     "Usage: weir serve [OPTIONS]\n\n"
-    "A status page of the site that renews itself, at http://127.0.0.1:8470/, with a page for each "
-    "service and incident; /metrics for\n"
-    "Prometheus, /api/v2/summary.json, status.json and incidents.json as Statuspage has them, "
-    "/healthz. Nothing can be written to.\n"
+    "A status page of the site that renews itself, at http://127.0.0.1:8470/, with a page for"
+    " each service and incident. Has /metrics for Prometheus, and /healthz. Has "
+    "/api/v2/summary.json, status.json and incidents.json as Statuspage has them. Nothing can"
+    " be written to.\n\n"
     "Exit: 0 stopped, 1 failed while running, 2 usage.";
 
 struct serve {

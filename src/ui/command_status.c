@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wrap.h"
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/service_names.h"
@@ -14,7 +15,8 @@
 
 static const char usage[] =
     "Usage: weir status [OPTIONS] [SERVICE]\n\n"
-    "Says whether a service (or all of them) works at a site, since when not, and whose fault it is.\n"
+    "Says whether a service, or all of them, works at a site, since when not, and whose fault"
+    " it is.\n\n"
     "Exit: 0 healthy, 3 not healthy, 4 unknown, 1 could not be read, 2 usage.";
 
 enum { RECENT_US = 300000000 };
@@ -46,20 +48,9 @@ const char *weir_status_colour(bool colour, const char *state) {
 }
 
 void weir_status_wrapped(const char *text, unsigned indent) {
-    unsigned column = indent, width = weir_terminal_columns() > 120 ? 120 : weir_terminal_columns();
+    unsigned width = weir_terminal_columns() > 120 ? 120 : weir_terminal_columns();
     printf("%*s", (int)indent, "");
-    while (*text) {
-        unsigned word = (unsigned)strcspn(text, " ");
-        if (column > indent && column + word + 1 > width) {
-            printf("\n%*s", (int)indent, "");
-            column = indent;
-        }
-        printf("%s%.*s", column > indent ? " " : "", (int)word, text);
-        column += word + (column > indent);
-        text += word;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
+    weir_wrap(stdout, text, indent, indent, width);
 }
 
 /* Trials of the last five minutes: one window says little. */
@@ -75,7 +66,7 @@ static void recent(const struct weir_view *view, const struct weir_view_service 
 
 static void print_row(const struct weir_view *view, const struct weir_view_service *service,
                       bool colour) {
-    char useful[32], goodput[32], rtt[32] = "-", loss[32] = "-", age[32];
+    char useful[32], goodput[32], rtt[32] = "-", loss[32] = "-", age[32], failing[96];
     struct weir_view_judgement one;
     weir_view_judge_service(view, service->name, &one);
     double ok, fail;
@@ -84,12 +75,12 @@ static void print_row(const struct weir_view *view, const struct weir_view_servi
     if (!isnan(service->rtt_us)) snprintf(rtt, sizeof rtt, "%.1f ms", service->rtt_us / 1000);
     if (!isnan(service->loss_share))
         snprintf(loss, sizeof loss, "%.2f %%", 100 * service->loss_share);
-    printf("%-14s %s%-10s%s %9s %-16s %7.0f %12s %10s %8s %8s ago\n", service->name,
+    printf("%-13s %s%-10s%s %9s %7.0f %11s %8s %7s %7s\n", service->name,
            weir_status_colour(colour, one.state), one.state, colour ? "\033[0m" : "", useful,
-           service->failing_by[0] ? service->failing_by : "-",
            isnan(service->clients) ? 0 : service->clients,
            weir_view_amount(goodput, service->goodput_bps, "bit/s"), rtt, loss,
-           weir_view_span(age, view->now_us - service->end_us));
+           weir_view_age(age, view->now_us - service->end_us));
+    if (weir_view_failing(failing, service)[0]) printf("%14sfails now: %s\n", "", failing);
 }
 
 /* Who watches now, of the service that was asked for or of all. */
@@ -105,17 +96,19 @@ static void print_viewers(const struct weir_view *view, const char *service) {
 
 void weir_status_print(const struct weir_view *view, const char *service,
                        const struct weir_view_judgement *judgement, bool colour) {
-    char clock[32], packets[32];
-    printf("%s%s%s\n", weir_status_colour(colour, judgement->state), judgement->sentence,
-           colour ? "\033[0m" : "");
-    if (judgement->incident && judgement->incident->text[0]) {
+    char clock[32], packets[32], line[900];
+    const struct weir_view_event *incident = judgement->incident;
+    fputs(weir_status_colour(colour, judgement->state), stdout);
+    weir_status_wrapped(judgement->sentence, 0);
+    fputs(colour ? "\033[0m" : "", stdout);
+    if (incident && incident->text[0] && !strstr(judgement->sentence, incident->text)) {
         putchar('\n');
-        weir_status_wrapped(judgement->incident->text, 2);
+        weir_status_wrapped(incident->text, 2);
     }
     if (view->n_services)
-        printf("\n%s%-14s %-10s %9s %-16s %7s %12s %10s %8s %12s%s\n", colour ? "\033[1m" : "",
-               "service", "state", "useful", "failing by", "clients", "goodput", "rtt", "loss",
-               "last window", colour ? "\033[0m" : "");
+        printf("\n%s%-13s %-10s %9s %7s %11s %8s %7s %7s%s\n", colour ? "\033[1m" : "", "service",
+               "state", "useful", "clients", "goodput", "rtt", "loss", "seen",
+               colour ? "\033[0m" : "");
     for (size_t i = 0; i < view->n_services; i++)
         if (!service || strcmp(view->services[i].name, service) == 0)
             print_row(view, &view->services[i], colour);
@@ -124,12 +117,17 @@ void weir_status_print(const struct weir_view *view, const char *service,
         if (strcmp(view->services[i].name, service) != 0)
             print_row(view, &view->services[i], colour);
     print_viewers(view, service);
-    printf("\nsite %s%s, heard at %s UTC: %s packets", view->site,
-           view->replay ? " (a replay: times are the capture's)" : "",
-           weir_view_clock(clock, view->seen_us, view->now_us),
-           weir_view_amount(packets, view->packets, ""));
-    if (view->dropped > 0) printf(", %.0f dropped by the capture", view->dropped);
-    printf("; useful trials are of the last 5 min; read from %s\n", view->from);
+    int used = snprintf(line, sizeof line, "site %s%s, heard at %s: %s packets", view->site,
+                        view->replay ? " (a replay: times are the capture's)" : "",
+                        weir_view_clock(clock, view->seen_us, view->now_us),
+                        weir_view_amount(packets, view->packets, ""));
+    if (view->dropped > 0)
+        used += snprintf(line + used, sizeof line - (size_t)used, ", %.0f dropped by the capture",
+                         view->dropped);
+    snprintf(line + used, sizeof line - (size_t)used,
+             "; useful: trials of the last 5 min; seen: how long ago; read from %s", view->from);
+    putchar('\n');
+    weir_status_wrapped(line, 0);
 }
 
 /* ---- JSON ---- */

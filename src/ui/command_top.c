@@ -15,8 +15,9 @@
 
 static const char usage[] =
     "Usage: weir top [OPTIONS]\n\n"
-    "Shows the services by state, with their last minutes, and the incidents below; ? lists the keys. Where the terminal cannot be\n"
-    "drawn on, says once what weir status says. Exit: 0 done, 1 could not be read, 2 usage.";
+    "Shows the services by state, with their last minutes, and the incidents below; ? lists "
+    "the keys. Where the terminal cannot be drawn on, says once what weir status says.\n\n"
+    "Exit: 0 done, 1 could not be read, 2 usage.";
 
 /* Windows come every ten seconds; a file costs less to look at than a server. */
 enum { FILE_MS = 1000, REDIS_MS = 3000 };

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/help.h"
+#include "base/nearest.h"
 #include "publish/redis_url.h"
 #include "ui/command.h"
 #include "ui/prompt.h"
@@ -18,27 +20,40 @@ enum { OPTIONS_MAX = 24, OWN = 512 };
 static const struct weir_prompt_option common[] = {
     {"config", "FILE", "read redis, site and state from this YAML file"},
     {"redis", "URL",
-     "read Redis: redis://[user:password@]host[:port][/db] or unix:///path (or the environment's WEIR_REDIS; the password also by WEIR_REDIS_PASSWORD)"},
+     "read Redis: redis://[user:password@]host[:port][/db] or unix:///path. Else the environment's WEIR_REDIS is read. WEIR_REDIS_PASSWORD may hold the password"},
     {"redis-password-file", "FILE", "Redis' password is its first line"},
     {"site", "NAME", "which site of several"},
     {"state", "DIR", "without Redis: where weir live keeps status.json (default: /var/lib/weir)"},
     {"json", NULL, "JSON instead of text"},
-    {"no-colour", NULL, "plain text, as in a pipe or with NO_COLOR set"},
+    {"no-colour", NULL, "plain text, as in a pipe or with NO_COLOR set (also --no-color)"},
+    {"no-color", NULL, NULL},
     {"help", NULL, "show this"},
 };
-enum { CONFIG, REDIS, PASSWORD, SITE, STATE, JSON, NO_COLOUR, HELP, N_COMMON };
+enum { CONFIG, REDIS, PASSWORD, SITE, STATE, JSON, NO_COLOUR, NO_COLOR, HELP, N_COMMON };
 
 static void print_option(const struct weir_prompt_option *option) {
-    char left[64];
-    snprintf(left, sizeof left, "%s--%s%s%s", option == &common[0] ? "-c, " : "", option->name,
-             option->argument ? " " : "", option->argument ? option->argument : "");
-    printf("  %-27s %s\n", left, option->help);
+    if (option->help)
+        weir_help_option(option == &common[0] ? 'c' : 0, option->name, option->argument,
+                         option->help);
 }
 
 static void print_help(const char *usage, const struct weir_prompt_option *own) {
-    printf("%s\n\nOptions:\n", usage);
+    weir_help_usage(usage);
+    puts("\nOptions:");
     for (; own && own->name; own++) print_option(own);
     for (int i = 0; i < N_COMMON; i++) print_option(&common[i]);
+}
+
+static int bad_option(const char *word, const char *command, const struct weir_prompt_option *own,
+                      struct weir_fault *fault) {
+    const char *names[OPTIONS_MAX];
+    size_t n = 0;
+    for (; own && own->name && n < OPTIONS_MAX - N_COMMON; own++) names[n++] = own->name;
+    for (int i = 0; i < N_COMMON; i++) names[n++] = common[i].name;
+    const char *near = strncmp(word, "--", 2) == 0 ? weir_nearest(word + 2, names, n) : NULL;
+    return weir_fault_set(fault, -EINVAL, "%s: no such option;%s%s%s see weir %s --help", word,
+                          near ? " did you mean --" : "", near ? near : "", near ? "?" : "",
+                          command);
 }
 
 static void fill(struct option *option, const struct weir_prompt_option *from, int value) {
@@ -85,15 +100,14 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
         case 256 + SITE: prompt->site = optarg; break;
         case 256 + STATE: prompt->state = optarg; break;
         case 256 + JSON: prompt->json = true; break;
-        case 256 + NO_COLOUR: prompt->no_colour = true; break;
+        case 256 + NO_COLOUR:
+        case 256 + NO_COLOR: prompt->no_colour = true; break;
         case 256 + HELP:
         case 'h': print_help(usage, own); return WEIR_CONFIG_HELP;
         case ':':
             return weir_fault_set(fault, -EINVAL, "%s: needs a value; see weir %s --help",
                                   argv[optind - 1], argv[0]);
-        case '?':
-            return weir_fault_set(fault, -EINVAL, "%s: no such option; see weir %s --help",
-                                  argv[optind - 1], argv[0]);
+        case '?': return bad_option(argv[optind - 1], argv[0], own, fault);
         default: error = own[letter - OWN].read(context, optarg, fault);
         }
     }
@@ -129,9 +143,7 @@ int64_t weir_prompt_now_us(void) {
 }
 
 bool weir_prompt_colour(const struct weir_prompt *prompt) {
-    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return !prompt->no_colour && !(none && *none) && isatty(STDOUT_FILENO) &&
-           !(terminal && strcmp(terminal, "dumb") == 0);
+    return weir_terminal_colour(prompt->no_colour);
 }
 
 int weir_prompt_fail(const struct weir_fault *fault, int error) {

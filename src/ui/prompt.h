@@ -14,8 +14,8 @@ struct weir_prompt {
     struct weir_config config; /* of --config */
 };
 
-/* An option of one command: NULL `argument` is a switch. `read` may be NULL where the common ones
- * are listed. */
+/* An option of one command: NULL `argument` is a switch, NULL `help` another spelling that is not
+ * listed. `read` may be NULL where the common ones are listed. */
 struct weir_prompt_option {
     const char *name, *argument, *help;
     int (*read)(void *context, const char *text, struct weir_fault *fault);

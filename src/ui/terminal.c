@@ -1,5 +1,6 @@
 /* What commands share when they talk to a person. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -8,7 +9,13 @@
 
 unsigned weir_terminal_columns(void) {
     struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 100;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 80;
+}
+
+bool weir_terminal_colour(bool no_colour) {
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return !no_colour && !(none && *none) && isatty(STDOUT_FILENO) &&
+           !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
 int weir_complain(const struct weir_fault *fault, int error, int code) {

@@ -149,7 +149,7 @@ static int put_head(const struct weir_top_screen *screen, const struct weir_view
     char line[900], clock[32], packets[32];
     struct weir_view_judgement judgement;
     weir_view_judge_site(view, &judgement);
-    snprintf(line, sizeof line, "weir  %s%s  %s UTC  %s packets, %.0f dropped  %s", view->site,
+    snprintf(line, sizeof line, "weir  %s%s  %s  %s packets, %.0f dropped  %s", view->site,
              view->replay ? " (replay)" : "", weir_view_clock(clock, view->now_us, view->now_us),
              weir_view_amount(packets, view->packets, ""), view->dropped, view->from);
     weir_top_put(screen, 0, 0, COLS, HEAD, line, false);

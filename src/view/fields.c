@@ -7,6 +7,7 @@
 
 #include <weir/outcome.h>
 
+#include "base/local_time.h"
 #include "base/printable.h"
 #include "view/view.h"
 
@@ -133,5 +134,7 @@ void weir_view_read_event(struct weir_view_event *event, weir_view_get get, cons
     COPY(event->cause, get(of, "cause"));
     COPY(event->confidence, get(of, "confidence"));
     COPY(event->layer, get(of, "layer"));
-    COPY(event->text, get(of, "text"));
+    char text[sizeof event->text];
+    COPY(text, get(of, "text"));
+    weir_local_sentence(event->text, sizeof event->text, text, event->onset_us);
 }

@@ -100,9 +100,9 @@ static void blame(const struct weir_view *view, const struct weir_view_event *in
     weir_view_span(span, view->now_us - incident->onset_us);
     if (strcmp(incident->cause, "quic_blocked") == 0)
         conclude(judgement, WEIR_VIEW_SICK, incident->state,
-                 "%s is up, but its QUIC is blocked since %s UTC (%s).", subject, since, span);
+                 "%s is up, but its QUIC is blocked since %s (%s).", subject, since, span);
     else
-        conclude(judgement, WEIR_VIEW_SICK, incident->state, "%s %s since %s UTC (%s); cause: %s.",
+        conclude(judgement, WEIR_VIEW_SICK, incident->state, "%s %s since %s (%s); cause: %s.",
                  subject, state_words(incident->state), since, span,
                  weir_view_cause_words(incident->cause));
 }
@@ -114,7 +114,7 @@ static bool probe_is_silent(const struct weir_view *view, struct weir_view_judge
         return false;
     if (view->seen_us)
         conclude(judgement, WEIR_VIEW_UNKNOWN, "unknown",
-                 "Unknown: the probe of site %s was last heard at %s UTC, %s ago.", view->site,
+                 "Unknown: the probe of site %s was last heard at %s, %s ago.", view->site,
                  weir_view_clock(since, view->seen_us, view->now_us),
                  weir_view_span(span, view->now_us - view->seen_us));
     else

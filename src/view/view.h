@@ -55,7 +55,7 @@ struct weir_view_event {
     char id[48], event[12], service[64], state[16], cause[24], confidence[12], layer[16];
     int64_t ts_us, onset_us;
     double clients, trials_fail, trials_total;
-    char text[800];
+    char text[800];    /* the sentence, with local clocks */
     char *json;        /* the record; NULL where there is none */
     bool acknowledged; /* by `weir alerts --ack` */
     bool maintenance;  /* raised while work was announced */
@@ -147,8 +147,12 @@ const char *weir_view_cause_words(const char *cause);
 
 /* ---- words ---- */
 
-/* "20:41:05", with the date where it is another day */
+/* "20:41:05 CET", with the date where it is another day than now, or now_us is 0 */
 const char *weir_view_clock(char text[32], int64_t us, int64_t now_us);
+/* "12 s", "4 min", "3 h", "2 days" */
+const char *weir_view_age(char text[32], int64_t us);
+/* What most failed trials of the newest window were, in words; "" where none failed. */
+const char *weir_view_failing(char text[96], const struct weir_view_service *service);
 /* "4 viewers, the picture stands still for 2 (31 % of their time), 1.8 Mbit/s each"; "" where
  * nobody watches. */
 const char *weir_view_viewers(char text[160], const struct weir_view_service *service);

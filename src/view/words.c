@@ -1,17 +1,39 @@
-/* Times, spans and amounts for a person. All clocks are UTC. */
+/* Times, spans and amounts for a person. Clocks are local, with their zone. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
+#include <string.h>
 
+#include "base/local_time.h"
 #include "view/view.h"
 
 const char *weir_view_clock(char text[32], int64_t us, int64_t now_us) {
-    time_t seconds = (time_t)(us / 1000000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    strftime(text, 32, us / 86400000000 == now_us / 86400000000 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
-             &utc);
+    char day[16] = "", today[16] = "";
+    weir_local_time(day, sizeof day, us, "%Y-%m-%d");
+    if (now_us) weir_local_time(today, sizeof today, now_us, "%Y-%m-%d");
+    return weir_local_time(text, 32, us,
+                           strcmp(day, today) == 0 ? "%H:%M:%S %Z" : "%Y-%m-%d %H:%M:%S %Z");
+}
+
+const char *weir_view_age(char text[32], int64_t us) {
+    int64_t s = us > 0 ? us / 1000000 : 0;
+    if (s < 60)
+        snprintf(text, 32, "%" PRId64 " s", s);
+    else if (s < 7200)
+        snprintf(text, 32, "%" PRId64 " min", s / 60);
+    else
+        snprintf(text, 32, s < 172800 ? "%" PRId64 " h" : "%" PRId64 " days",
+                 s < 172800 ? s / 3600 : s / 86400);
+    return text;
+}
+
+const char *weir_view_failing(char text[96], const struct weir_view_service *service) {
+    enum weir_outcome most = WEIR_OUTCOME_NONE;
+    for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
+        if (service->kinds[kind] > 0 &&
+            (most == WEIR_OUTCOME_NONE || service->kinds[kind] > service->kinds[most]))
+            most = (enum weir_outcome)kind;
+    snprintf(text, 96, "%s", most == WEIR_OUTCOME_NONE ? "" : weir_outcome_help(most));
     return text;
 }
 
