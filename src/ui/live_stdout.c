@@ -1,6 +1,6 @@
 /* A sink in front of stdout's. What was captured so far is kept back, since one capture record ends
- * a run; of it a person at a terminal gets a line a minute. A pipe or a journal gets incidents only:
- * what keeps them needs no signs of life, and status.json has all else. */
+ * a run; of it a person at a terminal gets a line a minute. A pipe or a journal gets incidents
+ * only: what keeps them needs no signs of life, and status.json has all else. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,10 +22,10 @@ struct live_stdout {
     bool incidents, life; /* which lines there are */
     unsigned columns;
     bool seen[WEIR_SERVICES_MAX];
-    uint8_t states[WEIR_SERVICES_MAX];      /* enum weir_state of the newest window */
-    int64_t window_us[WEIR_SERVICES_MAX];   /* its end */
-    int64_t told_us;                        /* when the last line of a minute was printed */
-    uint64_t packets, bytes;                /* at that time */
+    uint8_t states[WEIR_SERVICES_MAX];    /* enum weir_state of the newest window */
+    int64_t window_us[WEIR_SERVICES_MAX]; /* its end */
+    int64_t told_us;                      /* when the last line of a minute was printed */
+    uint64_t packets, bytes;              /* at that time */
 };
 
 static void free_live(void *state) {
@@ -104,8 +104,8 @@ static void see_capture(struct live_stdout *live, int64_t now_us,
            n = (double)(capture->packets - live->packets),
            bps = 8 * (double)(capture->bytes - live->bytes) / seconds;
     if (n > 0)
-        snprintf(text, sizeof text, "%s packets in %.0f s, %s",
-                 weir_view_amount(packets, n, ""), seconds, weir_view_amount(rate, bps, "bit/s"));
+        snprintf(text, sizeof text, "%s packets in %.0f s, %s", weir_view_amount(packets, n, ""),
+                 seconds, weir_view_amount(rate, bps, "bit/s"));
     else
         snprintf(text, sizeof text, "no packet in %.0f s", seconds);
     add_states(live, now_us, text, sizeof text);
@@ -160,9 +160,8 @@ int weir_live_stdout_add(struct weir_publisher *publisher, const struct weir_con
                                  .incidents = !config->json,
                                  .life = !config->json && !config->quiet && isatty(STDOUT_FILENO),
                                  .columns = how.columns};
-    int error = config->json
-                    ? weir_sink_ndjson_new(&live->state, context, config->records, stdout)
-                    : weir_sink_terminal_new(&live->state, context, stdout, &how);
+    int error = config->json ? weir_sink_ndjson_new(&live->state, context, config->records, stdout)
+                             : weir_sink_terminal_new(&live->state, context, stdout, &how);
     if (error) {
         free(live);
         return error;
