@@ -14,6 +14,7 @@ struct weir_assoc {
     uint8_t *entries;
     /* a byte a set, a bit an entry that was ever made: who visits all skips the empty ones */
     uint8_t *taken;
+    uint8_t *tags; /* a byte an entry: of the hash of its key */
     size_t entry_size, key_size, n_sets;
     uint64_t evicted; /* entries that gave way to others */
 };

@@ -42,7 +42,7 @@ void weir_detector_free(struct weir_detector *detector) {
     weir_assoc_deinit(&detector->destinations);
     weir_assoc_deinit(&detector->prefixes);
     weir_assoc_deinit(&detector->resolvers);
-    free(detector->history.items);
+    weir_history_discard(&detector->history);
     weir_judgement_deinit(&detector->judgement);
     free(detector);
 }
@@ -75,7 +75,6 @@ static int allocate(struct weir_detector *detector) {
                         (size_t)config->max_resolvers) < 0 ||
         weir_history_init(&detector->history, (size_t)config->max_history) < 0)
         return -ENOMEM;
-    weir_judgement_init(&detector->judgement);
     return 0;
 }
 
@@ -254,9 +253,8 @@ static void fold(struct weir_detector *detector, struct weir_track *track,
         track->useful++;
 }
 
-static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer,
-                     uint8_t flags, bool closed) {
-    struct weir_item item = {
+static struct weir_item item_of(const struct weir_trial *trial, uint8_t layer, uint8_t flags) {
+    return (struct weir_item){
         .client = trial->client,
         .prefix = trial->prefix,
         .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
@@ -267,6 +265,11 @@ static void remember(struct weir_detector *detector, const struct weir_trial *tr
         .flags =
             (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
     };
+}
+
+static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer,
+                     uint8_t flags, bool closed) {
+    struct weir_item item = item_of(trial, layer, flags);
     weir_history_add(&detector->history, &item, closed);
 }
 
@@ -425,17 +428,8 @@ void weir_detector_connection_end(struct weir_detector *detector,
                                .kind = end->rst_mid ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL,
                                .ok_us = end->ts_us,
                                .fail_us = end->ts_us};
-    /* The open slot's items give way by one place: this one belongs to what is closed. */
-    struct weir_history *history = &detector->history;
-    size_t mask = history->size - 1;
-    if (history->n > history->n_closed) {
-        history->items[history->n & mask] = history->items[history->n_closed & mask];
-        uint64_t n = history->n + 1;
-        history->n = history->n_closed;
-        remember(detector, &trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED, true);
-        history->n = n;
-    } else
-        remember(detector, &trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED, true);
+    struct weir_item item = item_of(&trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED);
+    weir_history_insert(&detector->history, &item);
 }
 
 static void note_hang(struct weir_service_state *service, int64_t slot_us) {

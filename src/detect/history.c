@@ -4,25 +4,105 @@
  * minutes. A judgement whose onset is older is made on what is left, and counted. The open slot's
  * items lie behind the closed ones and are written anew each tick. Within a slot items are in order
  * of decision, so positions are nearly in order of time: the search backwards stops one slot early.
+ *
+ * Addresses are kept as numbers (base/index.h), hashed when an item comes and never again: a
+ * judgement reads tens of thousands of items, each second while something fails, and must not ask a
+ * table for each.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "detect/state.h"
 
+/* Addresses that no item names any more stay in the index until there are as many again as then. */
+enum { SPARE = 4096 };
+
+static void bound(struct weir_history *history, struct weir_index *index) {
+    size_t spare = index->n < SPARE ? SPARE : index->n;
+    index->max = index->n + (spare < history->size ? spare : history->size);
+}
+
 int weir_history_init(struct weir_history *history, size_t max_items) {
     size_t size = 1;
     while (size * 2 <= max_items) size *= 2;
     *history = (struct weir_history){.size = size, .items = calloc(size, sizeof *history->items)};
+    weir_index_init(&history->clients, 0);
+    weir_index_init(&history->places, 0);
+    bound(history, &history->clients);
+    bound(history, &history->places);
     return history->items ? 0 : -ENOMEM;
+}
+
+void weir_history_discard(struct weir_history *history) {
+    free(history->items);
+    weir_index_deinit(&history->clients);
+    weir_index_deinit(&history->places);
 }
 
 void weir_history_rewind(struct weir_history *history) { history->n = history->n_closed; }
 
+/* Numbers anew the addresses that items still name: as many hashes as there are items, once in as
+ * many new addresses. False without memory: then all stays as it is. */
+static bool renumber(struct weir_history *history, struct weir_index *index, size_t member) {
+    struct weir_index fresh;
+    uint64_t first = history->n > history->size ? history->n - history->size : 0;
+    weir_index_init(&fresh, history->size);
+    for (uint64_t at = first; at < history->n; at++) {
+        uint32_t number;
+        memcpy(&number, (char *)&history->items[at & (history->size - 1)] + member, sizeof number);
+        if (weir_index_get(&fresh, &index->addrs[number]) == WEIR_INDEX_NONE) {
+            weir_index_deinit(&fresh);
+            return false;
+        }
+    }
+    for (uint64_t at = first; at < history->n; at++) {
+        char *number = (char *)&history->items[at & (history->size - 1)] + member;
+        uint32_t old;
+        memcpy(&old, number, sizeof old);
+        uint32_t now = weir_index_find(&fresh, &index->addrs[old]);
+        memcpy(number, &now, sizeof now);
+    }
+    weir_index_deinit(index);
+    *index = fresh;
+    bound(history, index);
+    return true;
+}
+
+static uint32_t number_of(struct weir_history *history, struct weir_index *index, size_t member,
+                          const struct weir_addr *addr) {
+    uint32_t number = weir_index_get(index, addr);
+    if (number != WEIR_INDEX_NONE || !renumber(history, index, member)) return number;
+    return weir_index_get(index, addr);
+}
+
 void weir_history_add(struct weir_history *history, const struct weir_item *item, bool closed) {
-    history->items[history->n++ & (history->size - 1)] = *item;
+    uint32_t client = number_of(history, &history->clients, offsetof(struct weir_past, client),
+                                &item->client),
+             place = number_of(history, &history->places, offsetof(struct weir_past, place),
+                               &item->prefix);
+    if (client == WEIR_INDEX_NONE || place == WEIR_INDEX_NONE) return;
+    history->items[history->n++ & (history->size - 1)] =
+        (struct weir_past){.at_us = item->at_us,
+                           .client = client,
+                           .place = place,
+                           .service = item->service,
+                           .layer = item->layer,
+                           .kind = item->kind,
+                           .flags = item->flags,
+                           .role = item->role};
     if (closed) history->n_closed = history->n;
+}
+
+void weir_history_insert(struct weir_history *history, const struct weir_item *item) {
+    size_t mask = history->size - 1;
+    bool open = history->n > history->n_closed;
+    weir_history_add(history, item, !open);
+    if (!open) return;
+    struct weir_past last = history->items[(history->n - 1) & mask];
+    history->items[(history->n - 1) & mask] = history->items[history->n_closed & mask];
+    history->items[history->n_closed++ & mask] = last;
 }
 
 uint64_t weir_history_since(const struct weir_history *history, int64_t since_us,

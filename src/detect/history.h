@@ -3,6 +3,8 @@
 
 #include <weir/detect.h>
 
+#include "base/index.h"
+
 struct weir_detector;
 
 /* Streams of items beside the layers: connection ends; QUIC against the TCP that clients fell back
@@ -15,26 +17,56 @@ enum weir_item_flag {
     WEIR_ITEM_CONTROL = 8,
     WEIR_ITEM_UPLINK = 16
 };
-struct weir_item { /* one trial */
+struct weir_item { /* one trial, as it is told and saved */
     struct weir_addr client, prefix;
     int64_t at_us;
     uint8_t service, layer, kind, flags, role;
 };
+struct weir_past { /* one trial, as it is kept */
+    int64_t at_us;
+    uint32_t client, place; /* numbers: of the client, of the prefix */
+    uint8_t service, layer, kind, flags, role;
+};
 struct weir_history {
-    struct weir_item *items; /* ring of `size` (a power of two); positions count up for ever */
+    struct weir_past *items; /* ring of `size` (a power of two); positions count up for ever */
     size_t size;
-    uint64_t n_closed, n; /* items of closed slots; with those of the open slot */
+    uint64_t n_closed, n;              /* items of closed slots; with those of the open slot */
+    struct weir_index clients, places; /* all addresses that items name, and some that none does */
 };
 
 /* history.c */
 int weir_history_init(struct weir_history *history, size_t max_items);
+void weir_history_discard(struct weir_history *history);
 void weir_history_rewind(struct weir_history *history); /* drops the open slot's items */
+/* Without memory for its addresses the item is lost. */
 void weir_history_add(struct weir_history *history, const struct weir_item *item, bool closed);
+/* The same of a trial that closes while a slot is open: the open ones stay behind it. */
+void weir_history_insert(struct weir_history *history, const struct weir_item *item);
 /* The first position with at_us that may be >= since; *ret_overrun when the history doesn't reach
  * back so far. */
 uint64_t weir_history_since(const struct weir_history *history, int64_t since_us,
                             bool *ret_overrun);
-static inline const struct weir_item *weir_history_at(const struct weir_history *history,
+static inline const struct weir_past *weir_history_at(const struct weir_history *history,
                                                       uint64_t position) {
     return &history->items[position & (history->size - 1)];
+}
+static inline const struct weir_addr *weir_history_client(const struct weir_history *history,
+                                                          const struct weir_past *past) {
+    return &history->clients.addrs[past->client];
+}
+static inline const struct weir_addr *weir_history_place(const struct weir_history *history,
+                                                         const struct weir_past *past) {
+    return &history->places.addrs[past->place];
+}
+static inline struct weir_item weir_history_item(const struct weir_history *history,
+                                                 uint64_t position) {
+    const struct weir_past *past = weir_history_at(history, position);
+    return (struct weir_item){.client = *weir_history_client(history, past),
+                              .prefix = *weir_history_place(history, past),
+                              .at_us = past->at_us,
+                              .service = past->service,
+                              .layer = past->layer,
+                              .kind = past->kind,
+                              .flags = past->flags,
+                              .role = past->role};
 }

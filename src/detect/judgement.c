@@ -18,22 +18,22 @@
 
 enum { FAMILY_FAILS = 3, FAMILY_OTHERS = 3 }; /* trials of which something is said */
 
-void weir_judgement_init(struct weir_judgement *judgement) {
-    *judgement = (struct weir_judgement){0};
-    weir_index_init(&judgement->clients, WEIR_JUDGED_MAX);
-    weir_index_init(&judgement->places, WEIR_JUDGED_MAX);
+static void cast_deinit(struct weir_cast *cast) {
+    free(cast->addrs);
+    free(cast->known);
+    free(cast->numbers);
 }
 
 void weir_judgement_deinit(struct weir_judgement *judgement) {
-    weir_index_deinit(&judgement->clients);
-    weir_index_deinit(&judgement->places);
+    cast_deinit(&judgement->clients);
+    cast_deinit(&judgement->places);
     free(judgement->by_client);
     free(judgement->by_place);
     free(judgement->trials);
     *judgement = (struct weir_judgement){0};
 }
 
-/* Room for one more; the bytes of the new ones are zero. */
+/* Room for one more. */
 static bool make_room(void **array, size_t *room, size_t n, size_t size) {
     if (n < *room) return true;
     size_t more = *room ? *room * 2 : 64;
@@ -44,23 +44,58 @@ static bool make_room(void **array, size_t *room, size_t n, size_t size) {
     return true;
 }
 
-static uint32_t number_of(struct weir_index *index, struct weir_sums **sums, size_t *room,
-                          const struct weir_addr *addr) {
-    size_t n = index->n;
-    uint32_t number = weir_index_get(index, addr);
-    if (number == WEIR_INDEX_NONE || index->n == n) return number;
-    if (!make_room((void **)sums, room, number, sizeof **sums)) return WEIR_INDEX_NONE;
-    (*sums)[number] = (struct weir_sums){.as = 0};
-    return number;
+/* Nobody has appeared; there is room for a number of each address that the history knows. */
+static bool cast_clear(struct weir_cast *cast, const struct weir_index *index) {
+    for (size_t i = 0; i < cast->n; i++) cast->numbers[cast->known[i]] = 0;
+    cast->n = 0;
+    if (index->n <= cast->numbers_room) return true;
+    uint32_t *numbers = calloc(index->room, sizeof *numbers);
+    if (!numbers) return false;
+    free(cast->numbers);
+    cast->numbers = numbers;
+    cast->numbers_room = index->room;
+    return true;
 }
 
-static void take(struct weir_detector *detector, const struct weir_item *item) {
+/* Room for the numbers of one more that appears; `sums` grow with them. */
+static bool cast_grow(struct weir_cast *cast, struct weir_sums **sums) {
+    size_t addrs_room = cast->room, known_room = cast->room, sums_room = cast->room;
+    if (cast->n < cast->room) return true;
+    if (cast->n >= WEIR_JUDGED_MAX ||
+        !make_room((void **)&cast->addrs, &addrs_room, cast->n, sizeof *cast->addrs) ||
+        !make_room((void **)&cast->known, &known_room, cast->n, sizeof *cast->known) ||
+        !make_room((void **)sums, &sums_room, cast->n, sizeof **sums))
+        return false;
+    cast->room = sums_room;
+    return true;
+}
+
+static uint32_t cast_number(struct weir_cast *cast, struct weir_sums **sums, uint32_t known,
+                            const struct weir_index *index) {
+    if (cast->numbers[known]) return cast->numbers[known] - 1;
+    if (!cast_grow(cast, sums)) return WEIR_INDEX_NONE;
+    cast->addrs[cast->n] = index->addrs[known];
+    cast->known[cast->n] = known;
+    (*sums)[cast->n] = (struct weir_sums){.as = 0};
+    cast->numbers[known] = (uint32_t)++cast->n;
+    return (uint32_t)cast->n - 1;
+}
+
+uint32_t weir_judgement_place(const struct weir_detector *detector, const struct weir_addr *addr) {
+    uint32_t known = weir_index_find(&detector->history.places, addr);
+    const struct weir_cast *places = &detector->judgement.places;
+    return known < places->numbers_room && places->numbers[known] ? places->numbers[known] - 1
+                                                                  : WEIR_INDEX_NONE;
+}
+
+static void take(struct weir_detector *detector, const struct weir_past *item) {
     struct weir_judgement *judgement = &detector->judgement;
-    uint32_t client = number_of(&judgement->clients, &judgement->by_client, &judgement->client_room,
-                                &item->client);
+    const struct weir_history *history = &detector->history;
+    uint32_t client =
+        cast_number(&judgement->clients, &judgement->by_client, item->client, &history->clients);
     size_t n = judgement->places.n;
     uint32_t place =
-        number_of(&judgement->places, &judgement->by_place, &judgement->place_room, &item->prefix);
+        cast_number(&judgement->places, &judgement->by_place, item->place, &history->places);
     if (client == WEIR_INDEX_NONE || place == WEIR_INDEX_NONE ||
         !make_room((void **)&judgement->trials, &judgement->room, judgement->n,
                    sizeof *judgement->trials)) {
@@ -69,7 +104,7 @@ static void take(struct weir_detector *detector, const struct weir_item *item) {
     }
     struct weir_sums *sums = &judgement->by_place[place];
     if (item->layer != WEIR_LAYER_DNS && (judgement->places.n > n || !sums->is_server)) {
-        sums->as = weir_as_of(detector, &item->prefix).number;
+        sums->as = weir_as_of(detector, weir_history_place(history, item)).number;
         sums->is_server = true;
     }
     judgement->trials[judgement->n++] = (struct weir_judged){.at_us = item->at_us,
@@ -84,14 +119,15 @@ static void take(struct weir_detector *detector, const struct weir_item *item) {
 
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
     struct weir_judgement *judgement = &detector->judgement;
-    weir_index_clear(&judgement->clients);
-    weir_index_clear(&judgement->places);
+    const struct weir_history *history = &detector->history;
+    bool room = cast_clear(&judgement->clients, &history->clients) &
+                cast_clear(&judgement->places, &history->places);
     judgement->n = 0;
-    judgement->overrun = false;
+    judgement->overrun = !room;
     bool overrun;
-    for (uint64_t at = weir_history_since(&detector->history, since_us, &overrun);
-         at < detector->history.n; at++)
-        take(detector, weir_history_at(&detector->history, at));
+    for (uint64_t at = weir_history_since(history, since_us, &overrun); room && at < history->n;
+         at++)
+        take(detector, weir_history_at(history, at));
     detector->stats.history_overrun += overrun;
     detector->stats.tally_overrun += judgement->overrun;
     judgement->overrun |= overrun;
@@ -176,12 +212,12 @@ struct weir_tally weir_judge_severity(struct weir_detector *detector, const stru
 
 /* ---- the sums ---- */
 
-static uint32_t list_failing(const struct weir_index *index, const struct weir_sums *sums,
+static uint32_t list_failing(const struct weir_cast *cast, const struct weir_sums *sums,
                              struct weir_addr list[WEIR_INCIDENT_LIST_MAX]) {
     uint32_t n = 0;
-    for (size_t i = 0; i < index->n; i++) {
+    for (size_t i = 0; i < cast->n; i++) {
         if (sums[i].own.fail == 0) continue;
-        if (n < WEIR_INCIDENT_LIST_MAX) list[n] = index->addrs[i];
+        if (n < WEIR_INCIDENT_LIST_MAX) list[n] = cast->addrs[i];
         n++;
     }
     return n;

@@ -3,7 +3,6 @@
 
 #include <weir/detect.h>
 
-#include "base/index.h"
 #include "detect/fisher.h"
 #include "detect/history.h"
 #include "detect/wilson.h"
@@ -41,8 +40,15 @@ struct weir_sums { /* of one client, or of one place: a server's prefix, a resol
     uint32_t as;
     bool is_server;
 };
+/* Addresses in order of their appearance in this judgement: 0, 1, 2.. */
+struct weir_cast {
+    struct weir_addr *addrs; /* by number */
+    uint32_t *known;         /* by number: the history's */
+    uint32_t *numbers;       /* by the history's number: number + 1; 0: has not appeared */
+    size_t n, room, numbers_room;
+};
 struct weir_judgement {
-    struct weir_index clients, places;
+    struct weir_cast clients, places;
     struct weir_sums *by_client, *by_place; /* by number */
     size_t client_room, place_room;
     struct weir_judged *trials; /* in order of time, nearly */
@@ -53,12 +59,14 @@ struct weir_judgement {
 };
 enum { WEIR_JUDGED_MAX = 1 << 18 }; /* clients, and places, that are told apart */
 
-void weir_judgement_init(struct weir_judgement *judgement);
 void weir_judgement_deinit(struct weir_judgement *judgement);
 /* All trials that were decided since then, at the earliest; forgets the judgement before. */
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us);
 /* The trials stay: they are summed anew, for another subject. */
 void weir_judgement_forget_sums(struct weir_judgement *judgement);
+
+/* The number of a place that appeared, or WEIR_INDEX_NONE. */
+uint32_t weir_judgement_place(const struct weir_detector *detector, const struct weir_addr *addr);
 
 struct weir_pick {                       /* trials judged; unset members match all */
     bool any_service, any_layer, pooled; /* pooled: the layers above dns */

@@ -24,15 +24,16 @@ enum { SEEMS_OVER = 3 };
 enum bearing { NO_BEARING, SPEAKS_BOTH_WAYS, FAILURES_ONLY };
 
 static bool is_at(const struct weir_detector *detector, const struct weir_case *incident,
-                  const struct weir_item *item) {
+                  const struct weir_past *item) {
     const struct weir_incident *record = &incident->record;
     if (record->cause != WEIR_CAUSE_CDN && record->cause != WEIR_CAUSE_CDN_PATH) return true;
-    if (!record->as.number) return weir_addr_compare(&item->prefix, &incident->subject) == 0;
-    return weir_as_of(detector, &item->prefix).number == record->as.number;
+    const struct weir_addr *place = weir_history_place(&detector->history, item);
+    if (!record->as.number) return weir_addr_compare(place, &incident->subject) == 0;
+    return weir_as_of(detector, place).number == record->as.number;
 }
 
 static enum bearing of_service(const struct weir_detector *detector,
-                               const struct weir_case *incident, const struct weir_item *item) {
+                               const struct weir_case *incident, const struct weir_past *item) {
     const struct weir_incident *record = &incident->record;
     static const uint8_t roles[WEIR_PART_N] = {
         [WEIR_PART_MEDIA] = WEIR_ROLE_MEDIA, [WEIR_PART_CONTROL] = WEIR_ROLE_CONTROL};
@@ -52,7 +53,7 @@ static enum bearing of_service(const struct weir_detector *detector,
 }
 
 static enum bearing bearing_of(const struct weir_detector *detector,
-                               const struct weir_case *incident, const struct weir_item *item) {
+                               const struct weir_case *incident, const struct weir_past *item) {
     const struct weir_incident *record = &incident->record;
     bool yes;
     switch (record->cause) {
@@ -63,11 +64,13 @@ static enum bearing bearing_of(const struct weir_detector *detector,
         break;
     case WEIR_CAUSE_DNS_RESOLVER:
         yes = item->layer == WEIR_LAYER_DNS &&
-              weir_addr_compare(&item->prefix, &incident->subject) == 0;
+              weir_addr_compare(weir_history_place(&detector->history, item), &incident->subject) ==
+                  0;
         break;
     case WEIR_CAUSE_CLIENT:
-        yes =
-            item->layer < WEIR_LAYER_N && weir_addr_compare(&item->client, &incident->subject) == 0;
+        yes = item->layer < WEIR_LAYER_N &&
+              weir_addr_compare(weir_history_client(&detector->history, item),
+                                &incident->subject) == 0;
         break;
     default: return of_service(detector, incident, item);
     }
@@ -86,7 +89,7 @@ struct weir_recovery weir_recovery_of(const struct weir_detector *detector,
     bool overrun;
     for (uint64_t at = weir_history_since(&detector->history, incident->evidence_us, &overrun);
          at < detector->history.n; at++) {
-        const struct weir_item *item = weir_history_at(&detector->history, at);
+        const struct weir_past *item = weir_history_at(&detector->history, at);
         enum bearing bearing = item->at_us >= incident->evidence_us
                                    ? bearing_of(detector, incident, item)
                                    : NO_BEARING;

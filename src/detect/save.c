@@ -279,8 +279,8 @@ static void walk_history(struct archive *archive, struct weir_detector *detector
     WALK(archive, n);
     uint64_t first = history->n_closed - (archive->reading ? 0 : n);
     for (uint32_t i = 0; i < n && !archive->error; i++) {
-        struct weir_item item;
-        if (!archive->reading) item = *weir_history_at(history, first + i);
+        struct weir_item item = {.service = 0};
+        if (!archive->reading) item = weir_history_item(history, first + i);
         WALK(archive, item);
         if (!archive->reading || archive->error) continue;
         item.service = (uint8_t)id_of(archive, item.service);

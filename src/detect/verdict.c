@@ -536,7 +536,7 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
     struct weir_addr resolver = *scope->prefix;
     begin(detector, scope, verdict);
     weir_judgement_begin(detector, earliest(detector, scope));
-    uint32_t place = weir_index_find(&detector->judgement.places, &resolver);
+    uint32_t place = weir_judgement_place(detector, &resolver);
     struct weir_pick pick = {.any_service = true,
                              .layer = WEIR_LAYER_DNS,
                              .need = WEIR_ITEM_SCORED,

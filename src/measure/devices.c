@@ -56,7 +56,7 @@ struct weir_devices {
     struct mac *mac;
     size_t max;
     uint64_t refused;
-    int64_t forgot; /* window in which old ones were */
+    int64_t forget; /* window from which it is worth while to look for old ones */
 };
 
 int weir_devices_new(struct weir_devices **ret_devices, size_t max) {
@@ -159,13 +159,16 @@ static void learn(struct weir_devices *devices, const struct weir_device_fact *f
 }
 
 /* Those of the last day, in the order of their numbers, which the order of telling within a tick
- * must not decide. */
+ * must not decide. Visits all: so it is asked again when one of those kept is a day old, and for
+ * the MACs that nobody uses any more in an hour. */
 static void forget_old(struct weir_devices *devices, int64_t window) {
     struct weir_devices *kept;
+    int64_t next = window + HOUR_WINDOWS;
     if (weir_devices_new(&kept, devices->max) < 0) return;
     for (uint32_t i = 0; i < devices->addresses.n; i++) {
         const struct address *address = &devices->address[i];
         if (window - address->last > DAY_WINDOWS) continue;
+        if (address->last + DAY_WINDOWS < next) next = address->last + DAY_WINDOWS + 1;
         size_t n_macs = kept->macs.n;
         uint32_t mac = weir_index_get(&kept->macs, &devices->macs.addrs[address->mac]);
         uint32_t number = weir_index_get(&kept->addresses, &devices->addresses.addrs[i]);
@@ -182,7 +185,7 @@ static void forget_old(struct weir_devices *devices, int64_t window) {
         if (kept->address[kept->mac[mac].name].shared) kept->mac[mac].name = WEIR_INDEX_NONE;
     struct weir_devices old = *devices;
     kept->refused = devices->refused;
-    kept->forgot = window;
+    kept->forget = next;
     *devices = *kept;
     *kept = old;
     weir_devices_free(kept);
@@ -190,7 +193,7 @@ static void forget_old(struct weir_devices *devices, int64_t window) {
 
 void weir_devices_tick(struct weir_devices *devices, int64_t tick) {
     int64_t window = tick / TICKS_PER_WINDOW;
-    if (devices->addresses.n > devices->max / 4 * 3 && devices->forgot != window)
+    if (devices->addresses.n > devices->max / 4 * 3 && window >= devices->forget)
         forget_old(devices, window);
 }
 
