@@ -88,3 +88,15 @@ void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes) {
 void weir_cadence_spoil(struct weir_cadence *cadence) { cadence->spoilt = true; }
 
 void weir_cadence_forget(struct weir_cadence *cadence) { memset(cadence, 0, sizeof *cadence); }
+
+/* The last two: the first filling of the buffer is unlike. */
+void weir_cadence_guess(struct weir_cadence *cadence) {
+    uint32_t n = cadence->n_bursts;
+    if (cadence->value_us > 0 || n < 2 || n >= WEIR_CADENCE_BURSTS) return;
+    const struct weir_burst *last = &cadence->bursts[n - 1], *before = &cadence->bursts[n - 2];
+    double more = value_of(last), less = value_of(before);
+    if (more > 1.25 * less || less > 1.25 * more) return;
+    cadence->value_us = (int64_t)(last->ms + before->ms) * 1000 / (last->n + before->n);
+    cadence->need_bps =
+        (int64_t)((last->bytes + before->bytes) * 8000 / (last->ms + before->ms));
+}

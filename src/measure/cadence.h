@@ -34,3 +34,5 @@ void weir_cadence_add_sound(struct weir_cadence *cadence, uint64_t bytes);
 void weir_cadence_spoil(struct weir_cadence *cadence);
 /* Sound was taken for picture until now: what was learned is void. */
 void weir_cadence_forget(struct weir_cadence *cadence);
+/* Where no more is to come: two bursts that agree are better than nothing. */
+void weir_cadence_guess(struct weir_cadence *cadence);

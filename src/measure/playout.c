@@ -16,7 +16,7 @@
  * is the median of the first eight that were seen, and pulls the estimate towards itself at each
  * rest, or the small errors of an hour would add up; eight asks in a row far from it make a new
  * one. Demand is a request that waits, a connection that fails, an answer that is empty, and lasts
- * from its first sign to the next answer; a pause of half a minute between two signs is longer than
+ * from its first sign to the next answer; a pause of 45 s between two signs is longer than
  * players wait before they try again, and ends it. A viewer who gives up ends a stall with the last
  * sign of his demand.
  *
@@ -32,7 +32,7 @@
 
 #include "measure/playout.h"
 
-#define LAPSE_US      INT64_C(30000000)
+#define LAPSE_US      INT64_C(45000000)
 #define REST_US       INT64_C(700000)
 #define BUFFER_MAX_US INT64_C(600000000)
 #define STALL_MIN_US  INT64_C(200000) /* below: within the error of the model */

@@ -23,6 +23,9 @@
  * half as large as the smallest one that came in time was given up by the player: quality has
  * steps, and nobody's lowest is below half of the lowest that was seen. It carries no time.
  *
+ * The first answers and waits are told to the buffer model once the rhythm is known, and again when
+ * some of them turn out to be sound: see early.c.
+ *
  * Answers wait six seconds before the buffer is worked out: one that was complete without a request
  * after it is known only when nothing came behind it for five.
  */
@@ -38,6 +41,8 @@ enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6
 #define BITRATE_SPAN_US INT64_C(60000000)
 #define WAIT_MIN_US     INT64_C(1000000)
 #define CADENCE_LIVE_US INT64_C(4000000)
+#define SILENCE_US      INT64_C(4000000) /* behind an answer: it may not be complete */
+#define PATIENCE_US     INT64_C(30000000) /* nobody waits for longer without trying again */
 
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence) {
     static const struct weir_addr none;
@@ -55,6 +60,12 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
+bool weir_session_has_all_the_same(const struct weir_session *session,
+                                   const struct weir_evidence *evidence) {
+    return evidence->chunk.rest_us >= WEIR_CADENCE_REST_US && session->ladder.bytes > 0 &&
+           evidence->chunk.bytes * 10 >= session->ladder.bytes * UINT64_C(7);
+}
+
 void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence) {
     int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
     if (took_us >= WAIT_MIN_US)
@@ -64,7 +75,9 @@ void weir_session_small(struct weir_session *session, const struct weir_evidence
 
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us) {
     weir_cadence_spoil(&session->cadence);
-    weir_playout_wanted(&session->playout, since_us, until_us, session->cadence.value_us);
+    weir_early_wanted(&session->early, since_us, until_us);
+    if (session->told)
+        weir_playout_wanted(&session->playout, since_us, until_us, session->cadence.value_us);
 }
 
 int64_t weir_session_need_bps(const struct weir_session *session) {
@@ -126,7 +139,8 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
     if (!waiting && weir_lasting_tick(&session->lasting, evidence->client_port, asked_us,
                                       evidence->ts_us, evidence->progress.bytes, &burst))
         take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
-    if (is_late(session, evidence)) weir_session_wanted(session, asked_us, evidence->ts_us);
+    if (is_late(session, evidence) && evidence->progress.waiting_us < PATIENCE_US)
+        weir_session_wanted(session, asked_us, evidence->ts_us);
 }
 
 /* A rate in 16 bits, as a float of 11 bits behind the leading one: exact to 0.05 %, and in the same
@@ -204,12 +218,75 @@ static void climb(struct weir_ladder *ladder, uint32_t bytes) {
     ladder->changes++;
 }
 
+/* The player gave it up, or it goes on later: see above. */
+static bool is_given_up(const struct weir_session *session, uint64_t bytes, int64_t took_us,
+                        int64_t rest_us) {
+    int64_t value_us = session->cadence.value_us;
+    bool late = took_us >= value_us || rest_us >= SILENCE_US ||
+                !weir_session_is_enough(session, bytes, took_us);
+    return value_us > 0 && late && bytes * 2 < session->least_bytes;
+}
+
+/* ---- what came early ---- */
+
+/* The rhythm again, now that it is known which answers are sound. */
+static void learn_early(struct weir_session *session) {
+    const struct weir_early *early = &session->early;
+    for (int i = 0; i < early->n; i++) {
+        const struct weir_early_note *note = &early->notes[i];
+        if (note->bytes == 0)
+            weir_cadence_spoil(&session->cadence);
+        else if (weir_tracks_is_sound(&session->tracks, note->bytes))
+            weir_cadence_add_sound(&session->cadence, note->bytes);
+        else
+            weir_cadence_add(&session->cadence, weir_early_from_us(early, note),
+                             weir_early_at_us(early, note), note->bytes);
+    }
+}
+
+/* The smallest answer of the picture that came in time. */
+static uint32_t least_of_early(const struct weir_session *session) {
+    uint32_t least = 0;
+    for (int i = 0; i < session->early.n; i++) {
+        const struct weir_early_note *note = &session->early.notes[i];
+        bool late = (int64_t)(note->at_ms - note->from_ms) * 1000 >= session->cadence.value_us;
+        if (note->bytes == 0 || late || weir_tracks_is_sound(&session->tracks, note->bytes))
+            continue;
+        least = least == 0 || note->bytes < least ? note->bytes : least;
+    }
+    return least;
+}
+
+/* Once it is known what an answer carries, or more came than is kept. */
+static void tell_early(struct weir_session *session) {
+    const struct weir_early *early = &session->early;
+    int64_t value_us = session->cadence.value_us, latest_us = 0;
+    if (session->told || (value_us == 0 && !early->full)) return;
+    session->told = true;
+    session->playout = (struct weir_playout){0};
+    session->least_bytes = least_of_early(session);
+    for (int i = 0; i < early->n; i++) {
+        const struct weir_early_note *note = &early->notes[i];
+        int64_t from_us = weir_early_from_us(early, note), at_us = weir_early_at_us(early, note);
+        if (note->bytes == 0 || is_given_up(session, note->bytes, at_us - from_us, 0))
+            weir_playout_wanted(&session->playout, from_us, at_us, value_us);
+        else if (!weir_tracks_is_sound(&session->tracks, note->bytes))
+            weir_playout_answer(&session->playout, from_us, at_us, value_us);
+        if (at_us > latest_us) latest_us = at_us;
+        weir_playout_settle(&session->playout, latest_us - SETTLE_US, value_us);
+    }
+}
+
 static void take_sound(struct weir_session *session, uint32_t found, uint64_t bytes) {
     session->sound_chunks += 1 + found;
     weir_cadence_add_sound(&session->cadence, bytes);
     if (found == 0) return;
     weir_cadence_forget(&session->cadence);
-    weir_playout_take_back(&session->playout, found);
+    if (session->early.full)
+        weir_playout_take_back(&session->playout, found);
+    else
+        session->told = false;
+    learn_early(session);
     session->chunks -= found < session->chunks ? found : session->chunks;
     uint64_t sound_bytes = (uint64_t)found * bytes;
     session->picture_bytes -=
@@ -217,17 +294,10 @@ static void take_sound(struct weir_session *session, uint32_t found, uint64_t by
     session->least_bytes = 0;
 }
 
-/* The player gave it up: see above. */
-static bool is_given_up(const struct weir_session *session, uint64_t bytes, int64_t took_us) {
-    int64_t value_us = session->cadence.value_us;
-    bool late = took_us >= value_us || !weir_session_is_enough(session, bytes, took_us);
-    return value_us > 0 && late && bytes * 2 < session->least_bytes;
-}
-
 static void take_picture(struct weir_session *session, uint64_t bytes, int64_t request_us,
                          int64_t done_us, int64_t rest_us) {
     int64_t value_us = session->cadence.value_us, took_us = done_us - request_us;
-    if (is_given_up(session, bytes, took_us)) {
+    if (is_given_up(session, bytes, took_us, rest_us)) {
         if (rest_us < took_us || took_us >= WAIT_MIN_US)
             weir_session_wanted(session, request_us, done_us);
         return;
@@ -241,7 +311,11 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
     session->picture_bytes += size;
     climb(&session->ladder, size);
     weir_cadence_add(&session->cadence, request_us, done_us, bytes);
-    weir_playout_answer(&session->playout, request_us, done_us, session->cadence.value_us);
+    weir_early_answer(&session->early, request_us, done_us, size);
+    if (session->told)
+        weir_playout_answer(&session->playout, request_us, done_us, session->cadence.value_us);
+    else
+        tell_early(session);
 }
 
 /* An answer, or a burst of a long one. */
@@ -250,10 +324,36 @@ static void take_media(struct weir_session *session, uint64_t bytes, int64_t req
     uint32_t found;
     if (session->answers == 0) session->first_request_us = request_us;
     if (++session->answers == 2) session->second_chunk_us = done_us;
-    if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND)
+    if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND) {
         take_sound(session, found, bytes);
-    else
+        weir_early_answer(&session->early, request_us, done_us, (uint32_t)bytes);
+    } else
         take_picture(session, bytes, request_us, done_us, rest_us);
+}
+
+/* The rest of an answer, after a silence behind which it was taken for complete: it was not, and
+ * the player has waited meanwhile. Twice as much as the picture's answers carry is no rest, but
+ * another answer, whose request was not seen. */
+static bool take_rest(struct weir_session *session, struct weir_last_answer *last, uint64_t bytes,
+                      int64_t done_us) {
+    int64_t value_us = session->cadence.value_us;
+    uint64_t whole = last->bytes + bytes;
+    if (whole > 1.5 * session->ladder.bytes || whole > UINT32_MAX) return false;
+    weir_session_wanted(session, last->done_us, done_us);
+    if (last->counted) {
+        session->picture_bytes += bytes;
+        weir_early_longer(&session->early, last->request_us, done_us, (uint32_t)whole);
+        if (session->told) {
+            weir_playout_give_up(&session->playout, value_us);
+            weir_playout_answer(&session->playout, last->request_us, done_us, value_us);
+        }
+    } else if (whole * 2 >= session->least_bytes) {
+        take_picture(session, whole, last->request_us, done_us, 0);
+        last->counted = true;
+    }
+    last->bytes = whole;
+    last->done_us = done_us;
+    return true;
 }
 
 /* Before each answer: was the one before it given up together with its connection? */
@@ -276,9 +376,15 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     uint64_t bytes = evidence->chunk.bytes;
     int64_t transfer_us = evidence->chunk.transfer_us > 0 ? evidence->chunk.transfer_us : 0;
     int64_t wait_us = evidence->chunk.ttfb_us > 0 ? evidence->chunk.ttfb_us : 0;
-    int64_t request_us = evidence->chunk.request_us, done_us = request_us + wait_us + transfer_us;
+    bool resumed = evidence->chunk.ttfb_us < 0; /* its first byte was not the answer's first */
+    int64_t request_us = evidence->chunk.request_us;
+    int64_t done_us = resumed ? evidence->ts_us : request_us + wait_us + transfer_us;
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
+    struct weir_last_answer *answer = &session->last[evidence->client_port & 1];
+    if (resumed && answer->port == evidence->client_port &&
+        answer->request_us == request_us && take_rest(session, answer, bytes, done_us))
+        return false;
     note_connection(session, evidence->client_port, done_us - request_us);
     uint32_t pictures = session->chunks;
     session->on_us += wait_us + transfer_us;
@@ -287,6 +393,8 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
         take_media(session, bytes, request_us, done_us, evidence->chunk.rest_us);
     else if (last.bytes >= WEIR_SMALL_BYTES)
         take_media(session, last.bytes, last.from_us, last.done_us, evidence->chunk.rest_us);
+    *answer = (struct weir_last_answer){request_us, done_us, bytes, evidence->client_port,
+                                        session->chunks > pictures};
     /* sound and what was given up are not taken back */
     session->late &= session->chunks > pictures;
     if (bytes < LARGE_BYTES) return false;
@@ -327,6 +435,7 @@ static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
                           int64_t now_us) {
     weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);
+    tell_early(session);
     int64_t value_us = session->cadence.value_us;
     weir_playout_settle(&session->playout, now_us - SETTLE_US, value_us);
     session->still_us = weir_playout_still_since_us(&session->playout, now_us, value_us);
@@ -380,6 +489,8 @@ static void report_stalls(const struct weir_session *session, struct weir_sessio
 
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
                          struct weir_session_record *ret_record) {
+    weir_cadence_guess(&session->cadence);
+    tell_early(session);
     int64_t value_us = session->cadence.value_us, bitrate_bps = weir_session_bitrate_bps(session);
     weir_playout_finish(&session->playout, value_us);
     int64_t buffer_us = weir_playout_buffer_us(&session->playout, session->playout.at_us, value_us);

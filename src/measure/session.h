@@ -4,6 +4,7 @@
 #include <weir/measure.h>
 
 #include "measure/cadence.h"
+#include "measure/early.h"
 #include "measure/hollow.h"
 #include "measure/need.h"
 #include "measure/playout.h"
@@ -26,6 +27,14 @@ struct weir_ladder {
     uint32_t bytes, next_bytes; /* of the step that is played, and of one that may follow it */
     uint8_t n_next;
     uint32_t changes;
+};
+
+/* The newest answer of a connection: it may go on after a silence. */
+struct weir_last_answer {
+    int64_t request_us, done_us;
+    uint64_t bytes;
+    uint16_t port;
+    bool counted; /* as one of the picture */
 };
 
 /* A large site has thousands of these: what is kept of each chunk is packed. */
@@ -57,6 +66,9 @@ struct weir_session {
     struct weir_tracks tracks;
     struct weir_cadence cadence;
     struct weir_playout playout;
+    struct weir_early early;
+    bool told; /* what came early, to the playout */
+    struct weir_last_answer last[2]; /* by its connection's port */
     struct weir_ladder ladder;
     struct weir_need need;
     struct weir_lasting lasting;
@@ -75,6 +87,10 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
 /* A complete answer of 5 kB or more; true when it was slower than half of the session's own median.
  * */
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence);
+/* Whether an answer behind which the connection was reset had come whole: it had rested, and is as
+ * large as the picture's answers are. */
+bool weir_session_has_all_the_same(const struct weir_session *session,
+                                   const struct weir_evidence *evidence);
 /* An answer of less than 5 kB: a player that waited for it longer than a second asked for media,
  * too. */
 void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence);

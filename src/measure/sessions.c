@@ -237,7 +237,11 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
                        const struct weir_evidence *evidence) {
     struct service *service = &all->services[evidence->service];
     session->media_bytes += evidence->chunk.bytes;
-    if (evidence->chunk.cut) return; /* one request, one outcome: it has failed already */
+    if (evidence->chunk.cut) { /* one request, one outcome: it has failed already */
+        if (weir_session_has_all_the_same(session, evidence))
+            weir_session_chunk(session, evidence);
+        return;
+    }
     weir_asks_chunk(&all->asks, evidence);
     if (evidence->chunk.ttfb_us >= 0)
         weir_learned_add(&service->ttfb_us, (uint64_t)evidence->chunk.ttfb_us);
@@ -260,7 +264,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
     session->small_answers++;
     weir_session_small(session, evidence);
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
-    if (run) weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
+    if (run >= 2) weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
     if (!rules || run < WEIR_HOLLOW_RUN ||
         weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
         return;
@@ -295,9 +299,10 @@ static void take_attempt(struct weir_sessions *all, const struct weir_evidence *
         evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services)
         return;
     size_t at = place_of(all, &evidence->client, evidence->service);
-    if (all->index[at])
-        weir_session_wanted(&all->sessions[all->index[at] - 1], evidence->first_us,
-                            evidence->ts_us);
+    if (!all->index[at]) return;
+    struct weir_session *session = &all->sessions[all->index[at] - 1];
+    session->active_now_us = evidence->now_us; /* who tries in vain has not left */
+    weir_session_wanted(session, evidence->first_us, evidence->ts_us);
 }
 
 void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence) {

@@ -18,7 +18,6 @@
  * is sound that is larger than the poorest picture. Counts of both together still carry the right
  * time on the average.
  */
-#include <stdbool.h>
 
 #include "measure/tracks.h"
 
@@ -66,6 +65,11 @@ static bool is_sound(const struct weir_tracks *tracks, int at) {
     if (others * 2 < size->n || others > 3u * size->n) return false;
     double bytes = (double)(tracks->all_bytes - tracks->bytes[at]) - (double)size->n * size->bytes;
     return bytes >= 1.5 * size->bytes * others;
+}
+
+bool weir_tracks_is_sound(const struct weir_tracks *tracks, uint64_t answer_bytes) {
+    int at = find(tracks, answer_bytes < UINT32_MAX ? (uint32_t)answer_bytes : UINT32_MAX);
+    return at >= 0 && tracks->sizes[at].sound;
 }
 
 /* Runs of other sizes end where something comes between that is not clearly larger. */

@@ -1,6 +1,7 @@
 /* Picture or sound: which of a session's two tracks an answer belongs to. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { WEIR_TRACK_SIZES = 6 };
@@ -25,3 +26,5 @@ struct weir_tracks { /* zeroed memory is an empty one */
  * be sound with this one. */
 enum weir_media_track weir_tracks_add(struct weir_tracks *tracks, uint64_t bytes,
                                       uint32_t *ret_found);
+/* Whether an answer of `bytes` is sound, by what is known now. */
+bool weir_tracks_is_sound(const struct weir_tracks *tracks, uint64_t bytes);

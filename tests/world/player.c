@@ -38,6 +38,7 @@ static void seek(struct world *world, struct player *player) {
         likely(world, 0.5) ? world->now_us + (int64_t)(waiting(world, 20) * SECOND) : NEVER;
     player->playing = player->begun = false;
     player->start_us = world->now_us;
+    viewer_jumps(world, player);
     for (unsigned i = 0; i < player->n_tracks; i++) {
         struct track *track = &player->tracks[i];
         track->loaded_s = player->played_s;
@@ -56,7 +57,7 @@ static void tick(struct world *world, void *object, uint64_t unused) {
     if (player->over) return;
     if (world->now_us >= player->stop_us || world->now_us >= player->client->gone_us) {
         player->over = true;
-        if (player->stall_since_us) player->stalled_us += world->now_us - player->stall_since_us;
+        viewer_leaves(world, player);
         if (world->now_us < player->client->gone_us) {
             for (unsigned i = 0; i < player->n_tracks; i++)
                 channel_drop(world, player->tracks[i].channel, player->row->browser);
@@ -73,17 +74,16 @@ static void tick(struct world *world, void *object, uint64_t unused) {
     double ahead_s = loaded_s(player) - player->played_s;
     if (player->playing && ahead_s <= 0) {
         player->playing = false;
-        player->n_stalls++;
-        player->stall_since_us = world->now_us;
+        viewer_stalls(world, player);
     } else if (!player->playing &&
                ahead_s >=
                    player->segment_s * (player->begun || player->row->medium != 'v' ? 1 : 2) -
                        0.01) {
         player->playing = player->begun = true;
-        if (player->stall_since_us) player->stalled_us += world->now_us - player->stall_since_us;
-        player->stall_since_us = 0;
+        viewer_plays(world, player);
     }
     stalls(world, player);
+    viewer_second(world, player);
     world_at(world, world->now_us + TICK_MS * MS, tick, player, 0);
 }
 
@@ -151,6 +151,8 @@ static void step(struct world *world, void *object, uint64_t unused) {
         ask_segment(world, track);
         return;
     }
+    if (track == &player->tracks[0])
+        viewer_has_enough(player, world->now_us + (int64_t)(wait_s * SECOND));
     wait_s = wait_s < 0.05 ? 0.05 : wait_s > 1 && player->paused ? 1 : wait_s;
     world_at(world, world->now_us + (int64_t)(wait_s * SECOND), step, track, 0);
 }
@@ -199,6 +201,7 @@ static void segment_answered(struct world *world, void *owner, struct request *r
     }
     track->list = medium == 'l' || medium == 'h';
     player->n_segments++;
+    if (track == &player->tracks[0]) viewer_segment(player, request->answer);
     track->loaded_s += medium == 'a' ? PIECE * 8 / rate_bps(player) : player->segment_s;
     if (medium == 'a') {
         double ahead_s = track->loaded_s - player->played_s;
@@ -246,6 +249,7 @@ static void begin(struct world *world, void *object, uint64_t unused) {
     const struct player_row *row = player->row;
     struct service *service = &world->services[player->service];
     player->seen_us = world->now_us;
+    viewer_begins(world, player);
     for (unsigned i = 0; i < player->n_tracks; i++) {
         struct track *track = &player->tracks[i];
         track->player = player;

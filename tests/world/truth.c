@@ -195,6 +195,7 @@ void truth_write(struct world *world, FILE *out) {
                 (double)player->stalled_us / SECOND);
     }
     fputs("],\n", out);
+    viewers_write(world, out);
     put_faults(world, out);
     put_list(world, true, out);
     put_list(world, false, out);

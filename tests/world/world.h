@@ -358,6 +358,19 @@ struct track {
     int64_t asked_us;
 };
 
+enum { VIEWER_STALLS = 64, VIEWER_JUMPS = 16 };
+
+/* What its viewer went through. */
+struct viewer {
+    int64_t from_us, first_us, end_us; /* began; saw the first picture (0: never); left */
+    int64_t enough_us;                 /* has all that it wants until then */
+    int64_t stalls[VIEWER_STALLS][2];
+    int64_t jump_us, jumps[VIEWER_JUMPS][2]; /* jumps, and has no picture yet (0: no) */
+    unsigned n_stalls, n_jumps, n_states, max_states;
+    char *states;                   /* a letter a second: see viewer.c */
+    double picture_bytes, picture_s; /* of the segments of the picture */
+};
+
 struct player {
     const struct player_row *row;
     struct client *client;
@@ -371,6 +384,7 @@ struct player {
     unsigned n_stalls, n_segments, n_failures;
     int64_t stalled_us, stall_since_us;
     double fetched_bps;
+    struct viewer viewer;
 };
 
 /* ---- faults ---- */
@@ -509,6 +523,17 @@ void channel_answered(struct world *world, struct channel *channel, struct reque
 
 /* player.c, web.c */
 void player_start(struct world *world, struct player *player);
+
+/* viewer.c */
+void viewer_begins(struct world *world, struct player *player);
+void viewer_segment(struct player *player, double bytes); /* of the picture, complete */
+void viewer_has_enough(struct player *player, int64_t until_us);
+void viewer_stalls(struct world *world, struct player *player);
+void viewer_plays(struct world *world, struct player *player);
+void viewer_jumps(struct world *world, struct player *player);
+void viewer_leaves(struct world *world, struct player *player);
+void viewer_second(struct world *world, struct player *player); /* at least once a second */
+void viewers_write(struct world *world, FILE *out);
 void web_start(struct world *world, struct client *client);
 
 /* faults.c */
