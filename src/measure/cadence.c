@@ -97,6 +97,5 @@ void weir_cadence_guess(struct weir_cadence *cadence) {
     double more = value_of(last), less = value_of(before);
     if (more > 1.25 * less || less > 1.25 * more) return;
     cadence->value_us = (int64_t)(last->ms + before->ms) * 1000 / (last->n + before->n);
-    cadence->need_bps =
-        (int64_t)((last->bytes + before->bytes) * 8000 / (last->ms + before->ms));
+    cadence->need_bps = (int64_t)((last->bytes + before->bytes) * 8000 / (last->ms + before->ms));
 }

@@ -17,9 +17,9 @@ enum { SAME_MS = 700 };
 
 static uint32_t ms(const struct weir_early *early, int64_t us) {
     int64_t since_us = us - early->base_us;
-    return since_us <= 0                       ? 0
+    return since_us <= 0                      ? 0
            : since_us / 1000 < UINT32_MAX - 1 ? (uint32_t)(since_us / 1000)
-                                               : UINT32_MAX - 1;
+                                              : UINT32_MAX - 1;
 }
 
 static void add(struct weir_early *early, int64_t from_us, int64_t at_us, uint32_t bytes) {
@@ -41,8 +41,8 @@ void weir_early_wanted(struct weir_early *early, int64_t since_us, int64_t until
     uint32_t from_ms = ms(early, since_us), at_ms = ms(early, until_us);
     for (int i = early->n; i-- > 0 && early->notes[i].bytes == 0;) {
         struct weir_early_note *note = &early->notes[i];
-        uint32_t apart_ms = note->from_ms > from_ms ? note->from_ms - from_ms
-                                                    : from_ms - note->from_ms;
+        uint32_t apart_ms =
+            note->from_ms > from_ms ? note->from_ms - from_ms : from_ms - note->from_ms;
         if (apart_ms > SAME_MS) continue;
         if (at_ms > note->at_ms) note->at_ms = at_ms;
         return;

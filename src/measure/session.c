@@ -41,7 +41,7 @@ enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6
 #define BITRATE_SPAN_US INT64_C(60000000)
 #define WAIT_MIN_US     INT64_C(1000000)
 #define CADENCE_LIVE_US INT64_C(4000000)
-#define SILENCE_US      INT64_C(4000000) /* behind an answer: it may not be complete */
+#define SILENCE_US      INT64_C(4000000)  /* behind an answer: it may not be complete */
 #define PATIENCE_US     INT64_C(30000000) /* nobody waits for longer without trying again */
 
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence) {
@@ -382,8 +382,8 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
     struct weir_last_answer *answer = &session->last[evidence->client_port & 1];
-    if (resumed && answer->port == evidence->client_port &&
-        answer->request_us == request_us && take_rest(session, answer, bytes, done_us))
+    if (resumed && answer->port == evidence->client_port && answer->request_us == request_us &&
+        take_rest(session, answer, bytes, done_us))
         return false;
     note_connection(session, evidence->client_port, done_us - request_us);
     uint32_t pictures = session->chunks;

@@ -67,7 +67,7 @@ struct weir_session {
     struct weir_cadence cadence;
     struct weir_playout playout;
     struct weir_early early;
-    bool told; /* what came early, to the playout */
+    bool told;                       /* what came early, to the playout */
     struct weir_last_answer last[2]; /* by its connection's port */
     struct weir_ladder ladder;
     struct weir_need need;

@@ -238,8 +238,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
     struct service *service = &all->services[evidence->service];
     session->media_bytes += evidence->chunk.bytes;
     if (evidence->chunk.cut) { /* one request, one outcome: it has failed already */
-        if (weir_session_has_all_the_same(session, evidence))
-            weir_session_chunk(session, evidence);
+        if (weir_session_has_all_the_same(session, evidence)) weir_session_chunk(session, evidence);
         return;
     }
     weir_asks_chunk(&all->asks, evidence);

@@ -2,11 +2,10 @@
  *
  *     startup   from the player's begin to the first picture
  *     stalls    the picture stands still though it had begun
- *     jumps     the viewer jumps, until the picture is there again: waits of his own making, neither
- *               stalls nor not
- *     states    a letter a second: 'e' nothing to show, 'l' plays and still wants more than it has,
- *               'f' plays, or is paused, and has had all that it wants within one and a half
- *               segments
+ *     jumps     the viewer jumps, until the picture is there again: waits of his own making,
+ * neither stalls nor not states    a letter a second: 'e' nothing to show, 'l' plays and still
+ * wants more than it has, 'f' plays, or is paused, and has had all that it wants within one and a
+ * half segments
  */
 #include "world.h"
 
@@ -115,8 +114,8 @@ static void put_viewer(struct world *world, struct player *player, FILE *out) {
         fprintf(out, "%.3f", (double)viewer->first_us / SECOND);
     else
         fputs("null", out);
-    fprintf(out, ", \"end\": %.3f, \"bitrate\": %.0f, \"stalls\": ",
-            (double)viewer->end_us / SECOND,
+    fprintf(out,
+            ", \"end\": %.3f, \"bitrate\": %.0f, \"stalls\": ", (double)viewer->end_us / SECOND,
             viewer->picture_s > 0 ? viewer->picture_bytes * 8 / viewer->picture_s : 0);
     put_spells(out, viewer->stalls, viewer->n_stalls);
     fputs(", \"jumps\": ", out);

@@ -367,7 +367,7 @@ struct viewer {
     int64_t stalls[VIEWER_STALLS][2];
     int64_t jump_us, jumps[VIEWER_JUMPS][2]; /* jumps, and has no picture yet (0: no) */
     unsigned n_stalls, n_jumps, n_states, max_states;
-    char *states;                   /* a letter a second: see viewer.c */
+    char *states;                    /* a letter a second: see viewer.c */
     double picture_bytes, picture_s; /* of the segments of the picture */
 };
 

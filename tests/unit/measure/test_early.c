@@ -29,7 +29,8 @@ static void answer(int64_t asked_us, uint64_t bytes) {
 
 /* Three at once, then one each four seconds. Returns when the next one is asked for. */
 static int64_t play(int64_t from_us, int n, uint64_t bytes) {
-    for (int i = 0; i < n; i++) answer(i < 3 ? from_us + i * S / 3 : from_us + (i - 2) * 4 * S, bytes);
+    for (int i = 0; i < n; i++)
+        answer(i < 3 ? from_us + i * S / 3 : from_us + (i - 2) * 4 * S, bytes);
     return from_us + (n - 2) * 4 * S;
 }
 
