@@ -6,7 +6,7 @@ build_packages=(gcc meson ninja-build pkg-config libpcap-dev libndpi-dev libhire
     libsodium-dev libxxhash-dev nettle-dev zlib1g-dev libzstd-dev libseccomp-dev libcap-ng-dev libncurses-dev libmaxminddb-dev libmicrohttpd-dev
     libsqlite3-dev libcurl4-openssl-dev)
 # What tests in network namespaces, of live capture and of confinement run.
-network_packages=(iproute2 iputils-ping ethtool nftables nginx-light unbound openssl tcpdump procps)
+network_packages=(iproute2 iputils-ping ethtool nftables nginx-light unbound openssl tcpdump procps python3-h2)
 
 say() { printf '\n== %s\n' "$*"; }
 

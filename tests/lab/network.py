@@ -24,21 +24,6 @@ sys.path.insert(0, str(HERE))
 import servers  # noqa: E402
 from servers import RESOLVER  # noqa: E402
 
-HANGING = f"""
-import socket, threading, time
-def held(listener):
-    def answer(peer):
-        peer.recv(65536)
-        time.sleep(6)
-        peer.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 60000\\r\\n\\r\\n" + b"x" * 60000)
-        peer.close()
-    while True:
-        threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
-never, late = (socket.create_server(("127.0.0.1", port), backlog=4096) for port in ({servers.HANGING_PORT}, {servers.HANGING_PORT + 1}))
-held(late)
-"""
-
-
 def run(*command, check=True, **options):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     if check and done.returncode:
@@ -51,15 +36,16 @@ def in_ns(namespace, *command):
 
 
 class Network:
-    def __init__(self, n_clients=3, offload=True, prefix="w", families=(4,), quic=False, delay_ms=None, nat=False, content=None):
+    def __init__(self, n_clients=3, offload=True, prefix="w", families=(4,), quic=False, delay_ms=None, nat=False, content=None,
+                 keepalive=("75s", 1000)):
         """Networks of different prefixes stand side by side. delay_ms: a relay instead of a cable, so much each way.
-        content: a directory of encoded segments; without one, noise."""
+        content: a directory of encoded segments; without one, noise. keepalive: nginx's time and number of requests."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-lab-"))
         self.gateway, self.servers = f"{prefix}-gw", f"{prefix}-net"
         self.clients = [f"{prefix}-c{i + 1}" for i in range(n_clients)]
         self.home = f"{prefix}-nat" if nat else self.gateway
         self.namespaces = [self.gateway, self.servers, *self.clients, *([self.home] if nat else [])]
-        self.families, self.quic, self.offload, self.content = families, quic, offload, content
+        self.families, self.quic, self.offload, self.content, self.keepalive = families, quic, offload, content, keepalive
         self.processes, self.relay, self.marks = [], None, []
         try:
             self._namespaces()
@@ -205,10 +191,10 @@ class Network:
             (self.dir / "www" / "lib").symlink_to(pathlib.Path(self.content).parent / "node_modules")
         else:
             servers.make_plain_content(self.dir / "www" / "vod")
-        (self.dir / "nginx.conf").write_text(servers.nginx_conf(self.dir, self.families, self.quic))
+        (self.dir / "nginx.conf").write_text(servers.nginx_conf(self.dir, self.families, self.quic, self.keepalive))
         os.chmod(self.dir, 0o755)
         self.web = self.start(self.servers, "nginx", "-p", str(self.dir), "-c", str(self.dir / "nginx.conf"))
-        self.start(self.servers, "/usr/bin/python3", "-c", HANGING)
+        self.start(self.servers, "/usr/bin/python3", str(HERE / "backend.py"), str(servers.BACKEND_PORT))
         if self.quic:
             (self.dir / "Caddyfile").write_text(servers.caddy_conf(self.dir, self.families))
             self.caddy = self.start(self.servers, "caddy", "run", "--adapter", "caddyfile", "--config", str(self.dir / "Caddyfile"),
@@ -246,6 +232,9 @@ class Network:
     def fail_names(self, *domains):
         """SERVFAIL for these domains, until `heal_names`."""
         for domain in domains:
+            for host in servers.BEACONS.values():
+                if host.endswith(f".{domain}"):
+                    self._resolver_control("local_zone_remove", host)
             self._resolver_control("local_zone_remove", domain)
             self._resolver_control("local_zone", domain, "transparent")
 
@@ -257,8 +246,20 @@ class Network:
             for line in servers.zone_data(host, self.families) if host.endswith(domains) else ():
                 self._resolver_control("local_data", *line.split())
 
+    def block_name(self, host, how):
+        """The resolver begins to block this name as filters do ("always_null": 0.0.0.0, "always_nxdomain", "always_refuse"), until `unblock_name`."""
+        self._resolver_control("local_zone", f"{host}.", how)
+
+    def unblock_name(self, host):
+        self._resolver_control("local_zone", f"{host}.", "static")
+
+    def reset_connections(self, numbers, idle_s, times=0):
+        """resets.py on these networks' servers; `times` rounds a second apart, 0 until stopped. Returns the process."""
+        return self.start(self.servers, "/usr/bin/python3", str(HERE / "resets.py"), str(idle_s), str(times),
+                          *(f"198.18.{n}." for n in numbers), *(f"2001:db8:{n}:" for n in numbers))
+
     def mark(self, fault, *hosts):
-        """These hosts' servers misbehave so (hollow, hang, slow, paced), until `unmark`."""
+        """These hosts' servers misbehave so (hollow, hang, late, slow, paced), until `unmark`."""
         for host in hosts:
             (self.dir / f"{fault}-{host}").touch()
 

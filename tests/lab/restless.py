@@ -2,6 +2,7 @@
 
     tabs    connections opened and never used, closed by a reset when idle, in the middle of a transfer, or after the end
     held    requests that the server answers only after six seconds, by design (low-latency playlists)
+    polls   one connection on which a question is answered after 25 s and asked again
     bulk    four downloads at once, as fast as they go
 """
 import random
@@ -25,7 +26,7 @@ def connect():
 
 def ask(path):
     peer = TLS.wrap_socket(connect(), server_hostname=HOST)
-    peer.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {'x' * 500}\r\n\r\n".encode())
+    peer.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     return peer
 
 
@@ -70,6 +71,14 @@ def held():
     peer.close()
 
 
+def polls():
+    peer = ask("/poll")
+    peer.settimeout(60)
+    while time.monotonic() < end and peer.recv(65536):
+        peer.sendall(f"GET /poll HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    peer.close()
+
+
 def bulk():
     peer = ask("/vod/chunk-stream0-00001.m4s")
     got = 0
@@ -94,4 +103,4 @@ if HABIT == "bulk":
     for thread in threads:
         thread.join()
 else:
-    live([held] if HABIT == "held" else [preconnect, leave_midway, idle_reset, reset_after_end], 0.5 if HABIT == "held" else 1.5)
+    live({"held": [held], "polls": [polls]}.get(HABIT, [preconnect, leave_midway, idle_reset, reset_after_end]), 1.5 if HABIT == "tabs" else 0.5)

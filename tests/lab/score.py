@@ -7,13 +7,14 @@ usage: tests/lab/score.py [--weir PROGRAM] [--json FILE] DIR [SCENARIO...]
 An incident belongs to a label when service, cause and state (at first and at last) are among the label's and it was raised between
 the impairment's begin and 30 s after its end. Right: one such incident, and no other. Times are seconds: "detect" from the
 impairment's begin, "failed" from the begin of the first attempt of any player that failed; "onset" is the error of the
-incident's own; "clear" from the impairment's end. No point is adjusted, nothing is counted twice.
+incident's own, "over" and "lasted" those of its end and length (less the impairment's); "clear" from the impairment's end. No point is adjusted, nothing is counted twice.
 """
 import argparse
 import concurrent.futures
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 
@@ -132,6 +133,15 @@ def verdict_of(label, said, best, others):
     return word + (", BUT MORE" if others else "")
 
 
+def ends(label, best):
+    """When it was over and how long it lasted, as weir says, each less the truth; None where weir does not say."""
+    last = best[-1] if best else {}
+    if last.get("recovered_ts") is None:
+        return {"over": None, "lasted": None}
+    return {"over": last["recovered_ts"] - label["t1"],
+            "lasted": last["recovered_ts"] - last["onset_ts"] - (label["t1"] - label["t0"])}
+
+
 def judge(label, said, same):
     best = best_of(label, said) if label["causes"] else None
     others = [records for records in said if records is not best and not belongs(label, records)]
@@ -146,7 +156,7 @@ def judge(label, said, same):
         "said": history(best) if best else history(said[0]) if said else "none", "verdict": verdict,
         "detect": best[0]["ts"] - t0 if best else None, "failed": best[0]["ts"] - min(failed) if best and failed else None,
         "onset": best[0]["onset_ts"] - t0 if best else None, "clear": best[-1]["ts"] - t1 if cleared else None,
-        "live": same, "others": [f"{history(records)} at {records[0]['ts'] - t0:+.0f}" for records in others],
+        **ends(label, best), "live": same, "others": [f"{history(records)} at {records[0]['ts'] - t0:+.0f}" for records in others],
         "flaps": sum(reopened(records) for records in said), "label": label,
         "first_cause": best[0]["cause"] if best else "none", "cause": last_word(best)["cause"] if best else "none",
     }
@@ -172,7 +182,7 @@ def shown(value):
     return "-" if value is None else f"{value:+.1f}" if isinstance(value, float) else "; ".join(value) or "-" if isinstance(value, list) else str(value)
 
 
-def table(rows, names=("scenario", "expected", "said", "verdict", "detect", "failed", "onset", "clear", "live", "others")):
+def table(rows, names=("scenario", "expected", "said", "verdict", "detect", "failed", "onset", "over", "lasted", "clear", "live", "others")):
     lines = [dict(zip(names, names)), *({name: shown(row[name]) for name in names} for row in rows)]
     widths = {name: max(len(line[name]) for line in lines) for name in names}
     return ["  ".join(line[name].ljust(widths[name]) for name in names).rstrip() for line in lines]
@@ -226,6 +236,8 @@ def sums(rows):
     yield f"detect p50 / p90 / max     {spread(row['detect'] for row in found)} s from the impairment"
     yield f"                           {spread(row['failed'] for row in found)} s from the first failed attempt"
     yield f"onset error p50/p90/max    {spread(abs(row['onset']) for row in found)} s"
+    lasted = [abs(row["lasted"]) for row in found if row["lasted"] is not None]
+    yield f"duration error p50/p90/max {spread(lasted)} s; within 5 s {sum(error <= 5 for error in lasted)} of {len(lasted)}"
     yield f"clear p50 / p90 / max      {spread(row['clear'] for row in found)} s"
     yield f"flaps                      {sum(row['flaps'] for row in rows if row['label']['scenario'].split('.')[0] != 'on_and_off')}"
     yield f"false alarms               {len(false)} in {hours:.1f} healthy service-hours" + "".join(f"\n    {text}" for text in false)
@@ -235,7 +247,6 @@ def sums(rows):
 
 def span(capture):
     """First and last stamp of a pcap file, without reading all of it into memory."""
-    import struct
     first = last = None
     with open(capture, "rb") as source:
         source.read(24)
