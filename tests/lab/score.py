@@ -7,7 +7,8 @@ usage: tests/lab/score.py [--weir PROGRAM] [--json FILE] DIR [SCENARIO...]
 An incident belongs to a label when service, cause and state (at first and at last) are among the label's and it was raised between
 the impairment's begin and 30 s after its end. Right: one such incident, and no other. Times are seconds: "detect" from the
 impairment's begin, "failed" from the begin of the first attempt of any player that failed; "onset" is the error of the
-incident's own, "over" and "lasted" those of its end and length (less the impairment's); "clear" from the impairment's end. No point is adjusted, nothing is counted twice.
+incident's own, "over" and "lasted" those of its end and length (less the impairment's);
+"felt" is its length less the time from the players' first failed attempt to the first segment after the impairment; "clear" from the impairment's end. No point is adjusted, nothing is counted twice.
 """
 import argparse
 import concurrent.futures
@@ -52,18 +53,21 @@ def history(records):
 # ---- truth ----
 
 def truth(logs, t0, t1):
-    """What players went through, of their logs: per service stalls that touch [t0, t1 + 30], and the first failed attempt after t0."""
+    """What players went through, of their logs: per service stalls that touch [t0, t1 + 30], the first failed attempt after t0, and
+    the first segment that came after t1."""
     told = {}
     for path in sorted(logs.glob("*.log")):
         service = path.stem.split("-")[0]
         mine = told.setdefault(service, {"players": 0, "stalls": 0, "stalled_s": 0.0, "stalled_clients": 0, "first_stall": None, "first_failed": None,
-                                         "healthy_stalls": 0})
+                                         "first_served": None, "healthy_stalls": 0})
         mine["players"] += 1
         events, since, hit = [json.loads(line) for line in path.read_text().splitlines()], None, False
         for event in [*events, {"t": t1 + LATE_S, "event": "resumed"}]:
             if event["event"] == "failed" and event["t"] >= t0 and event.get("began", 0) <= t1:
                 began = max(event["began"], t0)
                 mine["first_failed"] = min(began, mine["first_failed"] or began)
+            if event["event"] == "segment" and event["t"] >= t1:
+                mine["first_served"] = min(event["t"], mine["first_served"] or event["t"])
             if event["event"] == "stalled":
                 since = event["t"]
             if event["event"] in ("resumed", "ended") and since:
@@ -133,13 +137,20 @@ def verdict_of(label, said, best, others):
     return word + (", BUT MORE" if others else "")
 
 
+def players_of(label):
+    """What the players of the services that were hit went through."""
+    return [told for service, told in label["players"].items() if not label["services"] or service in label["services"]]
+
+
 def ends(label, best):
     """When it was over and how long it lasted, as weir says, each less the truth; None where weir does not say."""
     last = best[-1] if best else {}
     if last.get("recovered_ts") is None:
-        return {"over": None, "lasted": None}
-    return {"over": last["recovered_ts"] - label["t1"],
-            "lasted": last["recovered_ts"] - last["onset_ts"] - (label["t1"] - label["t0"])}
+        return {"over": None, "lasted": None, "felt": None}
+    lasted, hit = last["recovered_ts"] - last["onset_ts"], players_of(label)
+    failed, served = (min((told[key] for told in hit if told.get(key)), default=None) for key in ("first_failed", "first_served"))
+    return {"over": last["recovered_ts"] - label["t1"], "lasted": lasted - (label["t1"] - label["t0"]),
+            "felt": lasted - (served - failed) if failed and served else None}
 
 
 def judge(label, said, same):
@@ -147,8 +158,7 @@ def judge(label, said, same):
     others = [records for records in said if records is not best and not belongs(label, records)]
     verdict = verdict_of(label, said, best, others)
     t0, t1 = label["t0"], label["t1"]
-    failed = [told["first_failed"] for service, told in label["players"].items()
-              if told["first_failed"] and (not label["services"] or service in label["services"])]
+    failed = [told["first_failed"] for told in players_of(label) if told["first_failed"]]
     cleared = best and best[-1]["event"] == "cleared"
     expected = f"{'|'.join(label['services']) or '-'}/{'|'.join(label['states'])}/{'|'.join(label['causes'])}"
     return {
@@ -182,7 +192,7 @@ def shown(value):
     return "-" if value is None else f"{value:+.1f}" if isinstance(value, float) else "; ".join(value) or "-" if isinstance(value, list) else str(value)
 
 
-def table(rows, names=("scenario", "expected", "said", "verdict", "detect", "failed", "onset", "over", "lasted", "clear", "live", "others")):
+def table(rows, names=("scenario", "expected", "said", "verdict", "detect", "failed", "onset", "over", "lasted", "felt", "clear", "live", "others")):
     lines = [dict(zip(names, names)), *({name: shown(row[name]) for name in names} for row in rows)]
     widths = {name: max(len(line[name]) for line in lines) for name in names}
     return ["  ".join(line[name].ljust(widths[name]) for name in names).rstrip() for line in lines]
@@ -236,8 +246,9 @@ def sums(rows):
     yield f"detect p50 / p90 / max     {spread(row['detect'] for row in found)} s from the impairment"
     yield f"                           {spread(row['failed'] for row in found)} s from the first failed attempt"
     yield f"onset error p50/p90/max    {spread(abs(row['onset']) for row in found)} s"
-    lasted = [abs(row["lasted"]) for row in found if row["lasted"] is not None]
-    yield f"duration error p50/p90/max {spread(lasted)} s; within 5 s {sum(error <= 5 for error in lasted)} of {len(lasted)}"
+    for name, words in (("lasted", "impairment's"), ("felt", "players'")):
+        errors = [abs(row[name]) for row in found if row[name] is not None]
+        yield f"duration less the {words}".ljust(27) + f"{spread(errors)} s; within 5 s {sum(error <= 5 for error in errors)} of {len(errors)}"
     yield f"clear p50 / p90 / max      {spread(row['clear'] for row in found)} s"
     yield f"flaps                      {sum(row['flaps'] for row in rows if row['label']['scenario'].split('.')[0] != 'on_and_off')}"
     yield f"false alarms               {len(false)} in {hours:.1f} healthy service-hours" + "".join(f"\n    {text}" for text in false)
@@ -264,6 +275,9 @@ def row_of(weir, out, name):
         return None
     label = json.loads(label_path.read_text())
     label["begin"], label["end"] = span(capture)
+    logs = out / f"{name}.players"
+    if logs.exists():
+        label["players"] = truth(logs, label["t0"], label["t1"])
     return judge(label, replayed(weir, capture), agreement(out, name))
 
 

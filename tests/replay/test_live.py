@@ -102,7 +102,8 @@ def watch_outage(lab, tmp, redis, quiet):
         live.wait_for_error("watching")
         for number, client in enumerate(lab.clients):
             for service, hosts in enumerate(SERVICES):
-                lab.start(client, "/usr/bin/python3", str(LAB / "player.py"), *hosts, "90", str(100 * number + service))
+                lab.start(client, "/usr/bin/python3", str(LAB / "player.py"), *hosts, "90", str(100 * number + service),
+                          "--http", "1", "--reopen", "1")
         time.sleep(11)
         lab.rule("ip daddr { 198.18.10.0/24, 198.18.11.0/24 } drop")
         run.cut = time.time()

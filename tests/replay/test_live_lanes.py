@@ -40,7 +40,8 @@ def run(lab, tmp_path_factory):
     lab.rule("ip daddr 198.18.11.0/24 reject with icmp host-unreachable")
     for number, client in enumerate(lab.clients):
         for service, (control, media) in enumerate(SERVICES):
-            lab.start(client, "/usr/bin/python3", str(LAB / "player.py"), control, media, str(PLAYERS_S), str(10 * number + service))
+            lab.start(client, "/usr/bin/python3", str(LAB / "player.py"), control, media, str(PLAYERS_S), str(10 * number + service),
+                      "--http", "1", "--reopen", "1")
     # A SYN that a router answers with ICMP, right after the name was looked up.
     failing = ("import socket, time\nfor i in range(6):\n  s = socket.socket(); s.settimeout(0.5)\n"
                "  s.connect_ex((socket.gethostbyname('ipv4-c002-fra001-ix.1.oca.nflxvideo.net'), 443)); s.close(); time.sleep(0.5)\n")
