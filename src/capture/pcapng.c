@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "base/wide.h"
 #include "capture/reader.h"
 
 enum {
@@ -80,10 +81,7 @@ static uint64_t scale_stamp(const struct weir_pcapng_interface *interface, uint6
     case SCALE_DIVIDE: return units / interface->factor;
     case SCALE_MULTIPLY:
         return units > UINT64_MAX / interface->factor ? UINT64_MAX : units * interface->factor;
-    case SCALE_BINARY: {
-        unsigned __int128 us = ((unsigned __int128)units * 1000000) >> interface->shift;
-        return us > UINT64_MAX ? UINT64_MAX : (uint64_t)us;
-    }
+    case SCALE_BINARY: return weir_wide_shift(weir_multiply(units, 1000000), interface->shift);
     }
     return 0;
 }

@@ -313,13 +313,24 @@ static void conclude(struct dpi *dpi, struct ndpi_flow_struct *state, struct dpi
     read_host(state, &verdict->host);
 }
 
+/* More may be learned of a protocol that is known, from the packets that follow. */
+static bool wants_more(struct dpi *dpi, struct ndpi_flow_struct *state,
+                       const ndpi_protocol *protocol) {
+#ifdef WEIR_NDPI_STATE
+    (void)dpi, (void)state; /* MONITORING: only for metadata that weir does not read */
+    return protocol->state != NDPI_STATE_CLASSIFIED && protocol->state != NDPI_STATE_MONITORING;
+#else
+    (void)protocol;
+    return ndpi_extra_dissection_possible(dpi->module, state);
+#endif
+}
+
 bool dpi_packet(struct dpi *dpi, struct dpi_flow *flow, const struct weir_packet *packet,
                 struct dpi_verdict *ret_verdict) {
     ndpi_protocol protocol = process(dpi, flow->state, packet);
     flow->last = read_verdict(&protocol);
     flow->n_packets++;
-    bool settled =
-        is_known(&flow->last) && !ndpi_extra_dissection_possible(dpi->module, flow->state);
+    bool settled = is_known(&flow->last) && !wants_more(dpi, flow->state, &protocol);
     if (!settled && flow->n_packets < DPI_PACKETS_MAX) return false;
     dpi_end(dpi, flow, ret_verdict);
     return true;

@@ -147,6 +147,34 @@ static const int allowed[] = {
     SCMP_SYS(sysinfo),
     SCMP_SYS(getrusage),
     SCMP_SYS(getrlimit),
+    /* what machines of 32 bits have in the place of some above: wider files, users and times */
+    SCMP_SYS(_llseek),
+    SCMP_SYS(stat64),
+    SCMP_SYS(lstat64),
+    SCMP_SYS(fstat64),
+    SCMP_SYS(fstatat64),
+    SCMP_SYS(fstatfs64),
+    SCMP_SYS(ftruncate64),
+    SCMP_SYS(fchown32),
+    SCMP_SYS(_newselect),
+    SCMP_SYS(ppoll_time64),
+    SCMP_SYS(pselect6_time64),
+    SCMP_SYS(timerfd_settime64),
+    SCMP_SYS(timerfd_gettime64),
+    SCMP_SYS(clock_nanosleep_time64),
+    SCMP_SYS(futex_time64),
+    SCMP_SYS(recv),
+    SCMP_SYS(recvmmsg_time64),
+    SCMP_SYS(sigreturn),
+    SCMP_SYS(rt_sigtimedwait_time64),
+    SCMP_SYS(clock_gettime64),
+    SCMP_SYS(clock_getres_time64),
+    SCMP_SYS(getuid32),
+    SCMP_SYS(geteuid32),
+    SCMP_SYS(getgid32),
+    SCMP_SYS(getegid32),
+    SCMP_SYS(getgroups32),
+    SCMP_SYS(ugetrlimit),
 };
 
 /* What AddressSanitizer and LeakSanitizer do beside the program: no part of a release. */
@@ -163,6 +191,7 @@ static const int allowed_sanitized[] = {
     SCMP_SYS(fork),
     SCMP_SYS(vfork),
     SCMP_SYS(mmap),
+    SCMP_SYS(mmap2),
     SCMP_SYS(mprotect),
     SCMP_SYS(getdents),
     SCMP_SYS(arch_prctl),
@@ -226,7 +255,8 @@ static int add_writing(scmp_filter_ctx filter, const struct weir_confinement *ho
     static const int always[] = {SCMP_SYS(write),      SCMP_SYS(writev), SCMP_SYS(pwrite64),
                                  SCMP_SYS(setsockopt), SCMP_SYS(dup),    SCMP_SYS(dup2),
                                  SCMP_SYS(dup3)},
-                     to_others[] = {SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg)};
+                     to_others[] = {SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
+                                    SCMP_SYS(send)};
     int error = 0;
     for (size_t i = 0; !error && i < sizeof always / sizeof always[0]; i++)
         error = add_but_captures(filter, how, always[i]);
@@ -238,21 +268,21 @@ static int add_writing(scmp_filter_ctx filter, const struct weir_confinement *ho
 }
 
 /* Copies of packet sockets would have another number. Flags and locks do no harm on any. */
-static int add_fcntl(scmp_filter_ctx filter, const struct weir_confinement *how) {
+static int add_fcntl(scmp_filter_ctx filter, const struct weir_confinement *how, int call) {
     static const int harmless[] = {F_GETFD, F_SETFD,  F_GETFL,     F_SETFL,     F_GETLK,
                                    F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW},
                      copies[] = {F_DUPFD, F_DUPFD_CLOEXEC};
     int highest = -1, error = 0;
     for (size_t i = 0; !error && i < sizeof harmless / sizeof harmless[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
                                  SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)harmless[i]));
     for (size_t i = 0; i < how->n_captures; i++)
         highest = how->captures[i] > highest ? how->captures[i] : highest;
     for (size_t i = 0; !error && i < sizeof copies / sizeof copies[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2,
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2,
                                  SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)(highest < 0 ? 2 : highest)),
                                  SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)copies[i]));
-    return error;
+    return error == -EDOM ? 0 : error; /* not on this architecture */
 }
 
 static int add_sockets(scmp_filter_ctx filter, const struct weir_confinement *how) {
@@ -297,29 +327,32 @@ static int add_ioctl(scmp_filter_ctx filter, const struct weir_confinement *how)
 
 static int add_looked_at(scmp_filter_ctx filter) {
     enum { EITHER = PROT_WRITE | PROT_EXEC };
-    const struct looked_at rows[] =
-        {
-            /* libpcap, at its end */
-            {SCMP_SYS(setsockopt),
-             2,
-             {SCMP_A1(SCMP_CMP_EQ, SOL_PACKET), SCMP_A2(SCMP_CMP_EQ, PACKET_RX_RING)}},
-            {SCMP_SYS(clone), 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
-            {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-            {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-            {SCMP_SYS(tgkill), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
-            {SCMP_SYS(prlimit64), 2, {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}},
-            {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
-            /* PR_SET_VMA: the C library names its mappings */
-            {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}},
-            /* a library that is loaded late is not loaded, and who wanted it goes on without */
-        },
-                           new_code[] = {
-                               {SCMP_SYS(mmap),
-                                1,
-                                {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
-                           };
+    const struct looked_at
+        rows[] =
+            {
+                /* libpcap, at its end */
+                {SCMP_SYS(setsockopt),
+                 2,
+                 {SCMP_A1(SCMP_CMP_EQ, SOL_PACKET), SCMP_A2(SCMP_CMP_EQ, PACKET_RX_RING)}},
+                {SCMP_SYS(clone), 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
+                {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+                {SCMP_SYS(mmap2), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+                {SCMP_SYS(mprotect), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+                {SCMP_SYS(tgkill), 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
+                {SCMP_SYS(prlimit64), 2, {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}},
+                {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
+                /* PR_SET_VMA: the C library names its mappings */
+                {SCMP_SYS(prctl), 1, {SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}},
+                /* a library that is loaded late is not loaded, and who wanted it goes on without */
+            },
+        new_code[] = {
+            {SCMP_SYS(mmap), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
+            {SCMP_SYS(mmap2), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, EITHER, PROT_EXEC)}},
+        };
     int error = add_rows(filter, SCMP_ACT_ALLOW, rows, sizeof rows / sizeof rows[0]);
-    return error ? error : add_rows(filter, SCMP_ACT_ERRNO(EACCES), new_code, 1);
+    return error ? error
+                 : add_rows(filter, SCMP_ACT_ERRNO(EACCES), new_code,
+                            sizeof new_code / sizeof new_code[0]);
 }
 
 /* What sanitizers do beside the program needs the calls whole. */
@@ -328,12 +361,14 @@ static const int whole_for_sanitizers[] = {
     SCMP_SYS(dup),     SCMP_SYS(dup2),     SCMP_SYS(dup3),      SCMP_SYS(sendto),
     SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(fcntl),     SCMP_SYS(socket),
     SCMP_SYS(connect), SCMP_SYS(bind),     SCMP_SYS(listen),    SCMP_SYS(accept),
-    SCMP_SYS(accept4), SCMP_SYS(ioctl),    SCMP_SYS(prlimit64),
+    SCMP_SYS(accept4), SCMP_SYS(ioctl),    SCMP_SYS(prlimit64), SCMP_SYS(fcntl64),
+    SCMP_SYS(send),
 };
 
 static int add_all_looked_at(scmp_filter_ctx filter, const struct weir_confinement *how) {
     int error = add_writing(filter, how);
-    if (!error) error = add_fcntl(filter, how);
+    if (!error) error = add_fcntl(filter, how, SCMP_SYS(fcntl));
+    if (!error) error = add_fcntl(filter, how, SCMP_SYS(fcntl64));
     if (!error) error = add_sockets(filter, how);
     if (!error) error = add_ioctl(filter, how);
     return error ? error : add_looked_at(filter);

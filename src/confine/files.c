@@ -9,26 +9,23 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "confine/confine.h"
+#include "confine/landlock.h"
 
-#ifndef LANDLOCK_ACCESS_FS_TRUNCATE /* third version; Debian 12's headers know two */
-#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
-#endif
+static const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                                LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                                LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+                                LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
 
-static const __u64 writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-                             LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
-                             LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-                             LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-                             LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
-
-static const __u64 reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+static const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 
 static const char *const of_the_system[] = {
     "/usr",
@@ -47,6 +44,7 @@ static const char *const of_the_system[] = {
     "/etc/group",
     "/etc/ld.so.cache",
     "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
     "/etc/terminfo",
     "/etc/pki",
     "/etc/alternatives",
@@ -62,8 +60,8 @@ static const char *const of_the_system[] = {
     "/run/netconfig",
 };
 
-static __u64 known_here(long version) {
-    __u64 rights = writing | reading | LANDLOCK_ACCESS_FS_EXECUTE;
+static uint64_t known_here(long version) {
+    uint64_t rights = writing | reading | LANDLOCK_ACCESS_FS_EXECUTE;
     if (version >= 2) rights |= LANDLOCK_ACCESS_FS_REFER;
     if (version >= 3) rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
     return rights;
@@ -78,7 +76,7 @@ void weir_confine_path(const char **list, const char *path) {
 }
 
 /* A file takes fewer rights than a directory. A path that is not there gives none. */
-static int allow(int rules, const char *path, __u64 rights, bool must_exist,
+static int allow(int rules, const char *path, uint64_t rights, bool must_exist,
                  struct weir_fault *fault) {
     struct landlock_path_beneath_attr beneath = {.allowed_access = rights,
                                                  .parent_fd = open(path, O_PATH | O_CLOEXEC)};
@@ -95,9 +93,9 @@ static int allow(int rules, const char *path, __u64 rights, bool must_exist,
     return error;
 }
 
-static int allow_all(int rules, const struct weir_confinement *how, __u64 known,
+static int allow_all(int rules, const struct weir_confinement *how, uint64_t known,
                      struct weir_fault *fault) {
-    __u64 all = known & ~(__u64)LANDLOCK_ACCESS_FS_EXECUTE;
+    uint64_t all = known & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
     int error = allow(rules, "/dev/null", LANDLOCK_ACCESS_FS_WRITE_FILE | reading, false, fault);
     for (size_t i = 0; !error && i < sizeof of_the_system / sizeof of_the_system[0]; i++)
         error = allow(rules, of_the_system[i], reading, false, fault);

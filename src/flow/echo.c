@@ -25,6 +25,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/wide.h"
 #include "flow/flow.h"
 
 enum { ECHO_WAYS = 7, ECHO_NEAR_US = 1000, ECHO_WINDOW_US = 64000, ECHO_UNIT_US = 4 };
@@ -36,12 +37,6 @@ struct echo_set {
     uint32_t round;                /* of the stamps, which begin anew every 67 s */
 };
 static_assert(sizeof(struct echo_set) == 64, "a set is one cache line");
-
-/* Multiplies two words and folds the product: one step of a hash that is only asked to spread. */
-static uint64_t fold(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
 
 static uint64_t two(uint32_t high, uint32_t low) { return (uint64_t)high << 32 | low; }
 
@@ -60,8 +55,9 @@ static uint64_t signature(uint64_t hash, const struct weir_packet *packet) {
                        : XXH3_64bits(packet->payload, 32) ^
                              XXH3_64bits(packet->payload + n - 32, 32) * 3;
     }
-    uint64_t of = fold(numbers ^ UINT64_C(0xa0761d6478bd642f), ip ^ UINT64_C(0xe7037ed1a0b428db));
-    return fold(of ^ hash, rest ^ UINT64_C(0x8ebc6af09c88c6e3));
+    uint64_t of = weir_multiply_fold(numbers ^ UINT64_C(0xa0761d6478bd642f),
+                                     ip ^ UINT64_C(0xe7037ed1a0b428db));
+    return weir_multiply_fold(of ^ hash, rest ^ UINT64_C(0x8ebc6af09c88c6e3));
 }
 
 static uint32_t since_us(uint32_t stamp, uint32_t now) {

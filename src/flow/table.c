@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/wide.h"
 #include "flow/table.h"
 
 enum {
@@ -51,20 +52,14 @@ static struct endpoints endpoints_of(const struct weir_packet *packet) {
                               packet->transport};
 }
 
-/* A keyed hash by multiplying and folding, as in wyhash. */
-static uint64_t fold(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static uint64_t hash_endpoint(uint64_t secret, const struct weir_addr *addr, uint16_t port) {
     uint64_t low, high;
     memcpy(&high, addr->bytes, sizeof high);
     memcpy(&low, addr->bytes + sizeof high, sizeof low);
-    uint64_t of_addr =
-        fold(low ^ secret ^ UINT64_C(0xa0761d6478bd642f), high ^ UINT64_C(0xe7037ed1a0b428db));
-    return fold(of_addr ^ port ^ UINT64_C(0x8ebc6af09c88c6e3),
-                secret ^ UINT64_C(0x589965cc75374cc3));
+    uint64_t of_addr = weir_multiply_fold(low ^ secret ^ UINT64_C(0xa0761d6478bd642f),
+                                          high ^ UINT64_C(0xe7037ed1a0b428db));
+    return weir_multiply_fold(of_addr ^ port ^ UINT64_C(0x8ebc6af09c88c6e3),
+                              secret ^ UINT64_C(0x589965cc75374cc3));
 }
 
 /* Of both endpoints, whichever sent: each is hashed alone and their sum again. */
@@ -73,7 +68,8 @@ static uint64_t hash_endpoints(uint64_t secret, const struct endpoints *of) {
     uint64_t sum = hash_endpoint(secret, of->src, dns ? 0 : of->src_port) +
                    hash_endpoint(secret, of->dst, dns ? 0 : of->dst_port);
     uint64_t rest = dns ? 0 : of->transport;
-    return fold(sum ^ rest * UINT64_C(0x9e3779b97f4a7c15), secret ^ UINT64_C(0x1d8e4e27c47d124f)) ^
+    return weir_multiply_fold(sum ^ rest * UINT64_C(0x9e3779b97f4a7c15),
+                              secret ^ UINT64_C(0x1d8e4e27c47d124f)) ^
            sum;
 }
 

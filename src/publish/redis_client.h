@@ -3,11 +3,12 @@
  * and ASK say that is. Every operation has a time limit. */
 #pragma once
 
-#include <hiredis/hiredis.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <weir/error.h>
+
+#include "publish/redis_reply.h"
 
 enum { WEIR_REDIS_ARGS_MAX = 64 };
 

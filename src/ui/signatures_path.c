@@ -10,20 +10,26 @@
 
 #include "ui/command.h"
 
-static bool is_directory_here(const char *path) { return access(path, R_OK | X_OK) == 0; }
+/* An uninstalled program lies below the build directory: it prefers the signatures of its own
+ * source. A package's knows no such directory. */
+static const char *of_the_source(void) {
+#ifdef WEIR_SOURCE_DIR
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (strncmp(program, WEIR_BUILD_DIR "/", sizeof WEIR_BUILD_DIR) == 0 &&
+        access(WEIR_SOURCE_DIR "/signatures", R_OK | X_OK) == 0)
+        return WEIR_SOURCE_DIR "/signatures";
+#endif
+    return NULL;
+}
 
 const char *weir_signatures_path(const char *given, char *path) {
     const char *environment = getenv("WEIR_SIGNATURES");
     if (given) return given;
     if (environment) return environment;
-    /* An uninstalled program lies below the build directory: prefer the signatures of its own
-     * source. */
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 0] = '\0';
-    if (strncmp(program, WEIR_BUILD_DIR "/", sizeof WEIR_BUILD_DIR) == 0 &&
-        is_directory_here(WEIR_SOURCE_DIR "/signatures"))
-        return WEIR_SOURCE_DIR "/signatures";
+    const char *near = of_the_source();
+    if (near) return near;
     snprintf(path, PATH_MAX, "%s", WEIR_DATA_DIR "/signatures");
     return path;
 }

@@ -1,0 +1,65 @@
+# Shared by contrib/switches and contrib/portability: rows of a table, one a way to build, and what is done for each. Sourced by bash.
+# A step that fails names its log; the table comes at the end, and the exit code is 1 where any step failed.
+
+declare -A cells
+row_name=
+rows_failed=0
+
+# row_step COLUMN LOG COMMAND...: runs it and notes how it went; a text that it leaves in $note stands in the cell as well.
+row_step() {
+    local column=$1 log=$2 begun=$SECONDS
+    shift 2
+    note=
+    if "$@" >"$log" 2>&1; then
+        cells[$row_name,$column]="ok${note:+ $note}"
+    else
+        cells[$row_name,$column]="FAILED${note:+ $note}"
+        rows_failed=1
+        printf '%s: %s failed: %s\n' "$row_name" "$column" "$log" >&2
+        tail -n 12 "$log" | sed 's/^/    /' >&2
+    fi
+    printf '%-18s %-6s %s (%d s)\n' "$row_name" "$column" "${cells[$row_name,$column]}" $((SECONDS - begun)) >&2
+    [[ ${cells[$row_name,$column]} = ok* ]]
+}
+
+# row_skip COLUMN WHY
+row_skip() { cells[$row_name,$1]="- ($2)"; }
+
+# build_at DIR CC [meson options]: configures where that is not done, and builds.
+build_at() {
+    local dir=$1 compiler=$2
+    shift 2
+    [ -f "$dir/build.ninja" ] || CC=$compiler meson setup "$dir" "$@" || return 1
+    nice -n "${WEIR_NICE:-15}" ninja -C "$dir" -j2
+}
+
+# unit_tests DIR [NAME...]: without names all but those that count false alarms for minutes.
+unit_tests() {
+    local dir=$1 summary names=()
+    shift
+    names=("$@")
+    if [ ${#names[@]} = 0 ]; then
+        mapfile -t names < <(meson test -C "$dir" --list 2>/dev/null | sed 's/.* \/ //' | grep -v '^detect-')
+    fi
+    nice -n "${WEIR_NICE:-15}" meson test -C "$dir" --no-rebuild --print-errorlogs -t 10 "${names[@]}" 2>&1 | tee "$dir/unit.txt"
+    local code=${PIPESTATUS[0]}
+    summary=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$dir/unit.txt")
+    note="${summary:-0}/${#names[@]}"
+    return "$code"
+}
+
+# main_job WEIR: what contrib/run shows.
+main_job() {
+    local out
+    out=$("$@" replay pcaps/outage.pcap) && grep -q 'netflix is down since' <<<"$out"
+}
+
+# run_rows NAME...: run_row for each, then the table.
+run_rows() {
+    for row_name in "$@"; do run_row "$row_name"; done
+    printf '\n%-18s %-22s %-16s %s\n' row build 'unit tests' 'main job'
+    for row_name in "$@"; do
+        printf '%-18s %-22s %-16s %s\n' "$row_name" "${cells[$row_name,build]:--}" "${cells[$row_name,unit]:--}" "${cells[$row_name,job]:--}"
+    done
+    exit $rows_failed
+}
