@@ -1,5 +1,5 @@
-/* WEIR_SANITIZED: 1 in a build with AddressSanitizer or ThreadSanitizer, which have an allocator of their own and make
- * system calls beside the program's. */
+/* WEIR_SANITIZED: 1 in a build with AddressSanitizer or ThreadSanitizer, which have an allocator of
+ * their own and make system calls beside the program's. */
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
