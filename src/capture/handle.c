@@ -165,6 +165,10 @@ static int explain(const struct weir_handle *handle, int answer, struct weir_fau
         return weir_fault_set(fault, -ENETDOWN, "%s: the interface is down; ip link set %s up",
                               name, name);
     default:
+        if (words && strstr(words, strerror(ENOMEM)))
+            return weir_fault_set(fault, -ENOBUFS,
+                                  "%s: no memory for a ring of %zu MiB; lower --buffer", name,
+                                  handle->ring_bytes >> 20);
         return weir_fault_set(fault, -EIO, "%s: %s", name,
                               words && *words ? words : pcap_statustostr(answer));
     }
@@ -177,6 +181,7 @@ static int activate(struct weir_handle *handle, const struct weir_handle_options
     pcap_set_promisc(handle->pcap, options->promiscuous);
     pcap_set_timeout(handle->pcap, WEIR_RING_TIMEOUT_MS);
     pcap_set_immediate_mode(handle->pcap, options->immediate);
+    handle->ring_bytes = options->buffer_bytes;
     pcap_set_buffer_size(handle->pcap, (int)options->buffer_bytes);
     pcap_set_tstamp_precision(handle->pcap, PCAP_TSTAMP_PRECISION_NANO);
     int answer = pcap_activate(handle->pcap);

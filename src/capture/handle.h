@@ -18,6 +18,7 @@ struct weir_handle {
     bool away;      /* the interface is gone */
     uint16_t linktype;
     uint32_t snaplen;
+    size_t ring_bytes;     /* asked of the kernel */
     int64_t not_before_us; /* older stamps are from before capture began in earnest */
 
     struct weir_frame *frames; /* staged: [at, n_frames) are still to be handed on */

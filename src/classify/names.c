@@ -10,7 +10,10 @@
  * services that one client uses on one address at the same time (the newest wins).
  *
  * Only answers change what is kept, never lookups: all workers see the same answers, so all hold
- * the same memory. */
+ * the same memory.
+ *
+ * Most flows go to an address that nobody was told of: a byte of each key's hash lies beside the
+ * entries, a set's eight together, so that such a lookup touches none of them. */
 #include "classify/names.h"
 
 #include <errno.h>
@@ -24,17 +27,39 @@ int names_init(struct names *names, size_t names_max, uint64_t secret) {
     size_t n_sets = assoc_sets(names_max);
     *names = (struct names){.n_sets = n_sets, .secret = secret};
     names->entries = calloc(n_sets * ASSOC_WAYS, sizeof *names->entries);
-    return names->entries ? 0 : -ENOMEM;
+    names->tags = calloc(n_sets, ASSOC_WAYS);
+    if (names->entries && names->tags) return 0;
+    names_deinit(names);
+    return -ENOMEM;
 }
 
 void names_deinit(struct names *names) {
     free(names->entries);
+    free(names->tags);
     *names = (struct names){0};
 }
 
-static struct names_entry *find_set(const struct names *names, const struct weir_addr key[2]) {
-    return names->entries +
-           (assoc_hash(names->secret, key, 2 * sizeof key[0]) & (names->n_sets - 1)) * ASSOC_WAYS;
+/* Where a pair may be: the first entry of its set, and what its own has for a tag. */
+struct spot {
+    size_t first;
+    uint8_t tag;
+};
+
+static struct spot spot_of(const struct names *names, const struct weir_addr key[2]) {
+    uint64_t hash = assoc_hash(names->secret, key, 2 * sizeof key[0]);
+    return (struct spot){(hash & (names->n_sets - 1)) * ASSOC_WAYS, (uint8_t)(hash >> 56 | 1)};
+}
+
+/* The pair's entry, or NULL. */
+static struct names_entry *look(const struct names *names, struct spot spot,
+                                const struct weir_addr key[2]) {
+    for (size_t at = spot.first; at < spot.first + ASSOC_WAYS; at++) {
+        struct names_entry *entry = &names->entries[at];
+        if (names->tags[at] == spot.tag && entry->names[0].hash != 0 &&
+            memcmp(entry->key, key, sizeof entry->key) == 0)
+            return entry;
+    }
+    return NULL;
 }
 
 static int64_t entry_expires(const struct names_entry *entry) {
@@ -49,14 +74,15 @@ static int64_t entry_expires(const struct names_entry *entry) {
 /* The pair's entry, or the one that is first to expire, cleared for it. */
 static struct names_entry *take_entry(struct names *names, const struct weir_addr key[2],
                                       int64_t now_us) {
-    struct names_entry *set = find_set(names, key), *oldest = set;
-    for (size_t i = 0; i < ASSOC_WAYS; i++) {
-        if (set[i].names[0].hash != 0 && memcmp(set[i].key, key, sizeof set[i].key) == 0)
-            return &set[i];
+    struct spot spot = spot_of(names, key);
+    struct names_entry *known = look(names, spot, key);
+    if (known) return known;
+    struct names_entry *set = &names->entries[spot.first], *oldest = set;
+    for (size_t i = 0; i < ASSOC_WAYS; i++)
         if (entry_expires(&set[i]) < entry_expires(oldest)) oldest = &set[i];
-    }
     if (entry_expires(oldest) > now_us) names->evicted++;
     *oldest = (struct names_entry){.key = {key[0], key[1]}};
+    names->tags[oldest - names->entries] = spot.tag;
     return oldest;
 }
 
@@ -86,12 +112,8 @@ void names_learn(struct names *names, const struct weir_addr *client,
 const struct names_entry *names_find(const struct names *names, const struct weir_addr *client,
                                      const struct weir_addr *server, int64_t now_us) {
     const struct weir_addr key[2] = {*client, *server};
-    const struct names_entry *set = find_set(names, key);
-    for (size_t i = 0; i < ASSOC_WAYS; i++) {
-        if (set[i].names[0].hash != 0 && memcmp(set[i].key, key, sizeof set[i].key) == 0)
-            return entry_expires(&set[i]) > now_us ? &set[i] : NULL;
-    }
-    return NULL;
+    const struct names_entry *entry = look(names, spot_of(names, key), key);
+    return entry && entry_expires(entry) > now_us ? entry : NULL;
 }
 
 static const struct name *newest_alive(const struct names_entry *entry, int64_t now_us) {

@@ -23,6 +23,7 @@ struct names_entry {
 
 struct names {
     struct names_entry *entries;
+    uint8_t *tags; /* a byte an entry: of its key's hash, never 0; 0: never taken */
     size_t n_sets;
     uint64_t secret;
     uint64_t evicted;

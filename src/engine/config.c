@@ -19,6 +19,7 @@
 #include "base/nearest.h"
 #include "base/printable.h"
 #include "engine/asn.h"
+#include "engine/budget.h"
 #include "engine/config.h"
 #include "publish/redis_url.h"
 
@@ -349,7 +350,8 @@ static const struct option_row rows[] = {
      "end by itself (default: until SIGINT or SIGTERM)", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"write", 'w', "FILE", false, true, read_write, "keep what was captured in a pcap file",
      WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
-    {"buffer", 0, "MIB", false, false, read_buffer, "kernel's ring, 1 to 1024 MiB (default: 64)",
+    {"buffer", 0, "MIB", false, false, read_buffer,
+     "kernel's ring of each interface, 1 to 1024 MiB (default: 16; less where RAM is below 2 GiB)",
      WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"snaplen", 0, "BYTES", false, false, read_snaplen,
      "most of a packet, 2048 to 262144 (default: 65535)", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
@@ -393,7 +395,7 @@ static const struct option_row rows[] = {
     {"workers", 'j', "N", false, false, read_workers,
      "packet workers, 1 to 64 (default: 1); any number gives the same output"},
     {"memory", 0, "MIB", false, false, read_memory,
-     "bound for flow tables in MiB (default: 512); below 256 all other tables shrink with it"},
+     "bound for flow tables in MiB (default: 512; live: less where RAM is below 4 GiB); below 256 all other tables shrink with it"},
     {"clients", 0, "MODE", false, false, read_clients,
      "client addresses: plain, pseudonym or none (default: plain on a terminal and NDJSON of a replay, else pseudonym)"},
     {"key-file", 0, "FILE", false, false, read_key_file,
@@ -401,7 +403,7 @@ static const struct option_row rows[] = {
     {"state", 0, "DIR", false, false, read_state,
      "where what outlasts a run is kept, and status.json for weir status, alerts and top"},
     {"evidence", 0, "SIZE", false, false, read_evidence_size,
-     "memory for the last packets' headers, of which DIR/evidence/ID.pcapng is made (default: 64MiB; 0: none)",
+     "memory for the last packets' headers, of which DIR/evidence/ID.pcapng is made (default: 64MiB, less where RAM is below 4 GiB; 0: none)",
      WEIR_CONFIG_LIVE},
     {"evidence", 0, "DIR", false, true, read_evidence,
      "write the packets that prove an incident to DIR/ID.pcapng", WEIR_CONFIG_REPLAY},
@@ -617,6 +619,13 @@ static int bad_option(int argc, char **argv, int letter, struct weir_fault *faul
                 : weir_fault_set(fault, -EINVAL, "%s: no such option; see --help", word);
 }
 
+static void take_budget(struct weir_config *config) {
+    struct weir_budget budget = weir_budget_of(weir_budget_ram());
+    config->memory_bytes = budget.memory;
+    config->ring_bytes = budget.ring;
+    config->evidence_bytes = budget.evidence;
+}
+
 int weir_config_parse(struct weir_config *config, enum weir_config_command command, int argc,
                       char **argv, const char *usage, struct weir_fault *fault) {
     struct option options[N_ROWS + 1] = {0};
@@ -630,6 +639,7 @@ int weir_config_parse(struct weir_config *config, enum weir_config_command comma
             snprintf(letters + strlen(letters), 3, "%c%s", rows[i].letter,
                      rows[i].argument ? ":" : "");
     }
+    if (command & (WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK)) take_budget(config);
     const char *path = NULL;
     find_config_file(argc, argv, options, letters, &path);
     int error = path ? weir_config_load(config, path, fault) : 0;

@@ -77,14 +77,15 @@ struct weir_config {
     struct weir_detect_config detect;
 };
 
-/* Defaults. */
+/* Defaults; of memory those of a large machine. */
 void weir_config_init(struct weir_config *config);
 /* Frees what a configuration file or the command line put there. */
 void weir_config_deinit(struct weir_config *config);
 
-/* Reads the options of `argv` (from argv[1] on); with --config the file's values come first, so
- * that the command line wins. Returns the index of the first operand, WEIR_CONFIG_HELP after
- * printing help, or < 0 with a fault. */
+/* `live` and `check`: memory, ring and evidence follow this machine (budget.h). Reads the options
+ * of `argv` (from argv[1] on); with --config the file's values come first, so that the command line
+ * wins. Returns the index of the first operand, WEIR_CONFIG_HELP after printing help, or < 0 with a
+ * fault. */
 enum { WEIR_CONFIG_HELP = 1 << 30 };
 int weir_config_parse(struct weir_config *config, enum weir_config_command command, int argc,
                       char **argv, const char *usage, struct weir_fault *fault);

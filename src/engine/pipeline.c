@@ -49,6 +49,9 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     for (unsigned i = 0; !error && i < options->n_workers; i++)
         error = weir_worker_new(&threads[i].worker, i, options->lanes ? options->lanes[i] : source,
                                 coordinator, meeting, options);
+    if (error == -ENOMEM)
+        weir_fault_set(fault, error, "no memory for the tables of --memory %zu; lower --memory%s",
+                       options->memory_bytes >> 20, options->n_workers > 1 ? " or --workers" : "");
     struct weir_preparer preparer = {.n_workers = options->n_workers};
     if (!error && options->n_workers > 1 && !options->lanes) {
         preparer.table = weir_worker_flows(threads[0].worker);

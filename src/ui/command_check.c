@@ -140,7 +140,9 @@ static uint64_t memory_available(void) {
 static void check_memory(struct weir_check *check, const struct weir_config *config) {
     uint64_t rings =
                  (uint64_t)config->ring_bytes * (config->n_interfaces ? config->n_interfaces : 1),
-             wanted = rings + config->memory_bytes;
+             wanted = rings + config->memory_bytes + config->evidence_bytes;
+    unsigned share =
+        config->memory_bytes >> 20 < 256 ? (unsigned)(config->memory_bytes >> 20) * 100 / 256 : 100;
     uint64_t available = memory_available();
     if (!available) return; /* no /proc here */
     bool short_of = wanted > available, tight = wanted > available / 2;
@@ -149,11 +151,13 @@ static void check_memory(struct weir_check *check, const struct weir_config *con
                                                         : tight  ? WEIR_CHECK_WARN
                                                                  : WEIR_CHECK_OK,
                                                         "memory");
-    weir_check_text(finding,
-                    "%llu MiB of rings and at most %llu MiB of flows; %llu MiB are available",
-                    (unsigned long long)rings >> 20, (unsigned long long)config->memory_bytes >> 20,
-                    (unsigned long long)available >> 20);
-    if (short_of || tight) weir_check_advice(finding, "a smaller --memory or --buffer");
+    weir_check_text(
+        finding,
+        "%llu MiB of rings, at most %llu MiB of evidence and %llu MiB of flows, all other "
+        "tables at %u %% of their size; %llu MiB are available",
+        (unsigned long long)rings >> 20, (unsigned long long)config->evidence_bytes >> 20,
+        (unsigned long long)config->memory_bytes >> 20, share, (unsigned long long)available >> 20);
+    if (short_of || tight) weir_check_advice(finding, "a smaller --memory, --buffer or --evidence");
 }
 
 static void check_workers(struct weir_check *check, const struct weir_config *config) {
