@@ -213,7 +213,8 @@ static void check_signatures(struct weir_check *check, const struct weir_config 
     if (error)
         weir_check_text(finding, "%.180s", fault.text);
     else
-        weir_check_text(finding, "%zu services in %.150s", weir_service_set_count(set), directory);
+        weir_check_text(finding, "%zu services in %.150s",
+                        weir_service_set_count(set) - WEIR_SERVICE_FIRST, directory);
     if (error)
         weir_check_advice(finding, "mend the file, or name another directory (--signatures)");
     weir_service_set_unref(set);

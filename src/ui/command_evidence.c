@@ -62,7 +62,10 @@ static int show(const struct asked *asked, const char *path, struct weir_fault *
                            : open(asked->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
         error = to < 0 ? -errno : copy(from, to);
         if (to >= 0 && !is_stdout && close(to) < 0 && !error) error = -errno;
-        if (error) weir_fault_set(fault, error, "%s: %s", asked->output, strerror(-error));
+        if (error)
+            weir_fault_set(fault, error, "%s: %s", asked->output, strerror(-error));
+        else if (!is_stdout)
+            printf("%s is written\n", asked->output);
     } else {
         weir_fault_set(fault, error, "%s: %s", path, strerror(-error));
     }
