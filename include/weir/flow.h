@@ -286,6 +286,7 @@ void weir_flow_drain_part(struct weir_flow_table *table, int64_t now_us, int par
 
 struct weir_flow_stats {     /* since the start */
     uint64_t flows;          /* made */
+    uint64_t flows_local;    /* of them, with a client in config.local */
     uint64_t flows_refused;  /* not made: no room */
     uint64_t flows_shed;     /* half-open flows dropped early to make room */
     uint64_t duplicates;     /* packets captured twice */

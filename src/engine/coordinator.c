@@ -503,6 +503,7 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
         weir_rollup_window_done(c->rollup, now_us);
     }
     publish_services(c);
+    weir_counters_warn(&c->counters, c->options->n_local);
     /* live: the last whole tick */
     publish_capture(c, source, c->live && now_us ? now_us - WEIR_TICK_US : 0, false);
     if (!c->error) c->error = weir_publisher_flush(c->options->publisher, &c->fault);

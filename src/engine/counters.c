@@ -1,5 +1,7 @@
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "engine/counters.h"
 
 void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_block *blocks,
@@ -11,6 +13,7 @@ void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_blo
         for (int i = 0; i < WEIR_DECODE_N; i++)
             sum->decode[i] = block->decode[i] + (own ? sum->decode[i] : 0);
         sum->flow.flows += block->flow.flows;
+        sum->flow.flows_local += block->flow.flows_local;
         sum->flow.flows_refused += block->flow.flows_refused;
         sum->flow.flows_shed += block->flow.flows_shed;
         sum->flow.duplicates += block->flow.duplicates;
@@ -60,6 +63,15 @@ static void fill_naming(const struct weir_naming_stats *naming,
         capture->drift[i].flows = naming->drift[i].flows;
         capture->n_drift++;
     }
+}
+
+void weir_counters_warn(const struct weir_counters *counters, size_t n_local) {
+    if (n_local && counters->flow.flows && !counters->flow.flows_local)
+        weir_log(WEIR_LOG_WARNING,
+                 "--local: none of %" PRIu64
+                 " flows has a client in %s; who is the client was told by handshakes and private "
+                 "addresses alone",
+                 counters->flow.flows, n_local == 1 ? "that range" : "any of these ranges");
 }
 
 void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats,

@@ -20,6 +20,8 @@ void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_blo
 /* Of the source, or of all lanes where there are lanes (of which it is the first). */
 void weir_counters_read_sources(struct weir_source *source, struct weir_source *const *lanes,
                                 unsigned n_lanes, struct weir_source_stats *ret_stats);
+/* Says so when --local was given (n_local prefixes) and no flow had a client there. */
+void weir_counters_warn(const struct weir_counters *counters, size_t n_local);
 /* Packets, times, drops, outcomes of decode, flows, what the workers refused, and what naming saw.
  */
 void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats,

@@ -314,6 +314,8 @@ static struct weir_flow *make(struct weir_flow_table *table, uint64_t where,
         waiting_add(flow, packet->now_us);
     timer_start(flow, packet->now_us, packet->now_us + first_timer_us(flow));
     table->stats.flows++;
+    if (table->config.n_local)
+        table->stats.flows_local += in_local(table, &flow->addr[WEIR_CLIENT]);
     if (++table->stats.flows_now > table->stats.flows_peak)
         table->stats.flows_peak = table->stats.flows_now;
     *ret_side = side;

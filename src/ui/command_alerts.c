@@ -97,21 +97,24 @@ static const struct weir_prompt_option own[] = {
 static void print_event(struct alerts *alerts, const struct weir_view_event *event) {
     bool colour = weir_prompt_colour(&alerts->prompt),
          cleared = strcmp(event->event, "cleared") == 0;
-    char clock[32];
+    char clock[32], line[160];
     if ((event->acknowledged || event->maintenance) && !alerts->all) return;
     if (alerts->prompt.json) {
         if (event->json) puts(event->json);
         return;
     }
     weir_view_clock(clock, event->ts_us, 0);
-    printf("%s  %s%-10s %-8s%s %-8s %s  [%s]\n", clock,
-           weir_status_colour(colour, cleared ? "healthy" : event->state),
-           event->service[0] ? event->service : event->cause, cleared ? "well" : event->state,
-           colour ? "\033[0m" : "", event->event,
-           event->acknowledged  ? "acknowledged"
-           : event->maintenance ? "maintenance"
-                                : event->cause,
-           event->id);
+    int column = printf("%s  ", clock);
+    fputs(weir_status_colour(colour, cleared ? "healthy" : event->state), stdout);
+    column += printf("%-10s %-8s ", event->service[0] ? event->service : event->cause,
+                     cleared ? "well" : event->state);
+    fputs(colour ? "\033[0m" : "", stdout);
+    snprintf(line, sizeof line, "%s %s  [%s]", event->event,
+             event->acknowledged  ? "acknowledged"
+             : event->maintenance ? "maintenance"
+                                  : event->cause,
+             event->id);
+    weir_status_go_on(line, (unsigned)column, 4);
     weir_status_wrapped(event->text, 4);
 }
 

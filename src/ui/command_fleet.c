@@ -54,7 +54,7 @@ static void run_turns(struct weir_fleet *fleet) {
             weir_log(WEIR_LOG_ERROR, "%s; trying on", fault.text);
         else if (now != before)
             weir_log(WEIR_LOG_NOTICE, now ? "another fleet leads; standing by"
-                                             : "leading; all sites vote but those of replays");
+                                          : "leading; all sites vote but those of replays");
         before = now;
         if (result != WEIR_FLEET_BUSY)
             wait_ms(result < 0 ? 1000 : result == WEIR_FLEET_STANDBY ? 500 : 200);

@@ -178,14 +178,16 @@ static void print_outages(const struct asked *asked, const struct weir_history *
         const struct weir_history_incident *incident = &history->incidents[i];
         char clock[32], span[32], text[1024];
         bool over = incident->cleared_us != 0;
-        printf("%s  %s%-10s %-8s%s %s%s, %s%s  [%s]\n",
-               weir_view_clock(clock, incident->onset_us, 0),
-               weir_status_colour(colour, incident->state),
-               incident->service[0] ? incident->service : incident->cause, incident->state,
-               colour ? "\033[0m" : "",
-               weir_view_span(span, weir_history_duration_us(incident, asked->now_us)),
-               over ? "" : " so far", weir_view_cause_words(incident->cause),
-               incident->maintenance ? ", announced work" : "", incident->id);
+        int column = printf("%s  ", weir_view_clock(clock, incident->onset_us, 0));
+        fputs(weir_status_colour(colour, incident->state), stdout);
+        column += printf("%-10s %-8s ", incident->service[0] ? incident->service : incident->cause,
+                         incident->state);
+        fputs(colour ? "\033[0m" : "", stdout);
+        snprintf(text, sizeof text, "%s%s, %s%s  [%s]",
+                 weir_view_span(span, weir_history_duration_us(incident, asked->now_us)),
+                 over ? "" : " so far", weir_view_cause_words(incident->cause),
+                 incident->maintenance ? ", announced work" : "", incident->id);
+        weir_status_go_on(text, (unsigned)column, 4);
         weir_status_wrapped(
             weir_local_sentence(text, sizeof text, incident->text, incident->onset_us), 4);
     }
@@ -193,10 +195,12 @@ static void print_outages(const struct asked *asked, const struct weir_history *
 }
 
 static void print_text(const struct asked *asked, const struct weir_history *history) {
-    char from[32], until[32];
-    printf("site %s, %s to %s; rows are of UTC\n\n", history->site,
-           weir_local_time(from, sizeof from, asked->from_us, "%Y-%m-%d %H:%M"),
-           weir_local_time(until, sizeof until, asked->now_us, "%Y-%m-%d %H:%M %Z"));
+    char from[32], until[32], line[300];
+    snprintf(line, sizeof line, "site %s, %s to %s; rows are of UTC", history->site,
+             weir_local_time(from, sizeof from, asked->from_us, "%Y-%m-%d %H:%M"),
+             weir_local_time(until, sizeof until, asked->now_us, "%Y-%m-%d %H:%M %Z"));
+    weir_status_wrapped(line, 0);
+    puts("");
     if (!asked->outages) {
         print_services(asked, history);
         for (size_t i = 0; asked->service && i < history->n_services; i++)

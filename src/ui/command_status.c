@@ -47,10 +47,14 @@ const char *weir_status_colour(bool colour, const char *state) {
     return colour ? "\033[2m" : "";
 }
 
-void weir_status_wrapped(const char *text, unsigned indent) {
+void weir_status_go_on(const char *text, unsigned column, unsigned indent) {
     unsigned width = weir_terminal_columns() > 120 ? 120 : weir_terminal_columns();
+    weir_wrap(stdout, text, column, indent, width);
+}
+
+void weir_status_wrapped(const char *text, unsigned indent) {
     printf("%*s", (int)indent, "");
-    weir_wrap(stdout, text, indent, indent, width);
+    weir_status_go_on(text, indent, indent);
 }
 
 /* Trials of the last five minutes: one window says little. */

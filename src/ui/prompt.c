@@ -101,7 +101,10 @@ int weir_prompt_parse(struct weir_prompt *prompt, int argc, char **argv, const c
         case 256 + STATE: prompt->state = optarg; break;
         case 256 + JSON: prompt->json = true; break;
         case 256 + NO_COLOUR:
-        case 256 + NO_COLOR: prompt->no_colour = true; break;
+        case 256 + NO_COLOR:
+            prompt->no_colour = true;
+            setenv("NO_COLOR", "1", 1); /* what is logged has none either */
+            break;
         case 256 + HELP:
         case 'h': print_help(usage, own); return WEIR_CONFIG_HELP;
         case ':':

@@ -12,4 +12,6 @@ void weir_status_print(const struct weir_view *view, const char *service,
                        const struct weir_view_judgement *judgement, bool colour);
 const char *weir_status_colour(bool colour, const char *state); /* an escape sequence, or "" */
 void weir_status_wrapped(const char *text, unsigned indent);    /* words, to the terminal's width */
+/* The same on a line that has begun: the cursor is at `column`. */
+void weir_status_go_on(const char *text, unsigned column, unsigned indent);
 const char *weir_status_health_name(enum weir_view_health health);
