@@ -1,6 +1,6 @@
-/* Options as rows. A row says the name, what it takes and what it means, and holds the function that
- * reads a text into the configuration: a value is checked by one piece of code, wherever it comes
- * from.
+/* Options as rows. A row says the name, what it takes and what it means, and holds the function
+ * that reads a text into the configuration: a value is checked by one piece of code, wherever it
+ * comes from.
  */
 #include <assert.h>
 #include <errno.h>
@@ -328,7 +328,8 @@ const struct weir_config_option weir_config_options[] = {
      "end by itself (default: until SIGINT or SIGTERM)", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"write", 'w', "FILE", false, true, read_write, "keep what was captured in a pcap file",
      WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
-    {"buffer", 0, "MIB", false, false, read_buffer, "kernel's ring of each interface, 1 to 1024 MiB (default: 16; less where RAM is below 2 GiB)",
+    {"buffer", 0, "MIB", false, false, read_buffer,
+     "kernel's ring of each interface, 1 to 1024 MiB (default: 16; less where RAM is below 2 GiB)",
      WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"snaplen", 0, "BYTES", false, false, read_snaplen,
      "most of a packet, 2048 to 262144 (default: 65535)", WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
@@ -397,4 +398,3 @@ const struct weir_config_option weir_config_options[] = {
 };
 static_assert(sizeof weir_config_options / sizeof weir_config_options[0] == WEIR_CONFIG_OPTIONS,
               "the header says how many there are");
-
