@@ -1,31 +1,14 @@
-/* From trials to tracks: which trial speaks for what, and how much.
- *
- *     trial --+-- service, layer ------- hard and slow CUSUM
- *             +-- service, layer, prefix
- *             +-- resolver               (layer dns)
- *             +-- uplink                 (layer connect, any service; all layers' failures while
- * nothing is useful)
- *             +-- QUIC against TCP       (layer quic)
- *             +-- history                what attribution counts later
- *
- * Guards come first, because the first rule is never to call what is healthy sick: a service,
- * prefix or resolver that never worked here isn't scored; a prefix that never worked isn't, while
- * the service works from others; slots in which the capture lost packets aren't folded at all; a
- * client whose other trials fail weighs nothing.
+/* The detector's life and its inputs: made, given windows, slots, ends of connections and demand,
+ * asked each tick, freed. Trials go on to fold.c, the decision is judge.c's.
  */
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "detect/fold.h"
 #include "detect/state.h"
-
-#define BLACKOUT_US INT64_C(5000000) /* without anything useful: what fails may be the uplink's */
-/* an attempt that began longer ago doesn't date the onset  */
-#define BEGAN_MAX_US INT64_C(60000000)
 
 void weir_detector_free(struct weir_detector *detector) {
     if (!detector) return;
@@ -169,207 +152,7 @@ void weir_detector_sight(struct weir_detector *detector, const struct weir_detec
     if (sight->blindness) weir_detector_freeze(detector, detector->open_start_us);
 }
 
-/* ---- one trial ---- */
-
-static uint32_t useful(const struct weir_service_state *service, enum weir_layer layer) {
-    return service->layer[layer].useful;
-}
-
-/* The never-healthy guard. Lookups alone don't pass it for connections: what is blocked from the
- * start resolves. */
-static bool is_known(const struct weir_detector *detector, const struct weir_trial *trial) {
-    const struct weir_service_state *service = &detector->services[trial->service];
-    uint32_t connected = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) +
-                         useful(service, WEIR_LAYER_SERVE);
-    uint32_t n = trial->layer == WEIR_LAYER_CONNECT ? connected
-                 : trial->layer == WEIR_LAYER_DNS   ? connected + useful(service, WEIR_LAYER_DNS)
-                                                  : useful(service, (enum weir_layer)trial->layer);
-    return n >= (uint64_t)detector->config.guard_useful;
-}
-
-static bool resolver_is_known(const struct weir_detector *detector,
-                              const struct weir_trial *trial) {
-    const struct weir_resolver *resolver =
-        weir_keyed_find(&detector->resolvers, &trial->prefix, 0, 0);
-    return resolver && resolver->track.useful >= (uint64_t)detector->config.guard_useful;
-}
-
-/* A prefix that never worked, while the service works from others in the same slot. */
-static bool is_dead_alternative(const struct weir_detector *detector,
-                                const struct weir_trial *trial, int64_t slot_start_us) {
-    if (trial->ok || trial->layer == WEIR_LAYER_DNS ||
-        detector->services[trial->service].ok_slot_us[trial->layer] != slot_start_us)
-        return false;
-    const struct weir_destination *destination =
-        weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
-    return !destination || destination->useful == 0;
-}
-
-/* Every open request of the service hangs while others are served: a total freeze. A trial that
- * goes on from the slot before (its requests may still be answered) failed in that one. */
-static bool is_total_freeze(const struct weir_detector *detector, const struct weir_trial *trial,
-                            int64_t slot_start_us) {
-    const int64_t *hung_us = detector->services[trial->service].hang_slot_us;
-    int64_t failed_us = trial->fail_us <= slot_start_us && trial->attempts_overdue
-                            ? slot_start_us - WEIR_SLOT_US
-                            : slot_start_us;
-    if (trial->layer != WEIR_LAYER_SERVE || (hung_us[0] != failed_us && hung_us[1] != failed_us))
-        return false;
-    for (size_t id = WEIR_SERVICE_OTHER; id < detector->n_services; id++)
-        for (int layer = WEIR_LAYER_CONNECT; id != trial->service && layer < WEIR_LAYER_N; layer++)
-            if (detector->services[id].ok_slot_us[layer] >= failed_us) return true;
-    return false;
-}
-
-/* What its failure says: that such a one is rare, or how rare it is that this service's answers
- * take so long. */
-static double nats_of(const struct weir_detector *detector, const struct weir_trial *trial) {
-    return fmax(-log(detector->config.p0), fmin(trial->wait_nats, 2 * -log(detector->config.p0)));
-}
-
-static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor,
-                                       double nats) {
-    bool plausible = trial->first_us > 0 && trial->first_us <= trial->fail_us &&
-                     trial->fail_us - trial->first_us <= BEGAN_MAX_US;
-    return (struct weir_track_trial){
-        .ok = trial->ok,
-        .fail = trial->fail,
-        .weight = weight * factor,
-        .nats = nats,
-        .slow_weight = weight,
-        .client = (uint32_t)weir_hash_addr(&trial->client) | 1,
-        .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
-        .began_us = plausible     ? trial->first_us
-                    : trial->fail ? trial->fail_us
-                                  : trial->ok_us,
-    };
-}
-
-static void fold(struct weir_detector *detector, struct weir_track *track,
-                 const struct weir_track_trial *step, bool scored, bool closed) {
-    if (scored)
-        weir_track_fold(track, &detector->rule, step, detector->generation, closed);
-    else if (closed && step->ok)
-        track->useful++;
-}
-
-static struct weir_item item_of(const struct weir_trial *trial, uint8_t layer, uint8_t flags) {
-    return (struct weir_item){
-        .client = trial->client,
-        .prefix = trial->prefix,
-        .at_us = trial->fail && !trial->ok ? trial->fail_us : trial->ok_us,
-        .service = trial->service,
-        .layer = layer,
-        .kind = trial->kind,
-        .role = trial->role,
-        .flags =
-            (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
-    };
-}
-
-static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer,
-                     uint8_t flags, bool closed) {
-    struct weir_item item = item_of(trial, layer, flags);
-    weir_history_add(&detector->history, &item, closed);
-}
-
-static void fold_prefix(struct weir_detector *detector, const struct weir_trial *trial,
-                        const struct weir_track_trial *step, bool scored, bool closed) {
-    struct weir_service_state *service = &detector->services[trial->service];
-    struct weir_prefix *prefix = weir_keyed_get(&detector->prefixes, &trial->prefix, trial->service,
-                                                trial->layer, step->at_us);
-    bool known = prefix->track.useful >= (uint64_t)detector->config.guard_useful;
-    fold(detector, &prefix->track, step, scored && (known || trial->ok), closed);
-    double s = weir_track_now(&prefix->track, detector->generation)->hard.s;
-    const struct weir_prefix *hot = service->hot;
-    if (s >= detector->rule.h / 2 &&
-        (!hot || hot->head.service != trial->service ||
-         s >= weir_track_now(&hot->track, detector->generation)->hard.s))
-        service->hot = prefix;
-}
-
-/* QUIC failed and TCP to the same name was useful: not the service's failure, but evidence of its
- * own kind. */
-static void fold_fallback(struct weir_detector *detector, const struct weir_trial *trial,
-                          bool closed) {
-    struct weir_service_state *service = &detector->services[trial->service];
-    bool failed = trial->fail && !trial->ok && trial->quic_fell_back;
-    if (!failed && !trial->ok) return;
-    bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
-                  (uint64_t)detector->config.guard_useful;
-    struct weir_track_trial step = step_of(trial, 1, 1, -log(WEIR_QUIC_P0));
-    fold(detector, &service->quic_blocked, &step, scored, closed);
-    remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
-}
-
-static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial,
-                          double weight, bool closed) {
-    struct weir_track_trial step = step_of(trial, weight, 1, -log(detector->config.p0));
-    struct weir_resolver *resolver =
-        weir_keyed_get(&detector->resolvers, &trial->prefix, 0, 0, step.at_us);
-    fold(detector, &resolver->track, &step,
-         resolver->track.useful >= (uint64_t)detector->config.guard_useful, closed);
-}
-
-static void fold_service(struct weir_detector *detector, const struct weir_trial *trial,
-                         double weight, bool scored, int64_t slot_start_us, bool closed) {
-    struct weir_service_state *service = &detector->services[trial->service];
-    double factor =
-        is_total_freeze(detector, trial, slot_start_us) ? detector->config.freeze_weight : 1;
-    struct weir_track_trial step = step_of(trial, weight, factor, nats_of(detector, trial));
-    fold(detector, &service->layer[trial->layer], &step, scored, closed);
-    if (trial->layer != WEIR_LAYER_DNS) fold_prefix(detector, trial, &step, scored, closed);
-    if (closed && trial->layer != WEIR_LAYER_DNS && (scored || trial->ok))
-        service->ok_run = trial->ok ? service->ok_run + 1 : 0;
-    if (closed && step.at_us > service->last_us) service->last_us = step.at_us;
-}
-
-/* Nothing was useful anywhere while this failed. With the names gone nobody tries to connect any
- * more: then the requests and lookups that stay without an answer are all that tells of a dead
- * uplink. */
-static bool is_blackout(const struct weir_detector *detector, const struct weir_trial *trial) {
-    return trial->fail && !trial->ok && trial->fail_us - detector->uplink_ok_us > BLACKOUT_US;
-}
-
-/* Thin or late, while several services are and none is not: they have the way out in common. */
-static bool is_of_congestion(const struct weir_detector *detector, const struct weir_trial *trial) {
-    return detector->together_us && trial->fail_us - detector->together_us <= 2 * WEIR_SLOT_US &&
-           (trial->kind == WEIR_OUTCOME_STARVED || trial->kind == WEIR_OUTCOME_REQUEST_TIMEOUT);
-}
-
-static void fold_trial(struct weir_detector *detector, const struct weir_trial *trial,
-                       int64_t slot_start_us, bool closed) {
-    bool control = weir_controls_counts(detector, trial),
-         real = trial->service >= WEIR_SERVICE_FIRST, dns = trial->layer == WEIR_LAYER_DNS;
-    double weight = trial->fail ? weir_controls_weight(detector, trial) : 1;
-    bool fell_back =
-        trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
-    bool scored = (!real || is_known(detector, trial)) &&
-                  (!dns || resolver_is_known(detector, trial)) && !fell_back &&
-                  !is_dead_alternative(detector, trial, slot_start_us) &&
-                  !(trial->local_policy && trial->fail && !trial->ok);
-    detector->stats.trials_unscored += closed && !scored;
-    control = control && (!real || scored);
-    if (dns) fold_resolver(detector, trial, weight, closed);
-    if (real && !fell_back) fold_service(detector, trial, weight, scored, slot_start_us, closed);
-    if (real && trial->layer == WEIR_LAYER_QUIC) fold_fallback(detector, trial, closed);
-    if (real && trial->layer == WEIR_LAYER_SERVE &&
-        (!trial->fail || trial->ok || is_of_congestion(detector, trial))) {
-        struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
-        fold(detector, &detector->congestion, &step, scored, closed);
-    }
-    bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial)
-                          : dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT &&
-                                is_blackout(detector, trial);
-    if (uplink) {
-        struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
-        fold(detector, &detector->uplink, &step, true, closed);
-    }
-    remember(detector, trial, trial->layer,
-             (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0) |
-                 (uplink ? WEIR_ITEM_UPLINK : 0),
-             closed);
-}
+/* ---- trials ---- */
 
 static bool is_sane(const struct weir_detector *detector, const struct weir_trial *trial) {
     return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services &&
@@ -395,7 +178,7 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
     }
     for (size_t i = 0; i < slot->n_trials; i++)
         if (is_sane(detector, &slot->trials[i]))
-            fold_trial(detector, &slot->trials[i], slot->start_us, closed);
+            weir_fold_trial(detector, &slot->trials[i], slot->start_us, closed);
     if (closed) weir_silence_slot(detector, slot->start_us);
 }
 
@@ -428,7 +211,7 @@ void weir_detector_connection_end(struct weir_detector *detector,
                                .kind = end->rst_mid ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL,
                                .ok_us = end->ts_us,
                                .fail_us = end->ts_us};
-    struct weir_item item = item_of(&trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED);
+    struct weir_item item = weir_item_of(&trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED);
     weir_history_insert(&detector->history, &item);
 }
 
@@ -572,8 +355,9 @@ enum weir_state weir_detector_state(const struct weir_detector *detector, weir_s
     const struct weir_service_state *service = &detector->services[id];
     if (service->incident.open && service->silence && service->silence->alarm)
         return (enum weir_state)service->incident.record.state;
-    uint32_t known = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) +
-                     useful(service, WEIR_LAYER_SERVE);
+    uint32_t known = service->layer[WEIR_LAYER_CONNECT].useful +
+                     service->layer[WEIR_LAYER_QUIC].useful +
+                     service->layer[WEIR_LAYER_SERVE].useful;
     if (known < (uint64_t)detector->config.guard_useful ||
         detector->now_us - service->last_us > detector->config.silent_us)
         return WEIR_STATE_UNKNOWN;

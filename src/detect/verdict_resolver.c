@@ -1,0 +1,73 @@
+/* A resolver's own alarm: is it the resolver, the names of one service, one client's link, or the
+ * uplink?
+ *
+ * Lookups alone never say which. Connections to addresses that are known already must work, or not
+ * be tried; the lookups of several services must fail; and those of several clients where there are
+ * several.
+ */
+#include <math.h>
+
+#include "detect/blame.h"
+#include "detect/told.h"
+
+void weir_verdict_resolver(struct weir_detector *detector, const struct weir_scope *scope,
+                           struct weir_verdict *ret_verdict) {
+    struct weir_verdict *verdict = ret_verdict;
+    struct weir_incident *record = &verdict->record;
+    struct weir_addr resolver = *scope->prefix;
+    weir_told_begin(detector, scope, verdict);
+    weir_judgement_begin(detector, weir_told_earliest(detector, scope));
+    uint32_t place = weir_judgement_place(detector, &resolver);
+    struct weir_pick pick = {.any_service = true,
+                             .layer = WEIR_LAYER_DNS,
+                             .need = WEIR_ITEM_SCORED,
+                             .place = place == WEIR_INDEX_NONE ? 0 : place + 1,
+                             .since_us = scope->since_us};
+    weir_judge_own(detector, &pick, record);
+    struct weir_tally controls =
+        weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
+    struct weir_blame blame = weir_blame_resolver(detector);
+    bool mostly = controls.total >= 3 && weir_mostly_fails(controls) &&
+                  weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE);
+    if (weir_uplink_is_proven(detector, scope) || mostly) {
+        blame.score[WEIR_BY_UPLINK] = blame.score[WEIR_BY_RESOLVER] + WEIR_SETTLED;
+        weir_blame_tell(&blame, WEIR_BY_UPLINK, record);
+        weir_told_uplink(detector, scope, verdict);
+        return;
+    }
+    /* Connections to addresses that are known already must work, or not be tried: an uplink that
+     * loses a third takes lookups, too. */
+    if (place == WEIR_INDEX_NONE || !weir_rest_is_fine(controls)) {
+        verdict->open = true;
+        return;
+    }
+    struct weir_tally rest;
+    uint32_t top =
+        weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
+    if (top != WEIR_INDEX_NONE && rest.total > 0 && weir_rest_is_fine(rest) &&
+        weir_fisher(detector->judgement.by_client[top].own, rest) < detector->config.fisher_p) {
+        weir_told_client(detector, scope, &pick, top, verdict);
+        return;
+    }
+    /* One service's names failing are that service's incident: the others must fail as well. */
+    double lead = weir_lead(detector);
+    if (blame.score[WEIR_BY_RESOLVER] - blame.score[WEIR_BY_NAMES] < lead) {
+        verdict->open = true;
+        return;
+    }
+    if (record->n_clients < 2) /* its lookups are answered, or not, by the same one: nothing tells
+                                  its link apart but its connections */
+        blame.score[WEIR_BY_CLIENTS] =
+            fmin(blame.score[WEIR_BY_CLIENTS], blame.score[WEIR_BY_RESOLVER] - lead);
+    blame.score[WEIR_BY_UPLINK] = fmin(blame.score[WEIR_BY_UPLINK],
+                                       blame.score[WEIR_BY_RESOLVER] - (controls.total ? lead : 1));
+    weir_blame_tell(&blame, WEIR_BY_RESOLVER, record);
+    record->cause = WEIR_CAUSE_DNS_RESOLVER;
+    record->service = WEIR_SERVICE_NONE;
+    record->layer = WEIR_LAYER_DNS;
+    record->viewers = record->viewers_stalled = 0;
+    record->n_prefixes = 1;
+    record->prefixes[0] = verdict->subject = resolver;
+    record->state = weir_severity(record, weir_judge_severity(detector, &pick, record), false);
+    record->confidence = weir_confidence_of(record);
+}

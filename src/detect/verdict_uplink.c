@@ -1,0 +1,185 @@
+/* The way out as a whole: what proves it, its own alarm, and congestion.
+ *
+ * Some evidence of the uplink is no trial: not one packet comes from anywhere, the queue on the way
+ * out is full, several services starve at once, its own watch has raised. It settles the question
+ * by itself.
+ */
+#include <math.h>
+
+#include "detect/blame.h"
+#include "detect/told.h"
+
+#define RECENT_US  INT64_C(60000000)
+#define CUT_OFF_US INT64_C(5000000)
+
+bool weir_uplink_is_raised(const struct weir_detector *detector) {
+    return detector->uplink_case.open &&
+           weir_track_now(&detector->uplink, detector->generation)->hard_alarm;
+}
+
+static unsigned clients_failing_elsewhere(const struct weir_judgement *judgement) {
+    unsigned n = 0;
+    for (size_t i = 0; i < judgement->clients.n; i++) n += judgement->by_client[i].other.fail > 0;
+    return n;
+}
+
+/* The controls of the last minute: what failed only earlier since the onset is over. */
+static struct weir_tally controls_now(const struct weir_detector *detector,
+                                      weir_service_id service) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    struct weir_tally sum = {0};
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (trial->at_us >= detector->now_us - RECENT_US && trial->service != service &&
+            trial->layer < WEIR_LAYER_N && (trial->flags & WEIR_ITEM_CONTROL))
+            weir_tally_add(&sum, weir_item_tally(trial->flags, false));
+    }
+    return sum;
+}
+
+/* Since the last connection that was of any use to anybody, others than this service fail as well,
+ * and at more than one place: with the names gone few try to connect at all, but those that do
+ * would get through, were it only the resolver. */
+static bool nothing_works(const struct weir_detector *detector, weir_service_id service) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    int64_t since_us = detector->uplink_ok_us + 1;
+    uint32_t place = WEIR_INDEX_NONE;
+    if (detector->now_us - since_us <= WEIR_SLOT_US) return false;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        bool fails = trial->at_us >= since_us && (trial->flags & WEIR_ITEM_CONTROL) &&
+                     (trial->flags & WEIR_ITEM_FAIL) && trial->service != service;
+        if (!fails) continue;
+        if (place != WEIR_INDEX_NONE && place != trial->place) return true;
+        place = trial->place;
+    }
+    return false;
+}
+
+/* Not one packet came from anywhere while clients went on sending to several services: more than
+ * names are missing. Who is only heard in one direction was never heard. */
+static bool is_cut_off(const struct weir_detector *detector) {
+    unsigned asking = 0;
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
+        asking += detector->asking[id / 64] >> (id % 64) & 1;
+    return detector->heard_us && detector->now_us - detector->heard_us >= CUT_OFF_US && asking >= 2;
+}
+
+static bool is_congested(const struct weir_detector *detector, const struct weir_scope *scope) {
+    return scope->layer == WEIR_LAYER_SERVE && detector->congested_us >= scope->since_us &&
+           detector->now_us - detector->congested_us <= 2 * WEIR_SLOT_US;
+}
+
+bool weir_uplink_is_proven(const struct weir_detector *detector, const struct weir_scope *scope) {
+    return weir_uplink_is_raised(detector) || is_congested(detector, scope) ||
+           (!scope->slow && (is_cut_off(detector) || nothing_works(detector, scope->service)));
+}
+
+/* Its story leads; it must also be one of now, and of more than one client where there are more. */
+bool weir_uplink_may_be_told(const struct weir_detector *detector, weir_service_id service) {
+    return !weir_rest_is_fine(controls_now(detector, service)) &&
+           (clients_failing_elsewhere(&detector->judgement) >= 2 || detector->n_active <= 1);
+}
+
+/* The incident is the uplink's: published are the trials of everything. */
+void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *scope,
+                      struct weir_verdict *verdict) {
+    struct weir_incident *record = &verdict->record;
+    struct weir_pick pick = {.any_service = true,
+                             .any_layer = true,
+                             .need = WEIR_ITEM_CONTROL,
+                             .since_us = scope->since_us,
+                             .slow = scope->slow};
+    /* starved requests are no controls, and are what there is to tell */
+    if (is_congested(detector, scope)) {
+        pick.any_layer = false;
+        pick.layer = WEIR_LAYER_SERVE;
+        pick.need = WEIR_ITEM_SCORED;
+    }
+    record->cause = WEIR_CAUSE_UPLINK;
+    record->service = WEIR_SERVICE_NONE;
+    record->pooled = true;
+    record->viewers = record->viewers_stalled = 0;
+    struct weir_pick folded = pick;
+    folded.need = WEIR_ITEM_UPLINK;
+    if (weir_judgement_sum(&detector->judgement, &folded).fail >
+        weir_judgement_sum(&detector->judgement, &pick).fail)
+        pick = folded; /* lookups failed, too */
+    weir_judgement_forget_sums(&detector->judgement);
+    weir_judge_own(detector, &pick, record);
+    struct weir_tally recent = weir_judge_severity(detector, &pick, record);
+    weir_judgement_forget_sums(&detector->judgement);
+    weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, record);
+    /* There is nothing beside the uplink: what is listed is what it hit. */
+    record->controls.fail = record->controls.total = 0;
+    bool congestion = record->trials.fail * 2 <= record->trials.total &&
+                      detector->congested_us >= scope->since_us;
+    record->state = congestion ? WEIR_STATE_DEGRADED : weir_severity(record, recent, scope->slow);
+    record->confidence = weir_confidence_of(record);
+}
+
+/* ---- the uplink's own alarm ---- */
+
+void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope *scope,
+                         struct weir_verdict *ret_verdict) {
+    struct weir_verdict *verdict = ret_verdict;
+    weir_told_begin(detector, scope, verdict);
+    struct weir_pick pick = {.any_service = true,
+                             .any_layer = true,
+                             .need = WEIR_ITEM_UPLINK,
+                             .since_us = scope->since_us,
+                             .slow = scope->slow};
+    weir_judgement_begin(detector, weir_told_earliest(detector, scope));
+    struct weir_tally all = weir_judge_own(detector, &pick, &verdict->record);
+    struct weir_blame blame = weir_blame_uplink(detector, scope);
+    struct weir_tally rest;
+    uint32_t top =
+        weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
+    struct weir_pick lookups = pick;
+    lookups.any_layer = false;
+    lookups.layer = WEIR_LAYER_DNS;
+    struct weir_tally names = weir_judgement_sum(&detector->judgement, &lookups);
+    double each = fmax(blame.score[WEIR_BY_SERVICE], blame.score[WEIR_BY_CDN]);
+    if (verdict->record.n_clients >= 2) each = fmax(each, blame.score[WEIR_BY_CLIENTS]);
+    /* Lookups alone are the resolver's: something else must fail, and twice. */
+    if (top == WEIR_INDEX_NONE || all.fail - names.fail < 2 ||
+        blame.score[WEIR_BY_UPLINK] - each < weir_lead(detector)) {
+        verdict->open = true;
+        return;
+    }
+    if (rest.total > 0 && weir_rest_is_fine(rest) &&
+        weir_fisher(detector->judgement.by_client[top].own, rest) < detector->config.fisher_p) {
+        weir_told_client(detector, scope, &pick, top, verdict);
+        return;
+    }
+    /* Two clients in bad WiFi at once get some trials through: it must be certain that most fail,
+     * or be a third client's, too. */
+    struct weir_pick every = pick;
+    every.need = WEIR_ITEM_CONTROL;
+    struct weir_tally other = weir_judgement_sum(&detector->judgement, &every);
+    if (!scope->slow && verdict->record.n_clients < 3 &&
+        ((all.fail < all.total && weir_wilson(all.fail, all.total).low <= 0.5) ||
+         (other.fail < other.total && weir_wilson(other.fail, other.total).low <= 0.5))) {
+        verdict->open = true;
+        return;
+    }
+    /* One client alone, in a house that has others: they have not been asked yet. */
+    const struct weir_track_state *state = weir_track_now(&detector->uplink, detector->generation);
+    verdict->open =
+        verdict->record.n_clients < 2 &&
+        (detector->n_active > 1 || (detector->n_known > 1 && state->hard.s < 2 * detector->rule.h));
+    if (verdict->open) return;
+    if (verdict->record.n_clients < 2) /* nobody else was here to ask */
+        blame.score[WEIR_BY_CLIENTS] =
+            fmin(blame.score[WEIR_BY_CLIENTS], blame.score[WEIR_BY_UPLINK] - 1);
+    weir_blame_tell(&blame, WEIR_BY_UPLINK, &verdict->record);
+    weir_told_uplink(detector, scope, verdict);
+}
+
+void weir_verdict_congestion(struct weir_detector *detector, const struct weir_scope *scope,
+                             struct weir_verdict *ret_verdict) {
+    weir_told_begin(detector, scope, ret_verdict);
+    weir_judgement_begin(detector, weir_told_earliest(detector, scope));
+    weir_told_uplink(detector, scope, ret_verdict);
+    ret_verdict->record.state = WEIR_STATE_DEGRADED;
+}
