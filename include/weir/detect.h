@@ -41,7 +41,12 @@ struct weir_detect_config {
     double prior_service, prior_path, prior_client, prior_resolver, prior_uplink;
     /* log odds by which an explanation must beat the others */
     double lead;
-    double sprt_error;                /* alpha and beta of the clearing test */
+    /* of the service's share: that one client's application fails at it, and not its link */
+    double share_here;
+    /* a path that nobody went round, against the service: served from several places lately; one */
+    double share_path, share_path_only;
+    double something_else; /* probability that the cause is none of those that are asked */
+    double sprt_error;     /* alpha and beta of the clearing test */
     double drop_share, one_way_share; /* above: the capture can't be judged */
     double z_raise, z_clip, z_drift;  /* continuous CUSUM */
     double scale_min;                 /* least scale of log values */

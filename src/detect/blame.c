@@ -41,56 +41,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "detect/beside.h"
 #include "detect/blame.h"
+#include "detect/likelihood.h"
 #include "detect/state.h"
 
-struct share { /* Beta(a, b) of the failing share */
-    double a, b;
-};
-static const struct share whole = {30, 1}, part = {2, 3}, of_path = {2, 1}, lossy = {4, 5},
-                          of_uplink = {2, 1};
-
 enum { PROOF_OK = 2 }; /* useful trials elsewhere that prove a path */
-/* A path that nobody went round, against the service: where it was served from several places
- * lately, and where from this one only. */
-/* several services for one reason; one among them */
-static const double rarer_than_uplink = 0.2, one_of_those = 0.2;
-static const double one_of_several = 0.8, the_only_one = 0.2;
-
-static double log_beta(double a, double b) {
-    int sign;
-    return lgamma_r(a, &sign) + lgamma_r(b, &sign) - lgamma_r(a + b, &sign);
-}
-
-/* Log likelihood of the tally with the share integrated out. */
-static double marginal(struct weir_tally tally, struct share share) {
-    double ok = tally.total - tally.fail;
-    return log_beta(share.a + tally.fail, share.b + ok) - log_beta(share.a, share.b);
-}
-
-static double by_chance(struct weir_tally tally, double p0) {
-    return tally.fail * log(p0) + (tally.total - tally.fail) * log(1 - p0);
-}
-
-static double gain(struct weir_tally tally, struct share share, double p0) {
-    return tally.total ? marginal(tally, share) - by_chance(tally, p0) : 0;
-}
-
-/* Three in four are of the likelier kind. */
-static double gain_of_either(struct weir_tally tally, struct share likelier, struct share other,
-                             double p0) {
-    if (!tally.total) return 0;
-    double a = marginal(tally, likelier), b = marginal(tally, other), most = fmax(a, b);
-    return most + log((3 * exp(a - most) + exp(b - most)) / 4) - by_chance(tally, p0);
-}
-
-static double gain_of_service(struct weir_tally tally, double p0) {
-    return gain_of_either(tally, whole, part, p0);
-}
-
-static double gain_of_client(struct weir_tally tally, double p0) {
-    return gain_of_either(tally, lossy, whole, p0);
-}
 
 static struct weir_tally sum_of(struct weir_tally a, struct weir_tally b) {
     return (struct weir_tally){.fail = a.fail + b.fail, .total = a.total + b.total};
@@ -99,63 +55,10 @@ static struct weir_tally sum_of(struct weir_tally a, struct weir_tally b) {
 /* An outage may spoil the other layers as well, or leave them alone. */
 static double maybe(double gain) { return fmax(0, gain - log(2)); }
 
-/* ---- what is wrong beside ---- */
-
-struct beside {
-    /* what explaining the other trials by these gains */
-    double clients, services, resolvers, places;
-    double all;
-};
-
-/* A trouble of its own where the tally is worth its price. */
-static double own_trouble(struct weir_tally tally, double prior, double p0) {
-    return tally.fail ? fmax(0, gain_of_service(tally, p0) + log(prior)) : 0;
-}
-
-/* Services that fail each by itself, or several for one reason of theirs (a provider, a peering, a
- * release): rarer than the uplink, but then each of them is as likely to be one of those that fail
- * as not to be. That the others work is what tells it from the uplink, which would fail each in the
- * same share. */
-static double several_services(const struct weir_detector *detector,
-                               const struct weir_tally by_service[WEIR_SERVICES_MAX]) {
-    const struct weir_detect_config *config = &detector->config;
-    double each = 0, together = log(config->prior_uplink * rarer_than_uplink);
-    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
-        if (!by_service[id].total) continue;
-        double gain = gain_of_service(by_service[id], config->p0), hit = log(one_of_those) + gain,
-               spared = log(1 - one_of_those);
-        each += by_service[id].fail ? fmax(0, gain + log(config->prior_service)) : 0;
-        together += fmax(hit, spared) + log1p(exp(-fabs(hit - spared)));
-    }
-    return fmax(each, together);
-}
-
-static struct beside beside(const struct weir_detector *detector) {
-    const struct weir_detect_config *config = &detector->config;
-    const struct weir_judgement *judgement = &detector->judgement;
-    struct beside beside = {0};
-    for (size_t i = 0; i < judgement->clients.n; i++) {
-        struct weir_tally elsewhere =
-            sum_of(judgement->by_client[i].other, judgement->by_client[i].lookups);
-        if (elsewhere.fail)
-            beside.clients +=
-                fmax(0, gain_of_client(elsewhere, config->p0) + log(config->prior_client));
-    }
-    beside.services = several_services(detector, judgement->by_service);
-    for (size_t i = 0; i < judgement->places.n; i++) {
-        const struct weir_sums *place = &judgement->by_place[i];
-        beside.resolvers += own_trouble(place->lookups, config->prior_resolver, config->p0);
-        if (place->own.fail)
-            beside.places += own_trouble(place->near, config->prior_path, config->p0);
-    }
-    beside.all = fmax(beside.clients, beside.services + beside.resolvers) + beside.places;
-    return beside;
-}
-
 /* ---- clients ---- */
 
 /* Each client that the trials are likelier with is in bad WiFi, beside what explains the rest. */
-static void blame_clients(const struct weir_detector *detector, const struct beside *beside,
+static void blame_clients(const struct weir_detector *detector, const struct weir_beside *beside,
                           struct weir_blame *blame) {
     const struct weir_judgement *judgement = &detector->judgement;
     double p0 = detector->config.p0, prior = log(detector->config.prior_client), all = 0, top = 0;
@@ -164,9 +67,11 @@ static void blame_clients(const struct weir_detector *detector, const struct bes
         const struct weir_sums *client = &judgement->by_client[i];
         if (client->own.fail + client->other.fail + client->lookups.fail == 0) continue;
         struct weir_tally elsewhere = sum_of(client->other, client->lookups);
-        double alone = elsewhere.fail ? fmax(0, gain_of_client(elsewhere, p0) + prior) : 0;
-        double with =
-            gain_of_client(sum_of(sum_of(client->own, client->peer), elsewhere), p0) + prior;
+        double alone = elsewhere.fail ? fmax(0, weir_gain_of_client(elsewhere, p0) + prior) : 0;
+        elsewhere.fail -= client->other_answers;
+        struct weir_tally everything = sum_of(sum_of(client->own, client->peer), elsewhere);
+        everything.fail -= client->own_answers;
+        double with = weir_gain_of_client(everything, p0) + prior;
         all += fmax(alone, with);
         if (client->own.fail == 0 || with <= alone) continue;
         n++;
@@ -175,21 +80,50 @@ static void blame_clients(const struct weir_detector *detector, const struct bes
             blame->client = (uint32_t)i;
         }
     }
-    double rest = fmax(0, beside->services + beside->resolvers - beside->clients) + beside->places;
-    blame->score[WEIR_BY_CLIENT] = n == 1 ? all + rest : -HUGE_VAL;
-    blame->score[WEIR_BY_CLIENTS] = n > 1 ? all + rest : -HUGE_VAL;
+    blame->score[WEIR_BY_CLIENT] = n == 1 ? all + beside->rest : -HUGE_VAL;
+    blame->score[WEIR_BY_CLIENTS] = n > 1 ? all + beside->rest : -HUGE_VAL;
     struct weir_tally others;
     blame->here = weir_sums_top(judgement->by_client, judgement->clients.n, &others);
     if (blame->here != WEIR_INDEX_NONE)
-        blame->score[WEIR_BY_HERE] = gain_of_service(judgement->by_client[blame->here].own, p0) +
-                                     log(detector->config.prior_service) - 1 + beside->all;
+        blame->score[WEIR_BY_HERE] =
+            weir_gain_of_service(judgement->by_client[blame->here].own, p0) +
+            log(detector->config.prior_service * detector->config.share_here) + beside->all;
 }
 
 /* ---- places ---- */
 
 static bool is_at(const struct weir_judgement *judgement, const struct weir_place *place,
                   uint32_t number) {
-    return place->as ? judgement->by_place[number].as == place->as : number == place->number;
+    return place->as ? judgement->by_place[number].as == place->as
+                     : number == place->number || number == place->twin;
+}
+
+/* A place has an address of each version of IP, and dies with both: the prefix of the other version
+ * that fails most, where it mostly fails, as this one does. */
+static uint32_t twin_of(const struct weir_judgement *judgement, uint32_t number) {
+    bool four = weir_addr_is_v4(&judgement->places.addrs[number]);
+    uint32_t twin = WEIR_INDEX_NONE;
+    if (!weir_mostly_fails(judgement->by_place[number].own)) return twin;
+    for (size_t i = 0; i < judgement->places.n; i++) {
+        const struct weir_sums *place = &judgement->by_place[i];
+        if (place->own.fail && weir_mostly_fails(place->own) &&
+            weir_addr_is_v4(&judgement->places.addrs[i]) != four &&
+            (twin == WEIR_INDEX_NONE || place->own.fail > judgement->by_place[twin].own.fail))
+            twin = (uint32_t)i;
+    }
+    return twin;
+}
+
+/* The sums of a prefix and its twin. */
+static struct weir_sums sums_at(const struct weir_judgement *judgement,
+                                const struct weir_place *place) {
+    struct weir_sums sums = judgement->by_place[place->number];
+    if (place->twin == WEIR_INDEX_NONE) return sums;
+    const struct weir_sums *twin = &judgement->by_place[place->twin];
+    weir_tally_add(&sums.own, twin->own);
+    weir_tally_add(&sums.peer, twin->peer);
+    weir_tally_add(&sums.near, twin->near);
+    return sums;
 }
 
 static uint8_t failing_role(const struct weir_judgement *judgement, const struct weir_pick *own,
@@ -223,6 +157,16 @@ static void end_slot(struct slot_sum *slot, struct weir_tally *here, struct weir
     *slot = (struct slot_sum){.slot = slot->slot};
 }
 
+/* A served request says that connecting works, too. */
+static bool bears(const struct weir_judgement *judgement, const struct weir_pick *own,
+                  const struct weir_judged *trial) {
+    struct weir_pick above = *own;
+    above.layer = WEIR_LAYER_SERVE;
+    return weir_pick_matches(judgement, own, trial) ||
+           ((own->layer == WEIR_LAYER_CONNECT || own->layer == WEIR_LAYER_QUIC) &&
+            weir_pick_matches(judgement, &above, trial));
+}
+
 /* What the service's other places did in the slots in which this one only failed. Connections, so
  * that mixed slots count as one of each; what is useful at the very end may already be the
  * recovery, of which another place may be the first to tell. */
@@ -236,7 +180,7 @@ static struct weir_tally elsewhere_of(const struct weir_judgement *judgement,
     *ret_here = elsewhere;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (!weir_pick_matches(judgement, &own, trial)) continue;
+        if (!bears(judgement, &own, trial)) continue;
         if (trial->at_us / WEIR_SLOT_US != slot.slot) {
             end_slot(&slot, ret_here, &elsewhere);
             slot.slot = trial->at_us / WEIR_SLOT_US;
@@ -260,7 +204,7 @@ static bool is_proof(const struct weir_detector *detector, struct weir_tally her
 }
 
 static double gain_of_path(struct weir_tally own, struct weir_tally peer, double p0) {
-    return own.fail ? gain(own, of_path, p0) + maybe(gain(peer, of_path, p0)) : -HUGE_VAL;
+    return own.fail ? weir_gain_of_wide(own, p0) + maybe(weir_gain_of_wide(peer, p0)) : -HUGE_VAL;
 }
 
 /* The prefix that fails most, or its whole system where several of its prefixes fail: which is told
@@ -269,17 +213,19 @@ static struct weir_place place_of(const struct weir_detector *detector, double *
     const struct weir_judgement *judgement = &detector->judgement;
     struct weir_tally rest;
     struct weir_place place = {.number =
-                                   weir_sums_top(judgement->by_place, judgement->places.n, &rest)};
+                                   weir_sums_top(judgement->by_place, judgement->places.n, &rest),
+                               .twin = WEIR_INDEX_NONE};
     *ret_gain = -HUGE_VAL;
     if (place.number == WEIR_INDEX_NONE) return place;
-    const struct weir_sums *top = &judgement->by_place[place.number];
-    *ret_gain = gain_of_path(top->own, top->peer, detector->config.p0);
-    struct weir_system system = weir_system_of(judgement, top->as);
+    place.twin = twin_of(judgement, place.number);
+    struct weir_sums top = sums_at(judgement, &place);
+    *ret_gain = gain_of_path(top.own, top.peer, detector->config.p0);
+    struct weir_system system = weir_system_of(judgement, top.as);
     if (system.failing < 2) return place;
     double of_system = gain_of_path(system.own, system.peer, detector->config.p0);
     if (of_system <= *ret_gain) return place;
     *ret_gain = of_system;
-    place.as = top->as;
+    place.as = top.as;
     return place;
 }
 
@@ -297,34 +243,72 @@ static void blame_path(const struct weir_detector *detector, const struct weir_s
         blame->path.as = 0;
         blame->elsewhere = elsewhere_of(&detector->judgement, scope, &blame->path, &here);
         blame->proven = is_proof(detector, here, blame->elsewhere);
-        score = gain_of_path(detector->judgement.by_place[blame->path.number].own,
-                             detector->judgement.by_place[blame->path.number].peer, config->p0);
+        struct weir_sums top = sums_at(&detector->judgement, &blame->path);
+        score = gain_of_path(top.own, top.peer, config->p0);
     }
     blame->score[WEIR_BY_PATH] = score + log(config->prior_path) + others;
     double unproven =
         weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
-            ? one_of_several
-            : the_only_one;
+            ? config->share_path
+            : config->share_path_only;
     if (!blame->proven) /* what fails elsewhere speaks against it, what is useful at other times for
                            nothing */
         blame->score[WEIR_BY_PATH] =
             fmin(blame->score[WEIR_BY_PATH], blame->score[WEIR_BY_SERVICE] + log(unproven));
 }
 
+/* How far it got: nobody there, turned away, let in and then failed. */
+enum depth { CLOSED, REFUSED, LET_IN, DEPTHS };
+
+static enum depth depth_of(uint8_t kind) {
+    switch (kind) {
+    case WEIR_OUTCOME_SYN_TIMEOUT:
+    case WEIR_OUTCOME_ICMP:
+    case WEIR_OUTCOME_QUIC_TIMEOUT:
+    case WEIR_OUTCOME_UNACKED: return CLOSED;
+    case WEIR_OUTCOME_REFUSED: return REFUSED;
+    case WEIR_OUTCOME_TLS_ALERT:
+    case WEIR_OUTCOME_TLS_CUT:
+    case WEIR_OUTCOME_TLS_NORESPONSE:
+    case WEIR_OUTCOME_HOLLOW:
+    case WEIR_OUTCOME_RST_MID: return LET_IN;
+    default: return DEPTHS; /* says nothing of it */
+    }
+}
+
+/* What two services have in common fails both at the same depth: one that answers no SYN and one
+ * whose servers stay silent after the ClientHello are two troubles, also in one prefix. */
+static bool fail_alike(const struct weir_judgement *judgement, const struct weir_place *place) {
+    unsigned of[2][DEPTHS + 1] = {{0}};
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        bool own = trial->flags & WEIR_JUDGED_OWN;
+        if (is_at(judgement, place, trial->place) && weir_item_tally(trial->flags, false).fail &&
+            (own || trial->flags & WEIR_ITEM_CONTROL))
+            of[own][depth_of(trial->kind)]++;
+    }
+    int most[2] = {0};
+    for (int who = 0; who < 2; who++)
+        for (int depth = 1; depth < DEPTHS; depth++)
+            if (of[who][depth] > of[who][most[who]]) most[who] = depth;
+    return most[0] == most[1] || !of[0][most[0]] || !of[1][most[1]];
+}
+
 /* Other services fail at the prefix, or in the system, as well. */
-static void blame_shared(const struct weir_detector *detector, const struct beside *beside,
+static void blame_shared(const struct weir_detector *detector, const struct weir_beside *beside,
                          struct weir_blame *blame) {
     const struct weir_judgement *judgement = &detector->judgement;
     double p0 = detector->config.p0, prior = log(detector->config.prior_path);
     struct weir_tally rest;
     blame->shared.number = weir_sums_top(judgement->by_place, judgement->places.n, &rest);
     if (blame->shared.number == WEIR_INDEX_NONE) return;
-    const struct weir_sums *top = &judgement->by_place[blame->shared.number];
-    double others = beside->all - own_trouble(top->near, detector->config.prior_path, p0);
-    if (top->near.fail >= 2 && weir_mostly_fails(top->near))
+    blame->shared.twin = twin_of(judgement, blame->shared.number);
+    struct weir_sums top = sums_at(judgement, &blame->shared);
+    double others = beside->all - weir_own_trouble(top.near, detector->config.prior_path, p0);
+    if (top.near.fail >= 2 && weir_mostly_fails(top.near) && fail_alike(judgement, &blame->shared))
         blame->score[WEIR_BY_CDN] =
-            gain_of_path(sum_of(top->own, top->near), top->peer, p0) + prior + others;
-    struct weir_system system = weir_system_of(judgement, top->as);
+            gain_of_path(sum_of(top.own, top.near), top.peer, p0) + prior + others;
+    struct weir_system system = weir_system_of(judgement, top.as);
     bool shared = system.as && system.failing + system.neighbours >= 2 && system.near.fail >= 2 &&
                   weir_mostly_fails(system.near) && weir_mostly_fails(system.own) &&
                   weir_rest_is_fine(system.rest);
@@ -332,7 +316,7 @@ static void blame_shared(const struct weir_detector *detector, const struct besi
     double score = gain_of_path(sum_of(system.own, system.near), system.peer, p0) + prior + others;
     if (score > blame->score[WEIR_BY_CDN]) {
         blame->score[WEIR_BY_CDN] = score;
-        blame->shared.as = top->as;
+        blame->shared.as = top.as;
     }
 }
 
@@ -341,14 +325,15 @@ static void blame_shared(const struct weir_detector *detector, const struct besi
 static struct weir_blame nobody(void) {
     struct weir_blame blame = {.client = WEIR_INDEX_NONE,
                                .here = WEIR_INDEX_NONE,
-                               .path = {.number = WEIR_INDEX_NONE},
-                               .shared = {.number = WEIR_INDEX_NONE}};
+                               .path = {.number = WEIR_INDEX_NONE, .twin = WEIR_INDEX_NONE},
+                               .shared = {.number = WEIR_INDEX_NONE, .twin = WEIR_INDEX_NONE}};
     for (int i = 0; i < WEIR_HYPOTHESES; i++) blame.score[i] = -HUGE_VAL;
     return blame;
 }
 
 struct totals {
     struct weir_tally own, peer, other, near; /* near: of others where this service fails */
+    uint32_t answers; /* failures that were answers: no fault of the way there */
 };
 
 static struct totals totals_of(const struct weir_judgement *judgement) {
@@ -357,10 +342,14 @@ static struct totals totals_of(const struct weir_judgement *judgement) {
         weir_tally_add(&totals.own, judgement->by_client[i].own);
         weir_tally_add(&totals.peer, judgement->by_client[i].peer);
         weir_tally_add(&totals.other, judgement->by_client[i].other);
+        totals.answers +=
+            judgement->by_client[i].own_answers + judgement->by_client[i].other_answers;
     }
     for (size_t i = 0; i < judgement->places.n; i++)
-        if (judgement->by_place[i].own.fail)
+        if (judgement->by_place[i].own.fail) {
             weir_tally_add(&totals.near, judgement->by_place[i].near);
+            totals.answers += judgement->by_place[i].near_answers;
+        }
     return totals;
 }
 
@@ -370,19 +359,20 @@ struct weir_blame weir_blame_service(struct weir_detector *detector,
     const struct weir_judgement *judgement = &detector->judgement;
     double p0 = config->p0;
     struct weir_blame blame = nobody();
-    struct beside others = beside(detector);
+    struct weir_beside others = weir_beside(detector);
     struct totals totals = totals_of(judgement);
     struct weir_tally rest;
-    double service = gain_of_service(totals.own, p0) + log(config->prior_service) +
-                     maybe(gain_of_service(totals.peer, p0)) + others.all;
+    double service = weir_gain_of_service(totals.own, p0) + log(config->prior_service) +
+                     maybe(weir_gain_of_service(totals.peer, p0)) + others.all;
     blame.score[WEIR_BY_CHANCE] = others.all;
     blame_clients(detector, &others, &blame);
     struct weir_tally all =
         sum_of(sum_of(totals.own, totals.peer), sum_of(totals.other, totals.near));
-    blame.score[WEIR_BY_UPLINK] = gain(all, of_uplink, p0) + log(config->prior_uplink);
+    all.fail -= totals.answers;
+    blame.score[WEIR_BY_UPLINK] = weir_gain_of_wide(all, p0) + log(config->prior_uplink);
     if (scope->layer == WEIR_STREAM_FALLBACK) {
-        blame.score[WEIR_BY_QUIC] =
-            gain_of_service(totals.own, WEIR_QUIC_P0) + log(config->prior_service) + others.all;
+        blame.score[WEIR_BY_QUIC] = weir_gain_of_service(totals.own, WEIR_QUIC_P0) +
+                                    log(config->prior_service) + others.all;
         return blame;
     }
     if (scope->layer == WEIR_LAYER_DNS) {
@@ -390,10 +380,11 @@ struct weir_blame weir_blame_service(struct weir_detector *detector,
         blame.score[WEIR_BY_NAMES] = service;
         if (top != WEIR_INDEX_NONE)
             blame.score[WEIR_BY_RESOLVER] =
-                gain_of_service(
+                weir_gain_of_service(
                     sum_of(judgement->by_place[top].own, judgement->by_place[top].lookups), p0) +
-                log(config->prior_resolver) + maybe(gain_of_service(totals.peer, p0)) + others.all -
-                own_trouble(judgement->by_place[top].lookups, config->prior_resolver, p0);
+                log(config->prior_resolver) + maybe(weir_gain_of_service(totals.peer, p0)) +
+                others.all -
+                weir_own_trouble(judgement->by_place[top].lookups, config->prior_resolver, p0);
         return blame;
     }
     blame.score[WEIR_BY_SERVICE] = service;
@@ -402,26 +393,19 @@ struct weir_blame weir_blame_service(struct weir_detector *detector,
     return blame;
 }
 
-/* Each service, place or client for itself, whichever explains most. */
-static void blame_each(const struct weir_detector *detector, struct weir_blame *blame) {
+/* Services and clients each for themselves, or places, or clients alone. */
+static struct weir_beside blame_each(const struct weir_detector *detector,
+                                     struct weir_blame *blame) {
     const struct weir_detect_config *config = &detector->config;
     const struct weir_judgement *judgement = &detector->judgement;
-    struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
-    double services = 0, places = 0, clients = 0;
-    for (size_t i = 0; i < judgement->n; i++)
-        if (judgement->trials[i].flags & WEIR_JUDGED_OWN)
-            weir_tally_add(&by_service[judgement->trials[i].service],
-                           weir_item_tally(judgement->trials[i].flags, false));
-    services = several_services(detector, by_service);
+    struct weir_beside each = weir_each_for_itself(detector, WEIR_JUDGED_OWN);
+    double places = 0;
     for (size_t i = 0; i < judgement->places.n; i++)
-        places += own_trouble(judgement->by_place[i].own, config->prior_path, config->p0);
-    for (size_t i = 0; i < judgement->clients.n; i++)
-        if (judgement->by_client[i].own.fail)
-            clients += fmax(0, gain_of_client(judgement->by_client[i].own, config->p0) +
-                                   log(config->prior_client));
-    blame->score[WEIR_BY_SERVICE] = services;
+        places += weir_own_trouble(judgement->by_place[i].own, config->prior_path, config->p0);
+    blame->score[WEIR_BY_SERVICE] = each.all;
     blame->score[WEIR_BY_CDN] = places;
-    blame->score[WEIR_BY_CLIENTS] = clients;
+    blame->score[WEIR_BY_CLIENTS] = each.clients;
+    return each;
 }
 
 struct weir_blame weir_blame_uplink(struct weir_detector *detector,
@@ -432,7 +416,7 @@ struct weir_blame weir_blame_uplink(struct weir_detector *detector,
     (void)scope;
     blame.score[WEIR_BY_CHANCE] = 0;
     blame.score[WEIR_BY_UPLINK] =
-        gain(totals.own, of_uplink, detector->config.p0) + log(detector->config.prior_uplink);
+        weir_gain_of_wide(totals.own, detector->config.p0) + log(detector->config.prior_uplink);
     blame.client =
         weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
     blame_each(detector, &blame);
@@ -444,15 +428,14 @@ struct weir_blame weir_blame_resolver(struct weir_detector *detector) {
     struct totals totals = totals_of(&detector->judgement);
     struct weir_tally rest;
     blame.score[WEIR_BY_CHANCE] = 0;
-    blame_each(detector, &blame);
-    blame.score[WEIR_BY_NAMES] = blame.score[WEIR_BY_SERVICE];
+    blame.score[WEIR_BY_NAMES] = blame_each(detector, &blame).causes;
     blame.score[WEIR_BY_SERVICE] = blame.score[WEIR_BY_CDN] = -HUGE_VAL;
     blame.client =
         weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
-    blame.score[WEIR_BY_RESOLVER] =
-        gain_of_service(totals.own, detector->config.p0) + log(detector->config.prior_resolver);
+    blame.score[WEIR_BY_RESOLVER] = weir_gain_of_service(totals.own, detector->config.p0) +
+                                    log(detector->config.prior_resolver);
     blame.score[WEIR_BY_UPLINK] =
-        gain(sum_of(totals.own, totals.other), of_uplink, detector->config.p0) +
+        weir_gain_of_wide(sum_of(totals.own, totals.other), detector->config.p0) +
         log(detector->config.prior_uplink);
     return blame;
 }
@@ -490,15 +473,16 @@ enum weir_cause weir_hypothesis_cause(enum weir_hypothesis hypothesis) {
     return (enum weir_cause)causes[hypothesis];
 }
 
-void weir_blame_tell(const struct weir_blame *blame, enum weir_hypothesis hypothesis,
-                     struct weir_incident *record) {
+void weir_blame_tell(const struct weir_detector *detector, const struct weir_blame *blame,
+                     enum weir_hypothesis hypothesis, struct weir_incident *record) {
     static const double least = 0.05;
     double by_cause[WEIR_CAUSE_N] = {0};
     enum weir_cause told = weir_hypothesis_cause(hypothesis);
     for (int i = 0; i < WEIR_HYPOTHESES; i++)
         if (i != WEIR_BY_CHANCE && blame->score[i] > -HUGE_VAL)
             by_cause[weir_hypothesis_cause((enum weir_hypothesis)i)] +=
-                weir_blame_probability(blame, (enum weir_hypothesis)i);
+                weir_blame_probability(blame, (enum weir_hypothesis)i) *
+                (1 - detector->config.something_else);
     record->probability = by_cause[told];
     record->n_alternatives = 0;
     by_cause[told] = 0;

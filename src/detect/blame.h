@@ -18,9 +18,10 @@ enum weir_hypothesis {
     WEIR_HYPOTHESES
 };
 
-/* A prefix, or the prefixes of one autonomous system. */
+/* A prefix, with its twin; or the prefixes of one autonomous system. */
 struct weir_place {
     uint32_t number; /* of the prefix that fails most; WEIR_INDEX_NONE: none */
+    uint32_t twin;   /* of the other version of IP: the place's other name; WEIR_INDEX_NONE: none */
     uint32_t as;     /* not 0: all of its system */
 };
 
@@ -53,6 +54,6 @@ double weir_blame_probability(const struct weir_blame *blame, enum weir_hypothes
 /* Log odds by which a cause must lead over what would be no news before it is told. */
 double weir_lead(const struct weir_detector *detector);
 enum weir_cause weir_hypothesis_cause(enum weir_hypothesis hypothesis);
-/* Fills probability and alternatives. */
-void weir_blame_tell(const struct weir_blame *blame, enum weir_hypothesis hypothesis,
-                     struct weir_incident *record);
+/* Fills probability and alternatives; together they leave room for something else. */
+void weir_blame_tell(const struct weir_detector *detector, const struct weir_blame *blame,
+                     enum weir_hypothesis hypothesis, struct weir_incident *record);

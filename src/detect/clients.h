@@ -32,6 +32,9 @@ struct weir_destination { /* a prefix, whatever the service and layer (but DNS) 
 /* controls.c */
 void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial,
                         bool closed);
+/* A failure that came all the way to the client as an answer: its link and the uplink carried it.
+ */
+bool weir_is_answer(uint8_t kind);
 /* 1, weight_unknown or 0: what a failure of this client at this service is worth. */
 double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial);
 /* True when the trial may speak for the path to the world: its destination is known to have worked.

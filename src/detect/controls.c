@@ -102,6 +102,9 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
     if (trial->layer == WEIR_LAYER_DNS && trial->ok && trial->ok_us > client->answered_us)
         client->answered_us = trial->ok_us;
     if (trial->layer != WEIR_LAYER_DNS) note_destination(detector, trial, closed);
+    bool answered = trial->layer != WEIR_LAYER_DNS && trial->fail && weir_is_answer(trial->kind);
+    if (answered && trial->fail_us > detector->uplink_ok_us)
+        detector->uplink_ok_us = trial->fail_us;
     if (!counts) return;
     if (trial->ok && trial->ok_us > detector->uplink_ok_us) detector->uplink_ok_us = trial->ok_us;
     if (closed) client->ok_run = trial->ok ? client->ok_run + 1 : 0;
@@ -117,8 +120,7 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                                .ok = trial->ok};
 }
 
-/* A refusal came all the way to the client: nothing is wrong with its own network. */
-static bool is_answer(uint8_t kind) {
+bool weir_is_answer(uint8_t kind) {
     return kind == WEIR_OUTCOME_REFUSED || kind == WEIR_OUTCOME_TLS_ALERT ||
            kind == WEIR_OUTCOME_QUIC_CLOSE || kind == WEIR_OUTCOME_HOLLOW ||
            kind == WEIR_OUTCOME_DNS_SERVFAIL || kind == WEIR_OUTCOME_DNS_REFUSED ||
@@ -144,7 +146,7 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
     bool answered = trial->layer != WEIR_LAYER_DNS && client && client->answered_us &&
                     now_us - client->answered_us <= detector->config.control_us;
     bool vouched = latest || answered || weir_link_is_fine(detector, &trial->client, now_us);
-    return is_answer(trial->kind) || (vouched && !shaky) ? 1 : detector->config.weight_unknown;
+    return weir_is_answer(trial->kind) || (vouched && !shaky) ? 1 : detector->config.weight_unknown;
 }
 
 unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service,

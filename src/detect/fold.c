@@ -147,8 +147,12 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
     struct weir_service_state *service = &detector->services[trial->service];
     bool failed = trial->fail && !trial->ok && trial->quic_fell_back;
     if (!failed && !trial->ok) return;
+    /* where nothing ever got through (a dead IPv6), it is not QUIC that is missing */
+    const struct weir_destination *destination =
+        weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
     bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
-                  (uint64_t)detector->config.guard_useful;
+                      (uint64_t)detector->config.guard_useful &&
+                  destination && destination->useful > 0;
     struct weir_track_trial step = step_of(trial, 1, 1, -log(WEIR_QUIC_P0));
     fold(detector, &service->quic_blocked, &step, scored, closed);
     remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
@@ -215,6 +219,10 @@ void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *tr
                                 is_blackout(detector, trial);
     if (uplink) {
         struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
+        if (step.fail && weir_is_answer(trial->kind)) { /* it came by the uplink */
+            step.ok = true;
+            step.fail = uplink = false;
+        }
         fold(detector, &detector->uplink, &step, true, closed);
     }
     remember(detector, trial, trial->layer,

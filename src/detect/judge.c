@@ -133,6 +133,15 @@ static void offer_ends(const struct weir_detector *detector,
     if (raised) offer(best, 100 + scope.strength, scope, ends->last_reset_us);
 }
 
+/* A rate is what players ask for: a lower one matters where somebody's picture stands still, or
+ * whose requests starve. Where nobody is known to watch it is all that there is. */
+static bool rate_matters(const struct weir_detector *detector,
+                         const struct weir_service_state *service) {
+    bool starved =
+        service->starved_slot_us && detector->now_us - service->starved_slot_us <= 3 * WEIR_SLOT_US;
+    return !service->viewers || service->viewers_stalled || starved;
+}
+
 static void offer_continuous(const struct weir_detector *detector,
                              const struct weir_service_state *service, struct weir_scope scope,
                              struct candidate *best) {
@@ -140,7 +149,8 @@ static void offer_continuous(const struct weir_detector *detector,
         const struct weir_baseline *baseline = service->continuous.signals[i];
         if (i == WEIR_CONTINUOUS_RTT_CLIENT || !baseline ||
             baseline->s < detector->config.z_raise ||
-            detector->now_us - baseline->last_us > 3 * WEIR_SLOT_US)
+            detector->now_us - baseline->last_us > 3 * WEIR_SLOT_US ||
+            (i == WEIR_CONTINUOUS_GOODPUT && !rate_matters(detector, service)))
             continue;
         scope.since_us = scope.began_us = baseline->onset_us;
         scope.layer = i == WEIR_CONTINUOUS_DNS          ? WEIR_LAYER_DNS
@@ -376,12 +386,16 @@ static void merge_into_uplink(struct weir_detector *detector, const struct weir_
 }
 
 /* What it failed with, it last failed with while the uplink was down; an attempt of that time may
- * have ended in the slot after it. */
+ * have ended in the slot after it. After congestion buffers fill slowly: what began to starve in it
+ * and starves on is its as well, and will soon have evidence of its own if it is not. */
 static bool failed_with_uplink(const struct weir_detector *detector,
                                const struct weir_track *track) {
     const struct weir_incident *uplink = &detector->uplink_case.record;
-    int64_t fail_us = now_of(detector, track)->last_fail_us;
-    return fail_us >= uplink->onset_us && fail_us <= uplink->recovered_us + WEIR_SLOT_US;
+    const struct weir_track_state *state = now_of(detector, track);
+    bool congestion = uplink->state == WEIR_STATE_DEGRADED && state->hard.s > 0;
+    int64_t fail_us = congestion ? state->hard.onset_us : state->last_fail_us;
+    return state->last_fail_us >= uplink->onset_us &&
+           fail_us <= uplink->recovered_us + WEIR_SLOT_US;
 }
 
 static void forget_with_uplink(const struct weir_detector *detector, struct weir_track *track) {

@@ -165,7 +165,8 @@ bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir
            (trial->flags & pick->need) == pick->need &&
            (pick->any_service || trial->service == pick->service) &&
            has_layer(pick, trial->layer) && (!pick->client || pick->client - 1 == trial->client) &&
-           (!pick->place || pick->place - 1 == trial->place) &&
+           (!pick->place || pick->place - 1 == trial->place ||
+            (pick->twin && pick->twin - 1 == trial->place)) &&
            (!pick->as || judgement->by_place[trial->place].as == pick->as);
 }
 
@@ -212,6 +213,10 @@ struct weir_tally weir_judge_severity(struct weir_detector *detector, const stru
 
 /* ---- the sums ---- */
 
+static uint32_t is_answered(const struct weir_judged *trial, struct weir_tally one) {
+    return one.fail && weir_is_answer(trial->kind);
+}
+
 static uint32_t list_failing(const struct weir_cast *cast, const struct weir_sums *sums,
                              struct weir_addr list[WEIR_INCIDENT_LIST_MAX]) {
     uint32_t n = 0;
@@ -249,6 +254,7 @@ struct weir_tally weir_judge_own(struct weir_detector *detector, const struct we
         struct weir_tally one = weir_item_tally(trial->flags, pick->slow);
         weir_tally_add(&judgement->by_client[trial->client].own, one);
         weir_tally_add(&judgement->by_place[trial->place].own, one);
+        judgement->by_client[trial->client].own_answers += is_answered(trial, one);
         if (trial->layer != WEIR_LAYER_DNS)
             weir_tally_add(&families[!weir_addr_is_v4(&judgement->places.addrs[trial->place])],
                            one);
@@ -297,15 +303,21 @@ static struct weir_tally count_controls(struct weir_judgement *judgement, weir_s
                                         const struct failing_systems *systems) {
     struct weir_tally sum = {0}, *by_service = judgement->by_service;
     memset(judgement->by_service, 0, sizeof judgement->by_service);
-    for (size_t i = 0; i < judgement->clients.n; i++) judgement->by_client[i].other = sum;
+    for (size_t i = 0; i < judgement->clients.n; i++) {
+        judgement->by_client[i].other = sum;
+        judgement->by_client[i].other_answers = 0;
+    }
     for (size_t i = 0; i < judgement->n; i++) {
-        const struct weir_judged *trial = &judgement->trials[i];
+        struct weir_judged *trial = &judgement->trials[i];
         const struct weir_sums *place = &judgement->by_place[trial->place];
+        trial->flags &= (uint8_t)~WEIR_JUDGED_OTHER;
         if (!is_control(trial, service, since_us) || place->own.fail > 0 ||
             (place->as && holds(systems, place->as)))
             continue;
+        trial->flags |= WEIR_JUDGED_OTHER;
         struct weir_tally one = weir_item_tally(trial->flags, slow);
         weir_tally_add(&judgement->by_client[trial->client].other, one);
+        judgement->by_client[trial->client].other_answers += is_answered(trial, one);
         weir_tally_add(&by_service[trial->service], one);
         weir_tally_add(&sum, one);
     }
@@ -337,10 +349,13 @@ struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_servi
 void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service,
                            int64_t since_us, bool slow) {
     struct weir_judgement *judgement = &detector->judgement;
-    for (size_t i = 0; i < judgement->n; i++)
-        if (is_control(&judgement->trials[i], service, since_us))
-            weir_tally_add(&judgement->by_place[judgement->trials[i].place].near,
-                           weir_item_tally(judgement->trials[i].flags, slow));
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (!is_control(trial, service, since_us)) continue;
+        struct weir_tally one = weir_item_tally(trial->flags, slow);
+        weir_tally_add(&judgement->by_place[trial->place].near, one);
+        judgement->by_place[trial->place].near_answers += is_answered(trial, one);
+    }
 }
 
 void weir_judge_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer,
@@ -353,6 +368,7 @@ void weir_judge_peers(struct weir_detector *detector, weir_service_id service, u
             continue;
         struct weir_tally one = weir_item_tally(trial->flags, slow);
         weir_tally_add(&judgement->by_client[trial->client].peer, one);
+        judgement->by_client[trial->client].own_answers += is_answered(trial, one);
         if (trial->layer != WEIR_LAYER_DNS)
             weir_tally_add(&judgement->by_place[trial->place].peer, one);
     }
@@ -361,11 +377,12 @@ void weir_judge_peers(struct weir_detector *detector, weir_service_id service, u
 void weir_judge_lookups(struct weir_detector *detector, const struct weir_scope *scope) {
     struct weir_judgement *judgement = &detector->judgement;
     for (size_t i = 0; i < judgement->n; i++) {
-        const struct weir_judged *trial = &judgement->trials[i];
+        struct weir_judged *trial = &judgement->trials[i];
         bool is_peer = !scope->pooled && trial->service == scope->service;
         if (trial->at_us < scope->began_us || trial->layer != WEIR_LAYER_DNS || is_peer ||
             !(trial->flags & WEIR_ITEM_SCORED))
             continue;
+        trial->flags |= WEIR_JUDGED_LOOKUP;
         struct weir_tally one = weir_item_tally(trial->flags, scope->slow);
         weir_tally_add(&judgement->by_client[trial->client].lookups, one);
         weir_tally_add(&judgement->by_place[trial->place].lookups, one);

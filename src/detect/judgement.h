@@ -23,8 +23,8 @@ struct weir_scope {
     double strength; /* S / h */
 };
 
-/* flag beside those of the history: it is one of the trials judged */
-enum { WEIR_JUDGED_OWN = 128 };
+/* Flags beside those of the history: it is one of the trials judged; a control; a lookup beside. */
+enum { WEIR_JUDGED_OWN = 128, WEIR_JUDGED_OTHER = 64, WEIR_JUDGED_LOOKUP = 32 };
 struct weir_judged { /* one trial */
     int64_t at_us;
     uint32_t client, place; /* numbers */
@@ -36,6 +36,11 @@ struct weir_sums { /* of one client, or of one place: a server's prefix, a resol
     struct weir_tally lookups; /* of names that are in none of these */
     /* of a place: all control trials there, also where this service fails */
     struct weir_tally near;
+    /* failures that were answers, of own and peer, of other, of near: no link's fault */
+    uint32_t own_answers, other_answers, near_answers;
+    /* scratch of beside.c: trials that nothing else explains; it is a trouble by itself */
+    struct weir_tally left;
+    bool taken;
     /* of a server's prefix: its autonomous system; 0: not known */
     uint32_t as;
     bool is_server;
@@ -73,6 +78,7 @@ struct weir_pick {                       /* trials judged; unset members match a
     weir_service_id service;
     uint8_t layer, need;        /* need: flags that must be set */
     uint32_t client, place;     /* number + 1 */
+    uint32_t twin;              /* beside `place`, number + 1; 0: none */
     uint32_t as;                /* at the places of this autonomous system */
     int64_t since_us, until_us; /* until_us 0: now */
     bool slow;

@@ -28,7 +28,9 @@ static bool is_at(const struct weir_detector *detector, const struct weir_case *
     const struct weir_incident *record = &incident->record;
     if (record->cause != WEIR_CAUSE_CDN && record->cause != WEIR_CAUSE_CDN_PATH) return true;
     const struct weir_addr *place = weir_history_place(&detector->history, item);
-    if (!record->as.number) return weir_addr_compare(place, &incident->subject) == 0;
+    if (!record->as.number) /* a prefix and its twin */
+        return weir_addr_compare(place, &incident->subject) == 0 ||
+               (record->n_prefixes == 2 && weir_addr_compare(place, &record->prefixes[1]) == 0);
     return weir_as_of(detector, place).number == record->as.number;
 }
 

@@ -127,8 +127,8 @@ static void say_prefixes(struct text *text, const struct weir_incident *record,
     say_as(text, as);
 }
 
-/* "198.18.10.0 (AS2906 Netflix Streaming Services)" or, where it is the whole of it, the system
- * alone. */
+/* "198.18.10.0 (AS2906 Netflix Streaming Services)", with its twin of the other version of IP; or,
+ * where it is the whole of it, the system alone. */
 static void say_place(struct text *text, const struct weir_case *incident) {
     char addr[WEIR_ADDR_TEXT_MAX];
     const struct weir_incident *record = &incident->record;
@@ -137,6 +137,7 @@ static void say_place(struct text *text, const struct weir_case *incident) {
         return;
     }
     say(text, "%s", weir_addr_text(&incident->subject, addr));
+    if (record->n_prefixes == 2) say(text, " and %s", weir_addr_text(&record->prefixes[1], addr));
     if (record->prefix_as[0].number)
         say(text, " ("), say_as(text, &record->prefix_as[0]), say(text, ")");
 }
@@ -358,6 +359,7 @@ static void say_viewers(struct text *text, const struct weir_incident *record) {
 static void say_reason(struct text *text, const struct weir_detector *detector,
                        const struct weir_case *incident) {
     const struct weir_incident *record = &incident->record;
+    bool twin = !record->as.number && record->n_prefixes == 2;
     switch (record->cause) {
     case WEIR_CAUSE_CAPTURE: say_blindness(text, detector); return;
     case WEIR_CAUSE_UPLINK:
@@ -373,7 +375,8 @@ static void say_reason(struct text *text, const struct weir_detector *detector,
         if (record->as.number)
             say(text, " Only its "), say_prefixes(text, record, &record->as), say(text, " fail.");
         else
-            say(text, " Only its prefix "), say_place(text, incident), say(text, " fails.");
+            say(text, twin ? " Only its prefixes " : " Only its prefix "),
+                say_place(text, incident), say(text, twin ? " fail." : " fails.");
         break;
     case WEIR_CAUSE_QUIC_BLOCKED: say(text, " TCP to the same names is useful."); break;
     case WEIR_CAUSE_DNS_RESOLVER: say(text, " Names of unrelated services fail there."); break;

@@ -36,7 +36,7 @@ static void narrow(const struct weir_place *place, struct weir_pick *pick) {
     if (place->as)
         pick->as = place->as;
     else
-        pick->place = place->number + 1;
+        pick->place = place->number + 1, pick->twin = place->twin + 1;
 }
 
 /* At this place connections fail as well, and not one trial was useful: more than thin transfers.
@@ -66,6 +66,8 @@ static void be_path(struct weir_detector *detector, const struct weir_scope *sco
     } else {
         verdict->subject = record->prefixes[0] = judgement->places.addrs[place->number];
         record->n_prefixes = 1;
+        if (place->twin != WEIR_INDEX_NONE)
+            record->prefixes[record->n_prefixes++] = judgement->places.addrs[place->twin];
     }
     record->state =
         weir_severity(record, weir_judge_severity(detector, &pick, record), scope->slow);
@@ -140,7 +142,7 @@ static void tell_wide(struct weir_detector *detector, const struct weir_scope *s
                       struct weir_verdict *verdict) {
     struct weir_incident *record = &verdict->record;
     enum weir_cause cause = weir_hypothesis_cause(told);
-    weir_blame_tell(blame, told, record);
+    weir_blame_tell(detector, blame, told, record);
     record->cause = (uint8_t)cause;
     switch (told) {
     case WEIR_BY_UPLINK: weir_told_uplink(detector, scope, verdict); return;
@@ -224,7 +226,7 @@ void weir_verdict_service(struct weir_detector *detector, const struct weir_scop
         detector->judgement.by_client[client].own.fail * 2 >= record->trials.fail &&
         blame.score[narrow] - blame.score[wide] >= weir_lead(detector)) {
         struct weir_pick pick = weir_own_pick(scope);
-        weir_blame_tell(&blame, narrow, record);
+        weir_blame_tell(detector, &blame, narrow, record);
         weir_told_client(detector, scope, &pick, client, verdict);
         return;
     }

@@ -31,7 +31,7 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
                   weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE);
     if (weir_uplink_is_proven(detector, scope) || mostly) {
         blame.score[WEIR_BY_UPLINK] = blame.score[WEIR_BY_RESOLVER] + WEIR_SETTLED;
-        weir_blame_tell(&blame, WEIR_BY_UPLINK, record);
+        weir_blame_tell(detector, &blame, WEIR_BY_UPLINK, record);
         weir_told_uplink(detector, scope, verdict);
         return;
     }
@@ -61,7 +61,7 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
             fmin(blame.score[WEIR_BY_CLIENTS], blame.score[WEIR_BY_RESOLVER] - lead);
     blame.score[WEIR_BY_UPLINK] = fmin(blame.score[WEIR_BY_UPLINK],
                                        blame.score[WEIR_BY_RESOLVER] - (controls.total ? lead : 1));
-    weir_blame_tell(&blame, WEIR_BY_RESOLVER, record);
+    weir_blame_tell(detector, &blame, WEIR_BY_RESOLVER, record);
     record->cause = WEIR_CAUSE_DNS_RESOLVER;
     record->service = WEIR_SERVICE_NONE;
     record->layer = WEIR_LAYER_DNS;

@@ -9,6 +9,9 @@
 #include "detect/blame.h"
 #include "detect/told.h"
 
+/* several services starve together: a share of one place is what else it may be */
+static const double of_congestion = 0.9;
+
 #define RECENT_US  INT64_C(60000000)
 #define CUT_OFF_US INT64_C(5000000)
 
@@ -19,8 +22,16 @@ bool weir_uplink_is_raised(const struct weir_detector *detector) {
 
 static unsigned clients_failing_elsewhere(const struct weir_judgement *judgement) {
     unsigned n = 0;
-    for (size_t i = 0; i < judgement->clients.n; i++) n += judgement->by_client[i].other.fail > 0;
+    for (size_t i = 0; i < judgement->clients.n; i++)
+        n += judgement->by_client[i].other.fail > judgement->by_client[i].other_answers;
     return n;
+}
+
+/* What it says of the way there: an answer, of whatever kind, came by it. */
+static struct weir_tally of_way(const struct weir_judged *trial) {
+    struct weir_tally one = weir_item_tally(trial->flags, false);
+    if (weir_is_answer(trial->kind)) one.fail = 0;
+    return one;
 }
 
 /* The controls of the last minute: what failed only earlier since the onset is over. */
@@ -32,7 +43,7 @@ static struct weir_tally controls_now(const struct weir_detector *detector,
         const struct weir_judged *trial = &judgement->trials[i];
         if (trial->at_us >= detector->now_us - RECENT_US && trial->service != service &&
             trial->layer < WEIR_LAYER_N && (trial->flags & WEIR_ITEM_CONTROL))
-            weir_tally_add(&sum, weir_item_tally(trial->flags, false));
+            weir_tally_add(&sum, of_way(trial));
     }
     return sum;
 }
@@ -48,7 +59,8 @@ static bool nothing_works(const struct weir_detector *detector, weir_service_id 
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         bool fails = trial->at_us >= since_us && (trial->flags & WEIR_ITEM_CONTROL) &&
-                     (trial->flags & WEIR_ITEM_FAIL) && trial->service != service;
+                     (trial->flags & WEIR_ITEM_FAIL) && trial->service != service &&
+                     !weir_is_answer(trial->kind);
         if (!fails) continue;
         if (place != WEIR_INDEX_NONE && place != trial->place) return true;
         place = trial->place;
@@ -172,7 +184,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
     if (verdict->record.n_clients < 2) /* nobody else was here to ask */
         blame.score[WEIR_BY_CLIENTS] =
             fmin(blame.score[WEIR_BY_CLIENTS], blame.score[WEIR_BY_UPLINK] - 1);
-    weir_blame_tell(&blame, WEIR_BY_UPLINK, &verdict->record);
+    weir_blame_tell(detector, &blame, WEIR_BY_UPLINK, &verdict->record);
     weir_told_uplink(detector, scope, verdict);
 }
 
@@ -182,4 +194,5 @@ void weir_verdict_congestion(struct weir_detector *detector, const struct weir_s
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
     weir_told_uplink(detector, scope, ret_verdict);
     ret_verdict->record.state = WEIR_STATE_DEGRADED;
+    ret_verdict->record.probability = of_congestion;
 }

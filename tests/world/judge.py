@@ -5,19 +5,30 @@ after its end (a site's fault: by any incident without a service). It is judged 
 when service, state and cause are among those wanted. Every incident that was not found so, and that the truth does not
 allow, is a false alarm.
 """
+import json
+
 LATE_S = 30
 ALLOWED_LATE_S = 60
 
 
 def parse(lines):
-    """Each incident's records in order; and how many seconds of what were said in all."""
-    import json
+    """Each incident's records in order."""
     by_id = {}
     for line in lines:
         record = json.loads(line)
         if record.get("type") == "incident":
             by_id.setdefault(record["id"], []).append(record)
     return list(by_id.values())
+
+
+def episodes(records):
+    """An incident that comes back under its id is said anew: each raise or reopening, with what follows it."""
+    parts = []
+    for record in records:
+        if not parts or record.get("event") == "reopened":
+            parts.append([])
+        parts[-1].append(record)
+    return parts
 
 
 def last_word(records, until):
@@ -59,6 +70,7 @@ def judge_wanted(row, incidents, t0):
 def judge(truth, incidents):
     """One world's row."""
     t0 = truth["t0"]
+    incidents = [part for records in incidents for part in episodes(records)]
     used, wanted = set(), []
     for row in truth["want"]:
         told, mine = judge_wanted(row, incidents, t0)

@@ -98,20 +98,26 @@ static int by_decision(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-void site_slot(struct site *site) {
+static void tick_through(struct site *site, bool failures_only) {
     qsort(site->trials, site->n, sizeof *site->trials, by_decision);
     struct weir_slot slot = {.start_us = site->slot_us, .trials = site->trials};
     for (int tick = 1; tick <= 10; tick++) {
         int64_t now_us = site->slot_us + tick * SECOND;
+        bool failed = false;
         while (slot.n_trials < site->n && decided_us(&site->trials[slot.n_trials]) <= now_us)
-            slot.n_trials++;
+            failed |= site->trials[slot.n_trials++].fail;
         if (tick == 10) slot.n_trials = site->n;
+        if (failures_only && !failed && tick < 10) continue;
         weir_detector_slot(site->detector, &slot, tick == 10);
         weir_detector_step(site->detector, now_us);
     }
     site->slot_us += WEIR_SLOT_US;
     site->n = 0;
 }
+
+void site_slot(struct site *site) { tick_through(site, false); }
+
+void site_slot_of_failures(struct site *site) { tick_through(site, true); }
 
 void site_well(struct site *site, weir_service_id service, unsigned prefix, unsigned clients) {
     for (unsigned client = 0; client < clients; client++) {

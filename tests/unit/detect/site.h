@@ -35,6 +35,8 @@ struct weir_trial *site_mixed(struct site *site, weir_service_id service, enum w
                               unsigned client, unsigned prefix, double at);
 /* The ten ticks of the slot: trials appear when they are decided; then it is closed. */
 void site_slot(struct site *site);
+/* The same, but only those ticks that follow a failure, and the last. */
+void site_slot_of_failures(struct site *site);
 /* `n` slots in which clients 0..clients-1 use NETFLIX (prefixes 1, 2), YOUTUBE (3), OTHER (9, 10)
  * and lookups (53), all well. */
 void site_healthy(struct site *site, unsigned n, unsigned clients);

@@ -1,0 +1,142 @@
+/* What else is wrong meanwhile: the troubles that every hypothesis may have beside itself, each at
+ * its own price.
+ *
+ * Another service that fails by itself, several of them for one reason, another client in bad WiFi,
+ * a place, a resolver. They may come together: a dead service and a television in bad WiFi are
+ * these two, and no uplink. So services and resolvers are taken out first and clients explain what
+ * is left, or clients first; whichever explains more.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "detect/beside.h"
+#include "detect/likelihood.h"
+#include "detect/state.h"
+
+/* several services for one reason; one among them */
+static const double rarer_than_uplink = 0.2, one_of_those = 0.2;
+
+double weir_own_trouble(struct weir_tally tally, double prior, double p0) {
+    return tally.fail ? fmax(0, weir_gain_of_service(tally, p0) + log(prior)) : 0;
+}
+
+/* Services that fail each by itself, or several for one reason of theirs (a provider, a peering, a
+ * release): rarer than the uplink, but then each of them is as likely to be one of those that fail
+ * as not to be. That the others work is what tells it from the uplink, which would fail each in the
+ * same share. */
+static double several_services(const struct weir_detector *detector,
+                               const struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+    const struct weir_detect_config *config = &detector->config;
+    double each = 0, together = log(config->prior_uplink * rarer_than_uplink);
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
+        if (!by_service[id].total) continue;
+        double gain = weir_gain_of_service(by_service[id], config->p0),
+               hit = log(one_of_those) + gain, spared = log(1 - one_of_those);
+        each += by_service[id].fail ? fmax(0, gain + log(config->prior_service)) : 0;
+        together += fmax(hit, spared) + log1p(exp(-fabs(hit - spared)));
+    }
+    return fmax(each, together);
+}
+
+static double by_clients(const struct weir_detector *detector) {
+    const struct weir_detect_config *config = &detector->config;
+    struct weir_judgement *judgement = (struct weir_judgement *)&detector->judgement;
+    double sum = 0;
+    for (size_t i = 0; i < judgement->clients.n; i++) {
+        struct weir_sums *client = &judgement->by_client[i];
+        double worth = client->left.fail ? weir_gain_of_client(client->left, config->p0) +
+                                               log(config->prior_client)
+                                         : 0;
+        client->taken = worth > 0;
+        sum += fmax(0, worth);
+    }
+    return sum;
+}
+
+/* Of services (trials of `flag`) and of resolvers (lookups), by what their clients have left. */
+static double by_services(const struct weir_detector *detector,
+                          struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+    const struct weir_detect_config *config = &detector->config;
+    struct weir_judgement *judgement = (struct weir_judgement *)&detector->judgement;
+    double sum = several_services(detector, by_service);
+    for (size_t i = 0; i < judgement->places.n; i++) {
+        struct weir_sums *place = &judgement->by_place[i];
+        double worth = weir_own_trouble(place->left, config->prior_resolver, config->p0);
+        place->taken = worth > 0;
+        sum += worth;
+    }
+    return sum;
+}
+
+enum untaken { ALL, OF_UNTAKEN_CLIENTS, OF_UNTAKEN_CAUSES };
+
+/* Sums what is left: by client, by service, and lookups by resolver. */
+static void sum_left(const struct weir_detector *detector, uint8_t flag, enum untaken which,
+                     struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+    const struct weir_detect_config *config = &detector->config;
+    struct weir_judgement *judgement = (struct weir_judgement *)&detector->judgement;
+    bool taken[WEIR_SERVICES_MAX] = {false};
+    for (size_t id = 0; which == OF_UNTAKEN_CAUSES && id < WEIR_SERVICES_MAX; id++)
+        taken[id] = weir_own_trouble(by_service[id], config->prior_service, config->p0) > 0;
+    memset(by_service, 0, WEIR_SERVICES_MAX * sizeof *by_service);
+    for (size_t i = 0; i < judgement->clients.n; i++)
+        judgement->by_client[i].left = (struct weir_tally){0};
+    for (size_t i = 0; i < judgement->places.n; i++)
+        judgement->by_place[i].left = (struct weir_tally){0};
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        bool lookup = trial->flags & WEIR_JUDGED_LOOKUP && flag == WEIR_JUDGED_OTHER;
+        struct weir_sums *client = &judgement->by_client[trial->client],
+                         *place = &judgement->by_place[trial->place];
+        if (!lookup && !(trial->flags & flag)) continue;
+        if ((which == OF_UNTAKEN_CLIENTS && client->taken) ||
+            (which == OF_UNTAKEN_CAUSES && (lookup ? place->taken : taken[trial->service])))
+            continue;
+        struct weir_tally one = weir_item_tally(trial->flags, false);
+        struct weir_tally of_link = one;
+        if (weir_is_answer(trial->kind)) of_link.fail = 0;
+        weir_tally_add(&client->left, of_link);
+        weir_tally_add(lookup ? &place->left : &by_service[trial->service], one);
+    }
+}
+
+static bool any_failed(const struct weir_detector *detector,
+                       const struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    bool any = false;
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) any |= by_service[id].fail > 0;
+    for (size_t i = 0; i < judgement->places.n; i++) any |= judgement->by_place[i].left.fail > 0;
+    return any;
+}
+
+struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag) {
+    struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
+    struct weir_beside beside = {0};
+    sum_left(detector, flag, ALL, by_service);
+    if (!any_failed(detector, by_service)) return beside;
+    beside.causes = by_services(detector, by_service);
+    beside.clients = by_clients(detector);
+    sum_left(detector, flag, OF_UNTAKEN_CAUSES, by_service);
+    double causes_first = beside.causes + by_clients(detector);
+    sum_left(detector, flag, ALL, by_service);
+    double clients_first = by_clients(detector);
+    sum_left(detector, flag, OF_UNTAKEN_CLIENTS, by_service);
+    clients_first += by_services(detector, by_service);
+    beside.all = fmax(causes_first, clients_first);
+    return beside;
+}
+
+struct weir_beside weir_beside(const struct weir_detector *detector) {
+    const struct weir_detect_config *config = &detector->config;
+    const struct weir_judgement *judgement = &detector->judgement;
+    struct weir_beside beside = weir_each_for_itself(detector, WEIR_JUDGED_OTHER);
+    beside.rest = fmax(0, beside.all - beside.clients);
+    for (size_t i = 0; i < judgement->places.n; i++) {
+        const struct weir_sums *place = &judgement->by_place[i];
+        double worth =
+            place->own.fail ? weir_own_trouble(place->near, config->prior_path, config->p0) : 0;
+        beside.all += worth;
+        beside.rest += worth;
+    }
+    return beside;
+}

@@ -1,0 +1,18 @@
+/* What else is wrong meanwhile: see beside.c. Nats, beside all of it being chance. */
+#pragma once
+
+#include "detect/judgement.h"
+
+struct weir_beside {
+    double clients; /* clients alone explain so much */
+    double causes;  /* services and resolvers alone */
+    double rest;    /* others explain so much more */
+    double all;     /* the best account of all that is beside */
+};
+/* Of the controls and lookups of the judgement. */
+struct weir_beside weir_beside(const struct weir_detector *detector);
+/* Of the trials with this flag (WEIR_JUDGED_OWN, _OTHER): services, resolvers and clients, each for
+ * itself. `rest` is not set. */
+struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag);
+/* A trouble of its own, where the tally is worth its price; else 0. */
+double weir_own_trouble(struct weir_tally tally, double prior, double p0);

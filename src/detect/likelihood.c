@@ -1,0 +1,51 @@
+/* How likely are so many failures of so many trials under a kind of trouble, beside chance?
+ *
+ * The share that a trouble spoils isn't known, only what it is like: an outage takes all, or a good
+ * part; bad WiFi lets about half through, or nothing at all. So the share is integrated out over
+ * Beta distributions (the Beta-binomial marginal likelihood), the likelier kind three in four.
+ */
+#include <math.h>
+
+#include "detect/likelihood.h"
+
+struct share { /* Beta(a, b) of the failing share */
+    double a, b;
+};
+static const struct share whole = {30, 1}, part = {2, 3}, wide = {2, 1}, lossy = {4, 5};
+
+static double log_beta(double a, double b) {
+    int sign;
+    return lgamma_r(a, &sign) + lgamma_r(b, &sign) - lgamma_r(a + b, &sign);
+}
+
+/* Log likelihood of the tally with the share integrated out. */
+static double marginal(struct weir_tally tally, struct share share) {
+    double ok = tally.total - tally.fail;
+    return log_beta(share.a + tally.fail, share.b + ok) - log_beta(share.a, share.b);
+}
+
+static double by_chance(struct weir_tally tally, double p0) {
+    return tally.fail * log(p0) + (tally.total - tally.fail) * log(1 - p0);
+}
+
+static double gain(struct weir_tally tally, struct share share, double p0) {
+    return tally.total ? marginal(tally, share) - by_chance(tally, p0) : 0;
+}
+
+/* Three in four are of the likelier kind. */
+static double gain_of_either(struct weir_tally tally, struct share likelier, struct share other,
+                             double p0) {
+    if (!tally.total) return 0;
+    double a = marginal(tally, likelier), b = marginal(tally, other), most = fmax(a, b);
+    return most + log((3 * exp(a - most) + exp(b - most)) / 4) - by_chance(tally, p0);
+}
+
+double weir_gain_of_wide(struct weir_tally tally, double p0) { return gain(tally, wide, p0); }
+
+double weir_gain_of_service(struct weir_tally tally, double p0) {
+    return gain_of_either(tally, whole, part, p0);
+}
+
+double weir_gain_of_client(struct weir_tally tally, double p0) {
+    return gain_of_either(tally, lossy, whole, p0);
+}
