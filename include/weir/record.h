@@ -129,6 +129,10 @@ enum weir_stall_confidence { WEIR_STALL_NONE, WEIR_STALL_POSSIBLE, WEIR_STALL_LI
 const char *weir_stall_confidence_name(enum weir_stall_confidence confidence);
 
 #define WEIR_SESSION_STALLS_MAX 16
+/* Of a session's buffer: see src/measure/fullness.c. */
+enum weir_buffer_state { WEIR_BUFFER_EMPTY, WEIR_BUFFER_LOW, WEIR_BUFFER_FULL, WEIR_BUFFER_STATES };
+#define WEIR_BUFFER_CHANGES_MAX 32
+
 struct weir_session_record {
     int64_t start_us, end_us; /* first packet of the first media flow; last activity */
     struct weir_addr client;
@@ -150,6 +154,12 @@ struct weir_session_record {
     /* playing time that an answer carries; WEIR_NULL: its rhythm is not known */
     int64_t segment_us;
     int64_t buffer_us; /* playing time in the buffer at its end; WEIR_NULL likewise */
+    uint32_t n_buffer_changes; /* listed: the first WEIR_BUFFER_CHANGES_MAX */
+    struct {
+        int64_t ts_us;
+        uint8_t state; /* enum weir_buffer_state, from then on */
+    } buffer_changes[WEIR_BUFFER_CHANGES_MAX];
+    int64_t buffer_low_us, buffer_full_us; /* all of the time; WEIR_NULL: its rhythm is not known */
     uint32_t n_stalls; /* all of them; the first WEIR_SESSION_STALLS_MAX are listed */
     struct {
         int64_t start_us, duration_us;

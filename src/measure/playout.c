@@ -88,6 +88,29 @@ static int64_t after_rest(const struct weir_playout *playout, int64_t rest_us, i
     return sunk_us > floor_us ? sunk_us : floor_us;
 }
 
+/* Where a buffer of `left_us` counts as full: within one answer of the level at which the player
+ * asks; before one is known only while it rests. */
+static int64_t full_us(const struct weir_playout *playout, int64_t value_us) {
+    int64_t level_us = ask_level_us(playout);
+    return level_us < 0 ? INT64_MAX : level_us > value_us ? level_us - value_us : 1;
+}
+
+/* States from the last answer over a rest, and then while it plays `asked_us` without any more. */
+static void note_states(struct weir_playout *playout, int64_t from_us, int64_t to_us,
+                        int64_t asked_us, int64_t full_us) {
+    struct weir_fullness *fullness = &playout->fullness;
+    bool rested = from_us - playout->at_us >= REST_US;
+    enum weir_buffer_state before = playout->buffer_us <= 0                       ? WEIR_BUFFER_EMPTY
+                                    : rested || playout->buffer_us >= full_us ? WEIR_BUFFER_FULL
+                                                                                : WEIR_BUFFER_LOW;
+    weir_fullness_add(fullness, before, playout->at_us, from_us);
+    int64_t low_us = asked_us > full_us ? from_us + asked_us - full_us : from_us;
+    int64_t empty_us = from_us + asked_us;
+    weir_fullness_add(fullness, WEIR_BUFFER_FULL, from_us, low_us < to_us ? low_us : to_us);
+    weir_fullness_add(fullness, WEIR_BUFFER_LOW, low_us, empty_us < to_us ? empty_us : to_us);
+    weir_fullness_add(fullness, WEIR_BUFFER_EMPTY, empty_us, to_us);
+}
+
 /* Plays from the last answer to `to_us`, with demand that was not met since `wanted_us`. */
 static void play(struct weir_playout *playout, int64_t wanted_us, int64_t to_us, int64_t value_us) {
     int64_t rest_us = wanted_us > playout->at_us ? wanted_us - playout->at_us : 0;
@@ -100,6 +123,7 @@ static void play(struct weir_playout *playout, int64_t wanted_us, int64_t to_us,
     }
     int64_t from_us = wanted_us > playout->at_us ? wanted_us : playout->at_us;
     int64_t left_us = asked_us - (to_us - from_us);
+    note_states(playout, from_us, to_us, asked_us, full_us(playout, value_us));
     if (left_us < 0) stall(playout, from_us + asked_us, to_us);
     playout->buffer_us = left_us > 0 ? left_us : 0;
     playout->at_us = to_us;

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "measure/fullness.h"
+
 enum { WEIR_PLAYOUT_QUEUE = 24, WEIR_PLAYOUT_ASKS = 8, WEIR_PLAYOUT_STALLS = 16 };
 
 struct weir_playout_note {  /* what waits until all that came before it is known */
@@ -31,6 +33,7 @@ struct weir_playout {                                   /* zeroed memory is an e
     uint32_t n_stalls; /* all; the first WEIR_PLAYOUT_STALLS are listed */
     struct weir_standstill stalls[WEIR_PLAYOUT_STALLS];
     int64_t stalled_us;
+    struct weir_fullness fullness;
 };
 
 /* A complete answer of the picture. It carries `value_us` of playing time, 0: not known yet. */

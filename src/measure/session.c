@@ -60,6 +60,12 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
+/* An answer that takes so long is waited for. Live services hold their playlists back until there
+ * is something new, for a second and more: that is no wait unless it is twice as long as usual. */
+static int64_t late_us(const struct weir_session *session) {
+    return 2 * session->small_us > WAIT_MIN_US ? 2 * session->small_us : WAIT_MIN_US;
+}
+
 bool weir_session_has_all_the_same(const struct weir_session *session,
                                    const struct weir_evidence *evidence) {
     return evidence->chunk.rest_us >= WEIR_CADENCE_REST_US && session->ladder.bytes > 0 &&
@@ -68,7 +74,10 @@ bool weir_session_has_all_the_same(const struct weir_session *session,
 
 void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence) {
     int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
-    if (took_us >= WAIT_MIN_US)
+    bool late = took_us >= late_us(session);
+    session->small_us = session->small_us ? session->small_us + (took_us - session->small_us) / 8
+                                          : took_us;
+    if (late)
         weir_session_wanted(session, evidence->chunk.request_us,
                             evidence->chunk.request_us + took_us);
 }
@@ -116,7 +125,7 @@ static void take_media(struct weir_session *session, uint64_t bytes, int64_t req
 /* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a
  * trickle. */
 static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence) {
-    if (evidence->progress.waiting) return evidence->progress.waiting_us >= WAIT_MIN_US;
+    if (evidence->progress.waiting) return evidence->progress.waiting_us >= late_us(session);
     if (weir_lasting_is_told(&session->lasting, evidence->client_port)) return session->slow;
     return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
            !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
@@ -471,6 +480,19 @@ static void report_startup(const struct weir_session *session, struct weir_sessi
         record->startup_reason = WEIR_REASON_NO_SAMPLE;
 }
 
+static void report_buffer(const struct weir_session *session, struct weir_session_record *record) {
+    const struct weir_fullness *fullness = &session->playout.fullness;
+    bool known = session->playout.known && fullness->n;
+    record->buffer_low_us = known ? fullness->us[WEIR_BUFFER_LOW] : WEIR_NULL;
+    record->buffer_full_us = known ? fullness->us[WEIR_BUFFER_FULL] : WEIR_NULL;
+    record->n_buffer_changes = known ? fullness->n : 0;
+    for (uint32_t i = 0; i < record->n_buffer_changes; i++) {
+        record->buffer_changes[i].ts_us =
+            fullness->begun_us + (int64_t)fullness->changes[i].ms * 1000;
+        record->buffer_changes[i].state = fullness->changes[i].state;
+    }
+}
+
 static void report_stalls(const struct weir_session *session, struct weir_session_record *record) {
     static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX,
                   "all that are kept are told");
@@ -516,6 +538,7 @@ void weir_session_report(struct weir_session *session, enum weir_service_kind ki
         .hollow = session->hollow_answers,
     };
     report_startup(session, ret_record);
+    report_buffer(session, ret_record);
     report_stalls(session, ret_record);
     ret_record->confidence = (uint8_t)confidence_of(session, ret_record->n_stalls);
 }

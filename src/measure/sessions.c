@@ -289,8 +289,9 @@ static bool is_control(const struct weir_evidence *chunk) {
 /* A player that tries to connect, or to look its host up, asks for media. One that took long did
  * so, too. */
 static void take_attempt(struct weir_sessions *all, const struct weir_evidence *evidence) {
-    if (evidence->layer == WEIR_LAYER_CONNECT && evidence->role != WEIR_ROLE_MEDIA &&
-        evidence->service >= WEIR_SERVICE_FIRST && evidence->outcome == WEIR_OUTCOME_USEFUL)
+    bool opens = evidence->layer == WEIR_LAYER_CONNECT || evidence->layer == WEIR_LAYER_QUIC;
+    if (opens && evidence->role != WEIR_ROLE_MEDIA && evidence->service >= WEIR_SERVICE_FIRST &&
+        evidence->outcome == WEIR_OUTCOME_USEFUL)
         take_prelude(all, evidence);
     bool late = evidence->ts_us - evidence->first_us >= WEIR_LATE_CONNECT_US;
     if (evidence->role != WEIR_ROLE_MEDIA || evidence->outcome == WEIR_OUTCOME_NEUTRAL ||

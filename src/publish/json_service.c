@@ -105,6 +105,18 @@ static struct json_object *stalls_of(const struct weir_session_record *session) 
     return stalls;
 }
 
+static struct json_object *buffer_states_of(const struct weir_session_record *session) {
+    static const char *const names[] = {"empty", "low", "full"};
+    struct json_object *states = json_object_new_array();
+    for (uint32_t i = 0; i < session->n_buffer_changes; i++) {
+        struct json_object *state = json_object_new_object();
+        json_put(state, "ts", json_time(session->buffer_changes[i].ts_us));
+        json_put_text(state, "state", names[session->buffer_changes[i].state]);
+        json_object_array_add(states, state);
+    }
+    return states;
+}
+
 void weir_json_session(const struct weir_publish_context *context, struct json_object *object,
                        const struct weir_session_record *session) {
     char client[WEIR_CLIENT_TEXT_MAX];
@@ -129,6 +141,9 @@ void weir_json_session(const struct weir_publish_context *context, struct json_o
              session->buffer_us == WEIR_NULL ? NULL : json_time(session->buffer_us));
     if (session->buffer_us == WEIR_NULL)
         json_unmeasured(&unmeasured, "buffer_s", WEIR_REASON_NO_SAMPLE);
+    json_put(object, "buffer_states", buffer_states_of(session));
+    put_or_why(object, &unmeasured, "buffer_low_us", session->buffer_low_us);
+    put_or_why(object, &unmeasured, "buffer_full_us", session->buffer_full_us);
     json_put(object, "stalls", stalls_of(session));
     json_put_uint(object, "stall_spells", session->n_stalls);
     put_or_why(object, &unmeasured, "stalled_us", session->stalled_us);

@@ -109,6 +109,36 @@ static void test_sound_of_the_first_seconds(void **state) {
     assert_in_range(session.playout.buffer_us, 32 * S, 42 * S); /* ten answers of four seconds */
 }
 
+/* States of the buffer: it fills, rests full, is low and empty in an outage, fills again. */
+static void test_states_of_the_buffer(void **state) {
+    int64_t from_us = play(T0, 16, 1000000);
+    for (int i = 0; i < 4; i++)
+        weir_session_wanted(&session, from_us + i * 10 * S, from_us + (i * 10 + 3) * S);
+    play(from_us + 40 * S, 12, 1000000);
+    struct weir_session_record record;
+    weir_session_report(&session, WEIR_KIND_VOD, &record);
+    static const uint8_t want[] = {WEIR_BUFFER_LOW,   WEIR_BUFFER_FULL, WEIR_BUFFER_LOW,
+                                   WEIR_BUFFER_EMPTY, WEIR_BUFFER_LOW,  WEIR_BUFFER_FULL};
+    assert_int_equal(record.n_buffer_changes, 6);
+    for (int i = 0; i < 6; i++) assert_int_equal(record.buffer_changes[i].state, want[i]);
+    assert_int_equal(record.buffer_changes[3].ts_us, record.stalls[0].start_us);
+    assert_in_range(record.buffer_full_us, 80 * S, 110 * S);
+    assert_in_range(record.buffer_low_us, S, 20 * S);
+}
+
+/* More changes than are listed: the sums go on. */
+static void test_states_are_bounded(void **state) {
+    struct weir_fullness fullness = {0};
+    for (int i = 0; i < 100; i++)
+        weir_fullness_add(&fullness, i % 2 ? WEIR_BUFFER_LOW : WEIR_BUFFER_FULL, T0 + i * S,
+                          T0 + (i + 1) * S);
+    weir_fullness_add(&fullness, WEIR_BUFFER_EMPTY, T0, T0 + 50 * S); /* never back */
+    assert_int_equal(fullness.n, WEIR_BUFFER_CHANGES_MAX);
+    assert_int_equal(fullness.us[WEIR_BUFFER_LOW], 50 * S);
+    assert_int_equal(fullness.us[WEIR_BUFFER_FULL], 50 * S);
+    assert_int_equal(fullness.us[WEIR_BUFFER_EMPTY], 0);
+}
+
 static void test_notes(void **state) {
     struct weir_early early = {0};
     weir_early_wanted(&early, T0, T0 + S);
@@ -135,6 +165,8 @@ int main(void) {
         TEST(test_the_rest_of_an_answer),
         TEST(test_another_answer_is_no_rest),
         TEST(test_sound_of_the_first_seconds),
+        TEST(test_states_of_the_buffer),
+        TEST(test_states_are_bounded),
         TEST(test_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
