@@ -153,7 +153,7 @@ struct weir_session_record {
     int64_t goodput_p50_bps;
     /* playing time that an answer carries; WEIR_NULL: its rhythm is not known */
     int64_t segment_us;
-    int64_t buffer_us; /* playing time in the buffer at its end; WEIR_NULL likewise */
+    int64_t buffer_us;         /* playing time in the buffer at its end; WEIR_NULL likewise */
     uint32_t n_buffer_changes; /* listed: the first WEIR_BUFFER_CHANGES_MAX */
     struct {
         int64_t ts_us;

@@ -5,7 +5,7 @@
 
 #include <weir/record.h>
 
-struct weir_fullness { /* zeroed memory is an empty one */
+struct weir_fullness {       /* zeroed memory is an empty one */
     int64_t begun_us, at_us; /* the first moment; told up to here */
     uint16_t n;              /* changes that are listed */
     struct {

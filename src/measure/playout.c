@@ -100,9 +100,9 @@ static void note_states(struct weir_playout *playout, int64_t from_us, int64_t t
                         int64_t asked_us, int64_t full_us) {
     struct weir_fullness *fullness = &playout->fullness;
     bool rested = from_us - playout->at_us >= REST_US;
-    enum weir_buffer_state before = playout->buffer_us <= 0                       ? WEIR_BUFFER_EMPTY
+    enum weir_buffer_state before = playout->buffer_us <= 0                   ? WEIR_BUFFER_EMPTY
                                     : rested || playout->buffer_us >= full_us ? WEIR_BUFFER_FULL
-                                                                                : WEIR_BUFFER_LOW;
+                                                                              : WEIR_BUFFER_LOW;
     weir_fullness_add(fullness, before, playout->at_us, from_us);
     int64_t low_us = asked_us > full_us ? from_us + asked_us - full_us : from_us;
     int64_t empty_us = from_us + asked_us;

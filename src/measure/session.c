@@ -75,8 +75,8 @@ bool weir_session_has_all_the_same(const struct weir_session *session,
 void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence) {
     int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
     bool late = took_us >= late_us(session);
-    session->small_us = session->small_us ? session->small_us + (took_us - session->small_us) / 8
-                                          : took_us;
+    session->small_us =
+        session->small_us ? session->small_us + (took_us - session->small_us) / 8 : took_us;
     if (late)
         weir_session_wanted(session, evidence->chunk.request_us,
                             evidence->chunk.request_us + took_us);
