@@ -56,7 +56,7 @@ main_job() {
 
 # run_rows NAME...: run_row for each, then the table.
 run_rows() {
-    for row_name in "$@"; do run_row "$row_name"; done
+    for row_name in "$@"; do run_row "$row_name" || true; done
     printf '\n%-18s %-22s %-16s %s\n' row build 'unit tests' 'main job'
     for row_name in "$@"; do
         printf '%-18s %-22s %-16s %s\n' "$row_name" "${cells[$row_name,build]:--}" "${cells[$row_name,unit]:--}" "${cells[$row_name,job]:--}"
