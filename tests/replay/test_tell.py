@@ -14,9 +14,10 @@ import threading
 import time
 import urllib.request
 
+import jsonschema
 import pytest
 
-from conftest import PCAPS, WEIR, weir
+from conftest import PCAPS, TOP, WEIR, weir
 
 SITE = "home"
 ALERTMANAGER = shutil.which("prometheus-alertmanager")
@@ -255,6 +256,10 @@ def test_formats(site, receiver, tmp_path):
         "specversion": "1.0", "type": "weir.incident.raised", "source": "/weir/home", "subject": "netflix-1", "datacontenttype": "application/json",
         "time": "2026-11-23T21:33:41.000Z"}
     assert event["data"]["text"] == "netflix-1 raised <&>" and event["id"] != json.loads(cloud.taken[1])["id"]
+    published = jsonschema.Draft7Validator(json.loads((TOP / "tests" / "schema" / "cloudevents.schema.json").read_text()))
+    for body in cloud.taken:
+        published.validate(json.loads(body))
+        assert not published.is_valid({key: value for key, value in json.loads(body).items() if key != "source"}), "the schema finds faults"
 
 
 def test_a_command(site, tmp_path):
