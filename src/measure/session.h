@@ -54,6 +54,7 @@ struct weir_session {
     uint64_t media_bytes, picture_bytes;
     uint32_t answers;                             /* of media: picture and sound */
     uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
+    int64_t first_small_us; /* request of the first in a row of empty answers */
     int64_t small_us; /* that small answers take, on the average; 0: none yet */
     int64_t on_us;    /* time in which answers were arriving, all flows added up */
     uint16_t port;    /* of the last answer's connection */

@@ -263,7 +263,11 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
     session->small_answers++;
     weir_session_small(session, evidence);
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);
-    if (run >= 2) weir_session_wanted(session, evidence->chunk.request_us, evidence->ts_us);
+    if (run == 1) session->first_small_us = evidence->chunk.request_us;
+    if (run >= 2)
+        weir_session_wanted(session,
+                            run == 2 ? session->first_small_us : evidence->chunk.request_us,
+                            evidence->ts_us);
     if (!rules || run < WEIR_HOLLOW_RUN ||
         weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
         return;
