@@ -55,10 +55,10 @@ struct weir_session {
     uint32_t answers;                             /* of media: picture and sound */
     uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
     int64_t first_small_us; /* request of the first in a row of empty answers */
-    int64_t small_us; /* that small answers take, on the average; 0: none yet */
-    int64_t on_us;    /* time in which answers were arriving, all flows added up */
-    uint16_t port;    /* of the last answer's connection */
-    bool late;        /* that answer took longer than it plays */
+    int64_t small_us;       /* that small answers take, on the average; 0: none yet */
+    int64_t on_us;          /* time in which answers were arriving, all flows added up */
+    uint16_t port;          /* of the last answer's connection */
+    bool late;              /* that answer took longer than it plays */
     /* answers in time, after which the connection was another, or the same */
     uint32_t moved, kept;
     uint32_t least_bytes; /* of an answer of the picture that came in time */
