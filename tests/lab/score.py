@@ -246,9 +246,9 @@ def sums(rows):
     yield f"detect p50 / p90 / max     {spread(row['detect'] for row in found)} s from the impairment"
     yield f"                           {spread(row['failed'] for row in found)} s from the first failed attempt"
     yield f"onset error p50/p90/max    {spread(abs(row['onset']) for row in found)} s"
-    for name, words in (("lasted", "impairment's"), ("felt", "players'")):
+    for name, words in (("lasted", "of impairment"), ("felt", "of players")):
         errors = [abs(row[name]) for row in found if row[name] is not None]
-        yield f"duration less the {words}".ljust(27) + f"{spread(errors)} s; within 5 s {sum(error <= 5 for error in errors)} of {len(errors)}"
+        yield f"duration, {words}".ljust(27) + f"{spread(errors)} s; within 5 s {sum(error <= 5 for error in errors)} of {len(errors)}"
     yield f"clear p50 / p90 / max      {spread(row['clear'] for row in found)} s"
     yield f"flaps                      {sum(row['flaps'] for row in rows if row['label']['scenario'].split('.')[0] != 'on_and_off')}"
     yield f"false alarms               {len(false)} in {hours:.1f} healthy service-hours" + "".join(f"\n    {text}" for text in false)

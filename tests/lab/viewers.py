@@ -101,7 +101,7 @@ def row(weir, out, name):
         shared = sum((other["client"], other["service"]) == (viewer["client"], viewer["service"]) for other in label["viewers"]) > 1
         if shared or viewer["service"] == "other" or viewer["started"] is None or viewer["asked"] is None:
             continue
-        addresses = f"10.77.0.{10 + viewer['client']}", f"fd77::{10 + viewer['client']:x}"
+        addresses = f"10.77.0.{10 + viewer['client']}", f"fd77::{10 + viewer['client']}"
         mine = [session for session in found if session["service"] == viewer["service"] and session["client"] in addresses]
         rows.append((viewer, *compare(viewer, mine)))
     return label, rows
