@@ -9,6 +9,8 @@ import h2.settings
 
 from clients import AGENT, Failure, Stale, secured
 
+FRAME_HEAD = 9
+
 
 class Http2:
     """One HTTP/2 connection with a browser's windows. A request that is not answered in time is reset, not the connection;
@@ -16,6 +18,7 @@ class Http2:
 
     def __init__(self, host, names):
         self.host, self.socket, self.alive, self.used, self.unanswered = host, secured(host, names, 2), True, False, 0
+        self.pending = b""
         if self.socket.selected_alpn_protocol() != "h2":
             self.close()
             raise Failure("no HTTP/2")
@@ -40,12 +43,22 @@ class Http2:
             data = self.socket.recv(65536)
             if not data:
                 raise ConnectionResetError("ended by the server")
-            return self.h2.receive_data(data)
+            return self._events(data)
         except TimeoutError:
             raise
         except (OSError, h2.exceptions.ProtocolError) as error:
             self.close()
             raise Stale(f"request: {error!r}") from error
+
+    def _events(self, data):
+        """Frame by frame: h2 takes GOAWAY for the end, but what was asked before is still answered."""
+        self.pending, events = self.pending + data, []
+        while len(self.pending) >= FRAME_HEAD and len(self.pending) >= (size := FRAME_HEAD + int.from_bytes(self.pending[:3], "big")):
+            events += self.h2.receive_data(self.pending[:size])
+            self.pending = self.pending[size:]
+            if self.h2.state_machine.state == h2.connection.ConnectionState.CLOSED:
+                self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
+        return events
 
     def get(self, path):
         fresh, self.used = not self.used, True

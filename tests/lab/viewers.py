@@ -94,7 +94,7 @@ def compare(viewer, found):
 def row(weir, out, name):
     """(label, [(viewer, tests, spells)]) of one capture."""
     label = json.loads((out / f"{name}.json").read_text())
-    if label.get("nat") or "viewers" not in label:
+    if label.get("nat") or "viewers" not in label or not (out / f"{name}.replay").exists():  # made of another capture
         return label, []
     found, rows = sessions(weir, out / f"{name}.pcap"), []
     for viewer in label["viewers"]:
