@@ -3,8 +3,13 @@
  * An incident is right when what it blames was bad at some time since two minutes before its onset:
  * the client's WiFi, the prefix, the uplink, or the service that an outage was put into. Whatever
  * else it blames, at its raise or by an update, is one false alarm, also when something real was
- * behind it: a service blamed for its bad prefix, or for a client's WiFi. What it says may be the
- * cause instead, with a probability of one in five or more, is as right as its first word.
+ * behind it: a service blamed for its bad prefix, or for a client's WiFi. Only the first word
+ * counts. How many of these false alarms gave the truth beside it, as an alternative of one in five
+ * or more, is told apart.
+ *
+ * The same scorer is for other versions of the detector: those before probabilities were told are
+ * built with SIM_WITHOUT_ALTERNATIVES, and "the service or the uplink" counts as their first word
+ * "service", with the uplink beside.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,18 +57,19 @@ static bool prefix_was_bad(const struct score *score, const struct weir_incident
 
 /* It said itself that it may be this. */
 static bool is_alternative(const struct weir_incident *incident, enum weir_cause cause) {
+#ifdef SIM_WITHOUT_ALTERNATIVES
+    return cause == WEIR_CAUSE_UPLINK && incident->cause == WEIR_CAUSE_SERVICE_OR_UPLINK;
+#else
     for (unsigned i = 0; i < incident->n_alternatives; i++)
         if (incident->alternatives[i].cause == cause &&
             incident->alternatives[i].probability >= 0.2)
             return true;
     return false;
+#endif
 }
 
 static bool is_right(const struct score *score, const struct weir_incident *incident) {
     bool uplink = was_bad(&score->world->uplink, incident);
-    if ((uplink && is_alternative(incident, WEIR_CAUSE_UPLINK)) ||
-        (is_alternative(incident, WEIR_CAUSE_CDN_PATH) && prefix_was_bad(score, incident)))
-        return true;
     switch (incident->cause) {
     case WEIR_CAUSE_CLIENT: return client_was_bad(score, incident);
     case WEIR_CAUSE_UPLINK: return uplink;
@@ -73,11 +79,19 @@ static bool is_right(const struct score *score, const struct weir_incident *inci
     }
 }
 
+static bool has_truth_beside(const struct score *score, const struct weir_incident *incident) {
+    return (is_alternative(incident, WEIR_CAUSE_UPLINK) &&
+            was_bad(&score->world->uplink, incident)) ||
+           (is_alternative(incident, WEIR_CAUSE_CDN_PATH) && prefix_was_bad(score, incident)) ||
+           (is_alternative(incident, WEIR_CAUSE_CLIENT) && client_was_bad(score, incident));
+}
+
 static void note_wrong(struct score *score, const struct weir_incident *incident) {
     for (unsigned i = 0; i < score->n_judged && i < 64; i++)
         if (strcmp(score->judged[i], incident->id) == 0) return;
     snprintf(score->judged[score->n_judged++ % 64], sizeof score->judged[0], "%s", incident->id);
     score->wrong[incident->cause]++;
+    score->beside += has_truth_beside(score, incident);
     unsigned why = was_bad(&score->world->uplink, incident) ? 3
                    : prefix_was_bad(score, incident)        ? 2
                    : client_was_bad(score, incident)        ? 1

@@ -10,6 +10,7 @@ struct score {
     const struct world *world;
     double days;
     unsigned right[WEIR_CAUSE_N], wrong[WEIR_CAUSE_N]; /* accusations by cause, one an incident */
+    unsigned beside; /* of the wrong ones, those that gave the truth as an alternative */
     /* wrong ones while: nothing, a client, a prefix, the uplink was bad */
     unsigned wrong_of[4];
     struct score_kind {
