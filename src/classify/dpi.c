@@ -14,7 +14,8 @@
  * The API differs between releases; meson.build asks the compiler which form there is
  * (WEIR_NDPI_*). Only 4.2 has been run; the other forms were compiled against the headers
  * of 4.6, 4.8, 4.10 and the development branch after it, except those of 5.0 (a state in each
- * protocol, ndpi_detection_giveup() with two parameters), which are written from its release notes. */
+ * protocol, ndpi_detection_giveup() with two parameters), which are written from its release notes.
+ */
 #include "classify/dpi.h"
 
 #include <errno.h>
