@@ -18,6 +18,7 @@
 #include <weir/capture.h>
 #include <weir/service.h>
 
+#include "base/wrap.h"
 #include "publish/redis_client.h"
 #include "ui/check.h"
 #include "ui/command.h"
@@ -248,11 +249,14 @@ static const char *const level_names[] = {"ok", "warn", "fail"};
 
 static void print_table(const struct weir_check *check, bool colour) {
     static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+    unsigned width = weir_terminal_columns();
     for (size_t i = 0; i < check->n; i++) {
         const struct weir_check_finding *finding = &check->findings[i];
-        printf("%s%-4s%s  %-20s %s\n", colour ? colours[finding->level] : "",
-               level_names[finding->level], colour ? "\033[0m" : "", finding->about, finding->text);
-        if (finding->advice[0]) printf("      %-20s -> %s\n", "", finding->advice);
+        printf("%s%-4s%s  %-20s ", colour ? colours[finding->level] : "",
+               level_names[finding->level], colour ? "\033[0m" : "", finding->about);
+        weir_wrap(stdout, finding->text, 27, 27, width);
+        if (finding->advice[0]) printf("%27s-> ", "");
+        if (finding->advice[0]) weir_wrap(stdout, finding->advice, 30, 30, width);
     }
 }
 
@@ -288,12 +292,16 @@ static int answer(const struct weir_config *config) {
         print_json(&check, good);
     else
         print_table(&check, weir_terminal_colour(config->no_colour));
-    if (!config->json)
-        puts(
-            !good ? "\nweir live would not run well, or at all: mend what fails."
-            : config->n_interfaces
-                ? "\nweir live can run here."
-                : "\nweir live can run here. No interface was named: weir check -i IFACE looks at one, too.");
+    if (!config->json) {
+        puts("");
+        weir_wrap(stdout,
+                  !good ? "weir live would not run well, or at all: mend what fails."
+                  : config->n_interfaces
+                      ? "weir live can run here."
+                      : "weir live can run here. No interface was named: weir check -i IFACE looks "
+                        "at one, too.",
+                  0, 0, weir_terminal_columns());
+    }
     return good ? WEIR_EXIT_DONE : WEIR_EXIT_FAILED;
 }
 

@@ -128,6 +128,7 @@ def test_reports_fit(name, tmp_path):
     assert too_wide(weir("status", "--state", tmp_path, code=None)) == []
     assert too_wide(weir("history", "--state", tmp_path, "netflix")) == []
     assert too_wide(weir("alerts", "--state", tmp_path)) == []
+    assert too_wide(weir("check", code=None)) == []
 
 
 def test_colours_are_on_a_terminal_and_nowhere_else():
