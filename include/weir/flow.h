@@ -155,6 +155,8 @@ struct weir_event {
             enum weir_side side;
             int64_t us;
             bool handshake;
+            /* an upper bound only: the peer may have held its answer back (see src/flow/rtt.c) */
+            bool waited;
         } rtt;
         struct {
             enum weir_anomaly what;
@@ -197,6 +199,9 @@ struct weir_event {
             int64_t open_us;
             bool waiting;
             int64_t waiting_us, timeout_us, last_us;
+            /* nothing waits for certain, but words of a size that nobody has answered here do, for
+             * so long; 0: none */
+            int64_t unsure_us;
         } progress;
         /* bytes since the last tick, the last of them stamped last_us; open_us: since the request;
          * waiting: no byte of the answer yet, for waiting_us, and requests of this size were

@@ -435,7 +435,8 @@ bool detail_is_needed(const struct weir_flow *flow);
 void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void rtt_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
-                bool disturbed);
+                bool disturbed,
+                uint32_t n_acked); /* bytes that it acknowledges for the first time */
 uint32_t flow_opening_rtt_us(const struct weir_flow *flow); /* both sides together; 0: not known */
 
 /* tls.c: payload of a flow that began with TLS. Returns whether the packet carries an application's

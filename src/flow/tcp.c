@@ -211,16 +211,19 @@ static void payload(struct weir_flow *flow, const struct weir_packet *packet, en
     if (side == WEIR_SERVER) flow->flags &= ~(uint32_t)FLOW_UNSEEN;
 }
 
-/* Remembers the acknowledgement. One of bytes that never passed here tells of packets that the
- * capture missed: until the server is seen again its silence proves nothing. */
-static void acknowledged(struct weir_flow *flow, const struct weir_packet *packet,
-                         enum weir_side side) {
-    int32_t step = (int32_t)(packet->tcp.ack - flow->ack[side]);
+/* Remembers the acknowledgement; returns how many bytes it moved by. One of bytes that never passed
+ * here tells of packets that the capture missed: until the server is seen again its silence proves
+ * nothing. */
+static uint32_t acknowledged(struct weir_flow *flow, const struct weir_packet *packet,
+                             enum weir_side side) {
+    int32_t step =
+        flow_is(flow, FLOW_ACK << side) ? (int32_t)(packet->tcp.ack - flow->ack[side]) : 0;
     if (!flow_is(flow, FLOW_ACK << side) || step > 0) flow->ack[side] = packet->tcp.ack;
     flow->flags |= FLOW_ACK << side;
     if (side == WEIR_CLIENT && flow_is(flow, FLOW_NXT << WEIR_SERVER) &&
         (int32_t)(packet->tcp.ack - flow->nxt[WEIR_SERVER]) > 0)
         flow->flags |= FLOW_UNSEEN;
+    return step > 0 ? (uint32_t)step : 0;
 }
 
 static void server_habits(struct weir_flow *flow, const struct weir_packet *packet,
@@ -263,11 +266,11 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
         request_heard(flow);
     else if (packet->payload_len > 1 && fresh == 0)
         request_copy(flow, packet);
-    if (flags & WEIR_TCP_ACK) acknowledged(flow, packet, side);
+    uint32_t n_acked = flags & WEIR_TCP_ACK ? acknowledged(flow, packet, side) : 0;
     if ((flags & WEIR_TCP_ACK) && (packet->tcp.has_sack || !packet->tcp.window || flow->detail))
         sack_seen(flow, packet, side);
     if (flow->state == STATE_CLOSED) return;
-    if (!flow_is(flow, FLOW_WAITING)) rtt_packet(flow, packet, side, disturbed);
+    if (!flow_is(flow, FLOW_WAITING)) rtt_packet(flow, packet, side, disturbed, n_acked);
     if (packet->payload_len) payload(flow, packet, side, fresh);
     if (flags & WEIR_TCP_FIN) fin_seen(flow, packet, side);
 }

@@ -68,9 +68,9 @@ enum weir_sampled weir_sampled_by(const struct weir_sample *sample) {
     const struct weir_event *event = sample->event;
     switch (event->kind) {
     case WEIR_EVENT_RTT:
-        return event->rtt.us < 0                ? WEIR_SAMPLED_N
-               : event->rtt.side == WEIR_SERVER ? WEIR_SAMPLED_RTT_SERVER
-                                                : WEIR_SAMPLED_RTT_CLIENT;
+        return event->rtt.us < 0 || event->rtt.waited ? WEIR_SAMPLED_N
+               : event->rtt.side == WEIR_SERVER       ? WEIR_SAMPLED_RTT_SERVER
+                                                      : WEIR_SAMPLED_RTT_CLIENT;
     case WEIR_EVENT_FIRST_BYTE:
         return sample->media && event->first_byte.ttfb_us > 0 ? WEIR_SAMPLED_TTFB : WEIR_SAMPLED_N;
     case WEIR_EVENT_DNS: return event->dns.latency_us > 0 ? WEIR_SAMPLED_DNS : WEIR_SAMPLED_N;

@@ -510,6 +510,36 @@ static void test_stamps_out_of_order(void **state) {
     assert_int_equal(record->last_ts_us - record->first_ts_us, 9 * S);
 }
 
+/* A server that trickles: each segment is a lone one, whose acknowledgement is held back. */
+static void lone_case(unsigned n_segments, int64_t held_us, bool waited) {
+    struct rig *rig = rig_new();
+    struct talk talk = plain(1);
+    rig_handshake(rig, &talk, 2 * MS);
+    rig_tcp(rig, &talk, C, ACK, 400);
+    size_t before = rig_count(rig, WEIR_EVENT_RTT);
+    for (int i = 0; i < 4; i++) {
+        rig_wait(rig, 300 * MS);
+        for (unsigned k = 0; k < n_segments; k++) rig_tcp(rig, &talk, SV, ACK, 1448);
+        rig_wait(rig, held_us);
+        rig_tcp(rig, &talk, C, ACK, 0);
+    }
+    unsigned n = 0, n_waited = 0;
+    for (size_t i = 0, seen = 0; i < rig->n_events; i++) {
+        const struct weir_event *event = &rig->events[i];
+        if (event->kind != WEIR_EVENT_RTT || seen++ < before || event->rtt.side != C) continue;
+        n++;
+        n_waited += event->rtt.waited;
+    }
+    assert_true(n >= 3);
+    assert_int_equal(n_waited, waited ? n : 0);
+    rig_close(rig);
+}
+
+static void test_acknowledgements_that_may_have_waited(void **state) {
+    lone_case(1, 40 * MS, true);
+    lone_case(1, 10 * MS, false); /* as bound as good as any */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_useful),
@@ -535,6 +565,7 @@ int main(void) {
         cmocka_unit_test(test_unanswered_syn_is_not_one_way),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_stamps_out_of_order),
+        cmocka_unit_test(test_acknowledgements_that_may_have_waited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
