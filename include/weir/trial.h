@@ -38,8 +38,6 @@ struct weir_trial {
     bool quic_died;
     bool media;   /* the server's role was media */
     uint8_t role; /* enum weir_role of the host: part of the key */
-    /* a filter here answered for the failing name: it says nothing of the service */
-    bool local_policy;
     /* of the host of the first failing attempt; 0: none, or not known */
     uint64_t host_hash;
     /* the longest that a media request of this trial hangs, at its last tick; 0: none does */

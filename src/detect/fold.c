@@ -202,8 +202,7 @@ void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *tr
         trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
     bool scored = (!real || is_known(detector, trial)) &&
                   (!dns || resolver_is_known(detector, trial)) && !fell_back &&
-                  !is_dead_alternative(detector, trial, slot_start_us) &&
-                  !(trial->local_policy && trial->fail && !trial->ok);
+                  !is_dead_alternative(detector, trial, slot_start_us);
     detector->stats.trials_unscored += closed && !scored;
     control = control && (!real || scored);
     if (dns) fold_resolver(detector, trial, weight, closed);
