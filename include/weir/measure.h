@@ -107,7 +107,7 @@ struct weir_evidence {
         /* as in struct weir_event */
         struct {
             uint64_t bytes;
-            int64_t open_us, waiting_us, timeout_us, last_us;
+            int64_t open_us, waiting_us, timeout_us, last_us, unsure_us;
             bool waiting;
         } progress;
         /* latency -1: no answer */

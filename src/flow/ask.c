@@ -39,6 +39,8 @@ bool ask_is_known(const struct weir_flow *flow, unsigned size) {
            ask_timeout_ds(flow, size);
 }
 
+bool ask_is_pushed(const struct weir_flow *flow) { return flow->serve.known == PUSHED; }
+
 bool ask_is_thin(const struct weir_flow *flow, unsigned size) {
     unsigned least = weir_ask_size(transport_of(flow) ? THIN_UDP : THIN_TCP);
     return size < least && !ask_is_known(flow, size);

@@ -3,6 +3,8 @@
  *
  *   waits       a known size, and no byte of its answer yet. Media tell it once a tick, with the
  *               bytes that came.
+ *   unsure      the same of a size that nobody has answered here. By itself it says nothing; that
+ *               its client asks in vain again and again does (measure/waits.c)
  *   overdue     unanswered for longer than this service takes: max(5 s, 3 x p99), or twice the
  *               longest of what is held
  *   frozen      an answer that stopped behind a full segment, which a sender with more to send
@@ -28,6 +30,7 @@ enum {
     FROZEN_MAX_MS = 60000, /* below the span of byte_ms */
     CANCELLED_US = 2000000,
     COPIES_MIN = 2,
+    UNSURE_MIN_MS = 1000,
     UNACKED_MIN_MS = 3000,
     UNACKED_RTTS = 8,
     STALE_US = 120000000,
@@ -53,8 +56,8 @@ static void check_timeout(struct weir_flow *flow, struct serve *serve, int64_t f
 }
 
 static void tell_progress(struct weir_flow *flow, const struct serve *serve, int64_t open_us,
-                          int64_t waiting_us, int64_t now_us) {
-    if (!waiting_us && !serve->tick_bytes) return;
+                          int64_t waiting_us, int64_t unsure_us, int64_t now_us) {
+    if (!waiting_us && !unsure_us && !serve->tick_bytes) return;
     struct weir_event event = {
         .kind = WEIR_EVENT_PROGRESS,
         .ts_us = now_us,
@@ -64,7 +67,8 @@ static void tell_progress(struct weir_flow *flow, const struct serve *serve, int
                      .open_us = open_us,
                      .waiting = waiting_us > 0,
                      .waiting_us = waiting_us,
-                     .timeout_us = waiting_us ? timeout_ms(flow) * INT64_C(1000) : 0}};
+                     .unsure_us = unsure_us,
+                     .timeout_us = waiting_us || unsure_us ? timeout_ms(flow) * INT64_C(1000) : 0}};
     flow_emit(flow, &event);
 }
 
@@ -151,9 +155,11 @@ static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_
     int64_t again_us = unacked_timer(flow, serve, now_us);
     bool known = flow_is_media(flow) && ask_is_known(flow, serve->size);
     if (known) check_timeout(flow, serve, serve->asked_us, open_ms, now_us);
+    int64_t open_us = (int64_t)open_ms * 1000;
+    bool unsure = !known && open_ms >= UNSURE_MIN_MS && !ask_is_pushed(flow) &&
+                  !flow_is(flow, FLOW_UNSEEN) && !weir_flow_one_way(flow);
     if (flow_is_media(flow))
-        tell_progress(flow, serve, (int64_t)open_ms * 1000, known ? (int64_t)open_ms * 1000 : 0,
-                      now_us);
+        tell_progress(flow, serve, open_us, known ? open_us : 0, unsure ? open_us : 0, now_us);
     serve->tick_bytes = 0;
     return request_is_watched(flow) ? now_us + WEIR_TICK_US : again_us;
 }
@@ -175,7 +181,7 @@ int64_t request_timer(struct weir_flow *flow, int64_t now_us) {
     if (waits) check_timeout(flow, serve, serve->last_byte_us, silent_ms, now_us);
     if (flow_is_media(flow))
         tell_progress(flow, serve, (int64_t)(now_ms(now_us) - serve->asked_ms) * 1000,
-                      waits ? (int64_t)silent_ms * 1000 : 0, now_us);
+                      waits ? (int64_t)silent_ms * 1000 : 0, 0, now_us);
     serve->tick_bytes = 0;
     return answering_timer(flow, serve, quiet, silent_ms, now_us);
 }

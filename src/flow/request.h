@@ -10,6 +10,8 @@ enum { REQUEST_SILENT_MS = 5000 }; /* an answer that is silent for so long is to
 uint16_t ask_timeout_ds(const struct weir_flow *flow, unsigned size);
 /* A size that was answered with data before, by this flow's server or by its service. */
 bool ask_is_known(const struct weir_flow *flow, unsigned size);
+/* The server says what nobody asked for: nothing waits on this flow. */
+bool ask_is_pushed(const struct weir_flow *flow);
 /* Too small to be taken for a request at sight. */
 bool ask_is_thin(const struct weir_flow *flow, unsigned size);
 /* The chunk is complete. */

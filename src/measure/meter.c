@@ -216,6 +216,7 @@ static void on_progress(struct weir_meter *meter, struct weir_flow *flow,
     evidence->progress.waiting_us = event->progress.waiting_us;
     evidence->progress.timeout_us = event->progress.timeout_us;
     evidence->progress.last_us = event->progress.last_us;
+    evidence->progress.unsure_us = event->progress.unsure_us;
 }
 
 enum { NAME_MAX_BYTES = 255 };

@@ -9,7 +9,9 @@
  *              three is no slow answer, but an unanswered one, which others judge
  *
  * A session that always runs at its link's rate never rests, so that its need is not known, and
- * neither is that of a player which fills its buffer in the first minute: both are never starved.
+ * neither is that of a player which fills its buffer in the first minute. Of both, a quarter of
+ * what they used over time is taken for their need (session.c): less than an eighth is a collapse,
+ * whatever they play.
  * Blind spot: a player that lowers its quality in time is not starved, only worse.
  */
 #include "measure/need.h"

@@ -35,7 +35,14 @@
 
 #include "measure/session.h"
 
-enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LISTED_GOOD_MIN = 6, LEVEL_TIMES = 2 };
+enum {
+    LARGE_BYTES = 100000,
+    RATES_MIN = 5,
+    ANSWERS_MIN = 5,
+    LISTED_GOOD_MIN = 6,
+    LEVEL_TIMES = 2,
+    FILLING = 4
+};
 #define SETTLE_US       INT64_C(6000000)
 #define STEADY_US       INT64_C(20000000) /* before, nobody's need is known */
 #define BITRATE_SPAN_US INT64_C(60000000)
@@ -136,6 +143,7 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
     bool waiting = evidence->progress.waiting;
     if (!waiting && evidence->progress.bytes == 0) return;
     int64_t asked_us = evidence->ts_us - evidence->progress.open_us;
+    if (!session->slow && asked_us > session->used_until_us) session->used_until_us = asked_us;
     if (waiting && asked_us < session->picture_request_us)
         return; /* asked for again elsewhere, or given up */
     struct weir_tick_demand *tick = &session->tick;
@@ -332,6 +340,11 @@ static void take_media(struct weir_session *session, uint64_t bytes, int64_t req
                        int64_t done_us, int64_t rest_us) {
     uint32_t found;
     if (session->answers == 0) session->first_request_us = request_us;
+    /* what came too slowly is no measure of what is needed */
+    if (session->answers == 0 || !session->slow) {
+        session->answered_bytes += bytes;
+        if (done_us > session->used_until_us) session->used_until_us = done_us;
+    }
     if (++session->answers == 2) session->second_chunk_us = done_us;
     if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND) {
         take_sound(session, found, bytes);
@@ -441,6 +454,17 @@ static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us
     return now_us - since_us;
 }
 
+/* Until its rhythm is known a quarter of what it used over time, pauses included: a player that
+ * fills its buffer takes up to four times what it plays. That tells a collapse, and nothing finer.
+ */
+static int64_t least_need_bps(const struct weir_session *session) {
+    if (session->cadence.need_bps || session->answers < ANSWERS_MIN)
+        return weir_session_need_bps(session);
+    int64_t us = session->used_until_us - session->first_request_us;
+    if (us < STEADY_US) return 0;
+    return (int64_t)((double)session->answered_bytes * 8e6 / (double)us / FILLING);
+}
+
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
                           int64_t now_us) {
     weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);
@@ -448,7 +472,7 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
     int64_t value_us = session->cadence.value_us;
     weir_playout_settle(&session->playout, now_us - SETTLE_US, value_us);
     session->still_us = weir_playout_still_since_us(&session->playout, now_us, value_us);
-    int64_t need_bps = weir_session_need_bps(session);
+    int64_t need_bps = least_need_bps(session);
     bool was = session->starved, unanswered = is_unanswered(session, kind);
     session->slow = weir_need_is_slow(&session->need, need_bps);
     session->starving = session->slow || unanswered;

@@ -52,6 +52,8 @@ struct weir_session {
     int64_t first_request_us, picture_request_us; /* picture: the latest that was answered */
     int64_t begun_us;                             /* where its startup begins: see sessions.c */
     uint64_t media_bytes, picture_bytes;
+    uint64_t answered_bytes;                      /* of answers that came in time, */
+    int64_t used_until_us;                        /* by now, or by the latest request */
     uint32_t answers;                             /* of media: picture and sound */
     uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
     int64_t first_small_us; /* request of the first in a row of empty answers */

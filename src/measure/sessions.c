@@ -115,9 +115,15 @@ static enum weir_service_kind kind_of(const struct weir_sessions *all, weir_serv
     return weir_service_get(all->config.set, service)->kind;
 }
 
-/* Audio fetches a track at a time, calls ask for nothing: neither can be starved or hollow. */
-static bool has_demand(enum weir_service_kind kind) {
+/* Whose picture can stand still. Audio comes a track at a time, with small answers in between that
+ * are no errors (covers, words). */
+static bool has_picture(enum weir_service_kind kind) {
     return kind == WEIR_KIND_VOD || kind == WEIR_KIND_LIVE;
+}
+
+/* Calls ask for nothing. */
+static bool has_demand(enum weir_service_kind kind) {
+    return has_picture(kind) || kind == WEIR_KIND_AUDIO;
 }
 
 /* ---- finding ---- */
@@ -268,7 +274,7 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
         weir_session_wanted(session,
                             run == 2 ? session->first_small_us : evidence->chunk.request_us,
                             evidence->ts_us);
-    if (!rules || run < WEIR_HOLLOW_RUN ||
+    if (!has_picture(kind_of(all, evidence->service)) || run < WEIR_HOLLOW_RUN ||
         weir_learned_quantile(&service->chunk_bytes, 0.5) <= WEIR_HOLLOW_MEDIAN_BYTES)
         return;
     session->hollow_answers++;
@@ -318,6 +324,7 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
     if ((!chunk && evidence->kind != WEIR_EVIDENCE_PROGRESS) || !evidence->media ||
         evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services)
         return;
+    if (!chunk && !evidence->progress.waiting && evidence->progress.bytes == 0) return; /* unsure */
     if (chunk && is_control(evidence)) {
         weir_asks_chunk(&all->asks, evidence);
         return;
@@ -358,8 +365,9 @@ static void end_session(struct weir_sessions *all, struct weir_session *session)
 static bool is_idle(const struct weir_sessions *all, const struct weir_session *session,
                     int64_t now_us) {
     if (now_us - session->active_now_us < IDLE_US) return false;
-    bool film = kind_of(all, session->service) == WEIR_KIND_VOD;
-    bool full = film && weir_session_bitrate_bps(session) != WEIR_NULL;
+    enum weir_service_kind kind = kind_of(all, session->service);
+    bool full = kind == WEIR_KIND_AUDIO || /* a track, or several, at a time */
+                (kind == WEIR_KIND_VOD && weir_session_bitrate_bps(session) != WEIR_NULL);
     return now_us - session->active_now_us >= (full ? IDLE_FULL_US : IDLE_US);
 }
 
@@ -391,8 +399,8 @@ static void count_viewing(struct weir_sessions *all, struct weir_session *sessio
 /* What comes is far too little, or too late for the picture: once a slot. */
 static void starve(struct weir_sessions *all, struct weir_session *session, int64_t now_us) {
     int64_t slot = (now_us - 1) / WEIR_SLOT_US;
-    bool still = session->still_us && now_us - session->still_us >= STILL_MIN_US &&
-                 weir_need_bytes(&session->need) > 0;
+    bool still = has_picture(kind_of(all, session->service)) && session->still_us &&
+                 now_us - session->still_us >= STILL_MIN_US && weir_need_bytes(&session->need) > 0;
     if ((!session->slow && !still) || !session->tick.open || session->starved_slot == slot) return;
     session->starved_slot = slot;
     emit(all, session->tick.sample, WEIR_OUTCOME_STARVED, now_us - WEIR_NEED_TICKS * WEIR_TICK_US,
@@ -442,7 +450,7 @@ void weir_sessions_tick(struct weir_sessions *all, int64_t now_us) {
     for (size_t i = 0; i < all->n;) {
         struct weir_session *session = &all->sessions[i];
         if (weir_session_is_busy(session)) tick_session(all, session, now_us);
-        if (has_demand(kind_of(all, session->service))) {
+        if (has_picture(kind_of(all, session->service))) {
             count_viewer(all, session);
             count_viewing(all, session, now_us);
         }

@@ -257,7 +257,7 @@ static bool serve_counts(const struct weir_trials *trials, const struct weir_evi
         return true;
     enum weir_service_kind kind = kind_of(trials, evidence->service);
     return evidence->outcome != WEIR_OUTCOME_USEFUL &&
-           (kind == WEIR_KIND_VOD || kind == WEIR_KIND_LIVE);
+           (kind == WEIR_KIND_VOD || kind == WEIR_KIND_LIVE || kind == WEIR_KIND_AUDIO);
 }
 
 /* One client that refuses a certificate has a problem of its own; two make it the service's. */
@@ -354,7 +354,9 @@ static void take_progress(struct weir_trials *trials, const struct weir_evidence
     struct weir_evidence attempt = *evidence;
     if (evidence->service < WEIR_SERVICE_FIRST) return;
     weir_waits_served(&trials->waits, evidence);
-    if (!evidence->progress.waiting || evidence->progress.waiting_us > HANG_MAX_US) return;
+    int64_t open_us =
+        evidence->progress.waiting ? evidence->progress.waiting_us : evidence->progress.unsure_us;
+    if (open_us == 0 || open_us > HANG_MAX_US) return;
     attempt.kind = WEIR_EVIDENCE_ATTEMPT;
     attempt.layer = WEIR_LAYER_SERVE;
     attempt.outcome = WEIR_OUTCOME_REQUEST_TIMEOUT;

@@ -10,6 +10,13 @@
  * answered, and ends when a chunk comes, or when it has asked for nothing for ten seconds. Fewer
  * than eight answers say nothing.
  *
+ * Words of a size that nobody has answered here may be no request. A browser's first one on a
+ * connection is five times as long as the next ones, so that where one viewer is alone it has been
+ * answered once or never, and a server that hangs is asked by nothing else: the player gives up,
+ * connects and asks again. So they count where the client is waiting for this service already, and
+ * where an earlier one was in vain: it had waited for four seconds, and ten seconds later at most
+ * the client asks again. A client that is served meanwhile waits for nothing.
+ *
  * Blind spot: sound that is served on another connection ends the picture's wait as far as it was
  * carried over.
  */
@@ -20,7 +27,8 @@
 #include "measure/waits.h"
 
 enum { CLIENTS_MAX = 16384, ANSWERS_MIN = 8, SERVED_BYTES = 5000 };
-#define FORGET_US INT64_C(10000000)
+#define FORGET_US  INT64_C(10000000)
+#define IN_VAIN_US INT64_C(4000000)
 
 struct key {
     struct weir_addr client;
@@ -31,6 +39,8 @@ struct unserved {
     struct weir_assoc_mark mark;
     struct key key;
     int64_t since_us, seen_us; /* engine's clock; seen_us 0: served */
+    /* words that may be a request: when said, and when they waited last; 0: none */
+    int64_t doubtful_us, doubtful_seen_us;
 };
 
 int weir_waits_init(struct weir_waits *waits, size_t clients_max) {
@@ -62,7 +72,7 @@ void weir_waits_served(struct weir_waits *waits, const struct weir_evidence *evi
     if (bytes < SERVED_BYTES) return;
     struct key key = key_of(evidence);
     struct unserved *unserved = weir_assoc_find(&waits->unserved, &key);
-    if (unserved) unserved->seen_us = 0;
+    if (unserved) unserved->seen_us = unserved->doubtful_seen_us = 0;
 }
 
 static float nats_of(const struct weir_learned *answers, int64_t wait_us) {
@@ -74,11 +84,8 @@ static float nats_of(const struct weir_learned *answers, int64_t wait_us) {
     return -logf((float)(longer + 1) / (float)(answers->n + 1));
 }
 
-struct weir_hang weir_waits_hanging(struct weir_waits *waits,
-                                    const struct weir_evidence *evidence) {
-    int64_t since_us = evidence->now_us - evidence->progress.waiting_us;
-    struct key key = key_of(evidence);
-    struct unserved *unserved = weir_assoc_get(&waits->unserved, &key, evidence->now_us);
+static struct weir_hang waits_since(struct weir_waits *waits, struct unserved *unserved,
+                                    const struct weir_evidence *evidence, int64_t since_us) {
     if (!unserved->seen_us || evidence->now_us - unserved->seen_us > FORGET_US ||
         since_us < unserved->since_us)
         unserved->since_us = since_us;
@@ -86,4 +93,29 @@ struct weir_hang weir_waits_hanging(struct weir_waits *waits,
     int64_t us = evidence->now_us - unserved->since_us;
     return (struct weir_hang){us,
                               nats_of(&waits->answers[evidence->service % WEIR_SERVICES_MAX], us)};
+}
+
+/* The first words in doubt are only remembered; when those that began four seconds later and more
+ * wait as well, the client has been waiting since the first. */
+static struct weir_hang doubtful(struct weir_waits *waits, struct unserved *unserved,
+                                 const struct weir_evidence *evidence) {
+    int64_t since_us = evidence->now_us - evidence->progress.unsure_us,
+            first_us = unserved->doubtful_us;
+    bool lately =
+        unserved->doubtful_seen_us && evidence->now_us - unserved->doubtful_seen_us <= FORGET_US;
+    if (!lately) unserved->doubtful_us = since_us;
+    unserved->doubtful_seen_us = evidence->now_us;
+    if (unserved->seen_us && evidence->now_us - unserved->seen_us <= FORGET_US)
+        return waits_since(waits, unserved, evidence, since_us);
+    if (lately && since_us - first_us >= IN_VAIN_US)
+        return waits_since(waits, unserved, evidence, first_us);
+    return (struct weir_hang){0};
+}
+
+struct weir_hang weir_waits_hanging(struct weir_waits *waits,
+                                    const struct weir_evidence *evidence) {
+    struct key key = key_of(evidence);
+    struct unserved *unserved = weir_assoc_get(&waits->unserved, &key, evidence->now_us);
+    if (!evidence->progress.waiting) return doubtful(waits, unserved, evidence);
+    return waits_since(waits, unserved, evidence, evidence->now_us - evidence->progress.waiting_us);
 }

@@ -20,5 +20,6 @@ int weir_waits_init(struct weir_waits *waits, size_t clients_max); /* 0 or -ENOM
 void weir_waits_deinit(struct weir_waits *waits);
 /* A chunk, or progress with bytes: the client is served. */
 void weir_waits_served(struct weir_waits *waits, const struct weir_evidence *evidence);
-/* Progress with a request that waits. */
+/* Progress with a request that waits, or may be one: of such a one `us` is 0 until it is known that
+ * its client asks in vain. */
 struct weir_hang weir_waits_hanging(struct weir_waits *waits, const struct weir_evidence *evidence);

@@ -118,6 +118,15 @@ static void ask(struct world *world, struct track *track, unsigned answer, int64
     channel_ask(world, channel, request);
 }
 
+/* A list names as many segments at any time: its size wavers by some bytes, and is another for each
+ * stream. */
+static unsigned list_bytes(struct world *world, const struct player *player) {
+    unsigned number = (unsigned)(player - world->players);
+    return 700 +
+           (unsigned)((world->seed * 0x9e3779b97f4a7c15u + number * 0xd1b54a33u) >> 33) % 1500 +
+           chance(world, 24);
+}
+
 static void ask_segment(struct world *world, struct track *track) {
     struct player *player = track->player;
     const struct player_row *row = player->row;
@@ -129,7 +138,7 @@ static void ask_segment(struct world *world, struct track *track) {
         ask(world, track, 900 + chance(world, 900),
             (int64_t)(player->segment_s * uniform(world, 0.6, 1.0) * SECOND));
     else if (row->medium == 'l' && track->list)
-        ask(world, track, 700 + chance(world, 1500), think(world));
+        ask(world, track, list_bytes(world, player), think(world));
     else
         ask(world, track, (unsigned)size + 300, think(world));
 }

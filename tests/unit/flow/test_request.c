@@ -220,6 +220,27 @@ static void test_progress(void **state) {
     rig_close(rig);
 }
 
+/* Words of a size that nobody has answered wait in doubt, until something answers them. */
+static void test_unsure(void **state) {
+    struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
+    struct talk talk = established(rig);
+    rig_wait(rig, 980 * MS); /* on a tick now */
+    rig_tcp(rig, &talk, C, ACK, 400);
+    rig_wait(rig, 7 * S);
+    assert_int_equal(rig_count(rig, WEIR_EVENT_PROGRESS), 7);
+    const struct weir_event *last = rig_last(rig, WEIR_EVENT_PROGRESS);
+    assert_false(last->progress.waiting);
+    assert_int_equal(last->progress.unsure_us, 7 * S);
+    assert_int_equal(last->progress.timeout_us, 5 * S);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT), 0);
+    answer(rig, &talk, 1, 0);
+    rig_wait(rig, S);
+    last = rig_last(rig, WEIR_EVENT_PROGRESS);
+    assert_int_equal(last->progress.unsure_us, 0);
+    assert_int_equal(last->progress.bytes, 1000);
+    rig_close(rig);
+}
+
 static void test_server_fin_ends_the_chunk(void **state) {
     struct rig *rig = rig_new(WEIR_ROLE_MEDIA);
     struct talk talk = established(rig);
@@ -241,6 +262,7 @@ int main(void) {
         cmocka_unit_test(test_stalls),
         cmocka_unit_test(test_bytes_that_the_capture_missed),
         cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_unsure),
         cmocka_unit_test(test_server_fin_ends_the_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

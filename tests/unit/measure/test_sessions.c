@@ -682,14 +682,46 @@ static void test_the_rest_of_an_answer_is_not_hollow(void **state) {
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
 }
 
-static void test_audio_is_never_judged(void **state) {
+/* Covers and words come between the tracks. A track that trickles serves nobody. */
+static void test_audio_is_starved_and_never_hollow(void **state) {
     struct weir_sessions *sessions = *state;
     int64_t now_us = play(sessions, RADIO, T0, 40, 4);
     for (int i = 0; i < 10; i++) chunk(sessions, RADIO, now_us += S, 700, S / 100);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+    assert_true(count_of(WEIR_OUTCOME_USEFUL) > 0);
     trickle(sessions, RADIO, now_us, 60, 1000);
-    assert_int_equal(seen.n_attempts, 0);
+    assert_true(count_of(WEIR_OUTCOME_STARVED) >= 4);
     weir_sessions_finish(sessions, now_us);
     assert_int_equal(seen.n_sessions, 1);
+}
+
+/* A player that has hardly rested yet: its need is not known, but a collapse is one. */
+static size_t starved_at(struct weir_sessions *sessions, uint64_t bytes_per_s) {
+    int64_t now_us = T0;
+    for (int i = 0; i < 12; i++) chunk(sessions, FILM, now_us += 2 * S, 500000, 3 * S / 2);
+    trickle(sessions, FILM, now_us, 30, bytes_per_s);
+    return count_of(WEIR_OUTCOME_STARVED);
+}
+
+static void test_a_collapse_needs_no_rhythm(void **state) {
+    assert_true(starved_at(*state, 20000) >= 2); /* of 250 kB/s that it used */
+}
+
+static void test_less_than_before_is_no_collapse(void **state) {
+    assert_int_equal(starved_at(*state, 60000), 0); /* perhaps all that it needs */
+}
+
+/* A live player asks for its list before each segment, and no two lists are of one size. */
+static void test_a_single_small_answer_keeps_the_rhythm(void **state) {
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0;
+    for (int i = 0; i < 12; i++) {
+        chunk(sessions, FILM, now_us += S, 700 + (uint64_t)i * 230, S / 100);
+        now_us = play(sessions, FILM, now_us, 1, 4);
+    }
+    weir_sessions_finish(sessions, now_us);
+    assert_float_equal((double)seen.sessions[0].segment_us, 5e6, 3e5);
 }
 
 /* ---- learned ---- */
@@ -867,7 +899,10 @@ int main(void) {
         TEST(test_playlists_do_not_break_a_run),
         TEST(test_only_hosts_with_recent_chunks),
         TEST(test_the_rest_of_an_answer_is_not_hollow),
-        TEST(test_audio_is_never_judged),
+        TEST(test_audio_is_starved_and_never_hollow),
+        TEST(test_a_collapse_needs_no_rhythm),
+        TEST(test_less_than_before_is_no_collapse),
+        TEST(test_a_single_small_answer_keeps_the_rhythm),
         TEST(test_learned_needs_eight_or_thirty_and_keeps_a_thousand),
         TEST(test_request_timeout_is_learned),
         TEST(test_bounds_are_counted),

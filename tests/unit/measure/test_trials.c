@@ -371,20 +371,18 @@ static void test_neutral_is_no_trial(void **state) {
     assert_int_equal(seen.n_open, 0);
 }
 
-/* Requests: media only, not audio's, not of a young flow whose start was not seen; answers are
+/* Requests: media only, not of a young flow whose start was not seen; answers are
  * judged by sessions. */
 static void test_which_requests_count(void **state) {
     struct weir_trials *trials = *state;
     struct weir_evidence request = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_SERVE,
                                                 WEIR_OUTCOME_REQUEST_TIMEOUT, T0 + 6 * S, 5 * S);
-    struct weir_evidence api = request, young = request, audio = request, answered = request;
+    struct weir_evidence api = request, young = request, answered = request;
     api.media = false;
     young.midstream = true;
-    audio.service = RADIO;
     answered.outcome = WEIR_OUTCOME_USEFUL;
     weir_trials_take(trials, &api);
     weir_trials_take(trials, &young);
-    weir_trials_take(trials, &audio);
     weir_trials_take(trials, &answered);
     weir_trials_tick(trials, T0 + 6 * S);
     assert_int_equal(seen.n_open, 0);
@@ -395,6 +393,31 @@ static void test_which_requests_count(void **state) {
     weir_trials_tick(trials, T0 + 7 * S);
     assert_int_equal(seen.n_open, 1);
     assert_true(seen.open[0].fail && seen.open[0].ok && seen.open[0].media);
+    struct weir_evidence audio = request;
+    audio.service = RADIO;
+    weir_trials_take(trials, &audio);
+    weir_trials_tick(trials, T0 + 8 * S);
+    assert_int_equal(seen.n_open, 2);
+}
+
+/* Asked in vain with words of an unknown size, given up, asked again: a failure when the client has
+ * been waiting for longer than the service takes. */
+static void test_asked_again_in_vain(void **state) {
+    struct weir_trials *trials = *state;
+    struct weir_evidence progress = fake_progress(FILM, CLIENT, SERVER, T0 + 6 * S, 0, 0);
+    progress.progress.timeout_us = 5 * S;
+    progress.progress.unsure_us = 6 * S;
+    weir_trials_take(trials, &progress);
+    weir_trials_tick(trials, T0 + 6 * S);
+    assert_int_equal(seen.n_open, 0);
+    progress.now_us = progress.ts_us = T0 + 9 * S;
+    progress.progress.unsure_us = S;
+    weir_trials_take(trials, &progress);
+    weir_trials_tick(trials, T0 + 9 * S);
+    assert_int_equal(seen.n_open, 1);
+    assert_true(seen.open[0].fail && !seen.open[0].ok);
+    assert_int_equal(seen.open[0].kind, WEIR_OUTCOME_REQUEST_TIMEOUT);
+    assert_int_equal(seen.open[0].wait_us, 9 * S);
 }
 
 static void test_rejects_need_two_clients(void **state) {
@@ -677,6 +700,7 @@ int main(void) {
         TEST(test_nxdomain_needs_a_name_that_existed),
         TEST(test_neutral_is_no_trial),
         TEST(test_which_requests_count),
+        TEST(test_asked_again_in_vain),
         TEST(test_silence_about_an_unknown_name_counts_when_it_is_asked_again),
         TEST(test_silence_counts_at_once_after_a_retry_or_for_a_known_name),
         TEST(test_rejects_need_two_clients),

@@ -102,6 +102,52 @@ static void test_a_client_goes_on_waiting(void **state) {
     weir_waits_deinit(&waits);
 }
 
+static struct weir_hang doubt(struct weir_waits *waits, int64_t now_us, int64_t unsure_us) {
+    struct weir_evidence progress = fake_progress(FILM, CLIENT, SERVER, now_us, 0, 0);
+    progress.progress.unsure_us = unsure_us;
+    return weir_waits_hanging(waits, &progress);
+}
+
+/* A connection that was opened ahead says something once; a player that is not answered asks again
+ * and again. */
+static void test_words_in_doubt_count_when_they_are_said_again(void **state) {
+    struct weir_waits waits;
+    assert_int_equal(weir_waits_init(&waits, 0), 0);
+    for (int s = 1; s <= 30; s++) assert_int_equal(doubt(&waits, T0 + s * S, s * S).us, 0);
+    struct weir_evidence chunk = answered(T0 + 31 * S, 67, 900000, S / 100);
+    weir_waits_served(&waits, &chunk);
+
+    int64_t now_us = T0 + 100 * S;
+    for (int s = 1; s <= 8; s++) assert_int_equal(doubt(&waits, now_us + s * S, s * S).us, 0);
+    now_us += 10 * S; /* given up; asked again two seconds later: it has been waiting since then */
+    for (int s = 1; s <= 8; s++)
+        assert_int_equal(doubt(&waits, now_us + s * S, s * S).us, (10 + s) * S);
+    chunk = answered(now_us + 9 * S, 67, 900000, S / 100);
+    weir_waits_served(&waits, &chunk);
+    assert_int_equal(doubt(&waits, now_us + 11 * S, S).us, 0);
+    weir_waits_deinit(&waits);
+}
+
+static void test_words_in_doubt_that_say_nothing(void **state) {
+    struct weir_waits waits;
+    assert_int_equal(weir_waits_init(&waits, 0), 0);
+    for (int s = 1; s <= 8; s++) doubt(&waits, T0 + s * S, s * S);
+    assert_int_equal(doubt(&waits, T0 + 20 * S, S).us, 0); /* too late to be the same wish */
+    assert_int_equal(doubt(&waits, T0 + 22 * S, S).us, 0); /* too soon: several were opened */
+    weir_waits_deinit(&waits);
+}
+
+/* The first request hangs on a connection whose sizes are known, the next ones on new ones. */
+static void test_words_in_doubt_go_on_with_a_known_request(void **state) {
+    struct weir_waits waits;
+    assert_int_equal(weir_waits_init(&waits, 0), 0);
+    for (int s = 1; s <= 8; s++) assert_int_equal(hang(&waits, T0 + s * S, s * S).us, s * S);
+    assert_int_equal(doubt(&waits, T0 + 11 * S, S).us, 11 * S);
+    assert_int_equal(doubt(&waits, T0 + 19 * S, 9 * S).us, 19 * S);
+    assert_int_equal(hang(&waits, T0 + 25 * S, S).us, 25 * S);
+    weir_waits_deinit(&waits);
+}
+
 /* ---- filters ---- */
 
 enum { API = 1, TELEMETRY, VIDEO };
@@ -235,6 +281,9 @@ int main(void) {
         cmocka_unit_test(test_sizes_that_are_held),
         cmocka_unit_test(test_waiting_grows_with_its_rarity),
         cmocka_unit_test(test_a_client_goes_on_waiting),
+        cmocka_unit_test(test_words_in_doubt_count_when_they_are_said_again),
+        cmocka_unit_test(test_words_in_doubt_that_say_nothing),
+        cmocka_unit_test(test_words_in_doubt_go_on_with_a_known_request),
         cmocka_unit_test(test_one_name_is_denied),
         cmocka_unit_test(test_all_names_are_denied),
         cmocka_unit_test(test_a_name_points_inside),
