@@ -61,6 +61,11 @@ def sessions(weir, capture):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def listed(stalls):
+    """Earlier editions told their number only."""
+    return stalls if isinstance(stalls, list) else []
+
+
 def near(spell, others):
     return any(spell[0] < end + NEAR_S and spell[1] > begin - NEAR_S for begin, end in others)
 
@@ -72,12 +77,12 @@ def compare(viewer, found):
         return {"found": False, "chunks": False, "startup": False, "rebuffering": False, "bitrate": False}, (0, 0, len(true))
     first = found[0]
     chunks = sum(session["chunks"] for session in found)
-    said = [(stall["start_ts"], stall["start_ts"] + stall["duration_us"] / 1e6) for session in found for stall in session["stalls"] or []
+    said = [(stall["start_ts"], stall["start_ts"] + stall["duration_us"] / 1e6) for session in found for stall in listed(session["stalls"])
             if stall["duration_us"] >= 1e6 * SPELL_S]
     life = max(1, viewer["ended"] - viewer["started"])
-    stalled = sum(session["stalled_us"] or 0 for session in found) / 1e6
+    stalled = sum(session.get("stalled_us") or 0 for session in found) / 1e6
     true_stalled = sum(end - begin for begin, end in viewer["stalls"])
-    rates = [session["bitrate_bps"] for session in found if session["bitrate_bps"]]
+    rates = [session["bitrate_bps"] for session in found if session.get("bitrate_bps")]
     startup = first["startup_us"] and first["startup_us"] / 1e6
     hit = [spell for spell in said if near(spell, true)]
     return {
