@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/counter.h>
 #include <weir/error.h>
 #include <weir/packet.h>
 
@@ -53,15 +54,11 @@ struct weir_source_options {
 };
 
 struct weir_source_stats {
-    uint64_t packets;  /* handed on */
-    uint64_t bytes;    /* their wire bytes */
-    uint64_t filtered; /* left out by the filter */
-    /* ps_drop; pcapng interface statistics for files (dumpcap puts ps_drop there) */
-    uint64_t dropped_kernel;
-    uint64_t dropped_interface;       /* ps_ifdrop; 0 for files */
+    /* packets: handed on; dropped_kernel: ps_drop, and of files pcapng's interface statistics,
+     * where dumpcap puts it; dropped_interface: ps_ifdrop; clock_steps: stamps over 60 s behind */
+    WEIR_COUNTERS_OF_SOURCE(WEIR_COUNTER_FIELD)
+    uint64_t filtered;                /* left out by the filter */
     uint64_t time_backwards;          /* stamps behind the clock, held */
-    uint64_t time_steps;              /* stamps over 60 s behind: the clock was set back */
-    uint64_t snaplen_cut;             /* frames with caplen < wirelen */
     uint64_t bytes_read, bytes_total; /* of the files as they lie on disk; total 0: unknown */
     int64_t first_ts_us, last_ts_us;  /* smallest and largest stamp; 0 while packets == 0 */
     int64_t clock_offset_us;          /* now - ts since the last step; 0 normally */

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include <weir/ask.h>
+#include <weir/counter.h>
 #include <weir/outcome.h>
 #include <weir/packet.h>
 #include <weir/service.h>
@@ -289,16 +290,10 @@ void weir_flow_drain(struct weir_flow_table *table, int64_t now_us);
 enum { WEIR_DRAIN_PARTS = 16 };
 void weir_flow_drain_part(struct weir_flow_table *table, int64_t now_us, int part);
 
-struct weir_flow_stats {     /* since the start */
-    uint64_t flows;          /* made */
-    uint64_t flows_local;    /* of them, with a client in config.local */
-    uint64_t flows_refused;  /* not made: no room */
-    uint64_t flows_shed;     /* half-open flows dropped early to make room */
-    uint64_t duplicates;     /* packets captured twice */
-    uint64_t detail_refused; /* measurements not kept: no room for cold state */
-    uint64_t dns_refused;    /* DNS transactions not tracked: no room */
-    uint64_t dns_cut;        /* DNS messages that the snap length cut */
-    uint64_t time_clamped;   /* negative spans held at 0 */
+struct weir_flow_stats { /* since the start; time_clamped: negative spans held at 0 */
+    WEIR_COUNTERS_OF_FLOW(WEIR_COUNTER_FIELD)
+    uint64_t dns_cut;     /* DNS messages that the snap length cut */
+    uint64_t flows_local; /* of the flows made, with a client in config.local */
     uint64_t flows_now, flows_peak;
     uint64_t memory_bytes; /* in use */
 };

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/counter.h>
 #include <weir/decode.h>
 #include <weir/flow.h>
 #include <weir/record.h>
@@ -138,10 +139,8 @@ struct weir_heard_name {
     char text[WEIR_BLOCKED_NAME_MAX];
 };
 
-struct weir_meter_stats {      /* since the start: each bound that was hit */
-    uint64_t evidence_refused; /* more evidence in a tick than the bound */
-    uint64_t records_refused;  /* more flow records in a tick than the bound */
-    uint64_t pending_refused;  /* new flows whose name was not waited for: counted as unnamed */
+struct weir_meter_stats { /* since the start: each bound that was hit */
+    WEIR_COUNTERS_OF_METER(WEIR_COUNTER_FIELD)
 };
 
 /* What a worker hands over for one tick. What it points to is valid for as many more calls
@@ -243,9 +242,8 @@ struct weir_trials_stats {
     uint64_t fell_back;    /* QUIC failures with TCP useful */
     /* idle connections that servers reset although such pauses are survived here */
     uint64_t resets_premature;
-    uint64_t trials_refused; /* more trials in a slot than the bound */
-    uint64_t held_refused;   /* failures decided at once because too many were held */
-    uint64_t names_evicted;  /* resolved names forgotten early */
+    uint64_t names_evicted; /* resolved names forgotten early */
+    WEIR_COUNTERS_OF_TRIALS(WEIR_COUNTER_FIELD)
 };
 
 struct weir_trials; /* opaque */
@@ -283,10 +281,10 @@ struct weir_sessions_config {
 };
 
 struct weir_sessions_stats {
-    uint64_t sessions;         /* begun */
-    uint64_t sessions_refused; /* no room */
+    uint64_t sessions; /* begun */
     uint64_t sessions_now;
     uint64_t hosts_refused; /* media hosts whose small answers were not learned */
+    WEIR_COUNTERS_OF_SESSIONS(WEIR_COUNTER_FIELD)
 };
 
 /* Open media requests of a service at the last tick: silence is no stall, unserved demand is. */
@@ -346,7 +344,7 @@ void weir_sessions_read_stats(const struct weir_sessions *sessions,
 struct weir_rollup; /* opaque */
 
 struct weir_rollup_stats {
-    uint64_t clients_refused; /* clients of a window that were not counted: no room */
+    WEIR_COUNTERS_OF_ROLLUP(WEIR_COUNTER_FIELD)
 };
 
 int weir_rollup_new(struct weir_rollup **ret_rollup, size_t n_services,

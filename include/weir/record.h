@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/counter.h>
 #include <weir/decode.h>
 #include <weir/flow.h>
 #include <weir/outcome.h>
@@ -178,16 +179,9 @@ struct weir_session_record {
 struct weir_capture_record {
     /* the run goes on (an interface, once a window): what was seen so far */
     bool interim;
-    uint64_t packets, bytes;         /* bytes on the wire */
+    WEIR_COUNTERS(WEIR_COUNTER_FIELD)
     int64_t first_ts_us, last_ts_us; /* WEIR_NULL without packets */
-    uint64_t dropped_kernel, dropped_interface;
-    uint64_t truncated;   /* frames cut by the snap length */
-    uint64_t clock_steps; /* stamps that stepped back: clamped */
     uint64_t decode[WEIR_DECODE_N];
-    uint64_t flows, flows_refused, flows_shed, duplicates, detail_refused, dns_refused,
-        time_clamped;
-    uint64_t evidence_refused, records_refused, pending_refused, trials_refused, held_refused,
-        sessions_refused, clients_refused;
     /* by enum weir_named_by; NONE is the unnamed; lookups left out */
     uint64_t named_flows[WEIR_NAMED_N], named_bytes[WEIR_NAMED_N];
     /* behind ECH or GREASE; DNS over HTTPS, over TLS; tunnels */

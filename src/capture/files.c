@@ -265,7 +265,7 @@ static void files_stats(const void *state, struct weir_source_stats *ret_stats) 
     for (size_t i = 0; i < files->n_files; i++)
         ret_stats->dropped_kernel += files->files[i].reader.dropped;
     ret_stats->time_backwards = files->clock.n_backwards;
-    ret_stats->time_steps = files->clock.n_steps;
+    ret_stats->clock_steps = files->clock.n_steps;
     ret_stats->clock_offset_us = files->clock.offset_us;
     ret_stats->bytes_read = files_bytes_read(files);
 }

@@ -344,7 +344,7 @@ static void lane_stats(const void *state, struct weir_source_stats *ret_stats) {
     const struct lane *lane = state;
     *ret_stats = lane->stats;
     ret_stats->time_backwards = lane->clock.n_backwards;
-    ret_stats->time_steps = lane->clock.n_steps;
+    ret_stats->clock_steps = lane->clock.n_steps;
     ret_stats->clock_offset_us = lane->clock.offset_us;
 }
 

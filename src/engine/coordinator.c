@@ -242,19 +242,6 @@ static void take_sums(struct weir_coordinator *c) {
 
 /* ---- what was seen of the capture ---- */
 
-static void fill_refused(const struct weir_coordinator *c, struct weir_capture_record *capture) {
-    struct weir_trials_stats trials;
-    struct weir_sessions_stats sessions;
-    struct weir_rollup_stats rollup;
-    weir_trials_read_stats(c->trials, &trials);
-    weir_sessions_read_stats(c->sessions, &sessions);
-    weir_rollup_read_stats(c->rollup, &rollup);
-    capture->trials_refused = trials.trials_refused;
-    capture->held_refused = trials.held_refused;
-    capture->sessions_refused = sessions.sessions_refused;
-    capture->clients_refused = rollup.clients_refused;
-}
-
 static void tell_traffic(struct weir_coordinator *c) {
     bool heard = false;
     uint64_t asking[WEIR_SERVICES_MAX / 64] = {0};
@@ -282,8 +269,7 @@ static void publish_capture(struct weir_coordinator *c, struct weir_source *sour
     struct weir_capture_record capture = {.interim = interim};
     read_source(c, source, &stats);
     weir_counters_fill(&c->counters, &stats, &capture);
-    fill_refused(c, &capture);
-    weir_rollup_naming(c->rollup, capture.named_flows, capture.named_bytes);
+    weir_counters_fill_measured(c->trials, c->sessions, c->rollup, &capture);
     publish(c, WEIR_RECORD_CAPTURE, ts_us ? ts_us : stats.packets ? stats.last_ts_us : 0, &capture);
 }
 

@@ -4,6 +4,17 @@
 #include "base/log.h"
 #include "engine/counters.h"
 
+/* Every row of a stage (weir/counter.h), added or copied. */
+#define ADD_OF_FLOW(name, ...)      sum->flow.name += block->flow.name;
+#define ADD_OF_METER(name, ...)     sum->meter.name += block->meter.name;
+#define ADD_OF_LANE(name, ...)      sum.name += lane.name;
+#define COPY_OF_SOURCE(name, ...)   record->name = stats->name;
+#define COPY_OF_FLOW(name, ...)     record->name = counters->flow.name;
+#define COPY_OF_METER(name, ...)    record->name = counters->meter.name;
+#define COPY_OF_TRIALS(name, ...)   record->name = trials.name;
+#define COPY_OF_SESSIONS(name, ...) record->name = sessions.name;
+#define COPY_OF_ROLLUP(name, ...)   record->name = seen.name;
+
 void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_block *blocks,
                        unsigned n_blocks, bool own) {
     struct weir_counters *sum = ret_counters;
@@ -12,41 +23,30 @@ void weir_counters_sum(struct weir_counters *ret_counters, const struct weir_blo
         const struct weir_block *block = &blocks[w];
         for (int i = 0; i < WEIR_DECODE_N; i++)
             sum->decode[i] = block->decode[i] + (own ? sum->decode[i] : 0);
-        sum->flow.flows += block->flow.flows;
+        WEIR_COUNTERS_OF_FLOW(ADD_OF_FLOW)
+        WEIR_COUNTERS_OF_METER(ADD_OF_METER)
         sum->flow.flows_local += block->flow.flows_local;
-        sum->flow.flows_refused += block->flow.flows_refused;
-        sum->flow.flows_shed += block->flow.flows_shed;
-        sum->flow.duplicates += block->flow.duplicates;
-        sum->flow.detail_refused += block->flow.detail_refused;
-        sum->flow.dns_refused += block->flow.dns_refused;
         sum->flow.dns_cut += block->flow.dns_cut;
-        sum->flow.time_clamped += block->flow.time_clamped;
-        sum->meter.evidence_refused += block->meter.evidence_refused;
-        sum->meter.records_refused += block->meter.records_refused;
-        sum->meter.pending_refused += block->meter.pending_refused;
         if (block->naming) weir_naming_stats_merge(&sum->naming, block->naming);
     }
 }
 
 void weir_counters_read_sources(struct weir_source *source, struct weir_source *const *lanes,
                                 unsigned n_lanes, struct weir_source_stats *ret_stats) {
-    weir_source_stats(source, ret_stats);
+    struct weir_source_stats sum, lane;
+    weir_source_stats(source, &sum);
     for (unsigned w = 1; lanes && w < n_lanes; w++) {
-        struct weir_source_stats lane;
         weir_source_stats(lanes[w], &lane);
-        if (lane.packets && (!ret_stats->packets || lane.first_ts_us < ret_stats->first_ts_us))
-            ret_stats->first_ts_us = lane.first_ts_us;
-        if (lane.packets && lane.last_ts_us > ret_stats->last_ts_us)
-            ret_stats->last_ts_us = lane.last_ts_us;
-        ret_stats->packets += lane.packets;
-        ret_stats->bytes += lane.bytes;
-        ret_stats->dropped_kernel += lane.dropped_kernel;
-        ret_stats->dropped_interface += lane.dropped_interface;
-        ret_stats->snaplen_cut += lane.snaplen_cut;
-        ret_stats->time_backwards += lane.time_backwards;
-        ret_stats->time_steps =
-            lane.time_steps > ret_stats->time_steps ? lane.time_steps : ret_stats->time_steps;
+        if (lane.packets && (!sum.packets || lane.first_ts_us < sum.first_ts_us))
+            sum.first_ts_us = lane.first_ts_us;
+        if (lane.packets && lane.last_ts_us > sum.last_ts_us) sum.last_ts_us = lane.last_ts_us;
+        /* all lanes have one clock, which steps back in each of them */
+        uint64_t steps = lane.clock_steps > sum.clock_steps ? lane.clock_steps : sum.clock_steps;
+        WEIR_COUNTERS_OF_SOURCE(ADD_OF_LANE)
+        sum.clock_steps = steps;
+        sum.time_backwards += lane.time_backwards;
     }
+    *ret_stats = sum;
 }
 
 static void fill_naming(const struct weir_naming_stats *naming,
@@ -76,27 +76,29 @@ void weir_counters_warn(const struct weir_counters *counters, size_t n_local) {
 
 void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats,
                         struct weir_capture_record *record) {
-    const struct weir_flow_stats *flow = &counters->flow;
-    bool any = stats->packets > 0;
-    record->packets = stats->packets;
-    record->bytes = stats->bytes;
-    bool timed = any && stats->last_ts_us != 0;
+    bool timed = stats->packets > 0 && stats->last_ts_us != 0;
     record->first_ts_us = timed ? stats->first_ts_us : WEIR_NULL;
     record->last_ts_us = timed ? stats->last_ts_us : WEIR_NULL;
-    record->dropped_kernel = stats->dropped_kernel;
-    record->dropped_interface = stats->dropped_interface;
-    record->truncated = stats->snaplen_cut;
-    record->clock_steps = stats->time_steps;
-    record->flows = flow->flows;
-    record->flows_refused = flow->flows_refused;
-    record->flows_shed = flow->flows_shed;
-    record->duplicates = flow->duplicates;
-    record->detail_refused = flow->detail_refused;
-    record->dns_refused = flow->dns_refused;
-    record->time_clamped = flow->time_clamped + stats->time_backwards;
-    record->evidence_refused = counters->meter.evidence_refused;
-    record->records_refused = counters->meter.records_refused;
-    record->pending_refused = counters->meter.pending_refused;
+    WEIR_COUNTERS_OF_SOURCE(COPY_OF_SOURCE)
+    WEIR_COUNTERS_OF_FLOW(COPY_OF_FLOW)
+    WEIR_COUNTERS_OF_METER(COPY_OF_METER)
+    record->time_clamped += stats->time_backwards;
     memcpy(record->decode, counters->decode, sizeof record->decode);
     fill_naming(&counters->naming, record);
+}
+
+void weir_counters_fill_measured(const struct weir_trials *of_trials,
+                                 const struct weir_sessions *of_sessions,
+                                 const struct weir_rollup *rollup,
+                                 struct weir_capture_record *record) {
+    struct weir_trials_stats trials;
+    struct weir_sessions_stats sessions;
+    struct weir_rollup_stats seen;
+    weir_trials_read_stats(of_trials, &trials);
+    weir_sessions_read_stats(of_sessions, &sessions);
+    weir_rollup_read_stats(rollup, &seen);
+    WEIR_COUNTERS_OF_TRIALS(COPY_OF_TRIALS)
+    WEIR_COUNTERS_OF_SESSIONS(COPY_OF_SESSIONS)
+    WEIR_COUNTERS_OF_ROLLUP(COPY_OF_ROLLUP)
+    weir_rollup_naming(rollup, record->named_flows, record->named_bytes);
 }

@@ -26,3 +26,8 @@ void weir_counters_warn(const struct weir_counters *counters, size_t n_local);
  */
 void weir_counters_fill(const struct weir_counters *counters, const struct weir_source_stats *stats,
                         struct weir_capture_record *record);
+/* What the coordinator's measurements refused, and how flows were named. `record` was zeroed. */
+void weir_counters_fill_measured(const struct weir_trials *trials,
+                                 const struct weir_sessions *sessions,
+                                 const struct weir_rollup *rollup,
+                                 struct weir_capture_record *record);

@@ -150,32 +150,11 @@ void weir_fields_capture(struct weir_fields *fields, const struct weir_publish_c
                          const struct weir_capture_record *capture) {
     weir_fields_time(fields, "first_ts", capture->first_ts_us);
     weir_fields_time(fields, "last_ts", capture->last_ts_us);
-    const struct {
-        const char *name;
-        uint64_t value;
-    } counts[] = {
-        {"packets", capture->packets},
-        {"bytes", capture->bytes},
-        {"dropped_kernel", capture->dropped_kernel},
-        {"dropped_interface", capture->dropped_interface},
-        {"flows", capture->flows},
-        {"flows_refused", capture->flows_refused},
-        {"flows_shed", capture->flows_shed},
-        {"duplicates", capture->duplicates},
-        {"detail_refused", capture->detail_refused},
-        {"dns_refused", capture->dns_refused},
-        {"evidence_refused", capture->evidence_refused},
-        {"records_refused", capture->records_refused},
-        {"pending_refused", capture->pending_refused},
-        {"trials_refused", capture->trials_refused},
-        {"held_refused", capture->held_refused},
-        {"sessions_refused", capture->sessions_refused},
-        {"clients_refused", capture->clients_refused},
-        {"clock_steps", capture->clock_steps},
-        {"time_clamped", capture->time_clamped},
-    };
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        weir_fields_int(fields, counts[i].name, (int64_t)counts[i].value);
+    size_t n;
+    const struct weir_counter *counters = weir_counters(&n);
+    for (size_t i = 0; i < n; i++)
+        weir_fields_int(fields, counters[i].name,
+                        (int64_t)weir_counter_value(&counters[i], capture));
 }
 
 void weir_fields_hour(struct weir_fields *fields, int64_t run_us,

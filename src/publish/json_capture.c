@@ -1,5 +1,6 @@
 /* The `capture` record: how much was seen, what was refused, and how well flows were named. */
 #include <math.h>
+#include <string.h>
 
 #include "publish/json.h"
 
@@ -39,41 +40,35 @@ static struct json_object *naming(const struct weir_capture_record *capture) {
     return object;
 }
 
-/* Work that a bound refused: all of it, by name (0 in healthy operation). */
-static struct json_object *refused(const struct weir_capture_record *capture) {
-    struct json_object *object = json_object_new_object();
-    json_put_uint(object, "flows_shed", capture->flows_shed);
-    json_put_uint(object, "detail", capture->detail_refused);
-    json_put_uint(object, "dns", capture->dns_refused);
-    json_put_uint(object, "evidence", capture->evidence_refused);
-    json_put_uint(object, "records", capture->records_refused);
-    json_put_uint(object, "pending", capture->pending_refused);
-    json_put_uint(object, "trials", capture->trials_refused);
-    json_put_uint(object, "held", capture->held_refused);
-    json_put_uint(object, "sessions", capture->sessions_refused);
-    json_put_uint(object, "clients", capture->clients_refused);
-    return object;
+enum { LEADING = 2 }; /* rows that come before the times: packets and bytes */
+
+/* The counters from row `from` on, `most` of them, that belong into the record itself (`group` is
+ * empty) or into an object of it ("refused."). */
+static void put_counters(struct json_object *object, const char *group, size_t from, size_t most,
+                         const struct weir_capture_record *capture) {
+    size_t n;
+    const struct weir_counter *counters = weir_counters(&n);
+    for (size_t i = from; i < n && i - from < most; i++) {
+        const char *dot = strchr(counters[i].json, '.'), *name = dot ? dot + 1 : counters[i].json;
+        size_t length = (size_t)(name - counters[i].json);
+        if (length == strlen(group) && strncmp(counters[i].json, group, length) == 0)
+            json_put_uint(object, name, weir_counter_value(&counters[i], capture));
+    }
 }
 
 void weir_json_capture(const struct weir_publish_context *context, struct json_object *object,
                        const struct weir_capture_record *capture) {
-    json_put_uint(object, "packets", capture->packets);
-    json_put_uint(object, "bytes", capture->bytes);
+    struct json_object *refused = json_object_new_object();
+    put_counters(object, "", 0, LEADING, capture);
     json_put(object, "first_ts", json_time(capture->first_ts_us));
     json_put(object, "last_ts", json_time(capture->last_ts_us));
-    json_put_uint(object, "dropped_kernel", capture->dropped_kernel);
-    json_put_uint(object, "dropped_interface", capture->dropped_interface);
-    json_put_uint(object, "snaplen_cut", capture->truncated);
-    json_put_uint(object, "clock_steps", capture->clock_steps);
-    json_put_uint(object, "time_clamped", capture->time_clamped);
-    json_put_uint(object, "flows", capture->flows);
-    json_put_uint(object, "flows_refused", capture->flows_refused);
-    json_put_uint(object, "duplicates", capture->duplicates);
+    put_counters(object, "", LEADING, SIZE_MAX, capture);
     struct json_object *decode = json_object_new_object();
     for (int i = 0; i < WEIR_DECODE_N; i++)
         json_put_uint(decode, weir_decode_name(i), capture->decode[i]);
     json_put(object, "decode", decode);
-    json_put(object, "refused", refused(capture));
+    put_counters(refused, "refused.", 0, SIZE_MAX, capture);
+    json_put(object, "refused", refused);
     json_put(object, "naming", naming(capture));
     struct json_object *unmeasured = NULL;
     if (capture->first_ts_us == WEIR_NULL) {

@@ -90,14 +90,6 @@ static const struct row meanings[] = {
     {"services", "services that have a hash, separated by spaces"},
     {"first_ts", "first packet of this run"},
     {"last_ts", "newest packet"},
-    {"packets", "seen"},
-    {"bytes", "on the wire"},
-    {"dropped_kernel", "packets that the kernel had no room for"},
-    {"dropped_interface", "and the interface"},
-    {"flows", "made"},
-    {"duplicates", "packets seen twice, left out"},
-    {"clock_steps", "time stamps that stepped back"},
-    {"time_clamped", "and that were held"},
     {"run_ts",
      "begin of the run that saw it: of each hour and run the newest entry counts, and runs add up"},
     {"judged_s", "seconds in which the service could be judged: the sum of the next four"},
@@ -133,9 +125,7 @@ static const char *meaning_of(const char *name) {
                  fields[i].group ? "_" : "", fields[i].name);
         if (strcmp(flat, name) == 0) return fields[i].help;
     }
-    if (strlen(name) > 8 && strcmp(name + strlen(name) - 8, "_refused") == 0)
-        return "work that a bound refused: 0 in healthy operation";
-    return strcmp(name, "flows_shed") == 0 ? "flows let go early for want of room" : "";
+    return "";
 }
 
 static const char *unit_of(const char *name) {
@@ -165,11 +155,22 @@ static void print_fields(const char *title, const struct weir_fields *fields, bo
              meaning_of(fields->names[i]));
 }
 
+/* How the probe is: the head, and every counter. */
+static void print_probe(void) {
+    static const char *const of_head[] = {"version",  "mode",     "seen_ts",
+                                          "services", "first_ts", "last_ts"};
+    head("probe (besides, `redis_*` and `spool_*`: how delivery stands)");
+    for (size_t i = 0; i < sizeof of_head / sizeof of_head[0]; i++)
+        line(of_head[i], "", meaning_of(of_head[i]));
+    size_t n;
+    const struct weir_counter *counters = weir_counters(&n);
+    for (size_t i = 0; i < n; i++) line(counters[i].name, "", counters[i].help);
+}
+
 static void print_site_fields(void) {
     static struct weir_fields fields;
     static struct weir_window_record window;
     static struct weir_incident incident;
-    static struct weir_capture_record capture;
     static const struct weir_history_hour hour;
     weir_fields_clear(&fields);
     weir_fields_time(&fields, "ts", 0);
@@ -184,13 +185,7 @@ static void print_site_fields(void) {
     weir_fields_time(&fields, "ts", 0);
     weir_fields_hour(&fields, 0, &hour);
     print_fields("hours:SERVICE", &fields, false);
-    weir_fields_clear(&fields);
-    weir_fields_text(&fields, "version", "");
-    weir_fields_text(&fields, "mode", "");
-    weir_fields_text(&fields, "seen_ts", "");
-    weir_fields_text(&fields, "services", "");
-    weir_fields_capture(&fields, NULL, &capture);
-    print_fields("probe (besides, `redis_*` and `spool_*`: how delivery stands)", &fields, false);
+    print_probe();
 }
 
 static int run(int argc, char **argv) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/counter.h>
 #include <weir/outcome.h>
 
 #include "base/local_time.h"
@@ -36,21 +37,20 @@ static double number(weir_view_get get, const void *of, const char *name) {
 static double zero_if_unknown(double value) { return isnan(value) ? 0 : value; }
 
 void weir_view_read_probe(struct weir_view *view, weir_view_get get, const void *of) {
-    static const char *const refusals[] = {
-        "flows_refused",    "flows_shed",       "detail_refused",  "dns_refused",
-        "evidence_refused", "records_refused",  "pending_refused", "trials_refused",
-        "held_refused",     "sessions_refused", "clients_refused"};
+    size_t n;
+    const struct weir_counter *counters = weir_counters(&n);
     const char *mode = get(of, "mode");
     view->replay = mode && strcmp(mode, "replay") == 0;
     view->seen_us = weir_view_time(get(of, "seen_ts"));
     view->first_us = weir_view_time(get(of, "first_ts"));
     view->packets = number(get, of, "packets");
     view->bytes = number(get, of, "bytes");
-    view->dropped = zero_if_unknown(number(get, of, "dropped_kernel")) +
-                    zero_if_unknown(number(get, of, "dropped_interface"));
-    view->refused = 0;
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
-        view->refused += zero_if_unknown(number(get, of, refusals[i]));
+    view->dropped = view->refused = 0;
+    for (size_t i = 0; i < n; i++) {
+        double value = zero_if_unknown(number(get, of, counters[i].name));
+        if (counters[i].kind == WEIR_COUNTER_DROPPED) view->dropped += value;
+        if (counters[i].kind == WEIR_COUNTER_REFUSED) view->refused += value;
+    }
 }
 
 static void main_failure(struct weir_view_service *service, weir_view_get get, const void *of) {

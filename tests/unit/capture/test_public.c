@@ -56,7 +56,7 @@ static void counts_as_tshark_does(void **state) {
     assert_int_equal(captured_bytes, row->captured_bytes);
     assert_int_equal(seen.stats.snaplen_cut, row->snaplen_cut);
     assert_int_equal(seen.stats.time_backwards, row->backwards);
-    assert_int_equal(seen.stats.time_steps, 0);
+    assert_int_equal(seen.stats.clock_steps, 0);
     assert_int_equal(seen.stats.first_ts_us, row->first_ts_us);
     assert_int_equal(seen.stats.last_ts_us, row->last_ts_us);
     seen_free(&seen);

@@ -304,7 +304,7 @@ static void a_clock_set_back_is_repaired_and_counted(void **state) {
     assert_int_equal(seen.n_frames, 6);
     for (size_t i = 0; i < 6; i++) assert_int_equal(seen.frames[i].now_us, now_s[i] * 1000000);
     assert_int_equal(seen.frames[2].ts_us, 500000000);
-    assert_int_equal(seen.stats.time_steps, 1);
+    assert_int_equal(seen.stats.clock_steps, 1);
     assert_int_equal(seen.stats.time_backwards, 1);
     assert_int_equal(seen.stats.clock_offset_us, 510000000);
     assert_int_equal(seen.stats.first_ts_us, 499000000);
