@@ -25,17 +25,33 @@ enum weir_state {
     WEIR_STATE_DOWN,
     WEIR_STATE_RECOVERING
 };
+/* Whose fault a cause is. */
+enum weir_whose {
+    WEIR_WHOSE_PROVIDER, /* the service's, or that of whom it pays: many sites see it */
+    WEIR_WHOSE_WAY,      /* that of the network between, for one service */
+    WEIR_WHOSE_CLIENT,   /* one client's, or that of its link */
+    WEIR_WHOSE_SITE,     /* the whole site's: no service is judged by its trials meanwhile */
+};
+/* One row a cause: X(enumerator, name in the records, whose, what a person reads). From it come the
+ * enum, the records' name, the words of status, page and alerts, the metrics, the schema and
+ * contrib/KEYS.md. A hypothesis that leads to it is a row of src/detect/blame.c. */
+/* clang-format off */
+#define WEIR_CAUSES(X) \
+    X(SERVICE, "service", PROVIDER, "the service itself") \
+    X(CDN, "cdn", PROVIDER, "a CDN that it shares with others") \
+    X(CDN_PATH, "cdn_path", PROVIDER, "the path to one of its networks") \
+    X(DNS_SERVICE, "dns_service", PROVIDER, "the service's DNS") \
+    X(DNS_RESOLVER, "dns_resolver", SITE, "the DNS resolver") \
+    X(QUIC_BLOCKED, "quic_blocked", WAY, "QUIC is blocked on the way") \
+    X(CLIENT, "client", CLIENT, "one client") \
+    X(UPLINK, "uplink", SITE, "the uplink") \
+    X(CAPTURE, "capture", SITE, "the capture is incomplete")
+/* clang-format on */
 enum weir_cause {
-    WEIR_CAUSE_SERVICE,
-    WEIR_CAUSE_CDN,
-    WEIR_CAUSE_CDN_PATH,
-    WEIR_CAUSE_DNS_SERVICE,
-    WEIR_CAUSE_DNS_RESOLVER,
-    WEIR_CAUSE_QUIC_BLOCKED,
-    WEIR_CAUSE_CLIENT,
-    WEIR_CAUSE_UPLINK,
-    WEIR_CAUSE_CAPTURE,
-    WEIR_CAUSE_N
+#define X(enumerator, name, whose, words) WEIR_CAUSE_##enumerator,
+    WEIR_CAUSES(X)
+#undef X
+        WEIR_CAUSE_N
 };
 /* What of a service fails: everything; what carries video and sound; what lets people in (log-in,
  * catalogue, licences); the rest. */
@@ -46,6 +62,10 @@ enum weir_confidence { WEIR_CONFIDENCE_LOW, WEIR_CONFIDENCE_MEDIUM, WEIR_CONFIDE
 const char *weir_incident_event_name(enum weir_incident_event event);
 const char *weir_state_name(enum weir_state state);
 const char *weir_cause_name(enum weir_cause cause);
+const char *weir_cause_words(enum weir_cause cause);
+enum weir_whose weir_cause_whose(enum weir_cause cause);
+/* By its name in the records; WEIR_CAUSE_N: none is called so. */
+enum weir_cause weir_cause_find(const char *name);
 const char *weir_part_name(enum weir_part part);
 const char *weir_confidence_name(enum weir_confidence confidence);
 

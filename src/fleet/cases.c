@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/incident.h>
+
 #include "fleet/cases.h"
 #include "fleet/vote.h"
 
@@ -81,10 +83,8 @@ int weir_fleet_case_read(struct weir_fleet_case *one, const char *site, const ch
 }
 
 bool weir_fleet_case_counts(const struct weir_fleet_case *one) {
-    static const char *const causes[] = {"service", "cdn", "cdn_path", "dns_service"};
-    bool blamed = false;
-    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
-        blamed |= strcmp(one->cause, causes[i]) == 0;
+    enum weir_cause cause = weir_cause_find(one->cause);
+    bool blamed = cause < WEIR_CAUSE_N && weir_cause_whose(cause) == WEIR_WHOSE_PROVIDER;
     return blamed && one->service[0] &&
            (strcmp(one->state, "down") == 0 || strcmp(one->state, "partial") == 0);
 }

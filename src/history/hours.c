@@ -190,8 +190,7 @@ static void rewrite(struct book *book, int64_t from_us, int64_t until_us, unsign
 }
 
 static bool concerns_site(uint8_t cause) {
-    return cause == WEIR_CAUSE_UPLINK || cause == WEIR_CAUSE_DNS_RESOLVER ||
-           cause == WEIR_CAUSE_CAPTURE;
+    return weir_cause_whose((enum weir_cause)cause) == WEIR_WHOSE_SITE;
 }
 
 static void note_site_fault(struct weir_hours *hours, const struct weir_incident *incident) {

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <weir/incident.h>
+
 #include "page/status.h"
 #include "view/view.h"
 
@@ -138,17 +140,18 @@ static void put_service_incidents(struct weir_html *text, const struct weir_page
 
 /* Incidents by cause: the whole site's have no service. */
 static void put_incidents(struct weir_html *text, bool open, const struct weir_page *page) {
-    static const char *const site_wide[] = {"uplink", "dns_resolver", "client", "capture"};
     family(text, open, "weir_incident_open", "gauge", "",
            "Whether an incident of that service, or of that cause where it is nobody's, stands.");
     for (size_t i = 0; i < page->n_services; i++)
         if (!page->services[i].is_control) put_service_incidents(text, page, page->services[i].id);
-    for (size_t c = 0; c < sizeof site_wide / sizeof site_wide[0]; c++) {
+    for (int cause = 0; cause < WEIR_CAUSE_N; cause++) {
+        enum weir_whose whose = weir_cause_whose((enum weir_cause)cause);
+        const char *name = weir_cause_name((enum weir_cause)cause);
         bool any = false;
+        if (whose != WEIR_WHOSE_SITE && whose != WEIR_WHOSE_CLIENT) continue;
         for (size_t k = 0; k < page->n_incidents; k++)
-            any |= stands(&page->incidents[k], "", site_wide[c]);
-        weir_html_add(text, "weir_incident_open{service=\"\",cause=\"%s\"} %d\n", site_wide[c],
-                      any);
+            any |= stands(&page->incidents[k], "", name);
+        weir_html_add(text, "weir_incident_open{service=\"\",cause=\"%s\"} %d\n", name, any);
     }
 }
 

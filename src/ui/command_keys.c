@@ -61,8 +61,6 @@ static const struct row meanings[] = {
     {"state", "healthy, suspect, degraded, partial, down, recovering, unknown"},
     {"event", "raised, updated, cleared, reopened"},
     {"service", "as in signatures/; empty where the fault is nobody's service"},
-    {"cause",
-     "whose fault: service, cdn, cdn_path, dns_service, dns_resolver, quic_blocked, client, uplink, capture"},
     {"confidence", "low, medium, high"},
     {"probability", "of this cause, given all that was seen"},
     {"part", "what of the service fails: all, media, control, other"},
@@ -114,7 +112,18 @@ static const struct row meanings[] = {
     {"regions", "of the clients that are hit"},
 };
 
+/* "whose fault: service, cdn, ...": a list that another place keeps. */
+static const char *meaning_of_cause(void) {
+    static char text[256];
+    size_t used = (size_t)snprintf(text, sizeof text, "whose fault: %s", weir_cause_name(0));
+    for (int cause = 1; cause < WEIR_CAUSE_N && used < sizeof text; cause++)
+        used += (size_t)snprintf(text + used, sizeof text - used, ", %s",
+                                 weir_cause_name((enum weir_cause)cause));
+    return text;
+}
+
 static const char *meaning_of(const char *name) {
+    if (strcmp(name, "cause") == 0) return meaning_of_cause();
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
         if (strcmp(meanings[i].name, name) == 0) return meanings[i].meaning;
     size_t n;
@@ -188,11 +197,43 @@ static void print_site_fields(void) {
     print_probe();
 }
 
+static void print_list(const char *title, const char *const *names, size_t n) {
+    printf("\"%s\": [", title);
+    for (size_t i = 0; i < n; i++) printf("%s\"%s\"", i ? ", " : "", names[i]);
+    printf("]");
+}
+
+/* What a schema of the records cannot know by itself. */
+static void print_names(void) {
+    const char *causes[WEIR_CAUSE_N], *outcomes[WEIR_OUTCOME_N], *counts[WEIR_PAIRS_MAX];
+    size_t n, n_counts = 0;
+    const struct weir_counter *counters = weir_counters(&n);
+    for (int i = 0; i < WEIR_CAUSE_N; i++) causes[i] = weir_cause_name((enum weir_cause)i);
+    for (int i = 1; i < WEIR_OUTCOME_N; i++) /* without NONE: told as neutral */
+        outcomes[i - 1] = weir_outcome_name((enum weir_outcome)i);
+    for (size_t i = 0; i < n; i++)
+        if (!strchr(counters[i].json, '.')) counts[n_counts++] = counters[i].json;
+    printf("{");
+    print_list("cause", causes, WEIR_CAUSE_N);
+    printf(",\n ");
+    print_list("outcome", outcomes, WEIR_OUTCOME_N - 1);
+    printf(",\n ");
+    print_list("capture", counts, n_counts);
+    printf("}\n");
+}
+
 static int run(int argc, char **argv) {
     struct weir_fleet_report *report = calloc(1, sizeof *report);
     const struct weir_fleet_verdict verdict = {0};
+    if (argc == 2 && strcmp(argv[1], "--names") == 0) {
+        free(report);
+        print_names();
+        return WEIR_EXIT_DONE;
+    }
     if (argc > 1 || !report) {
-        puts("Usage: weir keys\n\nPrints every key in Redis and every field, as Markdown.");
+        puts("Usage: weir keys [--names]\n\nPrints every key in Redis and every field, as Markdown; "
+             "with --names the names\nthat a record may use for a cause, an outcome and a counter, as "
+             "JSON.");
         free(report);
         return argc > 1 && strcmp(argv[1], "--help") != 0 ? WEIR_EXIT_USAGE : WEIR_EXIT_DONE;
     }

@@ -9,26 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <weir/incident.h>
+
 #include "view/view.h"
 
-static const struct cause_words {
-    const char *cause, *words;
-} cause_words[] = {
-    {"service", "the service itself"},
-    {"cdn", "a CDN that it shares with others"},
-    {"cdn_path", "the path to one of its networks"},
-    {"dns_service", "the service's DNS"},
-    {"dns_resolver", "the DNS resolver"},
-    {"quic_blocked", "QUIC is blocked on the way"},
-    {"client", "one client"},
-    {"uplink", "the uplink"},
-    {"capture", "the capture is incomplete"},
-};
-
 const char *weir_view_cause_words(const char *cause) {
-    for (size_t i = 0; i < sizeof cause_words / sizeof cause_words[0]; i++)
-        if (strcmp(cause, cause_words[i].cause) == 0) return cause_words[i].words;
-    return cause;
+    enum weir_cause known = weir_cause_find(cause);
+    return known < WEIR_CAUSE_N ? weir_cause_words(known) : cause;
 }
 
 const struct weir_view_service *weir_view_find(const struct weir_view *view, const char *service) {

@@ -1,4 +1,5 @@
 """NDJSON: every line fits the schema; the same bytes with any number of workers, from any form of the capture."""
+import importlib.util
 import json
 import pathlib
 import subprocess
@@ -6,7 +7,7 @@ import subprocess
 import jsonschema
 import pytest
 
-from conftest import PCAPS, TOP, weir
+from conftest import PCAPS, TOP, WEIR, weir
 
 ALL = ("replay", "--json", "--records", "flow,window,service,session,incident,capture", "--site", "test")
 VALIDATOR = jsonschema.Draft7Validator(json.loads((TOP / "tests/schema/record.schema.json").read_text()))
@@ -23,6 +24,13 @@ def check(text):
 @pytest.mark.parametrize("name", ["healthy.pcap", "outage.pcap"])
 def test_schema(name):
     check(weir(*ALL, PCAPS / name))
+
+
+def test_the_schema_knows_what_the_program_may_say():
+    spec = importlib.util.spec_from_file_location("made", TOP / "tests/schema/made.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert made.PATH.read_text() == made.made(made.PATH.read_text(), WEIR), f"run: tests/schema/made.py {WEIR}"
 
 
 def test_schema_on_public_captures(public_capture):
