@@ -37,6 +37,23 @@ struct weir_quantiles {
     uint8_t reason; /* enum weir_reason when samples == 0 */
 };
 
+/* What is counted of a flow's segments, one row each, in the order of JSON: EACH(field, place in
+ * JSON), or BY_SENDER(field, place of the client's, place of the server's). From a row come the
+ * field of flow's own state and of the record, the copy, JSON and the schema: a new one is a row
+ * here, and a `++` where it happens. */
+/* clang-format off */
+#define WEIR_FLOW_COUNTS(EACH, BY_SENDER) \
+    BY_SENDER(lost_beyond, "retransmissions_up.beyond", "retransmissions_down.beyond") \
+    BY_SENDER(lost_before, "retransmissions_up.before", "retransmissions_down.before") \
+    BY_SENDER(reordered, "reordered_up", "reordered_down") \
+    EACH(duplicates, "duplicates") \
+    BY_SENDER(spurious, "spurious.up", "spurious.down") \
+    EACH(keepalives, "keepalives") \
+    BY_SENDER(zero_window, "zero_window_up", "zero_window_down")
+/* clang-format on */
+#define WEIR_FLOW_COUNT(name, json)               uint32_t name;
+#define WEIR_FLOW_COUNT_BY_SENDER(name, up, down) uint32_t name[2];
+
 #define WEIR_STALLS_MAX 8
 struct weir_flow_record {
     int64_t first_ts_us, last_ts_us;
@@ -59,10 +76,8 @@ struct weir_flow_record {
     int64_t handshake_rtt_us[2]; /* by side: server = SYN-ACK - SYN */
     uint8_t handshake_rtt_reason[2];
     struct weir_quantiles rtt_us[2]; /* continuous, by side */
-    /* segments, by sender */
-    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], keepalives, zero_window[2];
+    WEIR_FLOW_COUNTS(WEIR_FLOW_COUNT, WEIR_FLOW_COUNT_BY_SENDER)
     uint64_t lost_bytes[2]; /* retransmitted bytes, by sender */
-    uint32_t duplicates;
     int64_t tls_handshake_us;
     uint8_t tls_handshake_reason;
     uint32_t requests, request_timeouts;

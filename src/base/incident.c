@@ -27,9 +27,7 @@ const char *weir_state_name(enum weir_state state) {
     return names[state];
 }
 
-const char *weir_cause_name(enum weir_cause cause) {
-    return causes[cause].name;
-}
+const char *weir_cause_name(enum weir_cause cause) { return causes[cause].name; }
 
 const char *weir_cause_words(enum weir_cause cause) { return causes[cause].words; }
 

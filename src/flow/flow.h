@@ -167,8 +167,7 @@ struct report {
     int64_t last_ts_us;
     uint64_t bytes[2];
     struct spread rtt[2], ttfb, goodput;
-    uint32_t lost_beyond[2], lost_before[2], reordered[2], spurious[2], zero_window[2], keepalives,
-        duplicates;
+    WEIR_FLOW_COUNTS(WEIR_FLOW_COUNT, WEIR_FLOW_COUNT_BY_SENDER)
     uint64_t lost_bytes[2];
     uint32_t requests, timeouts, n_stalls;
     uint32_t stalls; /* a handle */

@@ -1,4 +1,6 @@
 /* Everything measured of one flow, as its record. What was not measured is null and says why. */
+#include <string.h>
+
 #include "flow/flow.h"
 
 static uint8_t no_samples(const struct weir_flow *flow, uint8_t otherwise) {
@@ -47,15 +49,13 @@ static void report_counters(const struct weir_flow *flow, struct weir_flow_recor
     if (!report) return;
     for (unsigned side = 0; side < 2; side++) {
         record->bytes[side] = report->bytes[side];
-        record->lost_beyond[side] = report->lost_beyond[side];
-        record->lost_before[side] = report->lost_before[side];
-        record->reordered[side] = report->reordered[side];
-        record->spurious[side] = report->spurious[side];
-        record->zero_window[side] = report->zero_window[side];
         record->lost_bytes[side] = report->lost_bytes[side];
     }
-    record->keepalives = report->keepalives;
-    record->duplicates = report->duplicates;
+#define COPY(name, ...)   record->name = report->name;
+#define COPY_2(name, ...) memcpy(record->name, report->name, sizeof record->name);
+    WEIR_FLOW_COUNTS(COPY, COPY_2)
+#undef COPY
+#undef COPY_2
 }
 
 static void report_handshake(const struct weir_flow *flow, struct weir_flow_record *record) {

@@ -149,8 +149,7 @@ static void put_incidents(struct weir_html *text, bool open, const struct weir_p
         const char *name = weir_cause_name((enum weir_cause)cause);
         bool any = false;
         if (whose != WEIR_WHOSE_SITE && whose != WEIR_WHOSE_CLIENT) continue;
-        for (size_t k = 0; k < page->n_incidents; k++)
-            any |= stands(&page->incidents[k], "", name);
+        for (size_t k = 0; k < page->n_incidents; k++) any |= stands(&page->incidents[k], "", name);
         weir_html_add(text, "weir_incident_open{service=\"\",cause=\"%s\"} %d\n", name, any);
     }
 }

@@ -19,6 +19,20 @@ int weir_record_type_parse(const char *name, size_t length) {
     return -EINVAL;
 }
 
+struct json_object *json_place(struct json_object *object, const char *path,
+                               const char **ret_name) {
+    const char *dot = strchr(path, '.');
+    char group[48];
+    struct json_object *inner;
+    *ret_name = dot ? dot + 1 : path;
+    if (!dot) return object;
+    snprintf(group, sizeof group, "%.*s", (int)(dot - path), path);
+    if (json_object_object_get_ex(object, group, &inner)) return inner;
+    inner = json_object_new_object();
+    json_object_object_add(object, group, inner);
+    return inner;
+}
+
 struct json_object *json_time(int64_t us) {
     if (us == WEIR_NULL) return NULL;
     char text[40];

@@ -38,6 +38,9 @@ static inline void json_put_bool(struct json_object *object, const char *key, bo
 static inline void json_put_value(struct json_object *object, const char *key, int64_t value) {
     json_put(object, key, value == WEIR_NULL ? NULL : json_object_new_int64(value));
 }
+/* Where "name" or "group.name" goes: `object`, or its object of that name, made on first use;
+ * *ret_name is the part behind the dot. */
+struct json_object *json_place(struct json_object *object, const char *path, const char **ret_name);
 /* Epoch seconds with 6 decimals; null for WEIR_NULL. */
 struct json_object *json_time(int64_t us);
 /* A share, 4 decimals; null when it is not a number. */

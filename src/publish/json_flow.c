@@ -43,14 +43,6 @@ static struct json_object *stalls(const struct weir_flow_record *flow) {
     return array;
 }
 
-static struct json_object *beyond_before(const struct weir_flow_record *flow,
-                                         enum weir_side sender) {
-    struct json_object *object = json_object_new_object();
-    json_put_uint(object, "beyond", flow->lost_beyond[sender]);
-    json_put_uint(object, "before", flow->lost_before[sender]);
-    return object;
-}
-
 static struct json_object *dns(const struct weir_flow_record *flow) {
     if (!flow->has_dns) return NULL;
     struct json_object *object = json_object_new_object(), *fail = json_object_new_object();
@@ -88,11 +80,72 @@ static void put_names(const struct weir_publish_context *context, struct json_ob
                                                     : "high");
 }
 
+/* ---- rows ---- */
+
+enum row_type { ROW_UINT32, ROW_UINT64, ROW_MEASURED, ROW_QUANTILES };
+struct row {
+    const char *name; /* "reordered_up"; "spurious.up": in an object */
+    enum row_type type;
+    size_t at;              /* in struct weir_flow_record */
+    size_t reason;          /* MEASURED: why it is null */
+    const char *unmeasured; /* QUANTILES: what the list of what is unmeasured calls it */
+};
+#define AT(field) offsetof(struct weir_flow_record, field)
+
+/* In the order of the record. */
+static const struct row sizes[] = {
+    {"packets_up", ROW_UINT64, AT(packets[WEIR_CLIENT])},
+    {"packets_down", ROW_UINT64, AT(packets[WEIR_SERVER])},
+    {"bytes_up", ROW_UINT64, AT(bytes[WEIR_CLIENT])},
+    {"bytes_down", ROW_UINT64, AT(bytes[WEIR_SERVER])},
+    {"payload_up", ROW_UINT64, AT(payload[WEIR_CLIENT])},
+    {"payload_down", ROW_UINT64, AT(payload[WEIR_SERVER])},
+};
+static const struct row measured[] = {
+    {"syn", ROW_UINT32, AT(syn)},
+    {"syn_ack", ROW_UINT32, AT(syn_ack)},
+    {"handshake_rtt_server_us", ROW_MEASURED, AT(handshake_rtt_us[WEIR_SERVER]),
+     AT(handshake_rtt_reason[WEIR_SERVER])},
+    {"handshake_rtt_client_us", ROW_MEASURED, AT(handshake_rtt_us[WEIR_CLIENT]),
+     AT(handshake_rtt_reason[WEIR_CLIENT])},
+    {"rtt_server_us", ROW_QUANTILES, AT(rtt_us[WEIR_SERVER]), .unmeasured = "rtt_server"},
+    {"rtt_client_us", ROW_QUANTILES, AT(rtt_us[WEIR_CLIENT]), .unmeasured = "rtt_client"},
+#define EACH(name, json)          {json, ROW_UINT32, AT(name)},
+#define BY_SENDER(name, up, down) {up, ROW_UINT32, AT(name[0])}, {down, ROW_UINT32, AT(name[1])},
+    WEIR_FLOW_COUNTS(EACH, BY_SENDER)
+#undef EACH
+#undef BY_SENDER
+        {"tls_handshake_us", ROW_MEASURED, AT(tls_handshake_us), AT(tls_handshake_reason)},
+    {"requests", ROW_UINT32, AT(requests)},
+    {"request_timeouts", ROW_UINT32, AT(request_timeouts)},
+    {"ttfb_p50_us", ROW_MEASURED, AT(ttfb_p50_us), AT(serve_reason)},
+    {"goodput_p50_bps", ROW_MEASURED, AT(goodput_p50_bps), AT(serve_reason)},
+};
+
 static void put_measured(struct json_object *object, struct json_object **unmeasured,
                          const char *key, int64_t value, enum weir_reason reason) {
     json_put_value(object, key, value);
     if (value == WEIR_NULL) json_unmeasured(unmeasured, key, reason);
 }
+
+static void put_rows(struct json_object *object, struct json_object **unmeasured,
+                     const struct row *rows, size_t n, const struct weir_flow_record *flow) {
+    for (const struct row *row = rows; row < rows + n; row++) {
+        const void *at = (const char *)flow + row->at;
+        const char *name;
+        struct json_object *into = json_place(object, row->name, &name);
+        switch (row->type) {
+        case ROW_UINT32: json_put_uint(into, name, *(const uint32_t *)at); break;
+        case ROW_UINT64: json_put_uint(into, name, *(const uint64_t *)at); break;
+        case ROW_QUANTILES: json_put(into, name, quantiles(at, unmeasured, row->unmeasured)); break;
+        case ROW_MEASURED:
+            put_measured(into, unmeasured, name, *(const int64_t *)at,
+                         (enum weir_reason)((const uint8_t *)flow)[row->reason]);
+            break;
+        }
+    }
+}
+#define PUT_ROWS(rows) put_rows(object, &unmeasured, rows, sizeof rows / sizeof rows[0], flow)
 
 /* Behind the snap length each of these may be unknown, or known by a weaker sign than the payload's
  * own. */
@@ -117,45 +170,13 @@ void weir_json_flow(const struct weir_publish_context *context, struct json_obje
     json_put(object, "last_ts", json_time(flow->last_ts_us));
     put_names(context, object, flow);
     json_put_text(object, "ndpi", flow->ndpi_text[0] ? flow->ndpi_text : NULL);
-    json_put_uint(object, "packets_up", flow->packets[WEIR_CLIENT]);
-    json_put_uint(object, "packets_down", flow->packets[WEIR_SERVER]);
-    json_put_uint(object, "bytes_up", flow->bytes[WEIR_CLIENT]);
-    json_put_uint(object, "bytes_down", flow->bytes[WEIR_SERVER]);
-    json_put_uint(object, "payload_up", flow->payload[WEIR_CLIENT]);
-    json_put_uint(object, "payload_down", flow->payload[WEIR_SERVER]);
+    PUT_ROWS(sizes);
     json_put_text(object, "outcome",
                   weir_outcome_name(flow->outcome == WEIR_OUTCOME_NONE ? WEIR_OUTCOME_NEUTRAL
                                                                        : flow->outcome));
     json_put_text(object, "end", ends[flow->end]);
     json_put(object, "reset", reset(flow));
-    json_put_uint(object, "syn", flow->syn);
-    json_put_uint(object, "syn_ack", flow->syn_ack);
-    put_measured(object, &unmeasured, "handshake_rtt_server_us",
-                 flow->handshake_rtt_us[WEIR_SERVER], flow->handshake_rtt_reason[WEIR_SERVER]);
-    put_measured(object, &unmeasured, "handshake_rtt_client_us",
-                 flow->handshake_rtt_us[WEIR_CLIENT], flow->handshake_rtt_reason[WEIR_CLIENT]);
-    json_put(object, "rtt_server_us",
-             quantiles(&flow->rtt_us[WEIR_SERVER], &unmeasured, "rtt_server"));
-    json_put(object, "rtt_client_us",
-             quantiles(&flow->rtt_us[WEIR_CLIENT], &unmeasured, "rtt_client"));
-    json_put(object, "retransmissions_up", beyond_before(flow, WEIR_CLIENT));
-    json_put(object, "retransmissions_down", beyond_before(flow, WEIR_SERVER));
-    json_put_uint(object, "reordered_up", flow->reordered[WEIR_CLIENT]);
-    json_put_uint(object, "reordered_down", flow->reordered[WEIR_SERVER]);
-    json_put_uint(object, "duplicates", flow->duplicates);
-    struct json_object *spurious = json_object_new_object();
-    json_put_uint(spurious, "up", flow->spurious[WEIR_CLIENT]);
-    json_put_uint(spurious, "down", flow->spurious[WEIR_SERVER]);
-    json_put(object, "spurious", spurious);
-    json_put_uint(object, "keepalives", flow->keepalives);
-    json_put_uint(object, "zero_window_up", flow->zero_window[WEIR_CLIENT]);
-    json_put_uint(object, "zero_window_down", flow->zero_window[WEIR_SERVER]);
-    put_measured(object, &unmeasured, "tls_handshake_us", flow->tls_handshake_us,
-                 flow->tls_handshake_reason);
-    json_put_uint(object, "requests", flow->requests);
-    json_put_uint(object, "request_timeouts", flow->request_timeouts);
-    put_measured(object, &unmeasured, "ttfb_p50_us", flow->ttfb_p50_us, flow->serve_reason);
-    put_measured(object, &unmeasured, "goodput_p50_bps", flow->goodput_p50_bps, flow->serve_reason);
+    PUT_ROWS(measured);
     json_put(object, "stalls", stalls(flow));
     json_put(object, "dns", dns(flow));
     if (flow->payload_cut) put_untold(flow, &unmeasured);

@@ -205,6 +205,13 @@ static void print_list(const char *title, const char *const *names, size_t n) {
 
 /* What a schema of the records cannot know by itself. */
 static void print_names(void) {
+    static const char *const of_flow[] = {
+#define EACH(name, json)          json,
+#define BY_SENDER(name, up, down) up, down,
+        WEIR_FLOW_COUNTS(EACH, BY_SENDER)
+#undef EACH
+#undef BY_SENDER
+    };
     const char *causes[WEIR_CAUSE_N], *outcomes[WEIR_OUTCOME_N], *counts[WEIR_PAIRS_MAX];
     size_t n, n_counts = 0;
     const struct weir_counter *counters = weir_counters(&n);
@@ -217,6 +224,8 @@ static void print_names(void) {
     print_list("cause", causes, WEIR_CAUSE_N);
     printf(",\n ");
     print_list("outcome", outcomes, WEIR_OUTCOME_N - 1);
+    printf(",\n ");
+    print_list("flow", of_flow, sizeof of_flow / sizeof of_flow[0]);
     printf(",\n ");
     print_list("capture", counts, n_counts);
     printf("}\n");
@@ -231,9 +240,10 @@ static int run(int argc, char **argv) {
         return WEIR_EXIT_DONE;
     }
     if (argc > 1 || !report) {
-        puts("Usage: weir keys [--names]\n\nPrints every key in Redis and every field, as Markdown; "
-             "with --names the names\nthat a record may use for a cause, an outcome and a counter, as "
-             "JSON.");
+        puts(
+            "Usage: weir keys [--names]\n\nPrints every key in Redis and every field, as Markdown; "
+            "with --names the names\nthat a record may use for a cause, an outcome and a counter, as "
+            "JSON.");
         free(report);
         return argc > 1 && strcmp(argv[1], "--help") != 0 ? WEIR_EXIT_USAGE : WEIR_EXIT_DONE;
     }
