@@ -20,61 +20,15 @@
 #include "proof/proof.h"
 #include "ui/command.h"
 #include "ui/confined.h"
-#include "ui/live_stdout.h"
 #include "ui/notify.h"
 #include "ui/service_names.h"
+#include "ui/sinks.h"
 
 static const char usage[] =
     "Usage: weir live [OPTIONS] -i IFACE\n\n"
     "Watches an interface. Says when a streaming service stops working, and when it is well "
     "again. SIGINT or SIGTERM ends it with a report.\n\n"
     "Exit: 0 done, 1 failed while running, 2 usage or configuration.";
-
-/* ---- sinks ---- */
-
-static int add_redis(struct weir_publisher *publisher, const struct weir_config *config,
-                     const struct weir_publish_context *context, struct weir_fault *fault) {
-    const char *directory = weir_state_path(config->state, W_OK);
-    char spool[PATH_MAX];
-    snprintf(spool, sizeof spool, "%s/spool", directory ? directory : "");
-    const struct weir_redis_options redis = {.url = config->redis,
-                                             .password = config->redis_password,
-                                             .password_file = config->redis_password_file,
-                                             .spool = directory ? spool : NULL,
-                                             .queue_bytes = config->redis_queue_bytes,
-                                             .patience_s =
-                                                 config->redis_wait_s ? config->redis_wait_s : 5,
-                                             .ttl_s = 35,
-                                             .window_maxlen = config->redis_windows,
-                                             .incident_maxlen = 10000};
-    void *state = NULL;
-    int error = weir_sink_redis_new(&state, context, &redis, fault);
-    if (!error) weir_publisher_add(publisher, &weir_sink_redis, state);
-    return error;
-}
-
-/* Watching goes on where history cannot be kept. */
-static void add_history(struct weir_publisher *publisher,
-                        const struct weir_publish_context *context, const char *directory) {
-    struct weir_fault fault = {0};
-    void *state = NULL;
-    int error = weir_sink_history_new(&state, context, directory, false, &fault);
-    if (error)
-        weir_log(WEIR_LOG_ERROR, "%s; history is not kept",
-                 fault.text[0] ? fault.text : strerror(-error));
-    else
-        weir_publisher_add(publisher, &weir_sink_history, state);
-}
-
-static int add_snapshot(struct weir_publisher *publisher, const struct weir_config *config,
-                        const struct weir_publish_context *context, struct weir_fault *fault) {
-    const char *directory = weir_state_path(config->state, W_OK);
-    void *state = NULL;
-    int error = directory ? weir_sink_snapshot_new(&state, context, directory, false, fault) : 0;
-    if (!error && directory) weir_publisher_add(publisher, &weir_sink_snapshot, state);
-    if (!error && directory) add_history(publisher, context, directory);
-    return error;
-}
 
 /* ---- one run, from its sockets to its end ---- */
 
@@ -273,13 +227,6 @@ static struct weir_proof *add_proof(struct weir_publisher *publisher,
     return proof;
 }
 
-static int add_sinks(struct weir_publisher *publisher, const struct weir_config *config,
-                     const struct weir_publish_context *context, struct weir_fault *fault) {
-    int error = config->redis ? add_redis(publisher, config, context, fault) : 0;
-    if (!error) error = add_snapshot(publisher, config, context, fault);
-    return error ? error : weir_live_stdout_add(publisher, config, context);
-}
-
 static void say_start(const struct weir_config *config, const char *state) {
     char hint[PATH_MAX + 32] = "";
     if (state && isatty(STDOUT_FILENO))
@@ -319,7 +266,12 @@ static int run_engine(struct session *session, struct weir_fault *fault) {
         .progress = look_up,
         .progress_context = session};
     memcpy(context.key, session->key, sizeof context.key);
-    int error = add_sinks(&publisher, config, &context, fault);
+    const struct weir_sinks_run sinks = {.config = config,
+                                         .shown = &context,
+                                         .sent = &context,
+                                         .state = options.state,
+                                         .live = true};
+    int error = weir_sinks_add(&publisher, &sinks, true, fault);
     if (!error) {
         options.proof = add_proof(&publisher, config, &context);
         options.hosts = add_hosts(&publisher, config, &context);

@@ -17,11 +17,11 @@
 #include "engine/hosts.h"
 #include "engine/pipeline.h"
 #include "proof/proof.h"
-#include "page/sink.h"
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/progress.h"
 #include "ui/service_names.h"
+#include "ui/sinks.h"
 
 static const char usage[] =
     "Usage: weir replay [OPTIONS] CAPTURE...\n\n"
@@ -44,53 +44,6 @@ static int name_site(struct weir_config *config, const char *path) {
         if (strchr("{} \t\r\n", *c)) *c = '_';
     config->site = site;
     return 0;
-}
-
-static int add_sinks(struct weir_publisher *publisher, const struct weir_config *config,
-                     const struct weir_publish_context *shown,
-                     const struct weir_publish_context *sent, struct weir_fault *fault) {
-    void *state = NULL;
-    int error;
-    if (config->redis) {
-        const struct weir_redis_options redis = {.url = config->redis,
-                                                 .password = config->redis_password,
-                                                 .password_file = config->redis_password_file,
-                                                 .queue_bytes = config->redis_queue_bytes,
-                                                 .patience_s = config->redis_wait_s,
-                                                 .ttl_s = 86400,
-                                                 .window_maxlen = config->redis_windows,
-                                                 .incident_maxlen = 10000,
-                                                 .replay = true};
-        error = weir_sink_redis_new(&state, sent, &redis, fault);
-        if (error) return error;
-        weir_publisher_add(publisher, &weir_sink_redis, state);
-    }
-    if (config->state) {
-        error = weir_sink_snapshot_new(&state, sent, config->state, true, fault);
-        if (error) return error;
-        weir_publisher_add(publisher, &weir_sink_snapshot, state);
-        error = weir_sink_history_new(&state, sent, config->state, true, fault);
-        if (error && error != -ENOSYS) return error; /* that build keeps none */
-        if (!error) weir_publisher_add(publisher, &weir_sink_history, state);
-    }
-    const struct weir_terminal_options how = {.colour = weir_terminal_colour(config->no_colour),
-                                              .columns = weir_terminal_columns(),
-                                              .verbose = config->verbose};
-    error = config->json ? weir_sink_ndjson_new(&state, shown, config->records, stdout)
-                         : weir_sink_terminal_new(&state, shown, stdout, &how);
-    if (!error)
-        weir_publisher_add(publisher, config->json ? &weir_sink_ndjson : &weir_sink_terminal,
-                           state);
-    return error;
-}
-
-/* Its file may be anywhere: it is opened before rights are given up. */
-static int add_report(struct weir_publisher *publisher, const struct weir_config *config,
-                      const struct weir_publish_context *shown, struct weir_fault *fault) {
-    void *state = NULL;
-    int error = config->html ? weir_sink_report_new(&state, shown, config->html, fault) : 0;
-    if (!error && config->html) weir_publisher_add(publisher, &weir_sink_report, state);
-    return error;
 }
 
 /* And the one it is in, no more: what is not there above is a slip of the pen. < 0 with errno. */
@@ -163,9 +116,11 @@ static int replay(struct weir_config *config, char **paths, int n_paths,
     if (!error)
         error = weir_source_open_files(&source, (const char *const *)paths, (size_t)n_paths, &how,
                                        fault);
-    if (!error) error = add_report(&publisher, config, &shown, fault);
+    const struct weir_sinks_run sinks = {
+        .config = config, .shown = &shown, .sent = &sent, .state = config->state};
+    if (!error) error = weir_sinks_add(&publisher, &sinks, false, fault);
     if (!error) error = confine(config, fault);
-    if (!error) error = add_sinks(&publisher, config, &shown, &sent, fault);
+    if (!error) error = weir_sinks_add(&publisher, &sinks, true, fault);
     if (!error) error = add_proof(&publisher, config, &sent, &proof, fault);
     if (!error) {
         struct weir_progress progress;

@@ -142,14 +142,14 @@ static int flush(void *state, struct weir_fault *fault) {
     return live->sink->flush(live->state, fault);
 }
 
-static const struct weir_sink sink_stdout = {.name = "stdout",
-                                             .help = "what an interface shows, as it happens",
-                                             .record = take_record,
-                                             .flush = flush,
-                                             .free = free_live};
+const struct weir_sink weir_sink_live_stdout = {.name = "stdout",
+                                                .help = "what an interface shows, as it happens",
+                                                .record = take_record,
+                                                .flush = flush,
+                                                .free = free_live};
 
-int weir_live_stdout_add(struct weir_publisher *publisher, const struct weir_config *config,
-                         const struct weir_publish_context *context) {
+int weir_sink_live_stdout_new(void **ret_state, const struct weir_config *config,
+                              const struct weir_publish_context *context) {
     const struct weir_terminal_options how = {.colour = weir_terminal_colour(config->no_colour),
                                               .columns = weir_terminal_columns(),
                                               .verbose = config->verbose};
@@ -166,6 +166,6 @@ int weir_live_stdout_add(struct weir_publisher *publisher, const struct weir_con
         free(live);
         return error;
     }
-    weir_publisher_add(publisher, &sink_stdout, live);
+    *ret_state = live;
     return 0;
 }
