@@ -90,16 +90,6 @@ void weir_detect_config_default(struct weir_detect_config *ret_config);
  * bounds). */
 int weir_detect_config_set(struct weir_detect_config *config, const char *name, double value);
 
-/* The continuous signals: delays and rates. */
-enum weir_continuous {
-    WEIR_CONTINUOUS_RTT_SERVER,
-    WEIR_CONTINUOUS_RTT_CLIENT,
-    WEIR_CONTINUOUS_TTFB,
-    WEIR_CONTINUOUS_DNS,
-    WEIR_CONTINUOUS_GOODPUT,
-    WEIR_CONTINUOUS_N
-};
-
 struct weir_detect_service_window {
     weir_service_id service;
     struct {
@@ -112,21 +102,6 @@ struct weir_detect_service_window {
     double loss_beyond, loss_before;
 };
 
-/* One client's own link in a window, over all services: what passed here on its way to it, and what
- * of that was lost. A client that nothing was sent to has no row. */
-struct weir_detect_link {
-    struct weir_addr client;
-    /* bit: that service sent to it (WEIR_SERVICE_OTHER: any other) */
-    uint64_t services[WEIR_SERVICES_MAX / 64];
-    /* TCP segments with payload from servers, those sent again among them */
-    uint32_t segments_down;
-    uint32_t lost_beyond;          /* of these, lost between here and the client */
-    uint32_t lost_before;          /* lost between the servers and here */
-    uint32_t segments_up, lost_up; /* the client's own segments; lost between it and here */
-    uint32_t rtt_samples;          /* of the round trip between here and the client */
-    int64_t rtt_us;                /* their low decile; not read without samples */
-};
-
 struct weir_detect_window {
     int64_t start_us;  /* of the window: a multiple of WEIR_SLOT_US */
     double drop_share; /* kernel and interface drops / packets received */
@@ -137,26 +112,8 @@ struct weir_detect_window {
     bool dns_blind;
     const struct weir_detect_service_window *services;
     size_t n_services;
-    const struct weir_detect_link *links; /* in order of their clients; may be empty */
+    const struct weir_client_link *links; /* in order of their clients; may be empty */
     size_t n_links;
-};
-
-/* Open media requests of a service at this moment, over the whole site. */
-struct weir_detect_demand {
-    weir_service_id service;
-    /* requests: without their answer complete; unanswered for T or longer */
-    uint32_t open, overdue;
-    uint32_t clients_overdue; /* clients with an overdue request */
-    uint32_t clients_open;    /* clients with an open request or a running session */
-    /* of these, how many are starved or have an overdue request */
-    uint32_t clients_starved;
-    uint32_t clients_slow; /* of these, served far below their need, so that several services can be
-                              summed: clients_open above clients_starved means that somebody is
-                              served well */
-    /* who watches now, and of these, whose picture stands still */
-    uint32_t viewers, viewers_stalled;
-    /* the earliest moment from which a picture stands still; 0: none does */
-    int64_t stalled_since_us;
 };
 
 /* What keeps the capture from seeing, besides lost packets and one direction, which come with the
@@ -216,7 +173,7 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
 void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed);
 void weir_detector_connection_end(struct weir_detector *detector,
                                   const struct weir_connection_end *end);
-void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand);
+void weir_detector_demand(struct weir_detector *detector, const struct weir_demand *demand);
 /* Since the tick before: whether any server's packet came; bit: clients sent to that service. */
 void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard,
                            const uint64_t asking[WEIR_SERVICES_MAX / 64]);

@@ -56,16 +56,6 @@ struct weir_link_row; /* opaque */
 /* All signals' states of one service: zeroed memory is an empty one. */
 struct weir_accumulator; /* opaque */
 
-/* What a window's delays and rates are samples of. */
-enum weir_sampled {
-    WEIR_SAMPLED_RTT_SERVER,
-    WEIR_SAMPLED_RTT_CLIENT,
-    WEIR_SAMPLED_TTFB,
-    WEIR_SAMPLED_DNS,
-    WEIR_SAMPLED_GOODPUT,
-    WEIR_SAMPLED_N
-};
-
 /* ---- worker side ---- */
 
 enum weir_evidence_kind {
@@ -287,22 +277,6 @@ struct weir_sessions_stats {
     WEIR_COUNTERS_OF_SESSIONS(WEIR_COUNTER_FIELD)
 };
 
-/* Open media requests of a service at the last tick: silence is no stall, unserved demand is. */
-struct weir_demand {
-    /* flows with an open request; of these without a byte for T or longer */
-    uint32_t open, unanswered;
-    uint32_t clients, clients_unanswered; /* with any open; with every open one unanswered */
-    uint32_t clients_starved;             /* served far below their need, or unanswered */
-    /* of these, served far below their need: the sum over services is of these */
-    uint32_t clients_slow;
-    /* sessions that go on, films with a full buffer among them */
-    uint32_t viewers;
-    /* of these, whose picture stands still now, as the buffer model says */
-    uint32_t viewers_stalled;
-    /* the earliest moment from which a picture stands still; 0: none does */
-    int64_t stalled_since_us;
-};
-
 struct weir_sessions; /* opaque */
 
 int weir_sessions_new(struct weir_sessions **ret_sessions,
@@ -376,19 +350,12 @@ bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id servi
 double weir_rollup_one_way_share(const struct weir_rollup *rollup);
 /* IP payload that servers sent in the window, over all services. */
 uint64_t weir_rollup_down_bytes(const struct weir_rollup *rollup);
-/* A client's own link in the window, over all services: see struct weir_detect_link. */
-struct weir_link {
-    struct weir_addr client;
-    uint64_t services[WEIR_SERVICES_MAX / 64];
-    uint32_t segments_down, lost_beyond, lost_before, segments_up, lost_up, rtt_samples;
-    int64_t rtt_us;
-};
 /* Of each client that anything was sent to, in order of their addresses; valid until the window is
  * done. */
-size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_link **ret_links);
+size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_client_link **ret_links);
 /* How many clients are behind the window's samples. */
 uint32_t weir_rollup_sampled(const struct weir_rollup *rollup, weir_service_id service,
-                             enum weir_sampled what);
+                             enum weir_continuous what);
 /* Flows and bytes by the way of their naming, over all services. Adds to what is there. */
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N],
                         uint64_t bytes[WEIR_NAMED_N]);

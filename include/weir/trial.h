@@ -1,4 +1,5 @@
-/* Evidence, and the trials that it collapses to: what measure hands to detect. */
+/* What measure hands to detect: trials, how connections ended, delays and rates, clients' links,
+ * and open demand. Filled by the one, read by the other, copied by nobody. */
 #pragma once
 
 #include <stdbool.h>
@@ -60,4 +61,47 @@ struct weir_connection_end {
     weir_service_id service;
     bool rst_mid;
     int64_t ts_us;
+};
+
+/* The continuous signals: delays and rates of a window. */
+enum weir_continuous {
+    WEIR_CONTINUOUS_RTT_SERVER,
+    WEIR_CONTINUOUS_RTT_CLIENT,
+    WEIR_CONTINUOUS_TTFB,
+    WEIR_CONTINUOUS_DNS,
+    WEIR_CONTINUOUS_GOODPUT,
+    WEIR_CONTINUOUS_N
+};
+
+/* One client's own link in a window, over all services: what passed here on its way to it, and what
+ * of that was lost. A client that nothing was sent to has no row. */
+struct weir_client_link {
+    struct weir_addr client;
+    /* bit: that service sent to it (WEIR_SERVICE_OTHER: any other) */
+    uint64_t services[WEIR_SERVICES_MAX / 64];
+    /* TCP segments with payload from servers, those sent again among them */
+    uint32_t segments_down;
+    uint32_t lost_beyond;          /* of these, lost between here and the client */
+    uint32_t lost_before;          /* lost between the servers and here */
+    uint32_t segments_up, lost_up; /* the client's own segments; lost between it and here */
+    uint32_t rtt_samples;          /* of the round trip between here and the client */
+    int64_t rtt_us;                /* their low decile; not read without samples */
+};
+
+/* Open media requests of a service at this moment, over the whole site. */
+struct weir_demand {
+    weir_service_id service;
+    /* requests: without their answer complete; unanswered for T or longer */
+    uint32_t open, overdue;
+    uint32_t clients_overdue; /* clients with an overdue request */
+    uint32_t clients_open;    /* clients with an open request or a running session */
+    /* of these, how many are starved or have an overdue request */
+    uint32_t clients_starved;
+    uint32_t clients_slow; /* of these, served far below their need, so that several services can be
+                              summed: clients_open above clients_starved means that somebody is
+                              served well */
+    /* who watches now, and of these, whose picture stands still */
+    uint32_t viewers, viewers_stalled;
+    /* the earliest moment from which a picture stands still; 0: none does */
+    int64_t stalled_since_us;
 };

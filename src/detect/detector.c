@@ -221,7 +221,7 @@ static void note_hang(struct weir_service_state *service, int64_t slot_us) {
     service->hang_slot_us[0] = slot_us;
 }
 
-void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand) {
+void weir_detector_demand(struct weir_detector *detector, const struct weir_demand *demand) {
     if (demand->service < WEIR_SERVICE_FIRST || demand->service >= detector->n_services) return;
     struct weir_service_state *service = &detector->services[demand->service];
     service->viewers = demand->viewers;

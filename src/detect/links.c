@@ -54,7 +54,7 @@ static struct sum sum_of(const struct weir_detect_window *window) {
 
 /* More services than one at the client, or at none of the others more than at this one: a home in
  * which each does one thing. */
-static bool is_of_all(const struct weir_detector *detector, const struct weir_detect_link *row) {
+static bool is_of_all(const struct weir_detector *detector, const struct weir_client_link *row) {
     const struct weir_client *client = weir_keyed_find(&detector->clients, &row->client, 0, 0);
     if (count_bits(row->services) >= 2) return true;
     /* what it does beside, and does well, speaks against its link */
@@ -69,7 +69,7 @@ static bool is_of_all(const struct weir_detector *detector, const struct weir_de
     return count_bits(row->services) == 1;
 }
 
-static void take_row(struct weir_detector *detector, const struct weir_detect_link *row,
+static void take_row(struct weir_detector *detector, const struct weir_client_link *row,
                      struct sum all, int64_t start_us) {
     struct weir_link *link = weir_keyed_get(&detector->links, &row->client, 0, 0, start_us);
     if (row->segments_down < SEGMENTS_MIN) return;
@@ -100,7 +100,7 @@ static void take_row(struct weir_detector *detector, const struct weir_detect_li
 void weir_links_take(struct weir_detector *detector, const struct weir_detect_window *window) {
     struct sum all = sum_of(window);
     for (size_t i = 0; i < window->n_links; i++) {
-        const struct weir_detect_link *row = &window->links[i];
+        const struct weir_client_link *row = &window->links[i];
         take_row(detector, row, all, window->start_us);
         struct weir_link *link =
             weir_keyed_get(&detector->links, &row->client, 0, 0, window->start_us);

@@ -1,7 +1,6 @@
 /* Looks the fields of measure's table up by name once, so that detect needs to know nothing of
  * signals. */
-#include <stdlib.h>
-#include <string.h>
+#include <assert.h>
 
 #include "engine/detect_input.h"
 
@@ -23,53 +22,28 @@ static const struct continuous_fields *find_fields(void) {
         [WEIR_CONTINUOUS_GOODPUT] = {"goodput", "p50_bps"},
     };
     static struct continuous_fields fields;
+    static bool found;
+    if (found) return &fields;
     for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
         fields.value[i] = weir_field_find(names[i].group, names[i].value);
         fields.samples[i] = weir_field_find(names[i].group, "samples");
     }
     fields.loss_beyond = weir_field_find("loss", "down_beyond_share");
     fields.loss_before = weir_field_find("loss", "down_before_share");
+    for (int i = 0; i < WEIR_CONTINUOUS_N; i++)
+        assert(fields.value[i] >= 0 && fields.samples[i] >= 0);
+    assert(fields.loss_beyond >= 0 && fields.loss_before >= 0);
+    found = true;
     return &fields;
 }
 
-static const enum weir_sampled sampled[WEIR_CONTINUOUS_N] = {
-    [WEIR_CONTINUOUS_RTT_SERVER] = WEIR_SAMPLED_RTT_SERVER,
-    [WEIR_CONTINUOUS_RTT_CLIENT] = WEIR_SAMPLED_RTT_CLIENT,
-    [WEIR_CONTINUOUS_TTFB] = WEIR_SAMPLED_TTFB,
-    [WEIR_CONTINUOUS_DNS] = WEIR_SAMPLED_DNS,
-    [WEIR_CONTINUOUS_GOODPUT] = WEIR_SAMPLED_GOODPUT,
-};
-
 static double integer_at(const struct weir_window_record *window, int field, double none) {
-    return field < 0 || window->values[field].reason != WEIR_REASON_NONE
-               ? none
-               : (double)window->values[field].integer;
+    return window->values[field].reason != WEIR_REASON_NONE ? none
+                                                            : (double)window->values[field].integer;
 }
 
 static double real_at(const struct weir_window_record *window, int field, double none) {
-    return field < 0 || window->values[field].reason != WEIR_REASON_NONE
-               ? none
-               : window->values[field].real;
-}
-
-/* Rows of clients, in the detector's words; NULL: none, or no memory. The caller's to free. */
-static struct weir_detect_link *links_of(struct weir_rollup *rollup, size_t *ret_n) {
-    const struct weir_link *links;
-    size_t n = weir_rollup_links(rollup, &links);
-    struct weir_detect_link *rows = n ? malloc(n * sizeof *rows) : NULL;
-    *ret_n = rows ? n : 0;
-    for (size_t i = 0; i < *ret_n; i++) {
-        rows[i] = (struct weir_detect_link){.client = links[i].client,
-                                            .segments_down = links[i].segments_down,
-                                            .lost_beyond = links[i].lost_beyond,
-                                            .lost_before = links[i].lost_before,
-                                            .segments_up = links[i].segments_up,
-                                            .lost_up = links[i].lost_up,
-                                            .rtt_samples = links[i].rtt_samples,
-                                            .rtt_us = links[i].rtt_us};
-        memcpy(rows[i].services, links[i].services, sizeof rows[i].services);
-    }
-    return rows;
+    return window->values[field].reason != WEIR_REASON_NONE ? none : window->values[field].real;
 }
 
 void weir_detect_input_window(struct weir_detector *detector, struct weir_rollup *rollup,
@@ -88,13 +62,13 @@ void weir_detect_input_window(struct weir_detector *detector, struct weir_rollup
             service->value[i].value = integer_at(&record, fields->value[i], 0);
             service->value[i].samples = (uint32_t)integer_at(&record, fields->samples[i], 0);
             service->value[i].clients =
-                weir_rollup_sampled(rollup, (weir_service_id)id, sampled[i]);
+                weir_rollup_sampled(rollup, (weir_service_id)id, (enum weir_continuous)i);
         }
         service->loss_beyond = real_at(&record, fields->loss_beyond, -1);
         service->loss_before = real_at(&record, fields->loss_before, -1);
     }
-    size_t n_links;
-    struct weir_detect_link *links = links_of(rollup, &n_links);
+    const struct weir_client_link *links;
+    size_t n_links = weir_rollup_links(rollup, &links);
     const struct weir_detect_window window = {.start_us = end_us - WEIR_SLOT_US,
                                               .drop_share = drop_share,
                                               .one_way_share = weir_rollup_one_way_share(rollup),
@@ -106,23 +80,12 @@ void weir_detect_input_window(struct weir_detector *detector, struct weir_rollup
                                               .down_bps = (double)weir_rollup_down_bytes(rollup) *
                                                           8e6 / (double)WEIR_SLOT_US};
     weir_detector_window(detector, &window);
-    free(links);
 }
 
 void weir_detect_input_demand(struct weir_detector *detector, const struct weir_sessions *sessions,
                               size_t n_services) {
     for (size_t id = WEIR_SERVICE_OTHER; id < n_services; id++) {
-        struct weir_demand demand = weir_sessions_demand(sessions, (weir_service_id)id);
-        const struct weir_detect_demand said = {.service = (weir_service_id)id,
-                                                .open = demand.open,
-                                                .overdue = demand.unanswered,
-                                                .clients_overdue = demand.clients_unanswered,
-                                                .clients_open = demand.clients,
-                                                .clients_starved = demand.clients_starved,
-                                                .clients_slow = demand.clients_slow,
-                                                .viewers = demand.viewers,
-                                                .viewers_stalled = demand.viewers_stalled,
-                                                .stalled_since_us = demand.stalled_since_us};
-        weir_detector_demand(detector, &said);
+        const struct weir_demand demand = weir_sessions_demand(sessions, (weir_service_id)id);
+        weir_detector_demand(detector, &demand);
     }
 }

@@ -125,24 +125,24 @@ static int64_t rtt_of(unsigned class) {
 
 void weir_links_event(struct weir_links *links, struct weir_flow *flow, weir_service_id service,
                       const struct weir_sample *sample) {
-    enum weir_sampled what = weir_sampled_by(sample);
-    if (what == WEIR_SAMPLED_N && sample->event->kind != WEIR_EVENT_ANOMALY) return;
+    enum weir_continuous what = weir_sampled_by(sample);
+    if (what == WEIR_CONTINUOUS_N && sample->event->kind != WEIR_EVENT_ANOMALY) return;
     struct weir_link_row *row =
         flow ? row_of(links, flow) : row_need(links, sample->event->dns.client);
     if (!row) return;
-    if (what == WEIR_SAMPLED_N) {
+    if (what == WEIR_CONTINUOUS_N) {
         add_loss(row, sample->event);
         return;
     }
     set_bit(row->sampled[what], service);
-    if (what != WEIR_SAMPLED_RTT_CLIENT) return;
+    if (what != WEIR_CONTINUOUS_RTT_CLIENT) return;
     uint16_t *count = &row->rtt[rtt_class((uint64_t)sample->event->rtt.us)];
     *count += *count < UINT16_MAX;
 }
 
 static void merge_sampled(struct weir_links *links, struct weir_link_row *row,
                           const struct weir_link_row *from) {
-    for (int what = 0; what < WEIR_SAMPLED_N; what++)
+    for (int what = 0; what < WEIR_CONTINUOUS_N; what++)
         for (int word = 0; word < WEIR_SERVICES_MAX / 64; word++) {
             uint64_t new = from->sampled[what][word] & ~row->sampled[what][word];
             row->sampled[what][word] |= new;
@@ -169,13 +169,13 @@ bool weir_links_merge(struct weir_links *links, const struct weir_addr *client,
     return true;
 }
 
-void weir_links_read(const struct weir_link_row *row, struct weir_link *ret_link) {
-    *ret_link = (struct weir_link){.client = row->client,
-                                   .segments_down = row->segments_down,
-                                   .segments_up = row->segments_up,
-                                   .lost_beyond = row->lost_beyond,
-                                   .lost_before = row->lost_before,
-                                   .lost_up = row->lost_up};
+void weir_links_read(const struct weir_link_row *row, struct weir_client_link *ret_link) {
+    *ret_link = (struct weir_client_link){.client = row->client,
+                                          .segments_down = row->segments_down,
+                                          .segments_up = row->segments_up,
+                                          .lost_beyond = row->lost_beyond,
+                                          .lost_before = row->lost_before,
+                                          .lost_up = row->lost_up};
     memcpy(ret_link->services, row->services, sizeof row->services);
     uint32_t n = 0, passed = 0;
     for (int class = 0; class < LINK_RTT_CLASSES; class ++) n += row->rtt[class];

@@ -12,8 +12,9 @@ struct weir_link_row { /* the first cache line is written by packets */
     struct weir_addr client;
     uint64_t services[WEIR_SERVICES_MAX / 64]; /* that sent to it */
     uint32_t segments_down, segments_up, lost_beyond, lost_before, lost_up;
-    uint64_t sampled[WEIR_SAMPLED_N][WEIR_SERVICES_MAX / 64]; /* of which service it gave samples */
-    uint16_t rtt[LINK_RTT_CLASSES];                           /* client's side */
+    uint64_t sampled[WEIR_CONTINUOUS_N]
+                    [WEIR_SERVICES_MAX / 64]; /* of which service it gave samples */
+    uint16_t rtt[LINK_RTT_CLASSES];           /* client's side */
 };
 
 struct weir_links {
@@ -21,7 +22,8 @@ struct weir_links {
     struct weir_link_row *rows;
     size_t room;
     uint16_t refused_mark; /* in named.link: no room in this window */
-    uint32_t n_sampled[WEIR_SAMPLED_N][WEIR_SERVICES_MAX]; /* clients, of rows that were merged */
+    uint32_t n_sampled[WEIR_CONTINUOUS_N]
+                      [WEIR_SERVICES_MAX]; /* clients, of rows that were merged */
 };
 
 void weir_links_init(struct weir_links *links, size_t max_clients); /* no memory yet */
@@ -36,4 +38,4 @@ void weir_links_event(struct weir_links *links, struct weir_flow *flow, weir_ser
 /* Adds a row of a worker; false: no room. */
 bool weir_links_merge(struct weir_links *links, const struct weir_addr *client,
                       const struct weir_link_row *row);
-void weir_links_read(const struct weir_link_row *row, struct weir_link *ret_link);
+void weir_links_read(const struct weir_link_row *row, struct weir_client_link *ret_link);

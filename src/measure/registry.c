@@ -64,22 +64,23 @@ int weir_field_find(const char *group, const char *name) {
 /* a smaller answer is over within a round trip or two and says more of latency */
 enum { GOODPUT_BYTES = 100000 };
 
-enum weir_sampled weir_sampled_by(const struct weir_sample *sample) {
+enum weir_continuous weir_sampled_by(const struct weir_sample *sample) {
     const struct weir_event *event = sample->event;
     switch (event->kind) {
     case WEIR_EVENT_RTT:
-        return event->rtt.us < 0 || event->rtt.waited ? WEIR_SAMPLED_N
-               : event->rtt.side == WEIR_SERVER       ? WEIR_SAMPLED_RTT_SERVER
-                                                      : WEIR_SAMPLED_RTT_CLIENT;
+        return event->rtt.us < 0 || event->rtt.waited ? WEIR_CONTINUOUS_N
+               : event->rtt.side == WEIR_SERVER       ? WEIR_CONTINUOUS_RTT_SERVER
+                                                      : WEIR_CONTINUOUS_RTT_CLIENT;
     case WEIR_EVENT_FIRST_BYTE:
-        return sample->media && event->first_byte.ttfb_us > 0 ? WEIR_SAMPLED_TTFB : WEIR_SAMPLED_N;
-    case WEIR_EVENT_DNS: return event->dns.latency_us > 0 ? WEIR_SAMPLED_DNS : WEIR_SAMPLED_N;
+        return sample->media && event->first_byte.ttfb_us > 0 ? WEIR_CONTINUOUS_TTFB
+                                                              : WEIR_CONTINUOUS_N;
+    case WEIR_EVENT_DNS: return event->dns.latency_us > 0 ? WEIR_CONTINUOUS_DNS : WEIR_CONTINUOUS_N;
     case WEIR_EVENT_CHUNK:
         return sample->media && event->chunk.bytes >= GOODPUT_BYTES &&
                        event->chunk.transfer_us > 0 && event->chunk.bytes <= UINT64_MAX / 8000000
-                   ? WEIR_SAMPLED_GOODPUT
-                   : WEIR_SAMPLED_N;
-    default: return WEIR_SAMPLED_N;
+                   ? WEIR_CONTINUOUS_GOODPUT
+                   : WEIR_CONTINUOUS_N;
+    default: return WEIR_CONTINUOUS_N;
     }
 }
 

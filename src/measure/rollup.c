@@ -38,7 +38,7 @@ struct weir_rollup {
     const struct weir_devices *devices; /* or NULL */
     size_t n_clients, clients_max, clients_mask;
     struct weir_links links; /* all workers', of the window */
-    struct weir_link *shown;
+    struct weir_client_link *shown;
     size_t n_shown, shown_room;
     struct weir_rollup_stats stats;
 };
@@ -115,15 +115,15 @@ void weir_rollup_block(struct weir_rollup *rollup, const struct weir_block *bloc
 }
 
 static int compare_links(const void *a, const void *b) {
-    return weir_addr_compare(&((const struct weir_link *)a)->client,
-                             &((const struct weir_link *)b)->client);
+    return weir_addr_compare(&((const struct weir_client_link *)a)->client,
+                             &((const struct weir_client_link *)b)->client);
 }
 
-size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_link **ret_links) {
+size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_client_link **ret_links) {
     *ret_links = NULL;
     size_t room = rollup->links.index.n;
     if (room > rollup->shown_room) {
-        struct weir_link *shown = realloc(rollup->shown, room * sizeof *shown);
+        struct weir_client_link *shown = realloc(rollup->shown, room * sizeof *shown);
         if (!shown) return 0;
         rollup->shown = shown;
         rollup->shown_room = room;
@@ -139,7 +139,7 @@ size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_link **re
 }
 
 uint32_t weir_rollup_sampled(const struct weir_rollup *rollup, weir_service_id service,
-                             enum weir_sampled what) {
+                             enum weir_continuous what) {
     return rollup->links.n_sampled[what][service];
 }
 

@@ -414,9 +414,9 @@ static void tick_session(struct weir_sessions *all, struct weir_session *session
     int64_t starved_us = weir_session_tick(session, kind, now_us);
     if (has_demand(kind)) {
         service->demand.open += tick->open;
-        service->demand.unanswered += tick->unanswered;
-        service->demand.clients += tick->open > 0;
-        service->demand.clients_unanswered += tick->open > 0 && tick->unanswered == tick->open;
+        service->demand.overdue += tick->unanswered;
+        service->demand.clients_open += tick->open > 0;
+        service->demand.clients_overdue += tick->open > 0 && tick->unanswered == tick->open;
         service->demand.clients_starved += session->starving;
         service->demand.clients_slow += session->slow && tick->open > 0;
         service->sums.demand |= tick->open > 0;
@@ -446,7 +446,7 @@ static void count_most(struct service *service) {
 
 void weir_sessions_tick(struct weir_sessions *all, int64_t now_us) {
     for (size_t id = 0; id < all->n_services; id++)
-        all->services[id].demand = (struct weir_demand){0};
+        all->services[id].demand = (struct weir_demand){.service = (weir_service_id)id};
     for (size_t i = 0; i < all->n;) {
         struct weir_session *session = &all->sessions[i];
         if (weir_session_is_busy(session)) tick_session(all, session, now_us);
@@ -491,7 +491,8 @@ const struct weir_ask_page *weir_sessions_asks(const struct weir_sessions *all) 
 }
 
 struct weir_demand weir_sessions_demand(const struct weir_sessions *all, weir_service_id service) {
-    return service < all->n_services ? all->services[service].demand : (struct weir_demand){0};
+    return service < all->n_services ? all->services[service].demand
+                                     : (struct weir_demand){.service = service};
 }
 
 void weir_sessions_take_sums(struct weir_sessions *all, weir_service_id service,

@@ -114,7 +114,7 @@ static inline struct weir_value weir_value_histogram(const struct weir_histogram
 
 /* Whether the event is a sample of a delay or rate, and of which; N: of none. The one place that
  * says so. */
-enum weir_sampled weir_sampled_by(const struct weir_sample *sample);
+enum weir_continuous weir_sampled_by(const struct weir_sample *sample);
 
 /* The signals that others write into. */
 struct weir_flows_state {

@@ -12,7 +12,7 @@ static void on_event(void *state, const struct weir_sample *sample) {
     struct dns_state *dns = state;
     dns->queries += sample->event->dns.queries;
     dns->outcomes[sample->event->dns.outcome]++;
-    if (weir_sampled_by(sample) == WEIR_SAMPLED_DNS)
+    if (weir_sampled_by(sample) == WEIR_CONTINUOUS_DNS)
         weir_histogram_add(&dns->latency, (uint64_t)sample->event->dns.latency_us);
 }
 

@@ -4,7 +4,7 @@
 #include "measure/signal.h"
 
 static void on_event(void *state, const struct weir_sample *sample) {
-    if (weir_sampled_by(sample) == WEIR_SAMPLED_GOODPUT)
+    if (weir_sampled_by(sample) == WEIR_CONTINUOUS_GOODPUT)
         weir_histogram_add(state, sample->event->chunk.bytes * 8000000 /
                                       (uint64_t)sample->event->chunk.transfer_us);
 }

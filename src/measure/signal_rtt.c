@@ -8,7 +8,7 @@ struct rtt_state {
 
 static void on_event(void *state, const struct weir_sample *sample) {
     struct rtt_state *rtt = state;
-    if (weir_sampled_by(sample) != WEIR_SAMPLED_N)
+    if (weir_sampled_by(sample) != WEIR_CONTINUOUS_N)
         weir_histogram_add(&rtt->side[sample->event->rtt.side], (uint64_t)sample->event->rtt.us);
 }
 

@@ -2,7 +2,7 @@
 #include "measure/signal.h"
 
 static void on_event(void *state, const struct weir_sample *sample) {
-    if (weir_sampled_by(sample) == WEIR_SAMPLED_TTFB)
+    if (weir_sampled_by(sample) == WEIR_CONTINUOUS_TTFB)
         weir_histogram_add(state, (uint64_t)sample->event->first_byte.ttfb_us);
 }
 

@@ -504,7 +504,7 @@ static void congestion_is_the_uplinks(void **state) {
             site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 5)->kind = WEIR_OUTCOME_STARVED;
             site_fail(&site, YOUTUBE, WEIR_LAYER_SERVE, client, 3, 5)->kind = WEIR_OUTCOME_STARVED;
         }
-        struct weir_detect_demand demand = {.open = 3, .clients_open = 3, .clients_starved = 3};
+        struct weir_demand demand = {.open = 3, .clients_open = 3, .clients_starved = 3};
         demand.service = NETFLIX;
         weir_detector_demand(site.detector, &demand);
         demand.service = YOUTUBE;
@@ -521,10 +521,10 @@ static void congestion_is_the_uplinks(void **state) {
 static void served_until_the_slots_end(void **state) {
     site_healthy(&site, 12, 3);
     for (size_t id = NETFLIX; id <= HULU; id++) {
-        struct weir_detect_demand demand = {.service = (weir_service_id)id,
-                                            .open = 3,
-                                            .clients_open = 3,
-                                            .clients_starved = id == NETFLIX ? 0 : 3};
+        struct weir_demand demand = {.service = (weir_service_id)id,
+                                     .open = 3,
+                                     .clients_open = 3,
+                                     .clients_starved = id == NETFLIX ? 0 : 3};
         weir_detector_demand(site.detector, &demand);
     }
     struct weir_slot empty = {.start_us = site.slot_us + WEIR_SLOT_US};
@@ -613,12 +613,12 @@ static void short_total_freeze(void **state) {
             site_well(&site, YOUTUBE, 3, 2);
             struct weir_slot empty = {.start_us = site.slot_us};
             weir_detector_slot(site.detector, &empty, false);
-            struct weir_detect_demand demand = {.service = NETFLIX,
-                                                .open = 2,
-                                                .overdue = 2,
-                                                .clients_overdue = 2,
-                                                .clients_open = 2,
-                                                .clients_starved = 2};
+            struct weir_demand demand = {.service = NETFLIX,
+                                         .open = 2,
+                                         .overdue = 2,
+                                         .clients_overdue = 2,
+                                         .clients_open = 2,
+                                         .clients_starved = 2};
             if (with) weir_detector_demand(site.detector, &demand);
             site_slot(&site);
         }
@@ -631,12 +631,12 @@ static void short_total_freeze(void **state) {
  * next, and weigh what they weighed. */
 static void freeze_over_the_slots_end(void **state) {
     site_healthy(&site, 12, 2);
-    struct weir_detect_demand demand = {.service = NETFLIX,
-                                        .open = 2,
-                                        .overdue = 2,
-                                        .clients_overdue = 2,
-                                        .clients_open = 2,
-                                        .clients_starved = 2};
+    struct weir_demand demand = {.service = NETFLIX,
+                                 .open = 2,
+                                 .overdue = 2,
+                                 .clients_overdue = 2,
+                                 .clients_open = 2,
+                                 .clients_starved = 2};
     struct weir_slot empty = {.start_us = site.slot_us};
     weir_detector_slot(site.detector, &empty, false);
     weir_detector_demand(site.detector, &demand);
@@ -965,9 +965,9 @@ static void only_the_west_is_hit(void **state) {
 /* Three clients in a window of two services each; client 0 loses `beyond` of 1,000 packets on the
  * last stretch, `before` before. */
 static void links_window(uint32_t beyond, uint32_t before, uint32_t others) {
-    struct weir_detect_link links[3];
+    struct weir_client_link links[3];
     for (unsigned i = 0; i < 3; i++)
-        links[i] = (struct weir_detect_link){.client = site_client(i),
+        links[i] = (struct weir_client_link){.client = site_client(i),
                                              .services = {1u << NETFLIX | 1u << YOUTUBE},
                                              .segments_down = 1000,
                                              .lost_beyond = i ? others : beyond,

@@ -176,10 +176,10 @@ static void starve_two(struct site *site) {
     for (int second = 3; second <= 10; second++) {
         weir_detector_slot(site->detector, &slot, second == 10);
         for (weir_service_id service = NETFLIX; service <= HULU; service++) {
-            struct weir_detect_demand demand = {.service = service,
-                                                .open = 4,
-                                                .clients_open = 4,
-                                                .clients_starved = service == HULU ? 0 : 4};
+            struct weir_demand demand = {.service = service,
+                                         .open = 4,
+                                         .clients_open = 4,
+                                         .clients_starved = service == HULU ? 0 : 4};
             weir_detector_demand(site->detector, &demand);
         }
         weir_detector_step(site->detector, site->slot_us + second * SECOND);

@@ -9,7 +9,9 @@
 static struct {
     struct weir_detect_window window;
     struct weir_detect_service_window services[8];
-    struct weir_detect_link links[8];
+    struct weir_client_link links[8];
+    struct weir_demand demand[N_SERVICES];
+    size_t n_demands;
 } seen;
 
 /* In the detector's place. */
@@ -19,8 +21,7 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     memcpy(seen.services, window->services, window->n_services * sizeof *window->services);
     memcpy(seen.links, window->links, window->n_links * sizeof *window->links);
 }
-void weir_detector_demand(struct weir_detector *detector, const struct weir_detect_demand *demand) {
-}
+void weir_detector_demand(struct weir_detector *detector, const struct weir_demand *demand) {}
 
 static const struct weir_detect_service_window *film(void) {
     for (size_t i = 0; i < seen.window.n_services; i++)
@@ -74,7 +75,94 @@ static void test_three_clients(void **state) {
     weir_meter_free(meter);
 }
 
+/* One of each event of a value of its own: a field that nobody fills would be 0, or another's. */
+static void test_each_value_arrives_in_its_place(void **state) {
+    struct weir_meter *meter;
+    struct weir_rollup *rollup;
+    struct weir_block block;
+    const struct weir_meter_config config = {.set = fake_set()};
+    struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
+    const struct weir_addr resolver = fake_addr("10.0.0.53");
+    const struct weir_packet packet = {
+        .transport = WEIR_TRANSPORT_TCP, .ip_payload_len = 100000, .payload_len = 100000};
+    const struct weir_event events[] = {
+        {.kind = WEIR_EVENT_RTT, .rtt = {.side = WEIR_SERVER, .us = 30000}},
+        {.kind = WEIR_EVENT_RTT, .rtt = {.side = WEIR_CLIENT, .us = 4000}},
+        {.kind = WEIR_EVENT_FIRST_BYTE, .first_byte = {.ttfb_us = 70000}},
+        {.kind = WEIR_EVENT_CHUNK, .chunk = {.bytes = 1000000, .transfer_us = S}},
+        {.kind = WEIR_EVENT_ANOMALY, .anomaly = {WEIR_ANOMALY_LOST_BEYOND, WEIR_SERVER, 1000, 1}},
+        {.kind = WEIR_EVENT_ANOMALY, .anomaly = {WEIR_ANOMALY_LOST_BEFORE, WEIR_SERVER, 3000, 1}},
+    };
+    const struct weir_event lookup = {.kind = WEIR_EVENT_DNS,
+                                      .ts_us = T0 + S,
+                                      .now_us = T0 + S,
+                                      .dns = {.client = &flow.addr[WEIR_CLIENT],
+                                              .resolver = &resolver,
+                                              .qname = "film.example",
+                                              .qtype = WEIR_DNS_A,
+                                              .outcome = WEIR_OUTCOME_USEFUL,
+                                              .first_us = T0 + S - 9000,
+                                              .latency_us = 9000,
+                                              .queries = 1}};
+    assert_int_equal(weir_meter_new(&meter, &config), 0);
+    assert_int_equal(weir_rollup_new(&rollup, N_SERVICES, 0), 0);
+    weir_meter_packet(meter, &flow, WEIR_SERVER, &packet);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        weir_meter_event(meter, &flow, &events[i]);
+    weir_meter_event(meter, NULL, &lookup);
+    weir_meter_take(meter, &block, T0 + 10 * S, true);
+    weir_rollup_block(rollup, &block);
+    weir_detect_input_window(NULL, rollup, N_SERVICES, T0 + 10 * S, .25, true);
+    const struct weir_detect_service_window *window = film();
+    assert_in_range(window->value[WEIR_CONTINUOUS_RTT_SERVER].value, 29000, 31000);
+    assert_in_range(window->value[WEIR_CONTINUOUS_RTT_CLIENT].value, 3800, 4200);
+    assert_in_range(window->value[WEIR_CONTINUOUS_TTFB].value, 68000, 72000);
+    assert_in_range(window->value[WEIR_CONTINUOUS_GOODPUT].value, 7700000, 8300000);
+    for (size_t i = 0, dns = 0; i < seen.window.n_services; i++) {
+        dns += seen.services[i].value[WEIR_CONTINUOUS_DNS].samples;
+        if (i + 1 == seen.window.n_services) assert_int_equal(dns, 1);
+    }
+    assert_true(window->loss_beyond > .009 && window->loss_beyond < .011);
+    assert_true(window->loss_before > .028 && window->loss_before < .032);
+    assert_int_equal(seen.window.start_us, T0);
+    assert_true(seen.window.drop_share == .25 && seen.window.dns_blind);
+    assert_true(seen.window.down_bps > 0);
+    weir_rollup_free(rollup);
+    weir_meter_free(meter);
+}
+
+/* Every service is told of, each tick, also those of which nothing is open. */
+static void test_open_demand(void **state) {
+    struct weir_sessions *sessions;
+    struct weir_evidence waits;
+    const struct weir_sessions_config config = {.set = fake_set(), .n_services = N_SERVICES};
+    assert_int_equal(weir_sessions_new(&sessions, &config), 0);
+    for (int second = 1; second <= 3; second++) { /* an answer makes a session; the next hangs */
+        struct weir_evidence chunk =
+            fake_chunk(FILM, "10.0.0.1", "192.0.2.1", T0 + second * S, 1000000, S / 20, S / 4);
+        weir_sessions_take(sessions, &chunk);
+        weir_sessions_tick(sessions, T0 + second * S);
+    }
+    waits = fake_progress(FILM, "10.0.0.1", "192.0.2.1", T0 + 13 * S, 0, 10 * S);
+    weir_sessions_take(sessions, &waits);
+    weir_sessions_tick(sessions, T0 + 13 * S);
+    seen.n_demands = 0;
+    weir_detect_input_demand(NULL, sessions, N_SERVICES);
+    assert_int_equal(seen.n_demands, N_SERVICES - WEIR_SERVICE_OTHER);
+    for (size_t id = WEIR_SERVICE_OTHER; id < N_SERVICES; id++)
+        assert_int_equal(seen.demand[id].service, id);
+    assert_int_equal(seen.demand[FILM].open, 1);
+    assert_int_equal(seen.demand[FILM].overdue, 1);
+    assert_int_equal(seen.demand[FILM].clients_open, 1);
+    assert_int_equal(seen.demand[FILM].clients_overdue, 1);
+    assert_int_equal(seen.demand[FILM].viewers, 1);
+    assert_int_equal(seen.demand[SPORT].open + seen.demand[SPORT].viewers, 0);
+    weir_sessions_free(sessions);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_clients)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_clients),
+                                       cmocka_unit_test(test_each_value_arrives_in_its_place),
+                                       cmocka_unit_test(test_open_demand)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

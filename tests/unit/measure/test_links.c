@@ -47,7 +47,7 @@ static struct weir_rollup *new_rollup(void) {
 }
 
 /* Two services, one lossy client and one that is well, spread over `n` workers by flow. */
-static void run(size_t n_workers, struct weir_link ret[2]) {
+static void run(size_t n_workers, struct weir_client_link ret[2]) {
     struct weir_meter *meters[WORKERS];
     struct weir_flow flows[] = {
         fake_flow("10.0.0.2", "192.0.2.1", FILM, WEIR_ROLE_MEDIA),
@@ -72,7 +72,7 @@ static void run(size_t n_workers, struct weir_link ret[2]) {
         lose(meter, &flows[i], WEIR_CLIENT, WEIR_ANOMALY_LOST_BEYOND, 50);
     }
     struct weir_rollup *rollup = new_rollup();
-    const struct weir_link *links;
+    const struct weir_client_link *links;
     take(rollup, meters, n_workers, T0 + 10 * S);
     assert_int_equal(weir_rollup_links(rollup, &links), 2);
     memcpy(ret, links, 2 * sizeof *links);
@@ -85,7 +85,7 @@ static void run(size_t n_workers, struct weir_link ret[2]) {
 }
 
 static void test_sums_over_services_and_workers(void **state) {
-    struct weir_link one[2], three[2];
+    struct weir_client_link one[2], three[2];
     struct weir_addr well = fake_addr("10.0.0.1"), bad = fake_addr("10.0.0.2");
     run(1, one);
     run(3, three);
@@ -113,7 +113,7 @@ static void test_row_moves_with_the_window(void **state) {
     struct weir_rollup *rollup = new_rollup();
     struct weir_flow first = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA),
                      second = fake_flow("10.0.0.2", "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
-    const struct weir_link *links;
+    const struct weir_client_link *links;
     for (int window = 1; window <= 5; window++) {
         /* the rows change places */
         send(meter, window % 2 ? &first : &second, WEIR_SERVER, 1000, 1);
@@ -131,7 +131,7 @@ static void test_row_moves_with_the_window(void **state) {
 static void test_bound_is_counted(void **state) {
     struct weir_meter *meter = new_meter(2);
     struct weir_rollup *rollup = new_rollup();
-    const struct weir_link *links;
+    const struct weir_client_link *links;
     const char *const clients[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3"};
     for (int window = 1; window <= 3; window++) {
         for (int i = 0; i < 3; i++) {
@@ -166,11 +166,11 @@ static void test_clients_behind_samples(void **state) {
         weir_meter_event(meter, &flow, &chunk);
     }
     take(rollup, meters, 2, T0 + 10 * S);
-    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_SAMPLED_RTT_SERVER), 3);
-    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_SAMPLED_RTT_CLIENT), 0);
-    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_SAMPLED_TTFB), 2);
-    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_SAMPLED_GOODPUT), 1);
-    assert_int_equal(weir_rollup_sampled(rollup, SPORT, WEIR_SAMPLED_RTT_SERVER), 0);
+    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_CONTINUOUS_RTT_SERVER), 3);
+    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_CONTINUOUS_RTT_CLIENT), 0);
+    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_CONTINUOUS_TTFB), 2);
+    assert_int_equal(weir_rollup_sampled(rollup, FILM, WEIR_CONTINUOUS_GOODPUT), 1);
+    assert_int_equal(weir_rollup_sampled(rollup, SPORT, WEIR_CONTINUOUS_RTT_SERVER), 0);
     weir_rollup_free(rollup);
     weir_meter_free(meters[0]);
     weir_meter_free(meters[1]);

@@ -528,8 +528,8 @@ static void test_unanswered_demand(void **state) {
         progress(sessions, FILM, now_us, 0, i * S);
         weir_sessions_tick(sessions, now_us);
         struct weir_demand demand = weir_sessions_demand(sessions, FILM);
-        assert_int_equal(demand.clients_unanswered, i >= 5);
-        assert_int_equal(demand.unanswered, i >= 5);
+        assert_int_equal(demand.clients_overdue, i >= 5);
+        assert_int_equal(demand.overdue, i >= 5);
     }
     assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
     weir_sessions_finish(sessions, now_us);
