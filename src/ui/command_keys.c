@@ -234,16 +234,13 @@ static void print_names(void) {
 static int run(int argc, char **argv) {
     struct weir_fleet_report *report = calloc(1, sizeof *report);
     const struct weir_fleet_verdict verdict = {0};
-    if (argc == 2 && strcmp(argv[1], "--names") == 0) {
+    if (argc == 2 && strcmp(argv[1], "--names") == 0) { /* for tests/schema/made.py */
         free(report);
         print_names();
         return WEIR_EXIT_DONE;
     }
     if (argc > 1 || !report) {
-        puts(
-            "Usage: weir keys [--names]\n\nPrints every key in Redis and every field, as Markdown; "
-            "with --names the names\nthat a record may use for a cause, an outcome and a counter, as "
-            "JSON.");
+        puts("Usage: weir keys\n\nPrints every key in Redis and every field, as Markdown.");
         free(report);
         return argc > 1 && strcmp(argv[1], "--help") != 0 ? WEIR_EXIT_USAGE : WEIR_EXIT_DONE;
     }
