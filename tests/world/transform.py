@@ -92,6 +92,83 @@ def renumbered(packets, net=(192, 168)):
         yield stamp, length, bytes(frame)
 
 
+def mapped(address):
+    """The IPv6 address that stands for an IPv4 one: what is private stays so, and a /24 becomes a /48."""
+    a, b, c, d = address
+    private = a == 10 or (a, b) == (192, 168) or (a == 172 and 16 <= b < 32) or (a == 100 and 64 <= b < 128)
+    return bytes([0xFD, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if private else [0x26, 0, a, b, c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, d])
+
+
+def past_name(message, at):
+    while message[at]:
+        if message[at] >= 0xC0:
+            return at + 2
+        at += 1 + message[at]
+    return at + 1
+
+
+def with_aaaa(message):
+    """A DNS message that speaks of A, of AAAA. Names are compressed to what comes before the first address, so pointers stay right."""
+    questions, answers = struct.unpack_from(">HH", message, 4)
+    at = 12
+    out = bytearray()
+    for _ in range(questions):
+        at = past_name(message, at)
+        kind = struct.unpack_from(">H", message, at)[0]
+        out += message[len(out):at] + struct.pack(">H", 28 if kind == 1 else kind) + message[at + 2:at + 4]
+        at += 4
+    for _ in range(answers):
+        begin, at = at, past_name(message, at)
+        kind, _, _, size = struct.unpack_from(">HHIH", message, at)
+        data = message[at + 10:at + 10 + size]
+        if kind == 1:
+            out += message[begin:at] + struct.pack(">H", 28) + message[at + 2:at + 8] + struct.pack(">H", 16) + mapped(data)
+        else:
+            out += message[begin:at + 10] + data
+        at += 10 + size
+    return bytes(out) + message[at:]
+
+
+def over_ipv6(packet):
+    """An IPv4 packet as the IPv6 packet that says the same; None: it has none (leases, fragments, pings)."""
+    head = (packet[0] & 15) * 4
+    protocol, payload = packet[9], packet[head:]
+    whole = struct.unpack_from(">H", packet, 2)[0] - head
+    if struct.unpack_from(">H", packet, 6)[0] & 0x3FFF:
+        return None
+    if protocol == 17:
+        ports = struct.unpack_from(">HH", payload)
+        if 67 in ports:
+            return None
+        if 53 in ports and len(payload) == whole:
+            message = with_aaaa(payload[8:])
+            whole = 8 + len(message)
+            payload = payload[:4] + struct.pack(">HH", whole, 0) + message
+    elif protocol == 1:
+        reason = {(3, 1): 3, (3, 3): 4, (3, 13): 1}.get(tuple(payload[:2])) if payload[0] == 3 else None
+        quoted = over_ipv6(payload[8:]) if reason is not None else None
+        if not quoted:
+            return None
+        protocol, payload = 58, bytes([1, reason, 0, 0, 0, 0, 0, 0]) + quoted
+        whole = len(payload)
+    return struct.pack(">IHBB", 6 << 28, whole & 0xFFFF, protocol, packet[8]) + mapped(packet[12:16]) + mapped(packet[16:20]) + payload
+
+
+def in_ipv6(packets):
+    """Each IPv4 packet as IPv6, its lookups as lookups of AAAA. ARP is left out."""
+    for stamp, length, frame in packets:
+        at, kind = network(frame)
+        if kind == 0x0806:
+            continue
+        if kind == 0x0800:
+            packet = over_ipv6(frame[at:])
+            if not packet:
+                continue
+            frame = frame[:at - 2] + b"\x86\xdd" + packet
+            length = at + 40 + struct.unpack_from(">H", packet, 4)[0]
+        yield stamp, length, frame
+
+
 def joined(*several):
     """Several captures as one, in the order of time."""
     return heapq.merge(*several, key=lambda packet: packet[0])
