@@ -14,6 +14,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 WEIR = os.environ.get("WEIR", str(TOP / "build" / "src" / "weir"))
 PCAPS = TOP / "pcaps"
 OUTAGE_MOMENTS = 1795469605, 1795469650  # before and during: in outage.pcap netflix fails from 1795469611 to about 1795469690
+SANITIZED = "sanitize" in WEIR  # contrib/test's second build
 
 
 def weir(*arguments, code=0, stdin=None):

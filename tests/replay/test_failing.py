@@ -7,14 +7,14 @@ import pytest
 from conftest import PCAPS, TOP, WEIR
 
 
-@pytest.mark.skipif("sanitize" in WEIR, reason="sanitizers have an allocator of their own")
+@pytest.mark.skipif(SANITIZED, reason="sanitizers have an allocator of their own")
 @pytest.mark.skipif(not shutil.which("cc") or not shutil.which("redis-server"), reason="needs a compiler and redis-server")
 def test_no_crash_no_loss_without_a_word():
     done = subprocess.run([TOP / "tests/fail/run", "--short", "--weir", WEIR], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and ", 0 wrong" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
 
 
-@pytest.mark.skipif("sanitize" in WEIR, reason="sanitizers have an allocator of their own")
+@pytest.mark.skipif(SANITIZED, reason="sanitizers have an allocator of their own")
 def test_tables_without_memory_name_the_option_to_lower():
     """And lowering it helps: the tables of --memory 16 have room where those of the default have none."""
     def replay(*options):
