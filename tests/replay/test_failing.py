@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import PCAPS, TOP, WEIR
+from conftest import PCAPS, SANITIZED, TOP, WEIR
 
 
 @pytest.mark.skipif(SANITIZED, reason="sanitizers have an allocator of their own")
