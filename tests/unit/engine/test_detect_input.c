@@ -21,7 +21,11 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     memcpy(seen.services, window->services, window->n_services * sizeof *window->services);
     memcpy(seen.links, window->links, window->n_links * sizeof *window->links);
 }
-void weir_detector_demand(struct weir_detector *detector, const struct weir_demand *demand) {}
+void weir_detector_demand(struct weir_detector *detector, const struct weir_demand *demand) {
+    assert_true(demand->service < N_SERVICES);
+    seen.demand[demand->service] = *demand;
+    seen.n_demands++;
+}
 
 static const struct weir_detect_service_window *film(void) {
     for (size_t i = 0; i < seen.window.n_services; i++)
