@@ -154,7 +154,7 @@ struct weir_block {
     const struct weir_accumulator *accumulators;
     size_t n_services;
     bool heard;                              /* a packet of any server came since the tick before */
-    uint64_t asking[WEIR_SERVICES_MAX / 64]; /* bit: clients sent to that service since then */
+    uint64_t asking[WEIR_SERVICES_MAX / 64]; /* bit: clients asked that service since then */
     struct weir_meter_stats meter;
     /* Filled by the pipeline (the meter leaves them 0): */
     const struct weir_address_fact *facts;

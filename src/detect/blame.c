@@ -30,7 +30,9 @@
  * role, in slots in which this place only failed. Useful trials between two failures of a flapping
  * service are not elsewhere, and that it was seen on several places before says nothing. Without
  * proof the path is less likely than the service, and is told beside it: hardly less where the
- * service was served from several places lately, far less where from this one only.
+ * service was served from several places lately, far less where from this one only. Where others of
+ * its places were useful meanwhile and none failed, too seldom for a proof, the path is as much
+ * likelier.
  *
  * Probabilities are the scores' odds. How long the odds must be against what would be no news
  * (chance, one client) grows with the clients: among forty times as many, forty times as many
@@ -47,6 +49,9 @@
 #include "detect/state.h"
 
 enum { PROOF_OK = 2 }; /* useful trials elsewhere that prove a path */
+/* An attempt may have begun this long before the fault: what was useful so soon after its begin
+ * says nothing. */
+#define BEFORE_US INT64_C(1000000)
 
 static struct weir_tally sum_of(struct weir_tally a, struct weir_tally b) {
     return (struct weir_tally){.fail = a.fail + b.fail, .total = a.total + b.total};
@@ -149,7 +154,10 @@ struct slot_sum {
     struct weir_tally here, rest;
 };
 
+/* Until the first failure is decided its attempt hangs: what is useful elsewhere meanwhile counts
+ * with it. */
 static void end_slot(struct slot_sum *slot, struct weir_tally *here, struct weir_tally *elsewhere) {
+    if (!slot->fails && !slot->oks && here->total == 0) return;
     if (slot->fails && !slot->oks) {
         weir_tally_add(here, slot->here);
         weir_tally_add(elsewhere, slot->rest);
@@ -174,6 +182,7 @@ static struct weir_tally elsewhere_of(const struct weir_judgement *judgement,
                                       const struct weir_scope *scope,
                                       const struct weir_place *place, struct weir_tally *ret_here) {
     struct weir_pick own = weir_own_pick(scope);
+    own.useful_us = scope->began_us + BEFORE_US;
     uint8_t role = failing_role(judgement, &own, place);
     struct slot_sum slot = {.slot = INT64_MIN};
     struct weir_tally elsewhere = {0};
@@ -186,6 +195,7 @@ static struct weir_tally elsewhere_of(const struct weir_judgement *judgement,
             slot.slot = trial->at_us / WEIR_SLOT_US;
         }
         struct weir_tally one = weir_item_tally(trial->flags, true);
+        if (!one.fail && trial->last_us < own.useful_us) continue; /* before the fault */
         if (is_at(judgement, place, trial->place)) {
             weir_tally_add(&slot.here, one);
             slot.fails += one.fail;
@@ -247,8 +257,10 @@ static void blame_path(const struct weir_detector *detector, const struct weir_s
         score = gain_of_path(top.own, top.peer, config->p0);
     }
     blame->score[WEIR_BY_PATH] = score + log(config->prior_path) + others;
+    bool served = blame->elsewhere.total > 0 && blame->elsewhere.fail == 0;
     double unproven =
-        weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
+        served ? 1 / config->share_path
+        : weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
             ? config->share_path
             : config->share_path_only;
     if (!blame->proven) /* what fails elsewhere speaks against it, what is useful at other times for

@@ -105,6 +105,12 @@ static void fold(struct weir_detector *detector, struct weir_track *track,
         track->useful++;
 }
 
+/* A trial is one, however often its client was served in the slot: how long it went on. */
+static uint16_t useful_ms(const struct weir_trial *trial) {
+    int64_t ms = trial->ok ? (trial->last_ok_us - trial->ok_us) / 1000 : 0;
+    return (uint16_t)(ms < 0 ? 0 : ms > UINT16_MAX ? UINT16_MAX : ms);
+}
+
 struct weir_item weir_item_of(const struct weir_trial *trial, uint8_t layer, uint8_t flags) {
     return (struct weir_item){
         .client = trial->client,
@@ -114,6 +120,7 @@ struct weir_item weir_item_of(const struct weir_trial *trial, uint8_t layer, uin
         .layer = layer,
         .kind = trial->kind,
         .role = trial->role,
+        .useful_ms = useful_ms(trial),
         .flags =
             (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
     };

@@ -91,7 +91,8 @@ void weir_history_add(struct weir_history *history, const struct weir_item *item
                            .layer = item->layer,
                            .kind = item->kind,
                            .flags = item->flags,
-                           .role = item->role};
+                           .role = item->role,
+                           .useful_ms = item->useful_ms};
     if (closed) history->n_closed = history->n;
 }
 

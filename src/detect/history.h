@@ -19,13 +19,15 @@ enum weir_item_flag {
 };
 struct weir_item { /* one trial, as it is told and saved */
     struct weir_addr client, prefix;
-    int64_t at_us;
+    int64_t at_us; /* of its failure, or when it was first useful */
     uint8_t service, layer, kind, flags, role;
+    uint16_t useful_ms; /* from at_us to its last useful attempt */
 };
 struct weir_past { /* one trial, as it is kept */
     int64_t at_us;
     uint32_t client, place; /* numbers: of the client, of the prefix */
     uint8_t service, layer, kind, flags, role;
+    uint16_t useful_ms;
 };
 struct weir_history {
     struct weir_past *items; /* ring of `size` (a power of two); positions count up for ever */
@@ -68,5 +70,6 @@ static inline struct weir_item weir_history_item(const struct weir_history *hist
                               .layer = past->layer,
                               .kind = past->kind,
                               .flags = past->flags,
-                              .role = past->role};
+                              .role = past->role,
+                              .useful_ms = past->useful_ms};
 }

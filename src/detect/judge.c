@@ -429,7 +429,8 @@ static void judge_uplink(struct weir_detector *detector) {
     offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
     offer_slow(detector, &detector->uplink, incident->open, 50, scope, &worst);
     worst.attribute = weir_verdict_uplink;
-    if (worst.rank <= 0 && detector->now_us - detector->together_us <= 2 * WEIR_SLOT_US) {
+    if (worst.rank <= 0 && !weir_uplink_is_out(detector) &&
+        detector->now_us - detector->together_us <= 2 * WEIR_SLOT_US) {
         scope.layer = WEIR_LAYER_SERVE;
         offer_hard(detector, &detector->congestion, incident->open, 20, scope, &worst);
         worst.attribute = weir_verdict_congestion;

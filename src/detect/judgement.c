@@ -108,6 +108,7 @@ static void take(struct weir_detector *detector, const struct weir_past *item) {
         sums->is_server = true;
     }
     judgement->trials[judgement->n++] = (struct weir_judged){.at_us = item->at_us,
+                                                             .last_us = item->at_us + INT64_C(1000) * item->useful_ms,
                                                              .client = client,
                                                              .place = place,
                                                              .service = item->service,
@@ -161,7 +162,8 @@ static bool has_layer(const struct weir_pick *pick, uint8_t layer) {
 
 bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
                        const struct weir_judged *trial) {
-    return trial->at_us >= pick->since_us && (!pick->until_us || trial->at_us <= pick->until_us) &&
+    bool late = pick->useful_us && trial->last_us >= pick->useful_us;
+    return (trial->at_us >= pick->since_us || late) && (!pick->until_us || trial->at_us <= pick->until_us) &&
            (trial->flags & pick->need) == pick->need &&
            (pick->any_service || trial->service == pick->service) &&
            has_layer(pick, trial->layer) && (!pick->client || pick->client - 1 == trial->client) &&

@@ -27,6 +27,7 @@ struct weir_scope {
 enum { WEIR_JUDGED_OWN = 128, WEIR_JUDGED_OTHER = 64, WEIR_JUDGED_LOOKUP = 32 };
 struct weir_judged { /* one trial */
     int64_t at_us;
+    int64_t last_us;        /* when it was last useful; else at_us */
     uint32_t client, place; /* numbers */
     uint8_t service, layer, kind, flags, role;
 };
@@ -81,6 +82,7 @@ struct weir_pick {                       /* trials judged; unset members match a
     uint32_t twin;              /* beside `place`, number + 1; 0: none */
     uint32_t as;                /* at the places of this autonomous system */
     int64_t since_us, until_us; /* until_us 0: now */
+    int64_t useful_us; /* not 0: older trials as well that were useful as late as this */
     bool slow;
 };
 /* The trials that the scope speaks of. */

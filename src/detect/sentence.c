@@ -338,13 +338,18 @@ static void say_alternatives(struct text *text, const struct weir_incident *reco
     for (unsigned i = 0; i < record->n_alternatives; i++) {
         uint8_t cause = record->alternatives[i].cause;
         bool told = record->cause == WEIR_CAUSE_SERVICE || record->cause == WEIR_CAUSE_DNS_RESOLVER;
-        if (cause == WEIR_CAUSE_CDN_PATH && record->n_prefixes == 1)
+        if (cause == WEIR_CAUSE_CDN_PATH && record->n_prefixes == 1 && record->elsewhere_ok)
+            say(text, " It fails at %s; another of its places was useful meanwhile.",
+                weir_addr_text(&record->prefixes[0], addr));
+        else if (cause == WEIR_CAUSE_CDN_PATH && record->n_prefixes == 1)
             say(text, " It fails at %s; nobody here has tried another of its places.",
                 weir_addr_text(&record->prefixes[0], addr));
         else if (cause == WEIR_CAUSE_UPLINK && told)
             say(text, record->controls.total
                           ? " It may be the uplink as well."
                           : " Nothing else was tried meanwhile: it may be the uplink as well.");
+        else if (cause == WEIR_CAUSE_SERVICE && record->cause == WEIR_CAUSE_CDN_PATH)
+            say(text, " Its other places were hardly tried: it may be all of it.");
         else if (cause == WEIR_CAUSE_SERVICE && record->cause == WEIR_CAUSE_UPLINK)
             say(text, " It may be several services, each by itself.");
     }

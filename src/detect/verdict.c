@@ -74,7 +74,8 @@ static void be_path(struct weir_detector *detector, const struct weir_scope *sco
     if (record->state == WEIR_STATE_DEGRADED && nothing_gets_through(detector, scope, place))
         record->state = WEIR_STATE_PARTIAL;
     /* A service that works from its other places is not down. */
-    if (record->state == WEIR_STATE_DOWN && rest.total - rest.fail >= 3)
+    bool elsewhere = record->cause == WEIR_CAUSE_CDN_PATH && record->elsewhere_ok;
+    if (record->state == WEIR_STATE_DOWN && (rest.total - rest.fail >= 3 || elsewhere))
         record->state = WEIR_STATE_PARTIAL;
 }
 
@@ -144,6 +145,7 @@ static void tell_wide(struct weir_detector *detector, const struct weir_scope *s
     enum weir_cause cause = weir_hypothesis_cause(told);
     weir_blame_tell(detector, blame, told, record);
     record->cause = (uint8_t)cause;
+    record->elsewhere_ok = blame->elsewhere.total - blame->elsewhere.fail;
     switch (told) {
     case WEIR_BY_UPLINK: weir_told_uplink(detector, scope, verdict); return;
     case WEIR_BY_CDN: be_path(detector, scope, &blame->shared, verdict); break;

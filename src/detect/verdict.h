@@ -30,3 +30,5 @@ void weir_verdict_silence(struct weir_detector *detector, const struct weir_scop
                           struct weir_verdict *ret_verdict);
 /* The path out as a whole fails now: by its own watch. */
 bool weir_uplink_is_raised(const struct weir_detector *detector);
+/* An open incident of it is an outage, not congestion: congestion changes it no more. */
+bool weir_uplink_is_out(const struct weir_detector *detector);

@@ -20,6 +20,13 @@ bool weir_uplink_is_raised(const struct weir_detector *detector) {
            weir_track_now(&detector->uplink, detector->generation)->hard_alarm;
 }
 
+/* Requests of an outage's time go on waiting after it, and all players fill their buffers at once:
+ * that says neither that it lasts, nor that it was mild. */
+bool weir_uplink_is_out(const struct weir_detector *detector) {
+    const struct weir_case *incident = &detector->uplink_case;
+    return incident->open && incident->record.state != WEIR_STATE_DEGRADED;
+}
+
 static unsigned clients_failing_elsewhere(const struct weir_judgement *judgement) {
     unsigned n = 0;
     for (size_t i = 0; i < judgement->clients.n; i++)
@@ -107,6 +114,7 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
         pick.any_layer = false;
         pick.layer = WEIR_LAYER_SERVE;
         pick.need = WEIR_ITEM_SCORED;
+        verdict->open |= weir_uplink_is_out(detector);
     }
     record->cause = WEIR_CAUSE_UPLINK;
     record->service = WEIR_SERVICE_NONE;

@@ -45,7 +45,7 @@ struct weir_meter {
     /* as the accumulators: the one that is being filled, and the one given */
     struct weir_links links[2];
     uint16_t window;
-    /* packets of `filling`, by sender, up to the tick before */
+    /* packets of `filling`, by sender, up to the tick before; of clients those that ask */
     uint64_t (*told)[2];
     struct lists lists[WEIR_BLOCKS_MAX]; /* filled in turn */
     unsigned n_lists, at;                /* the one that is being filled */
@@ -110,6 +110,12 @@ static struct weir_accumulator *accumulator_of(struct weir_meter *meter, weir_se
     return (struct weir_accumulator *)((uintptr_t)meter->filling + index * meter->accumulator_size);
 }
 
+/* An acknowledgement, or the RST with which a client closes what it no longer needs. */
+static bool asks_nothing(const struct weir_packet *packet) {
+    return (packet->tcp_flags & WEIR_TCP_RST) ||
+           !(packet->tcp_flags & (WEIR_TCP_SYN | WEIR_TCP_FIN));
+}
+
 void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum weir_side side,
                        const struct weir_packet *packet) {
     const struct weir_named *named = weir_flow_named(flow);
@@ -119,7 +125,11 @@ void weir_meter_packet(struct weir_meter *meter, struct weir_flow *flow, enum we
     traffic->packets[side]++;
     traffic->bytes[side] += packet->ip_payload_len;
     traffic->named_bytes[named->by] += named->app == WEIR_APP_DNS ? 0 : packet->ip_payload_len;
-    if (packet->transport != WEIR_TRANSPORT_TCP || packet->payload_len == 0) return;
+    if (packet->transport != WEIR_TRANSPORT_TCP) return;
+    if (packet->payload_len == 0) {
+        traffic->mute += side == WEIR_CLIENT && asks_nothing(packet);
+        return;
+    }
     traffic->tcp_payload[side] += packet->payload_len;
     weir_links_packet(&meter->links[meter->window & 1], flow, side, packet->payload_len);
 }
@@ -409,17 +419,20 @@ static void given_clean(struct weir_meter *meter) {
     meter->given_dirty = false;
 }
 
-/* Who was heard since the tick before: differences of what is counted anyway, so that no packet
- * pays for it. */
+/* Who was heard, and who was asked, since the tick before: differences of sums, so that packets
+ * hardly pay for it. With a dead resolver clients close old connections, and ask for nothing. */
 static void note_talk(struct weir_meter *meter, struct weir_block *block, bool window_end) {
     for (size_t id = 0; id < meter->n_services; id++) {
         const struct weir_traffic *traffic =
             &weir_accumulator_at(window_end ? meter->given : meter->filling, id)->traffic;
-        block->heard |= traffic->packets[WEIR_SERVER] != meter->told[id][WEIR_SERVER];
-        if (traffic->packets[WEIR_CLIENT] != meter->told[id][WEIR_CLIENT])
+        const uint64_t sums[2] = {
+            [WEIR_CLIENT] = traffic->packets[WEIR_CLIENT] - traffic->mute,
+            [WEIR_SERVER] = traffic->packets[WEIR_SERVER],
+        };
+        block->heard |= sums[WEIR_SERVER] != meter->told[id][WEIR_SERVER];
+        if (sums[WEIR_CLIENT] != meter->told[id][WEIR_CLIENT])
             block->asking[id / 64] |= UINT64_C(1) << (id % 64);
-        for (int side = 0; side < 2; side++)
-            meter->told[id][side] = window_end ? 0 : traffic->packets[side];
+        for (int side = 0; side < 2; side++) meter->told[id][side] = window_end ? 0 : sums[side];
     }
 }
 

@@ -24,6 +24,7 @@ struct weir_sample {
 struct weir_traffic {
     uint64_t packets[2], bytes[2]; /* by sender: IP payload */
     uint64_t tcp_payload[2];       /* what losses are a share of */
+    uint64_t mute;                 /* packets of clients that ask for no answer: ACKs, RSTs */
     uint64_t named_bytes[WEIR_NAMED_N];
     uint64_t tcp_ended, tcp_ended_one_way; /* TCP flows with payload */
 };

@@ -56,6 +56,38 @@ static void test_packets_are_counted_by_service_and_side(void **state) {
     weir_meter_free(meter);
 }
 
+static bool is_asked(struct weir_meter *meter, int64_t tick_us) {
+    struct weir_block block;
+    weir_meter_take(meter, &block, tick_us, false);
+    assert_false(block.heard);
+    return block.asking[FILM / 64] >> (FILM % 64) & 1;
+}
+
+/* A client that acknowledges, or closes with a RST what it no longer needs, asks for nothing. */
+static void test_who_asks(void **state) {
+    static const struct {
+        uint8_t transport, flags;
+        uint16_t payload;
+        bool asks;
+    } packets[] = {{WEIR_TRANSPORT_TCP, WEIR_TCP_ACK, 0, false},
+                   {WEIR_TRANSPORT_TCP, WEIR_TCP_RST | WEIR_TCP_ACK, 0, false},
+                   {WEIR_TRANSPORT_TCP, WEIR_TCP_SYN, 0, true},
+                   {WEIR_TRANSPORT_TCP, WEIR_TCP_FIN | WEIR_TCP_ACK, 0, true},
+                   {WEIR_TRANSPORT_TCP, WEIR_TCP_ACK, 100, true},
+                   {WEIR_TRANSPORT_UDP, 0, 1200, true}};
+    struct weir_meter *meter = new_meter(NULL);
+    struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_MEDIA);
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
+        struct weir_packet packet = {.transport = packets[i].transport,
+                                     .tcp_flags = packets[i].flags,
+                                     .ip_payload_len = 32u + packets[i].payload,
+                                     .payload_len = packets[i].payload};
+        weir_meter_packet(meter, &flow, WEIR_CLIENT, &packet);
+        assert_int_equal(is_asked(meter, T0 + (int64_t)i * S), packets[i].asks);
+    }
+    weir_meter_free(meter);
+}
+
 /* A flow and its handshake's RTT count for the service although the name came later. */
 static void test_counts_wait_for_the_name(void **state) {
     struct weir_meter *meter = new_meter(NULL);
@@ -291,6 +323,7 @@ static void test_gather_orders_by_clock_and_key(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packets_are_counted_by_service_and_side),
+        cmocka_unit_test(test_who_asks),
         cmocka_unit_test(test_counts_wait_for_the_name),
         cmocka_unit_test(test_evidence_of_dns),
         cmocka_unit_test(test_only_media_gives_chunks),
