@@ -107,15 +107,16 @@ static void take(struct weir_detector *detector, const struct weir_past *item) {
         sums->as = weir_as_of(detector, weir_history_place(history, item)).number;
         sums->is_server = true;
     }
-    judgement->trials[judgement->n++] = (struct weir_judged){.at_us = item->at_us,
-                                                             .last_us = item->at_us + INT64_C(1000) * item->useful_ms,
-                                                             .client = client,
-                                                             .place = place,
-                                                             .service = item->service,
-                                                             .layer = item->layer,
-                                                             .kind = item->kind,
-                                                             .flags = item->flags,
-                                                             .role = item->role};
+    judgement->trials[judgement->n++] =
+        (struct weir_judged){.at_us = item->at_us,
+                             .last_us = item->at_us + INT64_C(1000) * item->useful_ms,
+                             .client = client,
+                             .place = place,
+                             .service = item->service,
+                             .layer = item->layer,
+                             .kind = item->kind,
+                             .flags = item->flags,
+                             .role = item->role};
 }
 
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
@@ -163,7 +164,8 @@ static bool has_layer(const struct weir_pick *pick, uint8_t layer) {
 bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
                        const struct weir_judged *trial) {
     bool late = pick->useful_us && trial->last_us >= pick->useful_us;
-    return (trial->at_us >= pick->since_us || late) && (!pick->until_us || trial->at_us <= pick->until_us) &&
+    return (trial->at_us >= pick->since_us || late) &&
+           (!pick->until_us || trial->at_us <= pick->until_us) &&
            (trial->flags & pick->need) == pick->need &&
            (pick->any_service || trial->service == pick->service) &&
            has_layer(pick, trial->layer) && (!pick->client || pick->client - 1 == trial->client) &&

@@ -82,7 +82,7 @@ struct weir_pick {                       /* trials judged; unset members match a
     uint32_t twin;              /* beside `place`, number + 1; 0: none */
     uint32_t as;                /* at the places of this autonomous system */
     int64_t since_us, until_us; /* until_us 0: now */
-    int64_t useful_us; /* not 0: older trials as well that were useful as late as this */
+    int64_t useful_us;          /* not 0: older trials as well that were useful as late as this */
     bool slow;
 };
 /* The trials that the scope speaks of. */
