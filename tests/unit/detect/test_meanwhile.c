@@ -73,9 +73,9 @@ static void starve(double at) {
             site_fail(&site, services[i], WEIR_LAYER_SERVE, client, i ? 3 : 1, at)->kind =
                 WEIR_OUTCOME_STARVED;
         weir_detector_demand(site.detector, &(struct weir_demand){.service = services[i],
-                                                                         .open = 3,
-                                                                         .clients_open = 3,
-                                                                         .clients_starved = 3});
+                                                                  .open = 3,
+                                                                  .clients_open = 3,
+                                                                  .clients_starved = 3});
     }
 }
 
