@@ -239,7 +239,7 @@ static void climb(struct weir_ladder *ladder, uint32_t bytes) {
 static bool is_given_up(const struct weir_session *session, uint64_t bytes, int64_t took_us,
                         int64_t rest_us) {
     int64_t value_us = session->cadence.value_us;
-    bool late = took_us >= value_us || rest_us >= SILENCE_US ||
+    bool late = took_us >= value_us || rest_us >= SILENCE_US + value_us ||
                 !weir_session_is_enough(session, bytes, took_us);
     return value_us > 0 && late && bytes * 2 < session->least_bytes;
 }

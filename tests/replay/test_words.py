@@ -33,7 +33,8 @@ def commands():
 
 
 def too_wide(text, columns=COLUMNS):
-    return [line for line in text.splitlines() if len(line) > columns]
+    # one word, such as a path, cannot be broken
+    return [line for line in text.splitlines() if len(line) > columns and len(line.split()) > 1]
 
 
 # ---- the manual and --help ----
