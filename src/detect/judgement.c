@@ -122,8 +122,8 @@ static void take(struct weir_detector *detector, const struct weir_past *item) {
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
     struct weir_judgement *judgement = &detector->judgement;
     const struct weir_history *history = &detector->history;
-    bool room = cast_clear(&judgement->clients, &history->clients) &
-                cast_clear(&judgement->places, &history->places);
+    bool room = cast_clear(&judgement->clients, &history->clients);
+    room = cast_clear(&judgement->places, &history->places) && room;
     judgement->n = 0;
     judgement->overrun = !room;
     bool overrun;
