@@ -382,7 +382,7 @@ const struct weir_config_option weir_config_options[] = {
      "where what outlasts a run is kept, and status.json for weir status, alerts and top"},
     {"evidence", 0, "SIZE", false, false, read_evidence_size,
      "memory for the last packets' headers, of which DIR/evidence/ID.pcapng is made (default: 64MiB, less where RAM is below 4 GiB; 0: none)",
-     WEIR_CONFIG_LIVE},
+     WEIR_CONFIG_LIVE | WEIR_CONFIG_CHECK},
     {"evidence", 0, "DIR", false, true, read_evidence,
      "write the packets that prove an incident to DIR/ID.pcapng", WEIR_CONFIG_REPLAY},
     {"user", 0, "NAME", false, false, read_user,

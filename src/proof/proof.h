@@ -4,7 +4,7 @@
  * of the flows that speak for it, and of the controls that rule others out (select.h), are
  * written, from two minutes before the onset to now, without clients' addresses and others' names
  * (rewrite.h). The incident's sentence and figures are comments of the file. `weir replay` of it
- * comes to the same verdict.
+ * mostly comes to the same verdict: of what is cut short or left out it can say less.
  */
 #pragma once
 

@@ -128,7 +128,7 @@ int weir_redis_url_parse(struct weir_redis_url *ret_url, const char *text,
     if (strncmp(text, "rediss://", 9) == 0)
         return weir_fault_set(
             fault, -EINVAL,
-            "rediss:// needs a hiredis with TLS, which this build has not; run a TLS tunnel "
+            "rediss:// is not built in: weir speaks no TLS to Redis; run a TLS tunnel "
             "(stunnel, ghostunnel) beside weir and give its local end as redis://127.0.0.1:PORT");
     size_t i = 0;
     while (i < N_SCHEMES && strncmp(text, schemes[i].scheme, strlen(schemes[i].scheme)) != 0) i++;

@@ -20,7 +20,7 @@ static const char usage[] =
     "directory, weir replay --evidence DIR in DIR.\n\n"
     "A file holds packets of the flows that speak for the incident, and of those that rule "
     "others out. It has headers and handshakes only, and no client's address. weir replay of "
-    "it comes to the same verdict.\n\n"
+    "it mostly comes to the same verdict.\n\n"
     "Exit: 0 done, 1 failed, 2 usage, or no such file.";
 
 struct asked {

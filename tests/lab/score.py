@@ -291,7 +291,10 @@ def report(weir, out, names, as_json=None):
             print("\n".join((f"== {title}", *table(part), "", *sums(part), "", *confusion(part), "")))
     if as_json:
         as_json.write_text(json.dumps(rows, indent=1) + "\n")
-    return 0 if all(row["verdict"].startswith("ok") and "BUT" not in row["verdict"] for row in rows) else 1
+    missing = [name for name in names if not all((out / f"{name}.{end}").exists() for end in ("json", "pcap"))]
+    if missing:
+        print(f"not played: {', '.join(missing)}")
+    return 0 if not missing and all(row["verdict"].startswith("ok") and "BUT" not in row["verdict"] for row in rows) else 1
 
 
 def main():
