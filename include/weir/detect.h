@@ -174,7 +174,7 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
 void weir_detector_connection_end(struct weir_detector *detector,
                                   const struct weir_connection_end *end);
 void weir_detector_demand(struct weir_detector *detector, const struct weir_demand *demand);
-/* Since the tick before: whether any server's packet came; bit: clients sent to that service. */
+/* Since the tick before: whether any server's packet came; bit: clients asked that service. */
 void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool heard,
                            const uint64_t asking[WEIR_SERVICES_MAX / 64]);
 /* Each tick, before the step: while blind nothing is judged, every service is UNKNOWN, and an

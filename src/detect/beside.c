@@ -23,24 +23,30 @@ double weir_own_trouble(struct weir_tally tally, double prior, double p0) {
 /* Services that fail each by itself, or several for one reason of theirs (a provider, a peering, a
  * release): rarer than the uplink, but then each of them is as likely to be one of those that fail
  * as not to be. That the others work is what tells it from the uplink, which would fail each in the
- * same share. */
+ * same share. `ret_taken`: the services that this account explains. */
 static double several_services(const struct weir_detector *detector,
-                               const struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+                               const struct weir_tally by_service[WEIR_SERVICES_MAX],
+                               bool ret_taken[WEIR_SERVICES_MAX]) {
     const struct weir_detect_config *config = &detector->config;
+    bool alone[WEIR_SERVICES_MAX] = {false}, one_of_several[WEIR_SERVICES_MAX] = {false};
     double each = 0, together = log(config->prior_uplink * rarer_than_uplink);
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
         if (!by_service[id].total) continue;
         double gain = weir_gain_of_service(by_service[id], config->p0),
                hit = log(one_of_those) + gain, spared = log(1 - one_of_those);
-        each += by_service[id].fail ? fmax(0, gain + log(config->prior_service)) : 0;
+        double own = weir_own_trouble(by_service[id], config->prior_service, config->p0);
+        each += own;
         together += fmax(hit, spared) + log1p(exp(-fabs(hit - spared)));
+        alone[id] = own > 0;
+        one_of_several[id] = by_service[id].fail > 0 && hit > spared;
     }
+    memcpy(ret_taken, together > each ? one_of_several : alone, sizeof alone);
     return fmax(each, together);
 }
 
 static double by_clients(const struct weir_detector *detector) {
     const struct weir_detect_config *config = &detector->config;
-    struct weir_judgement *judgement = (struct weir_judgement *)&detector->judgement;
+    const struct weir_judgement *judgement = &detector->judgement;
     double sum = 0;
     for (size_t i = 0; i < judgement->clients.n; i++) {
         struct weir_sums *client = &judgement->by_client[i];
@@ -55,10 +61,11 @@ static double by_clients(const struct weir_detector *detector) {
 
 /* Of services (trials of `flag`) and of resolvers (lookups), by what their clients have left. */
 static double by_services(const struct weir_detector *detector,
-                          struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+                          const struct weir_tally by_service[WEIR_SERVICES_MAX],
+                          bool ret_taken[WEIR_SERVICES_MAX]) {
     const struct weir_detect_config *config = &detector->config;
-    struct weir_judgement *judgement = (struct weir_judgement *)&detector->judgement;
-    double sum = several_services(detector, by_service);
+    const struct weir_judgement *judgement = &detector->judgement;
+    double sum = several_services(detector, by_service, ret_taken);
     for (size_t i = 0; i < judgement->places.n; i++) {
         struct weir_sums *place = &judgement->by_place[i];
         double worth = weir_own_trouble(place->left, config->prior_resolver, config->p0);
@@ -68,16 +75,19 @@ static double by_services(const struct weir_detector *detector,
     return sum;
 }
 
+/* Which trials: those with this flag, counted as a slow alarm does or not. */
+struct part {
+    uint8_t flag;
+    bool slow;
+};
 enum untaken { ALL, OF_UNTAKEN_CLIENTS, OF_UNTAKEN_CAUSES };
 
-/* Sums what is left: by client, by service, and lookups by resolver. */
-static void sum_left(const struct weir_detector *detector, uint8_t flag, enum untaken which,
+/* Sums what is left: by client, by service, and lookups by resolver. `taken`: services, for
+ * OF_UNTAKEN_CAUSES. */
+static void sum_left(const struct weir_detector *detector, const struct part *part,
+                     enum untaken which, const bool taken[WEIR_SERVICES_MAX],
                      struct weir_tally by_service[WEIR_SERVICES_MAX]) {
-    const struct weir_detect_config *config = &detector->config;
-    struct weir_judgement *judgement = (struct weir_judgement *)&detector->judgement;
-    bool taken[WEIR_SERVICES_MAX] = {false};
-    for (size_t id = 0; which == OF_UNTAKEN_CAUSES && id < WEIR_SERVICES_MAX; id++)
-        taken[id] = weir_own_trouble(by_service[id], config->prior_service, config->p0) > 0;
+    const struct weir_judgement *judgement = &detector->judgement;
     memset(by_service, 0, WEIR_SERVICES_MAX * sizeof *by_service);
     for (size_t i = 0; i < judgement->clients.n; i++)
         judgement->by_client[i].left = (struct weir_tally){0};
@@ -85,14 +95,14 @@ static void sum_left(const struct weir_detector *detector, uint8_t flag, enum un
         judgement->by_place[i].left = (struct weir_tally){0};
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
-        bool lookup = trial->flags & WEIR_JUDGED_LOOKUP && flag == WEIR_JUDGED_OTHER;
+        bool lookup = trial->flags & WEIR_JUDGED_LOOKUP && part->flag == WEIR_JUDGED_OTHER;
         struct weir_sums *client = &judgement->by_client[trial->client],
                          *place = &judgement->by_place[trial->place];
-        if (!lookup && !(trial->flags & flag)) continue;
+        if (!lookup && !(trial->flags & part->flag)) continue;
         if ((which == OF_UNTAKEN_CLIENTS && client->taken) ||
             (which == OF_UNTAKEN_CAUSES && (lookup ? place->taken : taken[trial->service])))
             continue;
-        struct weir_tally one = weir_item_tally(trial->flags, false);
+        struct weir_tally one = weir_item_tally(trial->flags, part->slow);
         struct weir_tally of_link = one;
         if (weir_is_answer(trial->kind)) of_link.fail = 0;
         weir_tally_add(&client->left, of_link);
@@ -109,27 +119,30 @@ static bool any_failed(const struct weir_detector *detector,
     return any;
 }
 
-struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag) {
+struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,
+                                        bool slow) {
+    const struct part part = {flag, slow};
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
+    bool taken[WEIR_SERVICES_MAX];
     struct weir_beside beside = {0};
-    sum_left(detector, flag, ALL, by_service);
+    sum_left(detector, &part, ALL, NULL, by_service);
     if (!any_failed(detector, by_service)) return beside;
-    beside.causes = by_services(detector, by_service);
+    beside.causes = by_services(detector, by_service, taken);
     beside.clients = by_clients(detector);
-    sum_left(detector, flag, OF_UNTAKEN_CAUSES, by_service);
+    sum_left(detector, &part, OF_UNTAKEN_CAUSES, taken, by_service);
     double causes_first = beside.causes + by_clients(detector);
-    sum_left(detector, flag, ALL, by_service);
+    sum_left(detector, &part, ALL, NULL, by_service);
     double clients_first = by_clients(detector);
-    sum_left(detector, flag, OF_UNTAKEN_CLIENTS, by_service);
-    clients_first += by_services(detector, by_service);
+    sum_left(detector, &part, OF_UNTAKEN_CLIENTS, NULL, by_service);
+    clients_first += by_services(detector, by_service, taken);
     beside.all = fmax(causes_first, clients_first);
     return beside;
 }
 
-struct weir_beside weir_beside(const struct weir_detector *detector) {
+struct weir_beside weir_beside(const struct weir_detector *detector, bool slow) {
     const struct weir_detect_config *config = &detector->config;
     const struct weir_judgement *judgement = &detector->judgement;
-    struct weir_beside beside = weir_each_for_itself(detector, WEIR_JUDGED_OTHER);
+    struct weir_beside beside = weir_each_for_itself(detector, WEIR_JUDGED_OTHER, slow);
     beside.rest = fmax(0, beside.all - beside.clients);
     for (size_t i = 0; i < judgement->places.n; i++) {
         const struct weir_sums *place = &judgement->by_place[i];

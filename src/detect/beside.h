@@ -9,10 +9,11 @@ struct weir_beside {
     double rest;    /* others explain so much more */
     double all;     /* the best account of all that is beside */
 };
-/* Of the controls and lookups of the judgement. */
-struct weir_beside weir_beside(const struct weir_detector *detector);
+/* Of the controls and lookups of the judgement, counted as a slow alarm does or not. */
+struct weir_beside weir_beside(const struct weir_detector *detector, bool slow);
 /* Of the trials with this flag (WEIR_JUDGED_OWN, _OTHER): services, resolvers and clients, each for
  * itself. `rest` is not set. */
-struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag);
+struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,
+                                        bool slow);
 /* A trouble of its own, where the tally is worth its price; else 0. */
 double weir_own_trouble(struct weir_tally tally, double prior, double p0);

@@ -104,14 +104,15 @@ static bool is_at(const struct weir_judgement *judgement, const struct weir_plac
 }
 
 /* A place has an address of each version of IP, and dies with both: the prefix of the other version
- * that fails most, where it mostly fails, as this one does. */
+ * that fails most, where it mostly fails, as this one does, and is of no other system. */
 static uint32_t twin_of(const struct weir_judgement *judgement, uint32_t number) {
     bool four = weir_addr_is_v4(&judgement->places.addrs[number]);
-    uint32_t twin = WEIR_INDEX_NONE;
+    uint32_t twin = WEIR_INDEX_NONE, as = judgement->by_place[number].as;
     if (!weir_mostly_fails(judgement->by_place[number].own)) return twin;
     for (size_t i = 0; i < judgement->places.n; i++) {
         const struct weir_sums *place = &judgement->by_place[i];
         if (place->own.fail && weir_mostly_fails(place->own) &&
+            (!as || !place->as || place->as == as) &&
             weir_addr_is_v4(&judgement->places.addrs[i]) != four &&
             (twin == WEIR_INDEX_NONE || place->own.fail > judgement->by_place[twin].own.fail))
             twin = (uint32_t)i;
@@ -371,7 +372,7 @@ struct weir_blame weir_blame_service(struct weir_detector *detector,
     const struct weir_judgement *judgement = &detector->judgement;
     double p0 = config->p0;
     struct weir_blame blame = nobody();
-    struct weir_beside others = weir_beside(detector);
+    struct weir_beside others = weir_beside(detector, scope->slow);
     struct totals totals = totals_of(judgement);
     struct weir_tally rest;
     double service = weir_gain_of_service(totals.own, p0) + log(config->prior_service) +
@@ -410,7 +411,7 @@ static struct weir_beside blame_each(const struct weir_detector *detector,
                                      struct weir_blame *blame) {
     const struct weir_detect_config *config = &detector->config;
     const struct weir_judgement *judgement = &detector->judgement;
-    struct weir_beside each = weir_each_for_itself(detector, WEIR_JUDGED_OWN);
+    struct weir_beside each = weir_each_for_itself(detector, WEIR_JUDGED_OWN, false);
     double places = 0;
     for (size_t i = 0; i < judgement->places.n; i++)
         places += weir_own_trouble(judgement->by_place[i].own, config->prior_path, config->p0);

@@ -43,8 +43,8 @@ void weir_history_discard(struct weir_history *history) {
 
 void weir_history_rewind(struct weir_history *history) { history->n = history->n_closed; }
 
-/* Numbers anew the addresses that items still name: as many hashes as there are items, once in as
- * many new addresses. False without memory: then all stays as it is. */
+/* Numbers anew the addresses that items still name: two look-ups an item, once in SPARE new
+ * addresses or in as many as there are. False without memory: then all stays as it is. */
 static bool renumber(struct weir_history *history, struct weir_index *index, size_t member) {
     struct weir_index fresh;
     uint64_t first = history->n > history->size ? history->n - history->size : 0;
@@ -98,9 +98,10 @@ void weir_history_add(struct weir_history *history, const struct weir_item *item
 
 void weir_history_insert(struct weir_history *history, const struct weir_item *item) {
     size_t mask = history->size - 1;
-    bool open = history->n > history->n_closed;
+    uint64_t n = history->n;
+    bool open = n > history->n_closed;
     weir_history_add(history, item, !open);
-    if (!open) return;
+    if (!open || history->n == n) return; /* no memory for its address */
     struct weir_past last = history->items[(history->n - 1) & mask];
     history->items[(history->n - 1) & mask] = history->items[history->n_closed & mask];
     history->items[history->n_closed++ & mask] = last;

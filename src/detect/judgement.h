@@ -56,8 +56,7 @@ struct weir_cast {
 struct weir_judgement {
     struct weir_cast clients, places;
     struct weir_sums *by_client, *by_place; /* by number */
-    size_t client_room, place_room;
-    struct weir_judged *trials; /* in order of time, nearly */
+    struct weir_judged *trials;             /* in order of time, nearly */
     size_t n, room;
     struct weir_tally by_service[WEIR_SERVICES_MAX]; /* controls, as they are published */
     /* more than could be told apart, or the history does not reach back so far */

@@ -68,7 +68,7 @@ struct weir_detector {
     int64_t congested_us;
     int64_t uplink_ok_us; /* last useful connection anywhere */
     int64_t heard_us;     /* last time that any server's packet came; 0: never, or not known */
-    uint64_t asking[WEIR_SERVICES_MAX / 64]; /* services that clients sent to since */
+    uint64_t asking[WEIR_SERVICES_MAX / 64]; /* services that clients asked since */
     struct weir_case uplink_case, capture_case;
     struct weir_case client_cases[WEIR_CLIENT_CASES], resolver_cases[WEIR_RESOLVER_CASES];
     struct weir_detect_stats stats;

@@ -9,7 +9,8 @@
 #include "detect/blame.h"
 #include "detect/told.h"
 
-/* several services starve together: a share of one place is what else it may be */
+/* several services starve together: a share of one place is what else it may be. A guess: no run
+ * measured it. */
 static const double of_congestion = 0.9;
 
 #define RECENT_US  INT64_C(60000000)
@@ -75,7 +76,7 @@ static bool nothing_works(const struct weir_detector *detector, weir_service_id 
     return false;
 }
 
-/* Not one packet came from anywhere while clients went on sending to several services: more than
+/* Not one packet came from anywhere while clients went on asking several services: more than
  * names are missing. Who is only heard in one direction was never heard. */
 static bool is_cut_off(const struct weir_detector *detector) {
     unsigned asking = 0;

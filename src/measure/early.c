@@ -8,6 +8,7 @@
  *     a wait   that goes on is one note, until an answer comes
  *
  * A session of which more than that comes before anything is known is told from where it is known.
+ * Blind spot: the note that no longer fits is lost.
  */
 #include <stdlib.h>
 

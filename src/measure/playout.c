@@ -16,9 +16,9 @@
  * is the median of the first eight that were seen, and pulls the estimate towards itself at each
  * rest, or the small errors of an hour would add up; eight asks in a row far from it make a new
  * one. Demand is a request that waits, a connection that fails, an answer that is empty, and lasts
- * from its first sign to the next answer; a pause of 45 s between two signs is longer than
- * players wait before they try again, and ends it. A viewer who gives up ends a stall with the last
- * sign of his demand.
+ * from its first sign to the next answer; a pause of 45 s between two signs ends it:
+ * players that wait twice as long after each failure reach half a minute. A viewer who gives up
+ * ends a stall with the last sign of his demand.
  *
  * Answers become known late, when the next request comes or after seconds of silence, and of
  * several connections in no order: each waits in a queue until nothing older can come any more.

@@ -140,7 +140,6 @@ static void traffic_merge(struct weir_traffic *into, const struct weir_traffic *
         into->tcp_payload[side] += from->tcp_payload[side];
     }
     for (int by = 0; by < WEIR_NAMED_N; by++) into->named_bytes[by] += from->named_bytes[by];
-    into->mute += from->mute;
     into->tcp_ended += from->tcp_ended;
     into->tcp_ended_one_way += from->tcp_ended_one_way;
 }

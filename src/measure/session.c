@@ -67,12 +67,6 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
-/* An answer that takes so long is waited for. Live services hold their playlists back until there
- * is something new, for a second and more: that is no wait unless it is twice as long as usual. */
-static int64_t late_us(const struct weir_session *session) {
-    return 2 * session->small_us > WAIT_MIN_US ? 2 * session->small_us : WAIT_MIN_US;
-}
-
 bool weir_session_has_all_the_same(const struct weir_session *session,
                                    const struct weir_evidence *evidence) {
     return evidence->chunk.rest_us >= WEIR_CADENCE_REST_US && session->ladder.bytes > 0 &&
@@ -81,10 +75,7 @@ bool weir_session_has_all_the_same(const struct weir_session *session,
 
 void weir_session_small(struct weir_session *session, const struct weir_evidence *evidence) {
     int64_t took_us = evidence->chunk.ttfb_us + evidence->chunk.transfer_us;
-    bool late = took_us >= late_us(session);
-    session->small_us =
-        session->small_us ? session->small_us + (took_us - session->small_us) / 8 : took_us;
-    if (late)
+    if (took_us >= WAIT_MIN_US)
         weir_session_wanted(session, evidence->chunk.request_us,
                             evidence->chunk.request_us + took_us);
 }
@@ -132,7 +123,7 @@ static void take_media(struct weir_session *session, uint64_t bytes, int64_t req
 /* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a
  * trickle. */
 static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence) {
-    if (evidence->progress.waiting) return evidence->progress.waiting_us >= late_us(session);
+    if (evidence->progress.waiting) return evidence->progress.waiting_us >= WAIT_MIN_US;
     if (weir_lasting_is_told(&session->lasting, evidence->client_port)) return session->slow;
     return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
            !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
@@ -285,9 +276,11 @@ static void tell_early(struct weir_session *session) {
     for (int i = 0; i < early->n; i++) {
         const struct weir_early_note *note = &early->notes[i];
         int64_t from_us = weir_early_from_us(early, note), at_us = weir_early_at_us(early, note);
-        if (note->bytes == 0 || is_given_up(session, note->bytes, at_us - from_us, 0))
+        bool wait = note->bytes == 0,
+             sound = !wait && weir_tracks_is_sound(&session->tracks, note->bytes);
+        if (wait || (!sound && is_given_up(session, note->bytes, at_us - from_us, 0)))
             weir_playout_wanted(&session->playout, from_us, at_us, value_us);
-        else if (!weir_tracks_is_sound(&session->tracks, note->bytes))
+        else if (!sound)
             weir_playout_answer(&session->playout, from_us, at_us, value_us);
         if (at_us > latest_us) latest_us = at_us;
         weir_playout_settle(&session->playout, latest_us - SETTLE_US, value_us);
@@ -301,9 +294,13 @@ static void take_sound(struct weir_session *session, uint32_t found, uint64_t by
     weir_cadence_forget(&session->cadence);
     if (session->early.full)
         weir_playout_take_back(&session->playout, found);
-    else
+    else {
         session->told = false;
+        session->playout = (struct weir_playout){0}; /* it took sound for picture */
+    }
     learn_early(session);
+    if (session->early.full)
+        weir_cadence_spoil(&session->cadence); /* what came since is no burst */
     session->chunks -= found < session->chunks ? found : session->chunks;
     uint64_t sound_bytes = (uint64_t)found * bytes;
     session->picture_bytes -=
@@ -394,6 +391,14 @@ static void note_connection(struct weir_session *session, uint16_t port, int64_t
     session->late = value_us > 0 && took_us >= value_us;
 }
 
+/* The last answer of this connection; of one that is new here the older of the two gives way. */
+static struct weir_last_answer *last_of(struct weir_session *session, uint16_t port) {
+    struct weir_last_answer *last = session->last;
+    for (int i = 0; i < 2; i++)
+        if (last[i].port == port) return &last[i];
+    return &last[last[1].done_us < last[0].done_us];
+}
+
 bool weir_session_chunk(struct weir_session *session, const struct weir_evidence *evidence) {
     uint64_t bytes = evidence->chunk.bytes;
     int64_t transfer_us = evidence->chunk.transfer_us > 0 ? evidence->chunk.transfer_us : 0;
@@ -403,7 +408,7 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t done_us = resumed ? evidence->ts_us : request_us + wait_us + transfer_us;
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
-    struct weir_last_answer *answer = &session->last[evidence->client_port & 1];
+    struct weir_last_answer *answer = last_of(session, evidence->client_port);
     if (resumed && answer->port == evidence->client_port && answer->request_us == request_us &&
         take_rest(session, answer, bytes, done_us))
         return false;

@@ -57,7 +57,6 @@ struct weir_session {
     uint32_t answers;                             /* of media: picture and sound */
     uint32_t chunks, sound_chunks, small_answers; /* chunks: of the picture */
     int64_t first_small_us; /* request of the first in a row of empty answers */
-    int64_t small_us;       /* that small answers take, on the average; 0: none yet */
     int64_t on_us;          /* time in which answers were arriving, all flows added up */
     uint16_t port;          /* of the last answer's connection */
     bool late;              /* that answer took longer than it plays */
@@ -72,7 +71,7 @@ struct weir_session {
     struct weir_playout playout;
     struct weir_early early;
     bool told;                       /* what came early, to the playout */
-    struct weir_last_answer last[2]; /* by its connection's port */
+    struct weir_last_answer last[2]; /* of two connections */
     struct weir_ladder ladder;
     struct weir_need need;
     struct weir_lasting lasting;
