@@ -27,7 +27,7 @@ for entry in json.load(open(os.path.join(build, "compile_commands.json"))):
         else:
             flags.append(word)
     total += 1
-    run = subprocess.run([*compiler, *flags, "-w", "-fsyntax-only", entry["file"]], cwd=entry["directory"], capture_output=True, text=True)
+    run = subprocess.run([*compiler, *flags, "-Werror=implicit-function-declaration", "-fsyntax-only", entry["file"]], cwd=entry["directory"], capture_output=True, text=True)
     if run.returncode:
         failed += 1
         print(f"{source}:\n{run.stderr}")

@@ -12,6 +12,6 @@ struct weir_budget { /* bytes, each a whole number of MiB: defaults of the optio
 /* For a machine, or a container, with so many bytes of RAM; 0: not known, then as for a large one.
  */
 struct weir_budget weir_budget_of(uint64_t ram_bytes);
-/* RAM of this machine, or the bound of the control group that weir runs in, whichever is less; 0:
- * not known. */
+/* RAM of this machine, or the bound of a container with a control group of its own (version 2),
+ * whichever is less; 0: not known. A bound of the service manager on the host is not seen. */
 uint64_t weir_budget_ram(void);

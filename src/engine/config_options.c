@@ -81,10 +81,15 @@ static int read_redis_password_file(struct weir_config *config, const char *text
     return error ? error : text_copy(&config->redis_password, url.password);
 }
 
+/* So many MiB, or fewer where a size_t holds fewer. */
+static unsigned long mib_max(unsigned long max) {
+    return max < SIZE_MAX >> 20 ? max : (unsigned long)(SIZE_MAX >> 20);
+}
+
 static int read_redis_queue(struct weir_config *config, const char *text,
                             struct weir_fault *fault) {
     unsigned long value = 0;
-    int error = read_number("redis-queue", text, 1, 4096, &value, fault);
+    int error = read_number("redis-queue", text, 1, mib_max(4096), &value, fault);
     if (!error) config->redis_queue_bytes = (size_t)value << 20;
     return error;
 }
@@ -196,7 +201,7 @@ static int read_workers(struct weir_config *config, const char *text, struct wei
 
 static int read_memory(struct weir_config *config, const char *text, struct weir_fault *fault) {
     unsigned long value = 0;
-    int error = read_number("memory", text, 16, 1 << 20, &value, fault);
+    int error = read_number("memory", text, 16, mib_max(1 << 20), &value, fault);
     if (!error) config->memory_bytes = (size_t)value << 20;
     return error;
 }
@@ -232,7 +237,8 @@ static int read_evidence_size(struct weir_config *config, const char *text,
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
     bool unit = !*end || strcmp(end, "MiB") == 0 || strcmp(end, "M") == 0;
-    if (errno || *text < '0' || *text > '9' || !unit || (value && value < 2) || value > 65536)
+    if (errno || *text < '0' || *text > '9' || !unit || (value && value < 2) ||
+        value > mib_max(65536))
         return weir_fault_set(
             fault, -EINVAL, "--evidence '%s': memory for it, from 2MiB to 65536MiB, or 0 for none",
             text);

@@ -86,8 +86,8 @@ def test_redis_that_does_not_answer():
 
 def test_memory_is_explained():
     """All that grows has its place in one line, and a small router's is a part of a large one's."""
-    small = findings("--memory", 16, "--buffer", 1)["memory"]["text"]
-    assert "1 MiB of rings" in small and "16 MiB of flows" in small and "6 % of their size" in small
+    small = findings("--memory", 16, "--buffer", 1, "--evidence", 8)["memory"]["text"]
+    assert "1 MiB of rings" in small and "8 MiB of evidence" in small and "16 MiB of flows" in small and "6 % of their size" in small
     beyond = findings("--memory", 1 << 20)["memory"]
     assert beyond["level"] == "fail" and all(option in beyond["advice"] for option in ("--memory", "--buffer", "--evidence"))
 
