@@ -1,5 +1,6 @@
 /* Events in time order, first made first at the same time; chance (splitmix64). */
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "world.h"
@@ -18,10 +19,23 @@ struct heap {
     uint64_t made;
 };
 
+/* All that a world is made of lives as long as it: one chain, given back at once. */
+static struct piece { _Alignas(max_align_t) struct piece *before; } * newest;
+
 void *world_new(size_t size) {
-    void *made = calloc(1, size);
+    struct piece *made = calloc(1, sizeof *made + size);
     if (!made) abort();
-    return made;
+    made->before = newest;
+    newest = made;
+    return made + 1;
+}
+
+void world_end(struct world *world) {
+    if (world->heap) free(world->heap->events);
+    for (struct piece *before; newest; newest = before) {
+        before = newest->before;
+        free(newest);
+    }
 }
 
 static bool before(const struct event *a, const struct event *b) {

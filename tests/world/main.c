@@ -34,5 +34,7 @@ int main(int argc, char **argv) {
     }
     world_run(world);
     truth_write(world, truth);
-    return frames_end(world) || fclose(truth) ? 1 : 0;
+    int failed = frames_end(world) | fclose(truth);
+    world_end(world);
+    return failed ? 1 : 0;
 }

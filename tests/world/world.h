@@ -462,7 +462,8 @@ struct world {
 /* heap.c: events and chance */
 void world_at(struct world *world, int64_t at_us, event_fn *fn, void *object, uint64_t argument);
 void world_run(struct world *world);
-void *world_new(size_t size);
+void *world_new(size_t size);        /* zeroed; the world owns it */
+void world_end(struct world *world); /* gives back the world and all of world_new */
 uint32_t chance(struct world *world, uint32_t n);
 double uniform(struct world *world, double low, double high);
 double within(struct world *world, struct range_s range);     /* uniform */
