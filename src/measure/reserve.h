@@ -1,0 +1,36 @@
+/* What is in the buffer of a player without a rhythm, from the bytes that came and from how far ahead
+ * players of its service load. */
+#pragma once
+
+#include <stdint.h>
+
+#include "measure/playout.h"
+
+enum { WEIR_RESERVE_NOTES = 128 };
+
+struct weir_reserve_note {  /* in ms since the base */
+    uint32_t from_ms, at_ms; /* an answer: first and last byte; a wait: since when, until when */
+    uint32_t bytes;          /* of the answer; 0: a wait */
+};
+
+struct weir_reserve { /* zeroed memory is an empty one */
+    int64_t base_us;
+    uint32_t n;
+    struct weir_reserve_note notes[WEIR_RESERVE_NOTES];
+};
+
+struct weir_reserve_stalls {
+    uint32_t n; /* all; the first WEIR_PLAYOUT_STALLS are listed */
+    struct weir_standstill stalls[WEIR_PLAYOUT_STALLS];
+    int64_t stalled_us;
+};
+
+/* `bytes` of media came from `from_us` to `at_us`. */
+void weir_reserve_answer(struct weir_reserve *reserve, int64_t from_us, int64_t at_us,
+                         uint64_t bytes);
+/* Something was asked for in vain. */
+void weir_reserve_wanted(struct weir_reserve *reserve, int64_t since_us, int64_t until_us);
+/* Of all that came so far: when the picture stood still, if players of the service load `ahead_us`
+ * ahead (> 0). */
+void weir_reserve_find(const struct weir_reserve *reserve, int64_t ahead_us,
+                       struct weir_reserve_stalls *ret_stalls);
