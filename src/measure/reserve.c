@@ -1,7 +1,7 @@
 /* Some players load minutes ahead in bursts of any size, sound and picture in ranges of their own
  * length. Their requests have no rhythm, so that nobody can say how much time one of them carries.
- * What is known of such a service is how far ahead its players load at most (`buffer_seconds` of its
- * signature). That bounds the bytes of a second from below:
+ * What is known of such a service is how far ahead its players load at most (`buffer_seconds` of
+ * its signature). That bounds the bytes of a second from below:
  *
  *     filling   from an empty buffer to the next one; the picture runs all that time
  *     rate      a buffer holds `ahead` at most. So N bytes that came in t seconds of playing are at
@@ -15,15 +15,16 @@
  *     stall     the buffer is empty, the player has asked in vain, and in the last twenty seconds
  *               came hardly anything (a quarter of the rate). It ends with an answer that comes as
  *               fast as it plays, behind which there are five seconds in the buffer: that is
- *               what players wait for after one. So none is told of a filling's first twenty seconds
+ *               what players wait for after one. So none is told of a filling's first twenty
+ * seconds
  *
  * A higher rate empties the buffer earlier, which begins more fillings, which have their rates: all
  * is worked out again until nothing changes, eight times at most.
  *
  * A rate from below makes stalls late and few, and never many: a counter of bytes with a mean bit
  * rate sees stalls wherever a quality is above the mean. Where a player goes down to a poor quality
- * and lives on it, the rate is too high; then bytes keep coming, and no stall is claimed, the buffer
- * is taken for half full.
+ * and lives on it, the rate is too high; then bytes keep coming, and no stall is claimed, the
+ * buffer is taken for half full.
  *
  * A silence of 45 s and more, in which nothing is asked, is a pause or a full buffer: from it no
  * buffer comes out less than half full.

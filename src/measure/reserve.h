@@ -1,5 +1,5 @@
-/* What is in the buffer of a player without a rhythm, from the bytes that came and from how far ahead
- * players of its service load. */
+/* What is in the buffer of a player without a rhythm, from the bytes that came and from how far
+ * ahead players of its service load. */
 #pragma once
 
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 enum { WEIR_RESERVE_NOTES = 128 };
 
-struct weir_reserve_note {  /* in ms since the base */
+struct weir_reserve_note {   /* in ms since the base */
     uint32_t from_ms, at_ms; /* an answer: first and last byte; a wait: since when, until when */
     uint32_t bytes;          /* of the answer; 0: a wait */
 };

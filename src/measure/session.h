@@ -71,7 +71,7 @@ struct weir_session {
     struct weir_cadence cadence;
     struct weir_playout playout;
     struct weir_early early;
-    struct weir_reserve reserve; /* where no rhythm is found */
+    struct weir_reserve reserve;     /* where no rhythm is found */
     bool told;                       /* what came early, to the playout */
     struct weir_last_answer last[2]; /* of two connections */
     struct weir_ladder ladder;

@@ -366,8 +366,7 @@ static void end_session(struct weir_sessions *all, struct weir_session *session)
     struct weir_session_record record;
     const struct weir_service *known = known_of(all, session->service);
     weir_session_report(session, kind_of(all, session->service), &record);
-    if (known && known->buffer_us)
-        weir_session_report_reserve(session, known->buffer_us, &record);
+    if (known && known->buffer_us) weir_session_report_reserve(session, known->buffer_us, &record);
     if (all->config.on_session) all->config.on_session(all->config.context, &record);
 }
 

@@ -50,8 +50,8 @@ static void test_a_buffer_that_is_played_out(void **state) {
     keep_full(full_s + 170, full_s + 400);
     assert_int_equal(find(), 1);
     assert_in_range(found.stalls[0].start_us, T0 + (full_s + 120) * S, T0 + (full_s + 140) * S);
-    assert_in_range(found.stalls[0].start_us + found.stalls[0].duration_us,
-                    T0 + (full_s + 168) * S, T0 + (full_s + 180) * S);
+    assert_in_range(found.stalls[0].start_us + found.stalls[0].duration_us, T0 + (full_s + 168) * S,
+                    T0 + (full_s + 180) * S);
     assert_int_equal(found.stalled_us, found.stalls[0].duration_us);
 }
 
@@ -98,8 +98,8 @@ static void test_who_leaves_stands_still_no_longer(void **state) {
     int64_t full_s = keep_full(0, 300);
     in_vain(full_s + 25, full_s + 170);
     assert_int_equal(find(), 1);
-    assert_in_range(found.stalls[0].start_us + found.stalls[0].duration_us,
-                    T0 + (full_s + 160) * S, T0 + (full_s + 175) * S);
+    assert_in_range(found.stalls[0].start_us + found.stalls[0].duration_us, T0 + (full_s + 160) * S,
+                    T0 + (full_s + 175) * S);
 }
 
 static void test_hours_are_kept_in_few_notes(void **state) {
