@@ -97,7 +97,7 @@ static void mend_case(const struct archive *archive, struct weir_case *incident)
     record->id[sizeof record->id - 1] = record->text[sizeof record->text - 1] = '\0';
     bool owned = record->service != WEIR_SERVICE_NONE;
     record->service = id_of(archive, record->service);
-    bool sane = record->event <= WEIR_INCIDENT_CLEARED && record->state <= WEIR_STATE_RECOVERING &&
+    bool sane = record->event < WEIR_INCIDENT_EVENT_N && record->state <= WEIR_STATE_RECOVERING &&
                 record->cause < WEIR_CAUSE_N && record->confidence <= WEIR_CONFIDENCE_HIGH &&
                 record->layer < WEIR_LAYER_N && record->controls.n <= WEIR_INCIDENT_LIST_MAX &&
                 record->n_regions <= WEIR_INCIDENT_REGIONS_MAX &&

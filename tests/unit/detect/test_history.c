@@ -1,0 +1,144 @@
+/* The ring of the latest trials: what it keeps, in which order, and whose addresses. */
+#undef NDEBUG
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "site.h"
+
+/* The i-th trial of a site at which no client and no server comes twice. */
+static struct weir_item item(unsigned i) {
+    struct weir_item one = {.client = site_client(i), .prefix = site_client(0x8000 + i)};
+    one.at_us = T0 + i * WEIR_SLOT_US;
+    one.service = (uint8_t)(NETFLIX + i % 3);
+    one.layer = (uint8_t)(i % WEIR_LAYER_N);
+    one.kind = (uint8_t)(i % WEIR_OUTCOME_N);
+    one.flags = WEIR_ITEM_OK;
+    one.role = (uint8_t)(i % 3);
+    one.useful_ms = (uint16_t)i;
+    return one;
+}
+
+static void assert_is(const struct weir_history *history, uint64_t position, unsigned i) {
+    struct weir_item want = item(i), got = weir_history_item(history, position);
+    assert_int_equal(weir_addr_compare(&got.client, &want.client), 0);
+    assert_int_equal(weir_addr_compare(&got.prefix, &want.prefix), 0);
+    assert_int_equal(got.at_us, want.at_us);
+    assert_int_equal(got.service, want.service);
+    assert_int_equal(got.layer, want.layer);
+    assert_int_equal(got.kind, want.kind);
+    assert_int_equal(got.flags, want.flags);
+    assert_int_equal(got.role, want.role);
+    assert_int_equal(got.useful_ms, want.useful_ms);
+}
+
+static void add(struct weir_history *history, unsigned first, unsigned n, bool closed) {
+    for (unsigned i = first; i < first + n; i++) {
+        struct weir_item one = item(i);
+        weir_history_add(history, &one, closed);
+    }
+}
+
+static void the_bound_is_rounded_down(void **state) {
+    static const size_t bounds[][2] = {{1, 1}, {2, 2}, {3, 2}, {255, 128}, {256, 256}, {257, 256}};
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        struct weir_history history;
+        assert_int_equal(weir_history_init(&history, bounds[i][0]), 0);
+        assert_int_equal(history.size, bounds[i][1]);
+        weir_history_discard(&history);
+    }
+}
+
+/* Far more addresses than the ring has places: those that no trial names any more make room, and
+ * the numbers of the others change, but not their trials. */
+static void forgotten_addresses_make_room(void **state) {
+    struct weir_history history;
+    unsigned renumbered = 0;
+    assert_int_equal(weir_history_init(&history, 256), 0);
+    for (unsigned i = 0; i < 2000; i++) {
+        size_t before = history.clients.n;
+        add(&history, i, 1, true);
+        assert_int_equal(history.n, i + 1);
+        assert_true(history.clients.n <= 512 && history.places.n <= 512);
+        renumbered += history.clients.n < before;
+        assert_is(&history, i, i);
+        assert_is(&history, i < 255 ? 0 : i - 255, i < 255 ? 0 : i - 255);
+    }
+    /* once in as many new addresses as the ring holds: it costs two look-ups a trial */
+    assert_in_range(renumbered, 5, 8);
+    for (unsigned i = 2000 - 256; i < 2000; i++) assert_is(&history, i, i);
+    weir_history_discard(&history);
+}
+
+static void the_open_slot_is_written_anew(void **state) {
+    struct weir_history history;
+    assert_int_equal(weir_history_init(&history, 16), 0);
+    add(&history, 0, 3, true);
+    add(&history, 10, 4, false);
+    assert_int_equal(history.n, 7);
+    weir_history_rewind(&history);
+    assert_int_equal(history.n, 3);
+    add(&history, 20, 1, false);
+    assert_is(&history, 2, 2);
+    assert_is(&history, 3, 20);
+    weir_history_discard(&history);
+}
+
+/* A trial of a closed slot that comes while one is open goes before those of the open one. */
+static void a_late_one_goes_before_the_open_slot(void **state) {
+    struct weir_history history;
+    assert_int_equal(weir_history_init(&history, 16), 0);
+    add(&history, 0, 2, true);
+    struct weir_item late = item(7);
+    weir_history_insert(&history, &late); /* nothing is open */
+    assert_int_equal(history.n_closed, 3);
+    add(&history, 10, 2, false);
+    late = item(8);
+    weir_history_insert(&history, &late);
+    assert_int_equal(history.n_closed, 4);
+    assert_int_equal(history.n, 6);
+    assert_is(&history, 2, 7);
+    assert_is(&history, 3, 8);
+    weir_history_rewind(&history);
+    assert_int_equal(history.n, 4);
+    weir_history_discard(&history);
+}
+
+/* Within a slot the order is that of decisions, so the search stops a slot early; it says when what
+ * was asked for is gone. */
+static void looking_back(void **state) {
+    struct weir_history history;
+    bool overrun;
+    assert_int_equal(weir_history_init(&history, 16), 0);
+    assert_int_equal(weir_history_since(&history, T0, &overrun), 0);
+    assert_false(overrun);
+    add(&history, 0, 10, true);
+    assert_int_equal(weir_history_since(&history, T0 + 5 * WEIR_SLOT_US, &overrun), 4);
+    assert_false(overrun);
+    assert_int_equal(weir_history_since(&history, T0 + 5 * WEIR_SLOT_US + 1, &overrun), 5);
+    assert_int_equal(weir_history_since(&history, T0, &overrun), 0);
+    assert_false(overrun); /* all of it is there */
+    add(&history, 10, 6, true);
+    assert_int_equal(weir_history_since(&history, T0, &overrun), 0);
+    assert_false(overrun); /* full to the last place, and nothing is gone */
+    add(&history, 16, 1, true);
+    assert_int_equal(weir_history_since(&history, T0, &overrun), 1);
+    assert_true(overrun);
+    assert_int_equal(weir_history_since(&history, T0 + 3 * WEIR_SLOT_US, &overrun), 2);
+    assert_false(overrun);
+    weir_history_discard(&history);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bound_is_rounded_down),
+        cmocka_unit_test(forgotten_addresses_make_room),
+        cmocka_unit_test(the_open_slot_is_written_anew),
+        cmocka_unit_test(a_late_one_goes_before_the_open_slot),
+        cmocka_unit_test(looking_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
