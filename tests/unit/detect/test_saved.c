@@ -182,8 +182,7 @@ static void fill_tables(void) {
     client->ok_run = 12;
     weir_keyed_get(&before->active, &addr, 0, 0, T0 + 9);
     addr = site_prefix(3);
-    struct weir_destination *destination =
-        weir_keyed_get(&before->destinations, &addr, 0, 0, T0);
+    struct weir_destination *destination = weir_keyed_get(&before->destinations, &addr, 0, 0, T0);
     destination->services[0] = 1u << NETFLIX | 1u << TWITCH;
     destination->useful = 5;
     for (weir_service_id id = NETFLIX; id <= TWITCH; id += TWITCH - NETFLIX)
@@ -208,8 +207,7 @@ static void tables_are_kept(void **state) {
     const struct weir_keyed_head *active = weir_keyed_find(&after->active, &addr, 0, 0);
     assert_int_equal(active->last_us, T0 + 9);
     addr = site_prefix(3);
-    const struct weir_destination *destination =
-        weir_keyed_find(&after->destinations, &addr, 0, 0);
+    const struct weir_destination *destination = weir_keyed_find(&after->destinations, &addr, 0, 0);
     assert_int_equal(destination->services[0], 1u << NETFLIX | 1u << TWITCH);
     assert_int_equal(destination->useful, 5);
     const struct weir_prefix *prefix =
@@ -255,8 +253,7 @@ static void services_are_known_by_name(void **state) {
         assert_int_equal(client->notes[i].at_us, i % 2 ? T0 + i : 0);
     }
     addr = site_prefix(3);
-    const struct weir_destination *destination =
-        weir_keyed_find(&after->destinations, &addr, 0, 0);
+    const struct weir_destination *destination = weir_keyed_find(&after->destinations, &addr, 0, 0);
     assert_int_equal(destination->services[0], 1u << NETFLIX_NOW);
     assert_non_null(weir_keyed_find(&after->prefixes, &addr, NETFLIX_NOW, WEIR_LAYER_SERVE));
     size_t cursor = 0, n = 0;
@@ -307,19 +304,19 @@ static void every_event_and_state_is_kept(void **state) {
 static void a_senseless_incident_is_dropped(void **state) {
     const struct weir_case good = case_of(WEIR_CAUSE_UPLINK, WEIR_SERVICE_NONE, 3);
     struct weir_case *one = &before->uplink_case;
-#define DROPPED(member, value)                                                                     \
-    do {                                                                                           \
-        *one = good;                                                                               \
-        one->record.member = value;                                                                \
-        restart();                                                                                 \
-        assert_false(after->uplink_case.exists);                                                   \
+#define DROPPED(member, value)                   \
+    do {                                         \
+        *one = good;                             \
+        one->record.member = value;              \
+        restart();                               \
+        assert_false(after->uplink_case.exists); \
     } while (0)
-#define KEPT(member, value)                                                                        \
-    do {                                                                                           \
-        *one = good;                                                                               \
-        one->record.member = value;                                                                \
-        restart();                                                                                 \
-        assert_true(after->uplink_case.exists);                                                    \
+#define KEPT(member, value)                     \
+    do {                                        \
+        *one = good;                            \
+        one->record.member = value;             \
+        restart();                              \
+        assert_true(after->uplink_case.exists); \
     } while (0)
     DROPPED(event, WEIR_INCIDENT_EVENT_N);
     DROPPED(state, WEIR_STATE_RECOVERING + 1);

@@ -19,18 +19,18 @@ static struct weir_incident *const record = &incident.record;
 static int begin(void **state) {
     site_begin(&site);
     site.detector->now_us = T0 + 600 * SECOND;
-    incident = (struct weir_case){
-        .subject = site_prefix(7),
-        .evidence_us = T0 + 590 * SECOND,
-        .record = {.event = WEIR_INCIDENT_UPDATED,
-                   .cause = WEIR_CAUSE_SERVICE,
-                   .state = WEIR_STATE_PARTIAL,
-                   .service = NETFLIX,
-                   .onset_us = T0,
-                   .layer = WEIR_LAYER_CONNECT,
-                   .trials = {.fail = 20, .total = 30, .low = 0.5, .high = 0.8},
-                   .n_clients = 3,
-                   .n_clients_seen = 4}};
+    incident =
+        (struct weir_case){.subject = site_prefix(7),
+                           .evidence_us = T0 + 590 * SECOND,
+                           .record = {.event = WEIR_INCIDENT_UPDATED,
+                                      .cause = WEIR_CAUSE_SERVICE,
+                                      .state = WEIR_STATE_PARTIAL,
+                                      .service = NETFLIX,
+                                      .onset_us = T0,
+                                      .layer = WEIR_LAYER_CONNECT,
+                                      .trials = {.fail = 20, .total = 30, .low = 0.5, .high = 0.8},
+                                      .n_clients = 3,
+                                      .n_clients_seen = 4}};
     return 0;
 }
 
@@ -46,11 +46,11 @@ static const char *said(void) {
 
 #define assert_says(part)     assert_non_null(strstr(said(), part))
 #define assert_says_not(part) assert_null(strstr(said(), part))
-#define assert_ends(part)                                                                         \
-    do {                                                                                           \
-        const char *text_ = said();                                                                \
-        assert_true(strlen(text_) >= strlen(part));                                                \
-        assert_string_equal(text_ + strlen(text_) - strlen(part), part);                           \
+#define assert_ends(part)                                                \
+    do {                                                                 \
+        const char *text_ = said();                                      \
+        assert_true(strlen(text_) >= strlen(part));                      \
+        assert_string_equal(text_ + strlen(text_) - strlen(part), part); \
     } while (0)
 
 static void beside(weir_service_id service, uint32_t fail, uint32_t total) {
@@ -85,8 +85,8 @@ static void how_it_failed(void **state) {
 }
 
 static void what_was_tried(void **state) {
-    static const char *const words[] = {"20 lookup trials", "20 connection trials", "20 QUIC trials",
-                                        "20 request trials"};
+    static const char *const words[] = {"20 lookup trials", "20 connection trials",
+                                        "20 QUIC trials", "20 request trials"};
     record->trials.total = 20;
     record->trials.fail = 1;
     for (uint8_t layer = 0; layer < WEIR_LAYER_N; layer++) {
@@ -160,12 +160,9 @@ static void when_and_for_how_long(void **state) {
     static const struct {
         int64_t seconds;
         const char *words;
-    } spans[] = {{0, "for 0 s"},
-                 {59, "for 59 s"},
-                 {60, "for 1 min 0 s"},
-                 {3599, "for 59 min 59 s"},
-                 {3600, "for 1 h 0 min"},
-                 {93784, "for 26 h 3 min"}};
+    } spans[] = {{0, "for 0 s"},          {59, "for 59 s"},
+                 {60, "for 1 min 0 s"},   {3599, "for 59 min 59 s"},
+                 {3600, "for 1 h 0 min"}, {93784, "for 26 h 3 min"}};
     record->event = WEIR_INCIDENT_CLEARED;
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
         record->recovered_us = T0 + spans[i].seconds * SECOND;
@@ -282,8 +279,9 @@ static void only_one_family(void **state) {
 /* Five at the most, the busiest first. */
 static void what_else_was_tried(void **state) {
     for (uint32_t i = 1; i <= 6; i++) beside(i % 2 ? YOUTUBE : HULU, i, 10 * i);
-    assert_says(" At the same time hulu 54/60, youtube 45/50, hulu 36/40, youtube 27/30, hulu 18/20 "
-                "useful: not your uplink, not DNS.");
+    assert_says(
+        " At the same time hulu 54/60, youtube 45/50, hulu 36/40, youtube 27/30, hulu 18/20 "
+        "useful: not your uplink, not DNS.");
     record->layer = WEIR_LAYER_DNS;
     assert_ends(" useful: not your uplink.");
     record->layer = WEIR_LAYER_SERVE;
@@ -322,8 +320,9 @@ static void one_client(void **state) {
     assert_ends(" The others are fine (29/30 useful): it is this client or its WiFi.");
     record->link = (struct weir_incident_link){
         .segments = 800, .lost_beyond = 96, .others_segments = 5000, .others_lost = 3};
-    assert_says(": of 800 packets sent to it 96 were lost on the last stretch. All others lost 3 of "
-                "5000: its own link, or its WiFi.");
+    assert_says(
+        ": of 800 packets sent to it 96 were lost on the last stretch. All others lost 3 of "
+        "5000: its own link, or its WiFi.");
 }
 
 static void the_uplink(void **state) {
@@ -336,7 +335,8 @@ static void the_uplink(void **state) {
     record->state = WEIR_STATE_DEGRADED;
     assert_says(" Several services starve at once: the way out, not one of them.");
     beside(HULU, 7, 9);
-    assert_says(" Several services fail at once (hulu 7 of 9, netflix 5 of 5 failed): the way out,");
+    assert_says(
+        " Several services fail at once (hulu 7 of 9, netflix 5 of 5 failed): the way out,");
     for (uint32_t i = 0; i < 4; i++) beside(TWITCH, 10 + i, 20);
     assert_says("(twitch 13 of 20, twitch 12 of 20, twitch 11 of 20, twitch 10 of 20, hulu 7 of 9 "
                 "failed)");
@@ -389,7 +389,8 @@ static void alternatives(void **state) {
 static void what_the_capture_misses(void **state) {
     struct weir_blind *blind = &site.detector->blind;
     record->cause = WEIR_CAUSE_CAPTURE;
-    const char *head = "The capture is incomplete since 15:06:40 UTC. No service is judged meanwhile";
+    const char *head =
+        "The capture is incomplete since 15:06:40 UTC. No service is judged meanwhile";
     assert_string_equal(said() + strlen(head), ".");
     blind->drop_share = 0.125;
     assert_string_equal(said() + strlen(head), ": 12.5 % of packets were lost before weir, 0 % of "
@@ -403,7 +404,8 @@ static void what_the_capture_misses(void **state) {
     assert_ends(": interface eth7 is back since 15:07:45 UTC; judged again after 60 s of whole "
                 "capture.");
     blind->sight.blindness = WEIR_BLIND_SILENT;
-    assert_ends(": packets come again since 15:07:45 UTC; judged again after 60 s of whole capture.");
+    assert_ends(
+        ": packets come again since 15:07:45 UTC; judged again after 60 s of whole capture.");
     blind->back_us = 0;
     assert_ends(": no packet has come at all since 15:06:40 UTC.");
     blind->sight = (struct weir_detect_sight){.blindness = WEIR_BLIND_UNDECODED, .share = 0.8};
