@@ -8,6 +8,7 @@
  *     first packet --> weir_classify_begin   DNS memory, address memory, prefixes of signatures
  *     payload      --> weir_classify_packet  while !named.done
  *     DNS answer   --> weir_classify_dns     in every worker, in packet order
+ *     each tick    --> weir_classify_tick    of flows that fell silent before their name was clear
  *     end of flow  --> weir_classify_end
  *     each window  --> weir_classify_take_facts --> coordinator merges all workers' -->
  * weir_classify_learn
@@ -55,6 +56,10 @@ void weir_classify_begin(struct weir_classifier *classifier, struct weir_flow *f
  * it. */
 void weir_classify_packet(struct weir_classifier *classifier, struct weir_flow *flow,
                           const struct weir_packet *packet, enum weir_side side);
+
+/* After weir_flow_tick() of the same second: flows without payload for 30 s are named by what there
+ * is, and hold no state any more. */
+void weir_classify_tick(struct weir_classifier *classifier, int64_t now_us);
 
 /* An answer that `client` got. Answers without an address, queries and errors are passed over. */
 void weir_classify_dns(struct weir_classifier *classifier, const struct weir_dns_message *answer,

@@ -22,7 +22,8 @@ struct weir_classifier {
     struct weir_naming_stats stats; /* the counters of the parts above are read from them */
     struct drift drift;
     struct facts facts;
-    struct weir_quic_initial initial; /* scratch */
+    struct naming *quiet_longest, *quiet_least; /* ends of the list of all states */
+    struct weir_quic_initial initial;           /* scratch */
     uint8_t scratch[HELLO_BYTES_MAX];
 };
 
@@ -30,6 +31,9 @@ enum { RIVALS_MAX = 3 };
 /* Where weir_flow_naming() points, from the first payload that did not settle the name to the
  * verdict. */
 struct naming {
+    struct weir_flow *flow;
+    struct naming *quieter, *louder; /* in the order of their last payload */
+    int64_t spoken_us;               /* engine's clock of that */
     struct hello_stream stream;
     struct dpi_flow *dpi;
     uint16_t n_client; /* payload packets of the client so far */
@@ -41,10 +45,10 @@ struct naming {
     bool has_dcid;
     uint8_t n_rivals;
     struct weir_cid dcid;
-    struct {
+    struct rival {
         struct weir_cid dcid;
         struct weir_named named;
-    } rivals[RIVALS_MAX];
+    } *rivals; /* RIVALS_MAX of them, once there is one */
 };
 
 /* ---- assign.c: what a name means ---- */

@@ -43,7 +43,8 @@ struct dpi {
 
 struct dpi_flow {
     struct ndpi_flow_struct *state;
-    struct dpi_verdict last; /* after the last packet */
+    uint16_t master, app; /* after the last packet */
+    bool tunnel;
     uint8_t n_packets;
 };
 
@@ -329,15 +330,18 @@ static bool wants_more(struct dpi *dpi, struct ndpi_flow_struct *state,
 bool dpi_packet(struct dpi *dpi, struct dpi_flow *flow, const struct weir_packet *packet,
                 struct dpi_verdict *ret_verdict) {
     ndpi_protocol protocol = process(dpi, flow->state, packet);
-    flow->last = read_verdict(&protocol);
+    struct dpi_verdict now = read_verdict(&protocol);
+    flow->master = now.master;
+    flow->app = now.app;
+    flow->tunnel = now.tunnel;
     flow->n_packets++;
-    bool settled = is_known(&flow->last) && !wants_more(dpi, flow->state, &protocol);
+    bool settled = is_known(&now) && !wants_more(dpi, flow->state, &protocol);
     if (!settled && flow->n_packets < DPI_PACKETS_MAX) return false;
     dpi_end(dpi, flow, ret_verdict);
     return true;
 }
 
 void dpi_end(struct dpi *dpi, struct dpi_flow *flow, struct dpi_verdict *ret_verdict) {
-    *ret_verdict = flow->last;
+    *ret_verdict = (struct dpi_verdict){flow->master, flow->app, .tunnel = flow->tunnel};
     conclude(dpi, flow->state, ret_verdict);
 }

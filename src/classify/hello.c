@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROW_BYTES = 2048, COALESCED_MAX = 8, TLS_CLIENT_HELLO = 1 };
+enum { GROW_BYTES = 512, COALESCED_MAX = 8, TLS_CLIENT_HELLO = 1 };
 
 struct hello_stream hello_stream_init(uint32_t base, bool fixed) {
     return (struct hello_stream){.base = base, .fixed = fixed};
@@ -54,8 +54,8 @@ static int move_base_down(struct hello_stream *stream, uint32_t by) {
     if (r < 0) return r;
     memmove(stream->bytes + by, stream->bytes, end);
     for (size_t i = 0; i < stream->n_ranges; i++) {
-        stream->ranges[i].from += by;
-        stream->ranges[i].to += by;
+        stream->ranges[i].from = (uint16_t)(stream->ranges[i].from + by);
+        stream->ranges[i].to = (uint16_t)(stream->ranges[i].to + by);
     }
     stream->base -= by;
     return 0;
@@ -73,8 +73,8 @@ static int add_range(struct hello_stream *stream, uint32_t from, uint32_t to) {
     if (first == last && stream->n_ranges == HELLO_RANGES_MAX) return HELLO_FULL;
     size_t n_after = stream->n_ranges - last;
     memmove(&stream->ranges[first + 1], &stream->ranges[last], n_after * sizeof stream->ranges[0]);
-    stream->ranges[first].from = from;
-    stream->ranges[first].to = to;
+    stream->ranges[first].from = (uint16_t)from;
+    stream->ranges[first].to = (uint16_t)to;
     stream->n_ranges = (uint8_t)(first + 1 + n_after);
     return 0;
 }

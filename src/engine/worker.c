@@ -164,6 +164,7 @@ static void advance(struct weir_worker *worker, int64_t now_us) {
         if (worker->next_tick_us > last_busy_us && now_us - worker->next_tick_us > 2 * WEIR_SLOT_US)
             worker->next_tick_us = now_us - now_us % WEIR_SLOT_US;
         weir_flow_tick(worker->flows, worker->next_tick_us);
+        weir_classify_tick(worker->classifier, worker->next_tick_us);
         deliver(worker, worker->next_tick_us, worker->next_tick_us % WEIR_SLOT_US == 0);
         step(worker, gap_begin_us, now_us);
     }

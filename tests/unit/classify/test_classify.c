@@ -612,6 +612,32 @@ static void test_naming_bound(void **state) {
     weir_classifier_free(classifier);
 }
 
+/* Half a hello, noise that nDPI is asked about, a hello that the server did not answer yet: after
+ * half a minute of silence each is named by what there is. */
+static void test_quiet_flows_hold_no_state(void **state) {
+    struct bench *bench = *state;
+    static const uint8_t start[] = {22, 3, 1, 2, 0, 1, 0}, noise[64] = {0x91, 7, 0x55};
+    struct weir_flow half = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443),
+                     odd = begin(bench, WEIR_TRANSPORT_TCP, server_text, 40001),
+                     late = begin(bench, WEIR_TRANSPORT_TCP, server_text, 443);
+    uint8_t bytes[4096];
+    size_t length = tls_hello("www.alpha.com", false, 0, true, bytes, sizeof bytes);
+    feed(bench->classifier, &half, WEIR_CLIENT, 1, start, sizeof start);
+    feed(bench->classifier, &odd, WEIR_CLIENT, 1, noise, sizeof noise);
+    feed(bench->classifier, &late, WEIR_CLIENT, 1, bytes, length - 1);
+    weir_classify_tick(bench->classifier, NOW_US + 29 * SECOND_US);
+    assert_int_equal(stats_of(bench).naming_now, 3);
+    feed(bench->classifier, &late, WEIR_CLIENT, (uint32_t)length, bytes + length - 1, 1);
+    assert_int_equal(late.named.service, bench->alpha);
+    weir_classify_tick(bench->classifier, NOW_US + 30 * SECOND_US);
+    assert_int_equal(stats_of(bench).naming_now, 0);
+    assert_true(half.named.done && odd.named.done);
+    assert_null(half.naming);
+    assert_null(odd.naming);
+    struct weir_flow *flows[] = {&half, &odd, &late};
+    for (size_t i = 0; i < 3; i++) weir_classify_end(bench->classifier, flows[i]);
+}
+
 static void test_self_report(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[4096];
@@ -690,6 +716,7 @@ int main(void) {
         TEST(test_hello_that_never_ends),
         TEST(test_damage),
         TEST(test_naming_bound),
+        TEST(test_quiet_flows_hold_no_state),
         TEST(test_self_report),
         TEST(test_names_survive),
     };
