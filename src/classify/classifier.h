@@ -48,7 +48,7 @@ struct naming {
     struct rival {
         struct weir_cid dcid;
         struct weir_named named;
-    } *rivals; /* RIVALS_MAX of them, once there is one */
+    } * rivals; /* RIVALS_MAX of them, once there is one */
 };
 
 /* ---- assign.c: what a name means ---- */

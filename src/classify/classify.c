@@ -37,8 +37,8 @@ enum {
 
 #define NAME_GRACE_US (INT64_C(3600) * 1000000)
 /* Longer than TCP and QUIC need to send a lost hello four times again (1, 3, 7, 15 s). */
-#define QUIET_US (INT64_C(30) * 1000000)
-#define TTL_MAX_S     (24 * 3600)
+#define QUIET_US  (INT64_C(30) * 1000000)
+#define TTL_MAX_S (24 * 3600)
 
 /* ---- the classifier ---- */
 

@@ -20,7 +20,7 @@ struct hello_stream {
     bool fixed;
     uint8_t n_ranges;
     struct {
-        uint16_t from, to; /* at most HELLO_BYTES_MAX */
+        uint16_t from, to;      /* at most HELLO_BYTES_MAX */
     } ranges[HELLO_RANGES_MAX]; /* what is there, rising, apart */
 };
 
