@@ -372,8 +372,21 @@ static enum step read_own(struct weir_classifier *classifier, struct weir_flow *
 
 /* ---- nDPI ---- */
 
+/* What follows the hellos of QUIC is sealed from nDPI as well: having seen one such datagram it
+ * learns nothing from seven more. Before the server's answer another opening may come. */
+static bool is_sealed(struct weir_flow *flow, const struct weir_packet *packet) {
+    return weir_flow_named(flow)->app == WEIR_APP_QUIC && !(packet->payload[0] & 0x80) &&
+           weir_flow_answered(flow);
+}
+
 static void ask_dpi(struct weir_classifier *classifier, struct weir_flow *flow,
                     const struct weir_packet *packet) {
+    struct dpi_verdict verdict;
+    if (dpi_at_sight(packet, &verdict)) {
+        assign_verdict(classifier, flow, &verdict, packet->now_us);
+        settle(classifier, flow, verdict.tunnel);
+        return;
+    }
     struct naming *naming = need_naming(classifier, flow);
     if (naming && !naming->dpi) {
         naming->dpi = dpi_flow_new();
@@ -383,12 +396,15 @@ static void ask_dpi(struct weir_classifier *classifier, struct weir_flow *flow,
         settle(classifier, flow, false);
         return;
     }
-    struct dpi_verdict verdict;
     classifier->stats.dpi_packets++;
-    if (dpi_packet(classifier->dpi, naming->dpi, packet, &verdict)) {
-        assign_verdict(classifier, flow, &verdict, packet->now_us);
-        settle(classifier, flow, verdict.tunnel);
+    bool decided = dpi_packet(classifier->dpi, naming->dpi, packet, &verdict);
+    if (!decided && is_sealed(flow, packet)) {
+        dpi_end(classifier->dpi, naming->dpi, &verdict);
+        decided = true;
     }
+    if (!decided) return;
+    assign_verdict(classifier, flow, &verdict, packet->now_us);
+    settle(classifier, flow, verdict.tunnel);
 }
 
 /* ---- what the pipeline calls ---- */

@@ -164,6 +164,24 @@ const char *dpi_name(const struct dpi *dpi, uint16_t protocol) {
     return name ? name : "";
 }
 
+/* ---- at sight ---- */
+
+/* Televisions and speakers look for each other all day, each time from another port and so in a
+ * flow of its own: nDPI would be given a state, and look its addresses up, to read two words. */
+bool dpi_at_sight(const struct weir_packet *packet, struct dpi_verdict *ret_verdict) {
+    static const char *const ssdp[] = {"M-SEARCH * HTTP/1.1", "NOTIFY * HTTP/1.1\r\n"};
+    enum { SSDP_PORT = 1900, SSDP_BYTES = 19 };
+    if (packet->transport != WEIR_TRANSPORT_UDP || packet->dst_port != SSDP_PORT ||
+        packet->payload_captured < SSDP_BYTES)
+        return false;
+    for (size_t i = 0; i < sizeof ssdp / sizeof ssdp[0]; i++) {
+        if (memcmp(packet->payload, ssdp[i], SSDP_BYTES) != 0) continue;
+        *ret_verdict = (struct dpi_verdict){.app = NDPI_PROTOCOL_SSDP, .recognised = true};
+        return true;
+    }
+    return false;
+}
+
 /* ---- one flow ---- */
 
 struct dpi_flow *dpi_flow_new(void) {

@@ -35,6 +35,8 @@ struct dpi_verdict {
     bool tunnel;           /* nDPI's VPN category */
     struct weir_host host; /* the server's name if it found one */
 };
+/* nDPI's verdict on a packet that tells it at once; false: nDPI must be asked. */
+bool dpi_at_sight(const struct weir_packet *packet, struct dpi_verdict *ret_verdict);
 /* Shows one packet; true when there is a verdict. The DPI_PACKETS_MAX-th packet always brings one.
  */
 bool dpi_packet(struct dpi *dpi, struct dpi_flow *flow, const struct weir_packet *packet,

@@ -541,6 +541,42 @@ static void test_noise_ends(void **state) {
     assert_in_range(stats_of(bench).dpi_packets, 2, 16);
 }
 
+/* QUIC taken up behind its handshake: of what is sealed nDPI sees one datagram, not eight. */
+static void test_sealed_quic_is_asked_about_once(void **state) {
+    struct bench *bench = *state;
+    struct weir_flow flow = begin(bench, WEIR_TRANSPORT_UDP, server_text, 443);
+    flow.named.app = WEIR_APP_QUIC; /* as flow says of it */
+    for (unsigned i = 0; i < 8; i++) {
+        uint8_t sealed[200];
+        for (size_t k = 0; k < sizeof sealed; k++) sealed[k] = (uint8_t)(k * 37 + i * 101);
+        sealed[0] = 0x40;
+        feed(bench->classifier, &flow, i & 1 ? WEIR_SERVER : WEIR_CLIENT, 0, sealed, sizeof sealed);
+    }
+    assert_true(flow.named.done);
+    assert_null(flow.naming);
+    assert_int_equal(stats_of(bench).dpi_flows, 1);
+    assert_in_range(stats_of(bench).dpi_packets, 1, 2);
+}
+
+/* The discovery of televisions is told as nDPI tells it, which is not asked. */
+static void test_discovery_at_sight(void **state) {
+    struct bench *bench = *state;
+    static const char search[] = "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n";
+    char text[2][WEIR_NDPI_TEXT_MAX];
+    for (unsigned asked = 0; asked < 2; asked++) { /* at another port nDPI has to be */
+        struct weir_flow flow =
+            begin(bench, WEIR_TRANSPORT_UDP, "239.255.255.250", asked ? 1901 : 1900);
+        feed(bench->classifier, &flow, WEIR_CLIENT, 0, search, sizeof search - 1);
+        assert_true(flow.named.done);
+        assert_null(flow.naming);
+        assert_int_equal(flow.named.by, WEIR_NAMED_NDPI);
+        assert_int_equal(flow.named.service, WEIR_SERVICE_OTHER);
+        assert_int_equal(stats_of(bench).dpi_flows, asked);
+        weir_classify_ndpi_text(bench->classifier, &flow.named, text[asked]);
+    }
+    assert_string_equal(text[0], text[1]);
+}
+
 static void test_hello_that_never_ends(void **state) {
     struct bench *bench = *state;
     uint8_t bytes[1400] = {22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3};
@@ -713,6 +749,8 @@ int main(void) {
         TEST(test_quic_decoys),
         TEST(test_quic_unanswered),
         TEST(test_noise_ends),
+        TEST(test_sealed_quic_is_asked_about_once),
+        TEST(test_discovery_at_sight),
         TEST(test_hello_that_never_ends),
         TEST(test_damage),
         TEST(test_naming_bound),
