@@ -100,6 +100,15 @@ void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us) 
     return victim;
 }
 
+void *weir_assoc_get_again(struct weir_assoc *assoc, void *before, const void *key,
+                           int64_t now_us) {
+    struct weir_assoc_mark *mark = before;
+    if (!mark || memcmp(mark + 1, key, assoc->key_size) != 0)
+        return weir_assoc_get(assoc, key, now_us);
+    mark->last_us = now_us;
+    return mark;
+}
+
 void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor) {
     while (*cursor < assoc->n_sets * WAYS) {
         size_t set = *cursor / WAYS;

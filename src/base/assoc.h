@@ -28,5 +28,8 @@ void *weir_assoc_find(const struct weir_assoc *assoc, const void *key);
 /* The entry, made where there is none: all behind its key is then zero. Sets last_us. The address
  * stays while the entry does. */
 void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us);
+/* The same, begun at the entry that the caller had for this key before, or at NULL: where it still
+ * is that one nothing is hashed and no other entry touched. */
+void *weir_assoc_get_again(struct weir_assoc *assoc, void *before, const void *key, int64_t now_us);
 /* Visits all entries: *cursor begins at 0; NULL at the end. */
 void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor);

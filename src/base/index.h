@@ -23,5 +23,12 @@ void weir_index_deinit(struct weir_index *index);
 void weir_index_clear(struct weir_index *index);
 /* The number of the address, given now where it has none; WEIR_INDEX_NONE when there is no room. */
 uint32_t weir_index_get(struct weir_index *index, const struct weir_addr *addr);
+/* The same, begun at the number that the caller had for it before: where it is still that one
+ * nothing is hashed. Any number will do. */
+static inline uint32_t weir_index_get_again(struct weir_index *index, uint32_t before,
+                                            const struct weir_addr *addr) {
+    bool still = before < index->n && weir_addr_compare(&index->addrs[before], addr) == 0;
+    return still ? before : weir_index_get(index, addr);
+}
 /* or WEIR_INDEX_NONE */
 uint32_t weir_index_find(const struct weir_index *index, const struct weir_addr *addr);

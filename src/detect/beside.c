@@ -44,16 +44,36 @@ static double several_services(const struct weir_detector *detector,
     return fmax(each, together);
 }
 
-static double by_clients(const struct weir_detector *detector) {
-    const struct weir_detect_config *config = &detector->config;
+/* Of many clients most have made the same few trials: what those are worth is asked once for all.
+ */
+enum { ALIKE = 16 };
+struct worths {
+    bool known[ALIKE][ALIKE]; /* by fail and total */
+    double worth[ALIKE][ALIKE];
+};
+
+static double worth_of(struct worths *worths, const struct weir_detect_config *config,
+                       struct weir_tally left) {
+    bool alike = left.fail < ALIKE && left.total < ALIKE;
+    if (alike && worths->known[left.fail][left.total]) return worths->worth[left.fail][left.total];
+    double worth = weir_gain_of_client(left, config->p0) + log(config->prior_client);
+    if (alike) {
+        worths->known[left.fail][left.total] = true;
+        worths->worth[left.fail][left.total] = worth;
+    }
+    return worth;
+}
+
+/* `mark`: the clients that are taken out. */
+static double by_clients(const struct weir_detector *detector, bool mark) {
     const struct weir_judgement *judgement = &detector->judgement;
+    struct worths worths;
     double sum = 0;
+    memset(worths.known, 0, sizeof worths.known);
     for (size_t i = 0; i < judgement->clients.n; i++) {
         struct weir_sums *client = &judgement->by_client[i];
-        double worth = client->left.fail ? weir_gain_of_client(client->left, config->p0) +
-                                               log(config->prior_client)
-                                         : 0;
-        client->taken = worth > 0;
+        double worth = client->left.fail ? worth_of(&worths, &detector->config, client->left) : 0;
+        if (mark) client->taken = worth > 0;
         sum += fmax(0, worth);
     }
     return sum;
@@ -128,13 +148,11 @@ struct weir_beside weir_each_for_itself(const struct weir_detector *detector, ui
     sum_left(detector, &part, ALL, NULL, by_service);
     if (!any_failed(detector, by_service)) return beside;
     beside.causes = by_services(detector, by_service, taken);
-    beside.clients = by_clients(detector);
+    beside.clients = by_clients(detector, true);
     sum_left(detector, &part, OF_UNTAKEN_CAUSES, taken, by_service);
-    double causes_first = beside.causes + by_clients(detector);
-    sum_left(detector, &part, ALL, NULL, by_service);
-    double clients_first = by_clients(detector);
+    double causes_first = beside.causes + by_clients(detector, false);
     sum_left(detector, &part, OF_UNTAKEN_CLIENTS, NULL, by_service);
-    clients_first += by_services(detector, by_service, taken);
+    double clients_first = beside.clients + by_services(detector, by_service, taken);
     beside.all = fmax(causes_first, clients_first);
     return beside;
 }

@@ -7,6 +7,7 @@
 #include "detect/keyed.h"
 
 struct weir_detector;
+struct weir_shown;
 
 enum { WEIR_NOTES = 12 };
 struct weir_note { /* the latest result of a client at one (service, prefix) */
@@ -31,7 +32,7 @@ struct weir_destination { /* a prefix, whatever the service and layer (but DNS) 
 
 /* controls.c */
 void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial,
-                        bool closed);
+                        struct weir_shown *shown, bool closed);
 /* A failure that came all the way to the client as an answer: its link and the uplink carried it.
  */
 bool weir_is_answer(uint8_t kind);

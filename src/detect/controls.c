@@ -21,6 +21,7 @@
  */
 #include <string.h>
 
+#include "detect/shown.h"
 #include "detect/state.h"
 
 enum { DEAD_RUN = 6 };                  /* a destination is dead after so many failures in a row */
@@ -74,9 +75,9 @@ static int64_t decided_us(const struct weir_trial *trial) {
 }
 
 static void note_destination(struct weir_detector *detector, const struct weir_trial *trial,
-                             bool closed) {
-    struct weir_destination *destination =
-        weir_keyed_get(&detector->destinations, &trial->prefix, 0, 0, decided_us(trial));
+                             struct weir_shown *shown, bool closed) {
+    struct weir_destination *destination = weir_keyed_get_again(
+        &detector->destinations, &shown->destination, &trial->prefix, 0, 0, decided_us(trial));
     destination->services[trial->service / 64] |= UINT64_C(1) << (trial->service % 64);
     if (trial->ok && trial->ok_us > destination->last_ok_us) destination->last_ok_us = trial->ok_us;
     if (!closed) return;
@@ -87,21 +88,22 @@ static void note_destination(struct weir_detector *detector, const struct weir_t
         destination->fail_run++;
 }
 
-static void note_active(struct weir_detector *detector, const struct weir_trial *trial) {
+static void note_active(struct weir_detector *detector, const struct weir_trial *trial,
+                        struct weir_shown *shown) {
     struct weir_addr network = trial->client;
     if (!weir_addr_is_v4(&network)) memset(network.bytes + 8, 0, 8);
-    weir_keyed_get(&detector->active, &network, 0, 0, decided_us(trial));
+    weir_keyed_get_again(&detector->active, &shown->active, &network, 0, 0, decided_us(trial));
 }
 
 void weir_controls_note(struct weir_detector *detector, const struct weir_trial *trial,
-                        bool closed) {
-    note_active(detector, trial);
-    struct weir_client *client =
-        weir_keyed_get(&detector->clients, &trial->client, 0, 0, decided_us(trial));
+                        struct weir_shown *shown, bool closed) {
+    note_active(detector, trial, shown);
+    struct weir_client *client = weir_keyed_get_again(&detector->clients, &shown->client,
+                                                      &trial->client, 0, 0, decided_us(trial));
     bool counts = weir_controls_counts(detector, trial);
     if (trial->layer == WEIR_LAYER_DNS && trial->ok && trial->ok_us > client->answered_us)
         client->answered_us = trial->ok_us;
-    if (trial->layer != WEIR_LAYER_DNS) note_destination(detector, trial, closed);
+    if (trial->layer != WEIR_LAYER_DNS) note_destination(detector, trial, shown, closed);
     bool answered = trial->layer != WEIR_LAYER_DNS && trial->fail && weir_is_answer(trial->kind);
     if (answered && trial->fail_us > detector->uplink_ok_us)
         detector->uplink_ok_us = trial->fail_us;

@@ -10,6 +10,8 @@
 #include "detect/fold.h"
 #include "detect/state.h"
 
+enum { SHOW_AHEAD = 4 }; /* trials whose memory is asked for in advance */
+
 void weir_detector_free(struct weir_detector *detector) {
     if (!detector) return;
     for (size_t i = 0; detector->services && i < detector->n_services; i++) {
@@ -26,6 +28,7 @@ void weir_detector_free(struct weir_detector *detector) {
     weir_assoc_deinit(&detector->prefixes);
     weir_assoc_deinit(&detector->resolvers);
     weir_history_discard(&detector->history);
+    free(detector->shown);
     weir_judgement_deinit(&detector->judgement);
     free(detector);
 }
@@ -160,6 +163,15 @@ static bool is_sane(const struct weir_detector *detector, const struct weir_tria
            (trial->ok || trial->fail);
 }
 
+/* Room for what is looked up for `n` trials. Without memory nothing is remembered. */
+static void show_room(struct weir_detector *detector, size_t n) {
+    if (n <= detector->shown_room) return;
+    size_t room = n + n / 2;
+    free(detector->shown);
+    detector->shown = calloc(room, sizeof *detector->shown);
+    detector->shown_room = detector->shown ? room : 0;
+}
+
 void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *slot, bool closed) {
     detector->generation++;
     weir_history_rewind(&detector->history);
@@ -169,16 +181,23 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
         if (closed) detector->stats.trials_frozen += slot->n_trials;
         return;
     }
+    show_room(detector, slot->n_trials);
+    struct weir_shown *shown = detector->shown, once;
     for (size_t i = 0; i < slot->n_trials; i++) {
         const struct weir_trial *trial = &slot->trials[i];
+        if (i + SHOW_AHEAD < detector->shown_room) weir_shown_prefetch(&shown[i + SHOW_AHEAD]);
         if (!is_sane(detector, trial)) continue;
-        weir_controls_note(detector, trial, closed);
+        if (!detector->shown) once = (struct weir_shown){0};
+        weir_controls_note(detector, trial, detector->shown ? &shown[i] : &once, closed);
         if (closed) weir_silence_note(detector, trial, slot->start_us);
         if (trial->ok) detector->services[trial->service].ok_slot_us[trial->layer] = slot->start_us;
     }
-    for (size_t i = 0; i < slot->n_trials; i++)
-        if (is_sane(detector, &slot->trials[i]))
-            weir_fold_trial(detector, &slot->trials[i], slot->start_us, closed);
+    for (size_t i = 0; i < slot->n_trials; i++) {
+        if (!is_sane(detector, &slot->trials[i])) continue;
+        if (!detector->shown) once = (struct weir_shown){0};
+        weir_fold_trial(detector, &slot->trials[i], detector->shown ? &shown[i] : &once,
+                        slot->start_us, closed);
+    }
     if (closed) weir_silence_slot(detector, slot->start_us);
 }
 

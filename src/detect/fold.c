@@ -127,16 +127,18 @@ struct weir_item weir_item_of(const struct weir_trial *trial, uint8_t layer, uin
 }
 
 static void remember(struct weir_detector *detector, const struct weir_trial *trial, uint8_t layer,
-                     uint8_t flags, bool closed) {
+                     uint8_t flags, struct weir_shown *shown, bool closed) {
     struct weir_item item = weir_item_of(trial, layer, flags);
-    weir_history_add(&detector->history, &item, closed);
+    weir_history_add(&detector->history, &item, &shown->numbers, closed);
 }
 
 static void fold_prefix(struct weir_detector *detector, const struct weir_trial *trial,
-                        const struct weir_track_trial *step, bool scored, bool closed) {
+                        const struct weir_track_trial *step, struct weir_shown *shown, bool scored,
+                        bool closed) {
     struct weir_service_state *service = &detector->services[trial->service];
-    struct weir_prefix *prefix = weir_keyed_get(&detector->prefixes, &trial->prefix, trial->service,
-                                                trial->layer, step->at_us);
+    struct weir_prefix *prefix =
+        weir_keyed_get_again(&detector->prefixes, &shown->prefix, &trial->prefix, trial->service,
+                             trial->layer, step->at_us);
     bool known = prefix->track.useful >= (uint64_t)detector->config.guard_useful;
     fold(detector, &prefix->track, step, scored && (known || trial->ok), closed);
     double s = weir_track_now(&prefix->track, detector->generation)->hard.s;
@@ -150,7 +152,7 @@ static void fold_prefix(struct weir_detector *detector, const struct weir_trial 
 /* QUIC failed and TCP to the same name was useful: not the service's failure, but evidence of its
  * own kind. */
 static void fold_fallback(struct weir_detector *detector, const struct weir_trial *trial,
-                          bool closed) {
+                          struct weir_shown *shown, bool closed) {
     struct weir_service_state *service = &detector->services[trial->service];
     bool failed = trial->fail && !trial->ok && trial->quic_fell_back;
     if (!failed && !trial->ok) return;
@@ -162,7 +164,7 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
                   destination && destination->useful > 0;
     struct weir_track_trial step = step_of(trial, 1, 1, -log(WEIR_QUIC_P0));
     fold(detector, &service->quic_blocked, &step, scored, closed);
-    remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, closed);
+    remember(detector, trial, WEIR_STREAM_FALLBACK, scored ? WEIR_ITEM_SCORED : 0, shown, closed);
 }
 
 static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial,
@@ -175,13 +177,14 @@ static void fold_resolver(struct weir_detector *detector, const struct weir_tria
 }
 
 static void fold_service(struct weir_detector *detector, const struct weir_trial *trial,
-                         double weight, bool scored, int64_t slot_start_us, bool closed) {
+                         double weight, struct weir_shown *shown, bool scored,
+                         int64_t slot_start_us, bool closed) {
     struct weir_service_state *service = &detector->services[trial->service];
     double factor =
         is_total_freeze(detector, trial, slot_start_us) ? detector->config.freeze_weight : 1;
     struct weir_track_trial step = step_of(trial, weight, factor, nats_of(detector, trial));
     fold(detector, &service->layer[trial->layer], &step, scored, closed);
-    if (trial->layer != WEIR_LAYER_DNS) fold_prefix(detector, trial, &step, scored, closed);
+    if (trial->layer != WEIR_LAYER_DNS) fold_prefix(detector, trial, &step, shown, scored, closed);
     if (closed && trial->layer != WEIR_LAYER_DNS && (scored || trial->ok))
         service->ok_run = trial->ok ? service->ok_run + 1 : 0;
     if (closed && step.at_us > service->last_us) service->last_us = step.at_us;
@@ -201,7 +204,7 @@ static bool is_of_congestion(const struct weir_detector *detector, const struct 
 }
 
 void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *trial,
-                     int64_t slot_start_us, bool closed) {
+                     struct weir_shown *shown, int64_t slot_start_us, bool closed) {
     bool control = weir_controls_counts(detector, trial),
          real = trial->service >= WEIR_SERVICE_FIRST, dns = trial->layer == WEIR_LAYER_DNS;
     double weight = trial->fail ? weir_controls_weight(detector, trial) : 1;
@@ -213,8 +216,9 @@ void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *tr
     detector->stats.trials_unscored += closed && !scored;
     control = control && (!real || scored);
     if (dns) fold_resolver(detector, trial, weight, closed);
-    if (real && !fell_back) fold_service(detector, trial, weight, scored, slot_start_us, closed);
-    if (real && trial->layer == WEIR_LAYER_QUIC) fold_fallback(detector, trial, closed);
+    if (real && !fell_back)
+        fold_service(detector, trial, weight, shown, scored, slot_start_us, closed);
+    if (real && trial->layer == WEIR_LAYER_QUIC) fold_fallback(detector, trial, shown, closed);
     if (real && trial->layer == WEIR_LAYER_SERVE &&
         (!trial->fail || trial->ok || is_of_congestion(detector, trial))) {
         struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
@@ -234,5 +238,5 @@ void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *tr
     remember(detector, trial, trial->layer,
              (scored ? WEIR_ITEM_SCORED : 0) | (control ? WEIR_ITEM_CONTROL : 0) |
                  (uplink ? WEIR_ITEM_UPLINK : 0),
-             closed);
+             shown, closed);
 }

@@ -71,17 +71,21 @@ static bool renumber(struct weir_history *history, struct weir_index *index, siz
 }
 
 static uint32_t number_of(struct weir_history *history, struct weir_index *index, size_t member,
-                          const struct weir_addr *addr) {
-    uint32_t number = weir_index_get(index, addr);
+                          uint32_t before, const struct weir_addr *addr) {
+    uint32_t number = weir_index_get_again(index, before, addr);
     if (number != WEIR_INDEX_NONE || !renumber(history, index, member)) return number;
     return weir_index_get(index, addr);
 }
 
-void weir_history_add(struct weir_history *history, const struct weir_item *item, bool closed) {
+void weir_history_add(struct weir_history *history, const struct weir_item *item,
+                      struct weir_numbers *numbers, bool closed) {
+    struct weir_numbers before = {WEIR_INDEX_NONE, WEIR_INDEX_NONE};
+    if (!numbers) numbers = &before;
     uint32_t client = number_of(history, &history->clients, offsetof(struct weir_past, client),
-                                &item->client),
+                                numbers->client, &item->client),
              place = number_of(history, &history->places, offsetof(struct weir_past, place),
-                               &item->prefix);
+                               numbers->place, &item->prefix);
+    *numbers = (struct weir_numbers){client, place};
     if (client == WEIR_INDEX_NONE || place == WEIR_INDEX_NONE) return;
     history->items[history->n++ & (history->size - 1)] =
         (struct weir_past){.at_us = item->at_us,
@@ -100,7 +104,7 @@ void weir_history_insert(struct weir_history *history, const struct weir_item *i
     size_t mask = history->size - 1;
     uint64_t n = history->n;
     bool open = n > history->n_closed;
-    weir_history_add(history, item, !open);
+    weir_history_add(history, item, NULL, !open);
     if (!open || history->n == n) return; /* no memory for its address */
     struct weir_past last = history->items[(history->n - 1) & mask];
     history->items[(history->n - 1) & mask] = history->items[history->n_closed & mask];

@@ -40,8 +40,13 @@ struct weir_history {
 int weir_history_init(struct weir_history *history, size_t max_items);
 void weir_history_discard(struct weir_history *history);
 void weir_history_rewind(struct weir_history *history); /* drops the open slot's items */
-/* Without memory for its addresses the item is lost. */
-void weir_history_add(struct weir_history *history, const struct weir_item *item, bool closed);
+struct weir_numbers {                                   /* of an item's addresses */
+    uint32_t client, place;
+};
+/* Without memory for its addresses the item is lost. `numbers`: where those are kept that it was
+ * given before, or any; NULL: of an item that comes once. */
+void weir_history_add(struct weir_history *history, const struct weir_item *item,
+                      struct weir_numbers *numbers, bool closed);
 /* The same of a trial that closes while a slot is open: the open ones stay behind it. */
 void weir_history_insert(struct weir_history *history, const struct weir_item *item);
 /* The first position with at_us that may be >= since; *ret_overrun when the history doesn't reach

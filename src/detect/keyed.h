@@ -44,3 +44,10 @@ static inline void *weir_keyed_get(struct weir_assoc *keyed, const struct weir_a
     const struct weir_key key = {.addr = *addr, .service = service, .layer = layer};
     return weir_assoc_get(keyed, &key, now_us);
 }
+/* The same, begun at *seen, which was given for this key before, or is NULL. */
+static inline void *weir_keyed_get_again(struct weir_assoc *keyed, void **seen,
+                                         const struct weir_addr *addr, uint8_t service,
+                                         uint8_t layer, int64_t now_us) {
+    const struct weir_key key = {.addr = *addr, .service = service, .layer = layer};
+    return *seen = weir_assoc_get_again(keyed, *seen, &key, now_us);
+}

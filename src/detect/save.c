@@ -284,7 +284,8 @@ static void walk_history(struct archive *archive, struct weir_detector *detector
         WALK(archive, item);
         if (!archive->reading || archive->error) continue;
         item.service = (uint8_t)id_of(archive, item.service);
-        if (item.service && item.kind < WEIR_OUTCOME_N) weir_history_add(history, &item, true);
+        if (item.service && item.kind < WEIR_OUTCOME_N)
+            weir_history_add(history, &item, NULL, true);
     }
 }
 

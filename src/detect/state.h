@@ -14,6 +14,8 @@
 
 enum { WEIR_CLIENT_CASES = 16, WEIR_RESOLVER_CASES = 16, WEIR_FROZEN = 64, WEIR_CAPTURE_RUN = 6 };
 
+struct weir_shown;
+
 /* What last kept the capture from seeing: remembered after it sees again. */
 struct weir_blind {
     struct weir_detect_sight sight;   /* WEIR_BLIND_NOT: the shares below, or nothing yet */
@@ -39,6 +41,8 @@ struct weir_detector {
 
     struct weir_assoc links, clients, active, destinations, prefixes, resolvers;
     struct weir_history history;
+    struct weir_shown *shown; /* by the trial's position in its slot; `shown_room` of them */
+    size_t shown_room;
     struct weir_judgement judgement; /* the last one */
 
     struct weir_detect_region *regions;

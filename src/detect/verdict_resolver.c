@@ -26,19 +26,20 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
     weir_judge_own(detector, &pick, record);
     struct weir_tally controls =
         weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
+    bool uplink = weir_uplink_is_proven(detector, scope) ||
+                  (controls.total >= 3 && weir_mostly_fails(controls) &&
+                   weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE));
+    /* Connections to addresses that are known already must work, or not be tried: an uplink that
+     * loses a third takes lookups, too. */
+    if (!uplink && (place == WEIR_INDEX_NONE || !weir_rest_is_fine(controls))) {
+        verdict->open = true;
+        return;
+    }
     struct weir_blame blame = weir_blame_resolver(detector);
-    bool mostly = controls.total >= 3 && weir_mostly_fails(controls) &&
-                  weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE);
-    if (weir_uplink_is_proven(detector, scope) || mostly) {
+    if (uplink) {
         blame.score[WEIR_BY_UPLINK] = blame.score[WEIR_BY_RESOLVER] + WEIR_SETTLED;
         weir_blame_tell(detector, &blame, WEIR_BY_UPLINK, record);
         weir_told_uplink(detector, scope, verdict);
-        return;
-    }
-    /* Connections to addresses that are known already must work, or not be tried: an uplink that
-     * loses a third takes lookups, too. */
-    if (place == WEIR_INDEX_NONE || !weir_rest_is_fine(controls)) {
-        verdict->open = true;
         return;
     }
     struct weir_tally rest;

@@ -83,7 +83,6 @@ void weir_session_small(struct weir_session *session, const struct weir_evidence
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us) {
     weir_cadence_spoil(&session->cadence);
     weir_early_wanted(&session->early, since_us, until_us);
-    weir_reserve_wanted(&session->reserve, since_us, until_us);
     if (session->told)
         weir_playout_wanted(&session->playout, since_us, until_us, session->cadence.value_us);
 }
@@ -146,10 +145,8 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
         tick->longest_wait_us = evidence->progress.waiting_us;
     struct weir_lasting_burst burst;
     if (!waiting && weir_lasting_tick(&session->lasting, evidence->client_port, asked_us,
-                                      evidence->ts_us, evidence->progress.bytes, &burst)) {
-        weir_reserve_answer(&session->reserve, burst.from_us, burst.done_us, burst.bytes);
+                                      evidence->ts_us, evidence->progress.bytes, &burst))
         take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
-    }
     if (is_late(session, evidence) && evidence->progress.waiting_us < PATIENCE_US)
         weir_session_wanted(session, asked_us, evidence->ts_us);
 }
@@ -412,8 +409,6 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
     struct weir_last_answer *answer = last_of(session, evidence->client_port);
-    if (!weir_lasting_is_told(&session->lasting, evidence->client_port))
-        weir_reserve_answer(&session->reserve, done_us - transfer_us, done_us, bytes);
     if (resumed && answer->port == evidence->client_port && answer->request_us == request_us &&
         take_rest(session, answer, bytes, done_us))
         return false;
@@ -575,19 +570,4 @@ void weir_session_report(struct weir_session *session, enum weir_service_kind ki
     report_buffer(session, ret_record);
     report_stalls(session, ret_record);
     ret_record->confidence = (uint8_t)confidence_of(session, ret_record->n_stalls);
-}
-
-void weir_session_report_reserve(const struct weir_session *session, int64_t ahead_us,
-                                 struct weir_session_record *record) {
-    if (session->cadence.value_us > 0 || record->kind != WEIR_KIND_VOD) return;
-    struct weir_reserve_stalls found = {0};
-    weir_reserve_find(&session->reserve, ahead_us, &found);
-    if (found.n == 0) return; /* which proves nothing: its rates are bounds from below */
-    record->n_stalls = found.n;
-    record->stalled_us = found.stalled_us;
-    record->confidence = WEIR_STALL_POSSIBLE;
-    for (uint32_t i = 0; i < found.n && i < WEIR_SESSION_STALLS_MAX; i++) {
-        record->stalls[i].start_us = found.stalls[i].start_us;
-        record->stalls[i].duration_us = found.stalls[i].duration_us;
-    }
 }

@@ -9,7 +9,6 @@
 #include "measure/need.h"
 #include "measure/playout.h"
 #include "measure/lasting.h"
-#include "measure/reserve.h"
 #include "measure/tracks.h"
 
 enum {
@@ -71,7 +70,6 @@ struct weir_session {
     struct weir_cadence cadence;
     struct weir_playout playout;
     struct weir_early early;
-    struct weir_reserve reserve;     /* where no rhythm is found */
     bool told;                       /* what came early, to the playout */
     struct weir_last_answer last[2]; /* of two connections */
     struct weir_ladder ladder;
@@ -125,7 +123,3 @@ int64_t weir_session_startup_us(const struct weir_session *session);  /* WEIR_NU
 /* Ends the session: works out what waits. */
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
                          struct weir_session_record *ret_record);
-/* Stalls of a film that ended without a known rhythm, put into its record, where players of its
- * service are known to load `ahead_us` (> 0) ahead. */
-void weir_session_report_reserve(const struct weir_session *session, int64_t ahead_us,
-                                 struct weir_session_record *record);

@@ -109,16 +109,10 @@ void weir_sessions_free(struct weir_sessions *all) {
     free(all);
 }
 
-/* NULL: nothing is known of it. */
-static const struct weir_service *known_of(const struct weir_sessions *all,
-                                           weir_service_id service) {
-    bool known = all->config.set && service < weir_service_set_count(all->config.set);
-    return known ? weir_service_get(all->config.set, service) : NULL;
-}
-
 static enum weir_service_kind kind_of(const struct weir_sessions *all, weir_service_id service) {
-    const struct weir_service *known = known_of(all, service);
-    return known ? known->kind : WEIR_KIND_VOD;
+    if (!all->config.set || service >= weir_service_set_count(all->config.set))
+        return WEIR_KIND_VOD;
+    return weir_service_get(all->config.set, service)->kind;
 }
 
 /* Whose picture can stand still. Audio comes a track at a time, with small answers in between that
@@ -364,9 +358,7 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
 
 static void end_session(struct weir_sessions *all, struct weir_session *session) {
     struct weir_session_record record;
-    const struct weir_service *known = known_of(all, session->service);
     weir_session_report(session, kind_of(all, session->service), &record);
-    if (known && known->buffer_us) weir_session_report_reserve(session, known->buffer_us, &record);
     if (all->config.on_session) all->config.on_session(all->config.context, &record);
 }
 

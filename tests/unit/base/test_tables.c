@@ -46,6 +46,24 @@ static void test_assoc_keeps_what_is_used(void **state) {
     weir_assoc_deinit(&assoc);
 }
 
+/* What a caller remembers of a key is only where to look first. */
+static void test_assoc_get_again(void **state) {
+    struct weir_assoc assoc;
+    assert_int_equal(weir_assoc_init(&assoc, sizeof(struct entry), sizeof(uint64_t), 64), 0);
+    uint64_t one = 1, other = 2;
+    struct entry *entry = weir_assoc_get_again(&assoc, NULL, &one, 10);
+    assert_ptr_equal(weir_assoc_get_again(&assoc, entry, &one, 20), entry);
+    assert_int_equal(entry->mark.last_us, 20);
+    struct entry *another = weir_assoc_get_again(&assoc, entry, &other, 30);
+    assert_ptr_not_equal(another, entry);
+    assert_ptr_equal(weir_assoc_find(&assoc, &other), another);
+    for (uint64_t key = 100; key < 1100; key++) weir_assoc_get(&assoc, &key, (int64_t)key);
+    assert_null(weir_assoc_find(&assoc, &one)); /* pushed out: its place is another's */
+    assert_int_not_equal(((struct entry *)weir_assoc_get_again(&assoc, entry, &one, 2000))->key, 0);
+    assert_non_null(weir_assoc_find(&assoc, &one));
+    weir_assoc_deinit(&assoc);
+}
+
 static struct weir_addr addr_of(uint32_t i) {
     struct weir_addr addr = {{0x20, 0x01, 0x0d, 0xb8}};
     memcpy(addr.bytes + 4, &i, sizeof i);
@@ -61,6 +79,9 @@ static void test_index_numbers(void **state) {
             assert_int_equal(weir_index_find(&index, &addr), WEIR_INDEX_NONE);
             assert_int_equal(weir_index_get(&index, &addr), i);
             assert_int_equal(weir_index_get(&index, &addr), i);
+            assert_int_equal(weir_index_get_again(&index, i, &addr), i);
+            assert_int_equal(weir_index_get_again(&index, i / 2, &addr), i);
+            assert_int_equal(weir_index_get_again(&index, WEIR_INDEX_NONE, &addr), i);
         }
         for (uint32_t i = 0; i < 5000; i++) {
             struct weir_addr addr = addr_of(i);
@@ -93,6 +114,7 @@ static void test_index_is_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_assoc_is_bounded), cmocka_unit_test(test_assoc_keeps_what_is_used),
-        cmocka_unit_test(test_index_numbers), cmocka_unit_test(test_index_is_bounded)};
+        cmocka_unit_test(test_assoc_get_again), cmocka_unit_test(test_index_numbers),
+        cmocka_unit_test(test_index_is_bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static void assert_is(const struct weir_history *history, uint64_t position, uns
 static void add(struct weir_history *history, unsigned first, unsigned n, bool closed) {
     for (unsigned i = first; i < first + n; i++) {
         struct weir_item one = item(i);
-        weir_history_add(history, &one, closed);
+        weir_history_add(history, &one, NULL, closed);
     }
 }
 

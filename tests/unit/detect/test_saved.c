@@ -237,7 +237,7 @@ static void services_are_known_by_name(void **state) {
     struct weir_item item = {.client = site_client(1), .prefix = site_prefix(3), .at_us = T0};
     for (weir_service_id id = NETFLIX; id <= TWITCH; id++) {
         item.service = id;
-        weir_history_add(&before->history, &item, true);
+        weir_history_add(&before->history, &item, NULL, true);
     }
     restart_with(now, 5);
     assert_track(&after->services[NETFLIX_NOW].layer[1], 11);
@@ -270,10 +270,10 @@ static void the_latest_trials_are_kept(void **state) {
     item.service = NETFLIX;
     for (int i = 0; i < 9000; i++) {
         item.at_us = T0 + i;
-        weir_history_add(&before->history, &item, true);
+        weir_history_add(&before->history, &item, NULL, true);
     }
     item.at_us = T0 + 999999;
-    weir_history_add(&before->history, &item, false);
+    weir_history_add(&before->history, &item, NULL, false);
     restart();
     assert_int_equal(after->history.n, 8192);
     assert_int_equal(after->history.n_closed, 8192);
