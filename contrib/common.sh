@@ -4,7 +4,7 @@ cd "$top"
 
 build_packages=(gcc meson ninja-build pkg-config libpcap-dev libndpi-dev libhiredis-dev libuv1-dev libcyaml-dev libyaml-dev libjson-c-dev
     libsodium-dev libxxhash-dev nettle-dev zlib1g-dev libzstd-dev libseccomp-dev libcap-ng-dev libncurses-dev libmaxminddb-dev libmicrohttpd-dev
-    libsqlite3-dev libcurl4-openssl-dev)
+    libsqlite3-dev libcurl4-openssl-dev libssl-dev)
 # What tests in network namespaces, of live capture and of confinement run.
 network_packages=(iproute2 iputils-ping ethtool nftables nginx-light unbound openssl tcpdump procps python3-h2)
 

@@ -12,6 +12,7 @@
 
 #include "publish/redis_client.h"
 #include "publish/redis_slot.h"
+#include "publish/redis_tls.h"
 #include "publish/redis_url.h"
 
 enum { NODES_MAX = 64, CONNECT_S = 3, ANSWER_S = 10, ANSWER_BYTES_MAX = 256 << 20, TRIES = 8 };
@@ -67,7 +68,8 @@ static int greet(struct weir_redis *redis, redisContext *context, int argc, cons
     redisReply *reply =
         redisAppendCommandArgv(context, argc, argv, NULL) == REDIS_OK ? get_reply(context) : NULL;
     if (!reply)
-        return weir_fault_set(fault, -EIO, "Redis at %s: %s", redis->url.shown, error_of(context));
+        return weir_fault_set(fault, -EIO, "Redis at %s: %s%s", redis->url.shown, error_of(context),
+                              weir_redis_tls_hint(&redis->url));
     int error = reply->type == REDIS_REPLY_ERROR ? weir_fault_set(fault, -EACCES, "Redis at %s: %s",
                                                                   redis->url.shown, reply->str)
                                                  : 0;
@@ -128,6 +130,19 @@ static int find_master(struct weir_redis *redis, struct weir_fault *fault) {
     return error;
 }
 
+/* Over a fresh connection, which may take as long as connecting. */
+static int begin_tls(struct weir_redis *redis, const struct node *node, redisContext *context,
+                     struct weir_fault *fault) {
+    const struct timeval limit = {.tv_sec = CONNECT_S};
+    struct ssl_st *session;
+    struct weir_fault why = {0};
+    if (!redis->url.tls.on) return 0;
+    redisSetTimeout(context, limit);
+    int error = weir_redis_tls_begin(&session, context, &redis->url, node->host, &why);
+    return error ? weir_fault_set(fault, error, "Redis at %s: TLS: %s", redis->url.shown, why.text)
+                 : 0;
+}
+
 static int connect_node(struct weir_redis *redis, struct node *node, struct weir_fault *fault) {
     const struct timeval connect = {.tv_sec = CONNECT_S}, answer = {.tv_sec = ANSWER_S};
     int error = redis->url.master[0] ? find_master(redis, fault) : 0;
@@ -141,6 +156,7 @@ static int connect_node(struct weir_redis *redis, struct node *node, struct weir
                                  "cannot reach Redis at %s: %s; start it or correct --redis",
                                  redis->url.shown, context->errstr)
                 : 0;
+    if (!error) error = begin_tls(redis, node, context, fault);
     if (!error) redisSetTimeout(context, answer);
     if (!error) error = authenticate(redis, context, fault);
     if (error) {
@@ -299,6 +315,7 @@ int weir_redis_open(struct weir_redis **ret_redis, const char *url, const char *
         error = weir_redis_password_read(&redis->url, password_file, fault);
     else if (!error && !redis->url.password[0] && environment)
         snprintf(redis->url.password, sizeof redis->url.password, "%s", environment);
+    if (!error) error = weir_redis_tls_check(&redis->url, fault);
     if (!error) {
         redis->n_nodes = 1;
         snprintf(redis->nodes[0].host, sizeof redis->nodes[0].host, "%s", redis->url.host);

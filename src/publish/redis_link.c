@@ -1,6 +1,6 @@
 /* A connection's life:
  *
- *     DOWN -> CONNECTING -> GREETING (AUTH, SELECT, PING, ROLE) -> READY -> DOWN
+ *     DOWN -> CONNECTING -> GREETING (TLS; AUTH, SELECT, PING, ROLE) -> READY -> DOWN
  *
  * hiredis 0.14 has no time-outs for its asynchronous calls: each command notes when it was sent,
  * and the oldest one unanswered for WEIR_ANSWER_MS ends the connection. A half-open connection is
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "publish/redis_link.h"
+#include "publish/redis_tls.h"
 
 enum { CONNECT_MS = 5000, ANSWER_MS = 5000, IDLE_MS = 10000 };
 
@@ -41,6 +42,7 @@ struct weir_link {
     enum link_state state;
     redisAsyncContext *redis;
     struct watch *watch;
+    struct ssl_st *session; /* of TLS, hiredis' own; NULL without, and once the context is gone */
     int64_t since_ms, last_ms;    /* of the state; of the last answer */
     struct request *first, *last; /* unanswered, oldest first */
     unsigned inside, n_greetings;
@@ -54,9 +56,14 @@ static int64_t now_ms(const struct weir_link *link) { return (int64_t)uv_now(lin
 /* ---- closing ---- */
 
 static void doom(struct weir_link *link, enum weir_trouble why, const char *text) {
+    const char *refusal = weir_redis_tls_refusal(link->session);
     if (link->doom) return;
-    link->doom = why;
-    snprintf(link->doom_text, sizeof link->doom_text, "%s", text);
+    link->doom = refusal ? WEIR_TROUBLE_CONNECT : why;
+    if (refusal)
+        snprintf(link->doom_text, sizeof link->doom_text, "TLS: %s", refusal);
+    else
+        snprintf(link->doom_text, sizeof link->doom_text, "%s%s", text,
+                 link->state == LINK_GREETING ? weir_redis_tls_hint(link->options.tls) : "");
 }
 
 /* Frees the context, and tells the owner. Not from inside hiredis. */
@@ -69,6 +76,7 @@ static void close_now(struct weir_link *link) {
     link->since_ms = now_ms(link);
     if (redis) redisAsyncFree(redis); /* answers what is open with NULL, and calls cleanup */
     link->redis = NULL;
+    link->session = NULL;
     link->doom = WEIR_TROUBLE_NONE;
     if (!link->freed) link->options.on_down(link->options.context, link, why, text);
 }
@@ -134,6 +142,7 @@ static void cleanup(void *privdata) {
             doom(link, link->state == LINK_CONNECTING ? WEIR_TROUBLE_CONNECT : WEIR_TROUBLE_LOST,
                  link->redis->c.errstr[0] ? link->redis->c.errstr : "closed");
         link->redis = NULL;
+        link->session = NULL;
         link->watch = NULL;
     }
     watch->link = NULL;
@@ -262,6 +271,16 @@ static void on_connect(const redisAsyncContext *redis, int status) {
         greet(link);
 }
 
+/* The greeting waits in hiredis until the server has shown a good certificate. Not from on_connect:
+ * where it fails there, hiredis goes on to read without a session, and crashes. */
+static void begin_tls(struct weir_link *link) {
+    struct weir_fault fault = {0};
+    if (link->options.tls &&
+        weir_redis_tls_begin(&link->session, &link->redis->c, link->options.tls, link->options.host,
+                             &fault) < 0)
+        doom(link, WEIR_TROUBLE_CONNECT, fault.text);
+}
+
 void weir_link_connect(struct weir_link *link) {
     const struct weir_link_options *options = &link->options;
     if (link->state != LINK_DOWN) return;
@@ -277,6 +296,7 @@ void weir_link_connect(struct weir_link *link) {
         link->redis->data = link;
         redisAsyncSetConnectCallback(link->redis, on_connect);
         if (!options->is_unix) redisEnableKeepAlive(&link->redis->c);
+        begin_tls(link);
     }
     leave(link);
 }

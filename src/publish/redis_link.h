@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "publish/redis_trouble.h"
+#include "publish/redis_url.h"
 
 struct weir_link; /* opaque */
 
@@ -17,6 +18,7 @@ struct weir_link_options {
     uv_loop_t *loop;
     const char *host; /* or the path of a socket */
     bool is_unix;
+    const struct weir_redis_url *tls; /* how TLS is spoken; NULL: it is not */
     int port, db;
     const char *user, *password; /* "": none */
     bool want_master;            /* a server that says it is a replica is no good */

@@ -102,6 +102,7 @@ static struct weir_link *make_link(struct node *node) {
                                               .host = node->host,
                                               .port = node->port,
                                               .is_unix = url->is_unix,
+                                              .tls = url->tls.on ? url : NULL,
                                               .db = url->db,
                                               .user = url->user,
                                               .password = url->password,

@@ -65,6 +65,25 @@ static bool parse_address(char *text, int default_port, char *ret_host, size_t s
     return snprintf(ret_host, size, "%s", *host ? host : "127.0.0.1") < (int)size;
 }
 
+/* key=value[&key=value...], of those that only TLS has. A certificate is nothing without its key.
+ */
+static bool parse_tls(struct weir_redis_url_tls *tls, char *query) {
+    const struct {
+        const char *key;
+        char *into;
+    } known[] = {{"ca=", tls->ca}, {"cert=", tls->cert}, {"key=", tls->key}, {"name=", tls->name}};
+    enum { N_KNOWN = sizeof known / sizeof known[0] };
+    char *save = NULL;
+    for (char *one = strtok_r(query, "&", &save); one; one = strtok_r(NULL, "&", &save)) {
+        size_t i = 0;
+        while (i < N_KNOWN && strncmp(one, known[i].key, strlen(known[i].key)) != 0) i++;
+        if (i == N_KNOWN) return false;
+        const char *value = one + strlen(known[i].key);
+        if (!*value || !decode(known[i].into, sizeof tls->ca, value, strlen(value))) return false;
+    }
+    return !tls->cert[0] == !tls->key[0];
+}
+
 static bool parse_host(struct weir_redis_url *url, char *rest) {
     char *slash = strchr(rest, '/');
     if (slash) {
@@ -104,6 +123,13 @@ static bool parse_path(struct weir_redis_url *url, char *rest) {
     return *rest == '/' && decode(url->host, 108, rest, strlen(rest));
 }
 
+static bool parse_tls_host(struct weir_redis_url *url, char *rest) {
+    char *query = strchr(rest, '?');
+    if (query) *query++ = '\0';
+    url->tls.on = true;
+    return (!query || parse_tls(&url->tls, query)) && parse_host(url, rest);
+}
+
 static void show(struct weir_redis_url *url, const char *rest) {
     if (url->is_unix)
         snprintf(url->shown, sizeof url->shown, "unix://%s", url->host);
@@ -111,31 +137,29 @@ static void show(struct weir_redis_url *url, const char *rest) {
         snprintf(url->shown, sizeof url->shown, "redis+sentinel://%.400s", rest);
     else
         snprintf(url->shown, sizeof url->shown,
-                 strchr(url->host, ':') ? "redis://[%s]:%d" : "redis://%s:%d", url->host,
-                 url->port);
+                 strchr(url->host, ':') ? "redis%s://[%s]:%d" : "redis%s://%s:%d",
+                 url->tls.on ? "s" : "", url->host, url->port);
 }
 
 static const struct {
     const char *scheme;
     bool (*parse)(struct weir_redis_url *url, char *rest);
-} schemes[] = {
-    {"redis://", parse_host}, {"redis+sentinel://", parse_sentinels}, {"unix://", parse_path}};
+} schemes[] = {{"redis://", parse_host},
+               {"rediss://", parse_tls_host},
+               {"redis+sentinel://", parse_sentinels},
+               {"unix://", parse_path}};
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0] };
 
 int weir_redis_url_parse(struct weir_redis_url *ret_url, const char *text,
                          struct weir_fault *fault) {
     struct weir_redis_url url = {.port = 6379};
-    if (strncmp(text, "rediss://", 9) == 0)
-        return weir_fault_set(
-            fault, -EINVAL,
-            "rediss:// is not built in: weir speaks no TLS to Redis; run a TLS tunnel "
-            "(stunnel, ghostunnel) beside weir and give its local end as redis://127.0.0.1:PORT");
     size_t i = 0;
     while (i < N_SCHEMES && strncmp(text, schemes[i].scheme, strlen(schemes[i].scheme)) != 0) i++;
     if (i == N_SCHEMES)
         return weir_fault_set(
             fault, -EINVAL,
-            "Redis URL: begin with redis://host:port, unix:///path/to/socket or redis+sentinel://host:port/master");
+            "Redis URL: begin with redis://host:port, rediss://host:port (TLS), unix:///path/to/socket "
+            "or redis+sentinel://host:port/master");
     char rest[1024];
     const char *behind = text + strlen(schemes[i].scheme);
     const char *at = strrchr(behind, '@');
@@ -150,7 +174,8 @@ int weir_redis_url_parse(struct weir_redis_url *ret_url, const char *text,
     if (!good)
         return weir_fault_set(
             fault, -EINVAL,
-            "Redis URL: use redis://[user[:password]@]host[:port][/db], unix:///path[?db=N] or "
+            "Redis URL: use redis://[user[:password]@]host[:port][/db], "
+            "rediss://...[?ca=FILE&cert=FILE&key=FILE&name=HOST], unix:///path[?db=N] or "
             "redis+sentinel://host[:port][,host[:port]]/master[/db]");
     show(&url, place);
     *ret_url = url;

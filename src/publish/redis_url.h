@@ -1,6 +1,7 @@
 /* Where Redis is: redis://[user[:password]@]host[:port][/db],
  * unix://[user[:password]@]/path[?db=N], or the master that Sentinels name:
- * redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]. */
+ * redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db].
+ * rediss:// is redis:// by TLS, and takes ?ca=FILE&cert=FILE&key=FILE&name=HOST. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +14,12 @@ struct weir_redis_url {
     char host[256];                /* or the path of the socket */
     bool is_unix;
     int port, db;
+    struct weir_redis_url_tls {
+        bool on;
+        /* PEM files; ca empty: the system's authorities; cert and key empty: a client without */
+        char ca[256], cert[256], key[256];
+        char name[256]; /* that the certificate must carry; empty: the host's */
+    } tls;
     char master[128]; /* what Sentinel calls it; empty: no Sentinel */
     unsigned n_sentinels;
     struct {

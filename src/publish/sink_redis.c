@@ -28,6 +28,7 @@
 #include "publish/redis_delivery.h"
 #include "publish/redis_message.h"
 #include "publish/redis_open.h"
+#include "publish/redis_tls.h"
 #include "publish/sink_redis.h"
 
 enum { INBOXES = 16, INBOX_MAXLEN = 20000, SITES_MAX = 100000, DAY_S = 86400 };
@@ -396,6 +397,7 @@ int weir_sink_redis_new(void **ret_state, const struct weir_publish_context *con
         .wait = options->replay,
         .patience_ms = (options->patience_s ? options->patience_s : 30) * 1000};
     int error = sink->json && sink->hours ? place(&url, options, fault) : -ENOMEM;
+    if (!error) error = weir_redis_tls_check(&url, fault);
     if (!error) error = weir_delivery_new(&sink->delivery, &delivery, fault);
     if (error) {
         redis_free(sink);

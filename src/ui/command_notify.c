@@ -153,7 +153,8 @@ static void plan(struct weir_confinement *how, const struct asked *asked, const 
     how->state = slash ? directory : ".";
     how->connects = true;
     weir_confine_path(how->readable, state);
-    weir_confinement_reads(how, asked->prompt.config.redis_password_file);
+    weir_confinement_reads_redis(how, weir_prompt_redis(&asked->prompt),
+                                 asked->prompt.config.redis_password_file);
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
         weir_confine_path(how->readable, read[i]);
 }

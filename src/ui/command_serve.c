@@ -85,7 +85,8 @@ static int give_up_rights(const struct serve *serve, const struct weir_prompt *p
     static char signatures[PATH_MAX];
     weir_confine_path(how.readable, weir_signatures_path(NULL, signatures));
     weir_confine_path(how.readable, state);
-    weir_confinement_reads(&how, prompt->config.redis_password_file);
+    weir_confinement_reads_redis(&how, weir_prompt_redis(prompt),
+                                 prompt->config.redis_password_file);
     return weir_confine(&how, fault);
 }
 

@@ -98,7 +98,7 @@ def test_unix_socket(redis, tmp_path):
 
 
 def test_bad_urls():
-    for url, words in (("http://x", "redis://"), ("rediss://x", "tunnel"), ("redis://h:99999", "redis://"), ("unix://relative", "unix://")):
+    for url, words in (("http://x", "redis://"), ("rediss://x?file=y", "name=HOST"), ("redis://h:99999", "redis://"), ("unix://relative", "unix://")):
         weir("replay", "--redis", url, PCAPS / "healthy.pcap", code=1)
         assert words in weir.stderr
 

@@ -37,6 +37,28 @@ static void test_understood(void **state) {
     }
 }
 
+static void test_tls(void **state) {
+    struct weir_redis_url url;
+    assert_int_equal(
+        weir_redis_url_parse(
+            &url, "rediss://u:p%3fw@h:6380/2?ca=/a%20b.pem&cert=/c&key=/k&name=r.example", NULL),
+        0);
+    assert_true(url.tls.on);
+    assert_string_equal(url.host, "h");
+    assert_string_equal(url.password, "p?w");
+    assert_int_equal(url.port, 6380);
+    assert_int_equal(url.db, 2);
+    assert_string_equal(url.tls.ca, "/a b.pem");
+    assert_string_equal(url.tls.cert, "/c");
+    assert_string_equal(url.tls.key, "/k");
+    assert_string_equal(url.tls.name, "r.example");
+    assert_string_equal(url.shown, "rediss://h:6380");
+    assert_int_equal(weir_redis_url_parse(&url, "rediss://h", NULL), 0);
+    assert_string_equal(url.tls.ca, "");
+    assert_int_equal(weir_redis_url_parse(&url, "redis://h", NULL), 0);
+    assert_false(url.tls.on);
+}
+
 static void test_refused(void **state) {
     static const char *const bad[] = {"",
                                       "http://host",
@@ -49,7 +71,10 @@ static void test_refused(void **state) {
                                       "redis://user:p%4@host",
                                       "unix://relative",
                                       "unix:///s?base=1",
-                                      "rediss://host"};
+                                      "rediss://host?cert=/c.pem",
+                                      "rediss://host?ca=",
+                                      "rediss://host/1?file=/ca.pem",
+                                      "redis://host?ca=/ca.pem"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct weir_redis_url url;
         struct weir_fault fault = {0};
@@ -117,8 +142,8 @@ static void test_password_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_understood), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_sentinels), cmocka_unit_test(test_hidden),
-        cmocka_unit_test(test_password_file)};
+        cmocka_unit_test(test_understood), cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_sentinels),
+        cmocka_unit_test(test_hidden),     cmocka_unit_test(test_password_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
