@@ -1,5 +1,5 @@
 # Shared by contrib/switches and contrib/portability: rows of a table, one a way to build, and what is done for each. Sourced by bash.
-# A step that fails names its log; the table comes at the end, and the exit code is 1 where any step failed.
+# WEIR_JOBS and WEIR_NICE say how hard a build works. A step that fails names its log; the table comes at the end, and the exit code is 1 where any step failed.
 
 declare -A cells
 row_name=
@@ -25,12 +25,14 @@ row_step() {
 # row_skip COLUMN WHY
 row_skip() { cells[$row_name,$1]="- ($2)"; }
 
-# build_at DIR CC [meson options]: configures where that is not done, and builds.
+# build_at DIR CC [meson options]: configures where that is not done, and builds the program and the unit tests; what else the tests have
+# (simulator, load, worlds) is left out.
 build_at() {
-    local dir=$1 compiler=$2
+    local dir=$1 compiler=$2 programs
     shift 2
     [ -f "$dir/build.ninja" ] || CC=$compiler meson setup "$dir" "$@" || return 1
-    nice -n "${WEIR_NICE:-15}" ninja -C "$dir" -j2
+    mapfile -t programs < <(ninja -C "$dir" -t targets all | sed -n 's/^\(tests\/unit\/.*\/test_[^:]*\): c_LINKER.*/\1/p')
+    nice -n "${WEIR_NICE:-15}" ninja -C "$dir" -j"${WEIR_JOBS:-2}" src/weir "${programs[@]}"
 }
 
 # unit_tests DIR [NAME...]: without names all but the one that counts false alarms for minutes.
@@ -39,7 +41,7 @@ unit_tests() {
     shift
     names=("$@")
     if [ ${#names[@]} = 0 ]; then
-        mapfile -t names < <(meson test -C "$dir" --list 2>/dev/null | sed 's/.* \/ //' | grep -vx detect-healthy)
+        mapfile -t names < <(meson test -C "$dir" --no-rebuild --list 2>/dev/null | sed 's/.* \/ //' | grep -vx detect-healthy)
     fi
     nice -n "${WEIR_NICE:-15}" meson test -C "$dir" --no-rebuild --print-errorlogs -t 10 "${names[@]}" 2>&1 | tee "$dir/unit.txt"
     local code=${PIPESTATUS[0]}
@@ -52,6 +54,21 @@ unit_tests() {
 main_job() {
     local out
     out=$("$@" replay pcaps/outage.pcap) && grep -q 'netflix is down since' <<<"$out"
+}
+
+# main_job_without_seccomp DIR WRAPPER: of a build that was configured otherwise; the wrapper runs its programs.
+main_job_without_seccomp() {
+    meson configure "$1" -Dseccomp=disabled && nice -n "${WEIR_NICE:-15}" ninja -C "$1" -j"${WEIR_JOBS:-2}" src/weir && main_job "$2" "$1/src/weir"
+    local code=$?
+    meson configure "$1" -Dseccomp=auto
+    return $code
+}
+
+# main_job_and_tls WEIR: and TLS to a real Redis. Needs pytest, redis-server and openssl.
+main_job_and_tls() {
+    note=
+    main_job "$1" && WEIR=$1 WEIR_REDIS_TLS=required PYTHONDONTWRITEBYTECODE=1 \
+        python3 -m pytest -q -p no:cacheprovider tests/replay/test_redis_tls.py && note='with TLS to Redis'
 }
 
 # run_rows NAME...: run_row for each, then the table.
