@@ -64,7 +64,7 @@ struct layout {
 
 static struct layout lay_out(void) {
     struct layout layout = {.wide = COLS >= 130};
-    int fixed = 14 + 11 + 9 + 11 + 9 + 2 + (layout.wide ? 17 + 8 + 8 + 9 + 11 : 0);
+    int fixed = 14 + 11 + 9 + 11 + 9 + 2 + (layout.wide ? 25 + 8 + 8 + 9 + 11 : 0);
     layout.spark = (COLS - fixed) / 3;
     layout.spark = layout.spark < 0                         ? 0
                    : layout.spark > WEIR_VIEW_POINTS_RECENT ? WEIR_VIEW_POINTS_RECENT
@@ -76,8 +76,9 @@ static struct layout lay_out(void) {
 static void put_row(const struct weir_top_screen *screen, int y, const struct layout *layout,
                     const struct weir_top_row *row, const struct weir_view *view) {
     const struct weir_view_service *service = row ? row->service : NULL;
-    char useful[32] = "useful", goodput[32] = "goodput", rtt[32] = "rtt", clients[32] = "clients",
-         still[32] = "still", loss[32] = "loss", age[48] = "window";
+    char failing[96] = "failing by", useful[32] = "useful", goodput[32] = "goodput",
+         rtt[32] = "rtt", clients[32] = "clients", still[32] = "still", loss[32] = "loss",
+         age[48] = "window";
     enum colour plain = row ? PLAIN : HEAD;
     int x = 0;
     if (service) {
@@ -93,6 +94,7 @@ static void put_row(const struct weir_top_screen *screen, int y, const struct la
                  service->viewers_stalled, service->viewers);
         snprintf(loss, sizeof loss, old || isnan(service->loss_share) ? "-" : "%.2f %%",
                  service->loss_share * 100);
+        if (!weir_view_failing(failing, service)[0]) strcpy(failing, "-");
         snprintf(age, sizeof age, "%s", weir_view_span(span, view->now_us - service->end_us));
     }
     weir_top_put(screen, y, x, 13, plain, service ? service->name : "service", false);
@@ -106,12 +108,8 @@ static void put_row(const struct weir_top_screen *screen, int y, const struct la
     weir_top_put(screen, y, x, 8, plain, useful, true);
     x += 9;
     if (layout->wide) {
-        weir_top_put(screen, y, x, 16, plain,
-                     !service                 ? "failing by"
-                     : service->failing_by[0] ? service->failing_by
-                                              : "-",
-                     false);
-        x += 17;
+        weir_top_put(screen, y, x, 24, plain, failing, false);
+        x += 25;
         weir_top_put(screen, y, x, 7, plain, clients, true);
         x += 8;
         weir_top_put(screen, y, x, 7, plain, still, true);

@@ -74,9 +74,18 @@ __attribute__((format(printf, 4, 5))) static void conclude(struct weir_view_judg
 }
 
 static const char *state_words(const char *state) {
-    return strcmp(state, "partial") == 0    ? "fails in part"
-           : strcmp(state, "degraded") == 0 ? "works badly"
-                                            : "is down";
+    return strcmp(state, "partial") == 0      ? "fails in part"
+           : strcmp(state, "degraded") == 0   ? "works badly"
+           : strcmp(state, "recovering") == 0 ? "is recovering"
+                                              : "is down";
+}
+
+/* The incident stands, but the service's newest window says that it works again: the same word as
+ * in reports and on pages, which show that window. */
+static bool is_recovering(const struct weir_view *view, const struct weir_view_event *incident) {
+    const struct weir_view_service *service = weir_view_find(view, incident->service);
+    return service && service->end_us > incident->ts_us &&
+           strcmp(service->state, "recovering") == 0;
 }
 
 static void blame(const struct weir_view *view, const struct weir_view_event *incident,
@@ -85,7 +94,11 @@ static void blame(const struct weir_view *view, const struct weir_view_event *in
     judgement->incident = incident;
     weir_view_clock(since, incident->onset_us, view->now_us);
     weir_view_span(span, view->now_us - incident->onset_us);
-    if (strcmp(incident->cause, "quic_blocked") == 0)
+    if (is_recovering(view, incident))
+        conclude(judgement, WEIR_VIEW_SICK, "recovering",
+                 "%s is recovering; its failure began at %s (%s ago); cause: %s.", subject, since,
+                 span, weir_view_cause_words(incident->cause));
+    else if (strcmp(incident->cause, "quic_blocked") == 0)
         conclude(judgement, WEIR_VIEW_SICK, incident->state,
                  "%s is up, but its QUIC is blocked since %s (%s).", subject, since, span);
     else
@@ -99,7 +112,13 @@ static bool probe_is_silent(const struct weir_view *view, struct weir_view_judge
     char since[32], span[32];
     if (view->seen_us && (view->replay || view->now_us - view->seen_us <= WEIR_VIEW_FRESH_US))
         return false;
-    if (view->seen_us)
+    if (view->seen_us && view->now_us - view->written_us <= WEIR_VIEW_FRESH_US)
+        conclude(
+            judgement, WEIR_VIEW_UNKNOWN, "unknown",
+            "Unknown: the newest packets of site %s are of %s, %s old; of now nothing is known.",
+            view->site, weir_view_clock(since, view->seen_us, view->now_us),
+            weir_view_span(span, view->now_us - view->seen_us));
+    else if (view->seen_us)
         conclude(judgement, WEIR_VIEW_UNKNOWN, "unknown",
                  "Unknown: the probe of site %s was last heard at %s, %s ago.", view->site,
                  weir_view_clock(since, view->seen_us, view->now_us),
@@ -167,8 +186,7 @@ void weir_view_judge_service(const struct weir_view *view, const char *name,
                  "Unknown: too little was seen of %s at site %s.", name, view->site);
     else
         conclude(judgement, WEIR_VIEW_SICK, service->state, "%s %s.", name,
-                 strcmp(service->state, "recovering") == 0 ? "is recovering"
-                                                           : state_words(service->state));
+                 state_words(service->state));
 }
 
 /* ---- the whole site ---- */

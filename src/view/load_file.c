@@ -125,7 +125,10 @@ int weir_view_load_file(struct weir_view_source *source, struct weir_view *view,
     struct json_object *whole = unread ? NULL : json_tokener_parse(text), *part;
     free(text);
     const char *site = whole ? get_json(whole, "site") : NULL;
+    struct stat at;
     snprintf(view->from, sizeof view->from, "%.500s", source->path);
+    if (stat(source->path, &at) == 0)
+        view->written_us = (int64_t)at.st_mtim.tv_sec * 1000000 + at.st_mtim.tv_nsec / 1000;
     if (!site) {
         json_object_put(whole);
         if (unread == -ENOENT || unread == -EACCES)

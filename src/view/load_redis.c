@@ -201,7 +201,9 @@ int weir_view_load_redis(struct weir_view_source *source, unsigned n_points, str
         error = no_such_site(source, fault);
     else {
         weir_view_read_probe(view, weir_view_reply_get, replies[PROBE]);
-        if (!view->seen_us)
+        if (view->seen_us)
+            view->written_us = view->now_us; /* else it would have expired */
+        else
             view->seen_us = weir_view_time(weir_redis_text(replies[SEEN])); /* its hash expired */
         read_events(view, replies[INCIDENTS]);
         mark_acknowledged(view, replies[ACKNOWLEDGED]);

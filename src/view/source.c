@@ -63,12 +63,12 @@ static int by_name(const void *a, const void *b) {
 int weir_view_load(struct weir_view_source *source, int64_t now_us, unsigned n_points,
                    struct weir_view *view, struct weir_fault *fault) {
     weir_view_deinit(view);
-    *view = (struct weir_view){0};
+    *view = (struct weir_view){.now_us = now_us};
     int error = source->redis ? weir_view_load_redis(source, n_points, view, fault)
                               : weir_view_load_file(source, view, fault);
     if (error) return error;
     qsort(view->services, view->n_services, sizeof view->services[0], by_name);
-    view->now_us = view->replay ? view->seen_us : now_us;
+    if (view->replay) view->now_us = view->seen_us;
     return 0;
 }
 

@@ -66,6 +66,9 @@ struct weir_view {
     bool replay;
     /* seen: last word of the probe; first: first packet of its run; 0 unknown */
     int64_t now_us, seen_us, first_us;
+    /* when that word was put here, by this machine's clock: later than seen_us where a probe reads
+     * old packets; 0 unknown */
+    int64_t written_us;
     double packets, bytes, dropped, refused;
     size_t n_services;
     struct weir_view_service services[WEIR_VIEW_SERVICES_MAX];

@@ -187,7 +187,7 @@ def test_blind_is_not_green(tmp_path):
         whole["mode"] = whole["probe"]["mode"] = "live"
         write = lambda: (path.with_suffix(".new").write_text(json.dumps(whole)), path.with_suffix(".new").rename(path))
         write()
-        server.wait("/api/v2/status.json", "last heard")
+        server.wait("/api/v2/status.json", "of now nothing is known")
         assert looks(server)[0] == "major" and looks(server)[2] == services
         whole["probe"]["seen_ts"] = time.time()
         write()

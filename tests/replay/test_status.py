@@ -54,6 +54,20 @@ def test_outage_then_recovery(place, standing):
     assert json.loads(weir("status", *place, "--json", code=0))["health"] == "healthy"
 
 
+def test_all_say_that_a_service_recovers(tmp_path, standing):
+    """The incident stands, the newest window is recovering: status says the latter, as the report and the page do, and not that it is down."""
+    weir("replay", "--state", tmp_path, standing)
+    path = tmp_path / "status.json"
+    whole = json.loads(path.read_text())
+    assert whole["services"]["netflix"]["window"]["state"] == "down"
+    whole["services"]["netflix"]["window"].update(state="recovering", end_ts=whole["incidents"][-1]["ts"] + 1)
+    path.write_text(json.dumps(whole))
+    for arguments in (["netflix"], []):
+        text = weir("status", "--state", tmp_path, *arguments, code=3)
+        assert "netflix is recovering" in text and "is down" not in text.splitlines()[0]
+    assert json.loads(weir("status", "--state", tmp_path, "--json", "netflix", code=3))["state"] == "recovering"
+
+
 def test_too_little_seen_is_unknown_not_healthy(place):
     weir("replay", *place, PCAPS / "healthy.pcap")
     assert "Unknown" in weir("status", *place, "hulu", code=4)
@@ -66,6 +80,8 @@ def test_a_probe_that_fell_silent_is_unknown(tmp_path):
     whole = json.loads(path.read_text())
     whole["mode"] = whole["probe"]["mode"] = "live"  # as if an interface had been watched until then
     path.write_text(json.dumps(whole))
+    assert "of now nothing is known" in weir("status", "--state", tmp_path, "netflix", code=4), "written just now: weir live --from of old packets"
+    os.utime(path, (time.time() - 600, time.time() - 600))
     assert "last heard" in weir("status", "--state", tmp_path, "netflix", code=4)
     whole["probe"]["seen_ts"] = time.time()
     path.write_text(json.dumps(whole))
