@@ -126,7 +126,8 @@ struct weir_flow {
         } waiting; /* while FLOW_WAITING */
         struct {
             uint32_t since_ms, last_ms, longest_ms;
-            uint16_t said;
+            uint8_t said, grown; /* grown: waits that were half as long again as all before */
+            uint8_t probes;      /* of the server, at a time */
             bool forgotten;
         } unheard; /* QUIC: what the client sent
                     * since it asked and heard nothing, the first and the last of it, the longest
@@ -456,7 +457,7 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
 bool quic_begins_anew(const struct weir_flow *flow, const struct weir_packet *packet,
                       enum weir_side side);
 /* quic_death.c: a datagram of the server, one of the client; what time decides. */
-void quic_heard(struct weir_flow *flow);
+void quic_heard(struct weir_flow *flow, const struct weir_packet *packet);
 void quic_said(struct weir_flow *flow, const struct weir_packet *packet);
 bool quic_is_dead(const struct weir_flow *flow);
 int64_t quic_death_timer(struct weir_flow *flow, int64_t now_us);

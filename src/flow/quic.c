@@ -350,7 +350,7 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
         begin(flow, packet);
     }
     if (side == WEIR_SERVER)
-        quic_heard(flow);
+        quic_heard(flow, packet);
     else
         quic_said(flow, packet);
     if (quic_is_dead(flow)) return; /* what the client asks now, it asks in vain */

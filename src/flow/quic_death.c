@@ -8,11 +8,17 @@
  * must acknowledge, it acknowledges within a round trip, and a client that hears nothing sends
  * again, each time after twice the wait. So: five datagrams of the client over two seconds or more,
  * the first large enough to ask for something, and not one of the server. The waits must grow: a
- * client whose datagrams come in even measure hears its server, by a way that we do not see.
+ * client whose datagrams come in even measure hears its server, by a way that we do not see. Four
+ * are enough where each wait is half as long again as the one before.
  *
  * The connection failed when the first of these datagrams was sent. Its open request is nobody's
  * any more: the client asks again elsewhere. When the server is heard after all, the connection
  * lives on.
+ *
+ * A block is often of one direction. Then the server does not hear that its last words came, and
+ * sends them again: one or two full datagrams at a time (probes, RFC 9002 6.2), after longer and
+ * longer waits, until it gives up. They say nothing of what the client asked. A server that hears
+ * acknowledges within a round trip and 25 ms, and mostly in a datagram that is not full.
  *
  * No death: a client that falls silent itself (it was suspended, it moved to another address or
  * port, it closed); PINGs into the void, for which nobody waits; a connection that had been silent
@@ -22,10 +28,41 @@
  */
 #include "flow/flow.h"
 
-enum { SAID_LEAST = 5, ASKS_MIN = 80, UNHEARD_MS = 2000, FORGOTTEN_US = 30000000, EVEN_OF = 4 };
+enum {
+    SAID_LEAST = 5,
+    SAID_GROWING = 4,
+    GROWN = 2,
+    ASKS_MIN = 80,
+    UNHEARD_MS = 2000,
+    FORGOTTEN_US = 30000000,
+    EVEN_OF = 4
+};
+enum {
+    PROBES_MAX = 2, /* datagrams at a time */
+    PROBE_MIN = 1200,
+    PROBES_APART_US = 20000,
+    RTT_UNKNOWN_MS = 100,
+    ACK_DELAY_MS = 50 /* 25, and as much for a busy server */
+};
 
-void quic_heard(struct weir_flow *flow) {
-    if (flow_is(flow, FLOW_WAITING)) return;
+static uint32_t acknowledged_within_ms(const struct weir_flow *flow) {
+    uint32_t rtt_us = flow->opening_rtt_us[WEIR_SERVER];
+    return (rtt_us == RTT_NONE ? RTT_UNKNOWN_MS : rtt_us / 1000) + ACK_DELAY_MS;
+}
+
+/* Whether the server may say this without having heard anything since the client asked. */
+static bool may_be_probe(struct weir_flow *flow, const struct weir_packet *packet) {
+    if (flow->unheard.said == 0 || packet->payload_len < PROBE_MIN ||
+        packet->payload_len < flow->mss[WEIR_SERVER] ||
+        now_ms(packet->now_us) - flow->unheard.last_ms <= acknowledged_within_ms(flow))
+        return false;
+    bool apart = low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) > PROBES_APART_US;
+    flow->unheard.probes = apart ? 1 : (uint8_t)(flow->unheard.probes + 1);
+    return flow->unheard.probes <= PROBES_MAX;
+}
+
+void quic_heard(struct weir_flow *flow, const struct weir_packet *packet) {
+    if (flow_is(flow, FLOW_WAITING) || may_be_probe(flow, packet)) return;
     memset(&flow->unheard, 0, sizeof flow->unheard);
     flow->flags &= ~(uint32_t)FLOW_DEAD;
 }
@@ -54,10 +91,15 @@ static void die(struct weir_flow *flow, int64_t since_us, int64_t now_us) {
     request_end(flow, now_us, now_us);
 }
 
+static bool has_said_enough(const struct weir_flow *flow) {
+    return flow->unheard.said >= SAID_LEAST ||
+           (flow->unheard.said >= SAID_GROWING && flow->unheard.grown >= GROWN);
+}
+
 /* When to ask again; INT64_MAX: when more was said. */
 int64_t quic_death_timer(struct weir_flow *flow, int64_t now_us) {
     if (flow->proto != PROTO_QUIC || flow_is(flow, FLOW_WAITING | FLOW_DEAD) ||
-        flow->unheard.said < SAID_LEAST || flow->unheard.forgotten || !flow->packets[WEIR_SERVER])
+        !has_said_enough(flow) || flow->unheard.forgotten || !flow->packets[WEIR_SERVER])
         return INT64_MAX;
     uint32_t ms = now_ms(now_us), age_ms = ms - flow->unheard.since_ms;
     if (age_ms < UNHEARD_MS) return now_us + (int64_t)(UNHEARD_MS - age_ms) * 1000;
@@ -71,14 +113,19 @@ void quic_said(struct weir_flow *flow, const struct weir_packet *packet) {
     bool asks = packet->payload_len >= ASKS_MIN || request_waiting(flow);
     if (flow_is(flow, FLOW_WAITING | FLOW_DEAD) || (flow->unheard.said == 0 && !asks))
         return; /* the last acknowledgement is answered by nobody */
+    if (packet->payload_len < ASKS_MIN && flow->unheard.said &&
+        low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) <= PROBES_APART_US)
+        return; /* it acknowledges a probe */
     if (flow->unheard.said == 0) {
         flow->unheard.since_ms = ms;
         flow->unheard.forgotten =
             low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) >= FORGOTTEN_US;
-    } else if (wait_ms > flow->unheard.longest_ms) {
-        flow->unheard.longest_ms = wait_ms;
+    } else {
+        bool grown = flow->unheard.said > 1 && wait_ms * 2 >= flow->unheard.longest_ms * 3;
+        if (grown && flow->unheard.grown < UINT8_MAX) flow->unheard.grown++;
+        if (wait_ms > flow->unheard.longest_ms) flow->unheard.longest_ms = wait_ms;
     }
     flow->unheard.last_ms = ms;
-    if (flow->unheard.said < UINT16_MAX) flow->unheard.said++;
-    if (flow->unheard.said >= SAID_LEAST) timer_by(flow, packet->now_us + 1);
+    if (flow->unheard.said < UINT8_MAX) flow->unheard.said++;
+    if (has_said_enough(flow)) timer_by(flow, packet->now_us + 1);
 }

@@ -103,17 +103,80 @@ static void test_heard_again(void **state) {
     rig_close(rig);
 }
 
+/* Only what the client sends is lost: the server does not hear that its last words came, and sends
+ * them again, two at a time. `from_server` datagrams of `len` bytes come half a second after each
+ * of the client's words. */
+static size_t deaths_beside(uint32_t len, unsigned from_server) {
+    struct talk talk;
+    struct rig *rig = rig_new(&talk);
+    rig_wait(rig, 4 * S);
+    for (unsigned i = 0; i < 6; i++) {
+        say(rig, &talk, C, ASK);
+        rig_wait(rig, 500 * MS);
+        for (unsigned n = 0; n < from_server; n++) say(rig, &talk, SV, len);
+        say(rig, &talk, C, ACKNOWLEDGE);
+        rig_wait(rig, (100 << i) * MS);
+    }
+    rig_wait(rig, 1 * S);
+    size_t n = n_dead(rig);
+    rig_close(rig);
+    return n;
+}
+
+static void test_probes(void **state) {
+    assert_int_equal(deaths_beside(DATA, 1), 1);
+    assert_int_equal(deaths_beside(DATA, 2), 1);
+    assert_int_equal(deaths_beside(DATA, 3), 0);        /* an answer */
+    assert_int_equal(deaths_beside(ACKNOWLEDGE, 1), 0); /* it hears */
+    assert_int_equal(deaths_beside(DATA - 1, 1), 0);    /* the end of an answer */
+}
+
+/* Small answers that fill just one datagram: each comes as soon as it can. */
+static void test_full_answers(void **state) {
+    struct talk talk;
+    struct rig *rig = rig_new(&talk);
+    for (unsigned i = 0; i < 12; i++) {
+        rig_wait(rig, (200 << i % 6) * MS);
+        say(rig, &talk, C, ASK);
+        rig_wait(rig, 40 * MS);
+        say(rig, &talk, SV, DATA);
+        say(rig, &talk, C, ACKNOWLEDGE);
+    }
+    rig_wait(rig, 5 * S);
+    rig_close(rig);
+    assert_int_equal(n_dead(rig), 0);
+}
+
+/* Four are enough when their waits grow as a sender's do that hears nothing. */
+static void test_growing(void **state) {
+    struct talk talk;
+    struct rig *rig = rig_new(&talk);
+    rig_wait(rig, 4 * S);
+    for (int ms = 450; ms <= 1800; ms *= 2) {
+        say(rig, &talk, C, ASK);
+        rig_wait(rig, ms * MS);
+    }
+    assert_int_equal(n_dead(rig), 0);
+    say(rig, &talk, C, ASK);
+    rig_wait(rig, 1 * S);
+    assert_int_equal(n_dead(rig), 1);
+    rig_close(rig);
+}
+
 /* Four datagrams, or five within two seconds that are answered then. */
 static void test_not_yet(void **state) {
     struct talk talk;
     struct rig *rig = rig_new(&talk);
     rig_wait(rig, 4 * S);
-    ask_in_vain(rig, &talk, ASK, 4);
+    for (int i = 0; i < 4; i++) {
+        say(rig, &talk, C, ASK);
+        rig_wait(rig, 60 * MS);
+    }
     rig_wait(rig, 2 * S);
-    say(rig, &talk, SV, DATA);
+    for (int i = 0; i < 3; i++) say(rig, &talk, SV, DATA);
     rig_wait(rig, 4 * S);
     ask_in_vain(rig, &talk, ASK, 5);
-    say(rig, &talk, SV, DATA);
+    for (int i = 0; i < 3; i++) say(rig, &talk, SV, DATA);
     rig_wait(rig, 9 * S);
     rig_close(rig);
     assert_int_equal(n_dead(rig), 0);
@@ -182,6 +245,8 @@ int main(void) {
         cmocka_unit_test(test_heard_again), cmocka_unit_test(test_not_yet),
         cmocka_unit_test(test_idle_pings),  cmocka_unit_test(test_suspended),
         cmocka_unit_test(test_moved),       cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_probes),      cmocka_unit_test(test_full_answers),
+        cmocka_unit_test(test_growing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
