@@ -21,6 +21,8 @@ void weir_told_client(struct weir_detector *detector, const struct weir_scope *s
 
 /* verdict_uplink.c: evidence of the uplink that settles the question by itself. */
 bool weir_uplink_is_proven(const struct weir_detector *detector, const struct weir_scope *scope);
+/* Of a service that starves: it may be the uplink, which is not known yet. */
+bool weir_uplink_may_starve(const struct weir_detector *detector, const struct weir_scope *scope);
 /* Its story leads; it must also be one of now, and of more than one client where there are more. */
 bool weir_uplink_may_be_told(const struct weir_detector *detector, weir_service_id service);
 /* The incident is the uplink's: published are the trials of everything. */

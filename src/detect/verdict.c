@@ -217,7 +217,8 @@ void weir_verdict_service(struct weir_detector *detector, const struct weir_scop
     if (weir_uplink_is_proven(detector, scope)) {
         blame.score[WEIR_BY_UPLINK] = fmax(blame.score[wide], blame.score[narrow]) + WEIR_SETTLED;
         wide = WEIR_BY_UPLINK;
-    } else if (wide == WEIR_BY_UPLINK && !weir_uplink_may_be_told(detector, scope->service)) {
+    } else if ((wide == WEIR_BY_UPLINK && !weir_uplink_may_be_told(detector, scope->service)) ||
+               (weir_is_starvation(record) && weir_uplink_may_starve(detector, scope))) {
         verdict->open = true;
         return;
     }

@@ -15,6 +15,8 @@ static const double of_congestion = 0.9;
 
 #define RECENT_US  INT64_C(60000000)
 #define CUT_OFF_US INT64_C(5000000)
+/* an answer that was on its way when the fault set in */
+#define SERVED_AFTER_US INT64_C(1000000)
 
 bool weir_uplink_is_raised(const struct weir_detector *detector) {
     return detector->uplink_case.open &&
@@ -88,6 +90,32 @@ static bool is_cut_off(const struct weir_detector *detector) {
 static bool is_congested(const struct weir_detector *detector, const struct weir_scope *scope) {
     return scope->layer == WEIR_LAYER_SERVE && detector->congested_us >= scope->since_us &&
            detector->now_us - detector->congested_us <= 2 * WEIR_SLOT_US;
+}
+
+/* Others began to starve with this service, and not more of them were served since: whether it is
+ * alone in this is known when the rest has asked, two slots later at most. */
+bool weir_uplink_may_starve(const struct weir_detector *detector, const struct weir_scope *scope) {
+    enum { STARVES = 1, SERVED = 2 };
+    const struct weir_judgement *judgement = &detector->judgement;
+    uint8_t seen[WEIR_SERVICES_MAX] = {0};
+    int starving = 0, served = 0;
+    if (detector->now_us - scope->since_us > 2 * WEIR_SLOT_US) return false;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (trial->service == scope->service || trial->service < WEIR_SERVICE_FIRST ||
+            trial->layer != WEIR_LAYER_SERVE)
+            continue;
+        bool fails = trial->flags & WEIR_ITEM_FAIL, ok = trial->flags & WEIR_ITEM_OK;
+        if (fails && !ok && trial->kind == WEIR_OUTCOME_STARVED && trial->at_us >= scope->since_us)
+            seen[trial->service] |= STARVES;
+        else if (ok && !fails && trial->last_us >= scope->since_us + SERVED_AFTER_US)
+            seen[trial->service] |= SERVED;
+    }
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
+        starving += seen[id] == STARVES;
+        served += seen[id] == SERVED;
+    }
+    return starving > 0 && starving >= served;
 }
 
 bool weir_uplink_is_proven(const struct weir_detector *detector, const struct weir_scope *scope) {

@@ -46,3 +46,18 @@ bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps) {
     if (need_bps <= 0 || !(need->open & 1) || open < OPEN_MIN) return false;
     return bytes_lately(need) > 0 && (double)weir_need_bytes(need) * 16 < (double)need_bps * open;
 }
+
+/* The tail in which most is missing: what was served well before it would make up for some. */
+int weir_need_short_ticks(const struct weir_need *need, int64_t need_bps) {
+    double missing = 0, most = 0;
+    int ticks = WEIR_NEED_TICKS;
+    for (int i = 1; need_bps > 0 && i <= WEIR_NEED_TICKS; i++) {
+        bool open = need->open >> (i - 1) & 1;
+        uint32_t bytes = need->bytes[(need->at + WEIR_NEED_TICKS - i) % WEIR_NEED_TICKS];
+        missing += (open ? (double)need_bps / 16 : 0) - bytes;
+        if (missing <= most) continue;
+        most = missing;
+        ticks = i;
+    }
+    return ticks;
+}

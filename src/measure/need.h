@@ -17,6 +17,8 @@ struct weir_need {                   /* zeroed memory is an empty one */
 void weir_need_tick(struct weir_need *need, bool open, uint64_t bytes);
 /* Less than half of what it needs: see need.c. `need_bps` 0: not known. */
 bool weir_need_is_slow(const struct weir_need *need, int64_t need_bps);
+/* Since how many ticks it gets too little; all of them where the need is not known. */
+int weir_need_short_ticks(const struct weir_need *need, int64_t need_bps);
 uint64_t weir_need_bytes(const struct weir_need *need); /* that came in the last ticks */
 /* Asked in the last three ticks, and got nothing. */
 bool weir_need_waited(const struct weir_need *need);

@@ -470,6 +470,10 @@ static int64_t least_need_bps(const struct weir_session *session) {
     return (int64_t)((double)session->answered_bytes * 8e6 / (double)us / FILLING);
 }
 
+int64_t weir_session_short_since_us(const struct weir_session *session, int64_t now_us) {
+    return now_us - weir_need_short_ticks(&session->need, least_need_bps(session)) * WEIR_TICK_US;
+}
+
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
                           int64_t now_us) {
     weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);

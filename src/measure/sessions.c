@@ -24,6 +24,8 @@ enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, PRELUDES = 4096, CONTROL_BYTES = 
 #define IDLE_US        INT64_C(60000000)
 #define IDLE_FULL_US   INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
+/* how late it is known that an answer was over: five seconds of silence, and two ticks */
+#define NOTICED_US INT64_C(7000000)
 /* a connection that took longer: the player waited  */
 #define WEIR_LATE_CONNECT_US INT64_C(1000000)
 /* a picture that stands still for longer is starved, whatever comes */
@@ -233,10 +235,13 @@ static void emit(const struct weir_sessions *all, const struct weir_evidence *fr
     if (all->config.on_attempt) all->config.on_attempt(all->config.context, &attempt);
 }
 
-/* One whose last byte came in an earlier slot was useful there, by its progress. */
+/* One whose last byte came in an earlier slot was useful there, by its progress. It rested until
+ * the next request, and that this was one may have been noticed later. A stamp that is further
+ * behind is another clock's. */
 static bool ended_in_this_slot(const struct weir_evidence *chunk) {
-    return (chunk->now_us - chunk->chunk.rest_us - 1) / WEIR_SLOT_US ==
-           (chunk->now_us - 1) / WEIR_SLOT_US;
+    int64_t ago_us = chunk->now_us - chunk->ts_us;
+    if (ago_us < chunk->chunk.rest_us || ago_us > NOTICED_US) ago_us = chunk->chunk.rest_us;
+    return (chunk->now_us - ago_us - 1) / WEIR_SLOT_US == (chunk->now_us - 1) / WEIR_SLOT_US;
 }
 
 static void take_chunk(struct weir_sessions *all, struct weir_session *session,
@@ -403,8 +408,8 @@ static void starve(struct weir_sessions *all, struct weir_session *session, int6
                  now_us - session->still_us >= STILL_MIN_US && weir_need_bytes(&session->need) > 0;
     if ((!session->slow && !still) || !session->tick.open || session->starved_slot == slot) return;
     session->starved_slot = slot;
-    emit(all, session->tick.sample, WEIR_OUTCOME_STARVED, now_us - WEIR_NEED_TICKS * WEIR_TICK_US,
-         now_us);
+    emit(all, session->tick.sample, WEIR_OUTCOME_STARVED,
+         weir_session_short_since_us(session, now_us), now_us);
 }
 
 static void tick_session(struct weir_sessions *all, struct weir_session *session, int64_t now_us) {

@@ -28,7 +28,8 @@ enum {
     USEFUL_MAX = 16384,
     NAMES_MAX = 65536
 };
-/* a flow without handshake gives no serve trials for this long */
+/* what fails on a flow without handshake says nothing for this long: its past is not known, and
+ * with it whether anything waits. An answer is one */
 #define MIDSTREAM_US INT64_C(60000000)
 #define HANG_MIN_US  INT64_C(1000000)
 /* a request that hangs for longer was forgotten by the client as well */
@@ -249,8 +250,8 @@ static enum weir_service_kind kind_of(const struct weir_trials *trials, weir_ser
  * calls have connection outcomes only. Of our services a request was useful when the sessions saw a
  * chunk, not any answer: an error page is an answer too. */
 static bool serve_counts(const struct weir_trials *trials, const struct weir_evidence *evidence) {
-    if (!evidence->media ||
-        (evidence->midstream && evidence->now_us - evidence->flow_first_us < MIDSTREAM_US))
+    if (!evidence->media || (evidence->midstream && evidence->outcome != WEIR_OUTCOME_USEFUL &&
+                             evidence->now_us - evidence->flow_first_us < MIDSTREAM_US))
         return false;
     if (evidence->service < WEIR_SERVICE_FIRST || evidence->by_session ||
         evidence->outcome == WEIR_OUTCOME_RST_MID)

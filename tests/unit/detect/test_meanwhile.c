@@ -102,14 +102,50 @@ static void an_outage_stays_one(void **state) {
     assert_int_equal(site_last(&site, WEIR_INCIDENT_CLEARED)->state, WEIR_STATE_DOWN);
 }
 
+/* Four viewers of one service starve, and one of another's two; the second has asked for nothing
+ * yet, or is `served`. Returns how many incidents are told in that slot. */
+static size_t one_starves_first(bool served) {
+    end(NULL);
+    begin(NULL);
+    site_healthy(&site, 12, 4);
+    for (unsigned client = 0; client < 4; client++)
+        site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 5)->kind = WEIR_OUTCOME_STARVED;
+    site_fail(&site, YOUTUBE, WEIR_LAYER_SERVE, 0, 3, 5)->kind = WEIR_OUTCOME_STARVED;
+    if (served) site_ok(&site, YOUTUBE, WEIR_LAYER_SERVE, 1, 3, 8);
+    site_well(&site, WEIR_SERVICE_OTHER, 9, 4);
+    site_slot(&site);
+    return site_count(&site, WEIR_INCIDENT_RAISED);
+}
+
+static void others_begin_to_starve(void **state) {
+    assert_int_equal(one_starves_first(true), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->service, NETFLIX);
+    assert_int_equal(one_starves_first(false), 0); /* it may be the uplink */
+    for (int i = 0; i < 3; i++) {                  /* it is not: the rest is served */
+        for (unsigned client = 0; client < 4; client++) {
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 5)->kind = WEIR_OUTCOME_STARVED;
+            site_ok(&site, YOUTUBE, WEIR_LAYER_SERVE, client, 3, 2);
+        }
+        site_well(&site, WEIR_SERVICE_OTHER, 9, 4);
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(one_starves_first(false), 0);
+    for (int i = 0; i < 2; i++) { /* it is */
+        starve(5);
+        site_slot(&site);
+    }
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_UPLINK);
+}
+
 #define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCENARIO(served_elsewhere_meanwhile),
-        SCENARIO(served_elsewhere_before),
-        SCENARIO(elsewhere_fails_too),
-        SCENARIO(an_outage_stays_one),
+        SCENARIO(served_elsewhere_meanwhile), SCENARIO(served_elsewhere_before),
+        SCENARIO(elsewhere_fails_too),        SCENARIO(an_outage_stays_one),
+        SCENARIO(others_begin_to_starve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

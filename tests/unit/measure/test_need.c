@@ -39,12 +39,27 @@ static void test_unknown_need(void **state) {
     assert_false(weir_need_is_slow(&need, 0));
 }
 
+/* Well served until the link collapses, at any moment of the ten seconds: that is where it begins.
+ */
+static void test_since(void **state) {
+    for (int since = 1; since < WEIR_NEED_TICKS; since++) {
+        struct weir_need need = {0};
+        for (int i = 0; i < WEIR_NEED_TICKS; i++)
+            weir_need_tick(&need, true, i < WEIR_NEED_TICKS - since ? 125000 : 5000);
+        assert_int_equal(weir_need_short_ticks(&need, NEED_BPS), since);
+    }
+    struct weir_need unknown = {0};
+    weir_need_tick(&unknown, true, 10);
+    assert_int_equal(weir_need_short_ticks(&unknown, 0), WEIR_NEED_TICKS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_below_half),
         cmocka_unit_test(test_it_takes_seven_of_ten_seconds),
         cmocka_unit_test(test_waiting_is_not_slow),
         cmocka_unit_test(test_unknown_need),
+        cmocka_unit_test(test_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -383,6 +383,22 @@ static void test_each_answer_too_late(void **state) {
     assert_int_equal(seen.sessions[0].confidence, WEIR_STALL_LIKELY);
 }
 
+/* The last byte came before the slot began, and the next request, behind which the answer is known
+ * to be over, in it: it was useful then, not now. */
+static void test_over_in_the_slot_before(void **state) {
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = T0 + 12 * S; /* two seconds into a slot */
+    size_t useful = count_of(WEIR_OUTCOME_USEFUL);
+    for (int late = 0; late < 2; late++) {
+        struct weir_evidence chunk =
+            fake_chunk(FILM, CLIENT, SERVER, now_us - (late ? 3 : 1) * S, 300000, 0, S / 2);
+        chunk.now_us = now_us;
+        chunk.chunk.rest_us = S / 2;
+        weir_sessions_take(sessions, &chunk);
+        assert_int_equal(count_of(WEIR_OUTCOME_USEFUL), ++useful - (size_t)late);
+    }
+}
+
 /* A service at 35 % of the need: the film's segments take fourteen seconds each, all the time. */
 static void test_a_third_of_the_need(void **state) {
     struct weir_sessions *sessions = *state;
@@ -883,6 +899,7 @@ int main(void) {
         TEST(test_throttled_for_long_stays_starved),
         TEST(test_unanswered_demand),
         TEST(test_each_answer_too_late),
+        TEST(test_over_in_the_slot_before),
         TEST(test_a_third_of_the_need),
         TEST(test_a_stream_in_one_answer),
         TEST(test_two_players_of_one_client),

@@ -386,6 +386,13 @@ static void test_which_requests_count(void **state) {
     weir_trials_take(trials, &answered);
     weir_trials_tick(trials, T0 + 6 * S);
     assert_int_equal(seen.n_open, 0);
+    struct weir_evidence served = young; /* that it works needs no past */
+    served.by_session = true;
+    served.outcome = WEIR_OUTCOME_USEFUL;
+    weir_trials_take(trials, &served);
+    weir_trials_tick(trials, T0 + 6 * S);
+    assert_int_equal(seen.n_open, 1);
+    assert_true(seen.open[0].ok && !seen.open[0].fail);
     young.flow_first_us = T0 - 60 * S;
     weir_trials_take(trials, &young);
     answered.by_session = true;
