@@ -95,7 +95,7 @@ struct weir_detect_service_window {
     struct {
         /* median of the window; us, goodput in bit/s; not read when samples == 0 */
         double value;
-        uint32_t samples; /* fewer than 5: ignored */
+        uint32_t samples; /* fewer than 5: added up with other windows (sparse.c) */
         uint32_t clients; /* that gave samples; 0: not known, taken as one */
     } value[WEIR_CONTINUOUS_N];
     /* retransmitted / new bytes on the client's and the server's side; < 0: not known */

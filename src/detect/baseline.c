@@ -6,7 +6,7 @@
  * least 0.1. S = max(0, S + clip(z, -4, 4) - 1) is a CUSUM (Page-Hinkley has the same form). Before
  * a day and 200 samples there is no normal: then the signal is held against its own last ten
  * minutes, with a scale that only a multiple gets past; and so in an hour of the week that was
- * never seen yet.
+ * never seen yet. Where windows hold few samples and are added up (sparse.c) it is the last hour.
  *
  * Guards against calling noise a fault: a deviation counts only if it also matters in itself (table
  * below), and if at least two clients show it: one client's WiFi, server or choice of quality isn't
@@ -108,9 +108,10 @@ static bool normal(const struct weir_baseline *baseline, const struct weir_detec
         return true;
     }
     float values[WEIR_RECENT];
+    int64_t within_us = baseline->sparse.added ? HOUR_US : RECENT_US;
     size_t n = 0;
     for (size_t i = 0; i < WEIR_RECENT; i++)
-        if (baseline->recent_us[i] && start_us - baseline->recent_us[i] <= RECENT_US)
+        if (baseline->recent_us[i] && start_us - baseline->recent_us[i] <= within_us)
             values[n++] = baseline->recent[i];
     if (!cold || n < COLD_SAMPLES) return false;
     *ret_normal = median(values, n);

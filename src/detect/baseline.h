@@ -3,6 +3,8 @@
 
 #include <weir/detect.h>
 
+#include "detect/sparse.h"
+
 enum { WEIR_HOURS = 168, WEIR_HOUR_KEEP = 16, WEIR_RECENT = 60, WEIR_GLOBAL = 256 };
 
 struct weir_baseline_hour {
@@ -19,8 +21,10 @@ struct weir_baseline {
     int64_t first_us, last_us;
     /* the last window, of the least in the ten minutes before */
     enum weir_against_least against_least;
+    struct weir_sparse sparse; /* windows that wait for others */
     uint64_t n;
-    float recent[WEIR_RECENT]; /* the last 10 minutes' windows */
+    float
+        recent[WEIR_RECENT]; /* the last 10 minutes' windows; an hour's, where they are added up */
     int64_t recent_us[WEIR_RECENT];
     float global[WEIR_GLOBAL];   /* the latest of all hours */
     float residual[WEIR_GLOBAL]; /* their deviations from the baseline of their time */
@@ -34,7 +38,7 @@ struct weir_continuous_state {
     int64_t loss_us;
 };
 
-/* Takes a window's median. Returns S afterwards. `clients` that gave it. */
+/* Takes a window's median, or that of several. Returns S afterwards. `clients` that gave it. */
 double weir_baseline_take(struct weir_baseline *baseline, const struct weir_detect_config *config,
                           enum weir_continuous signal, double value, uint32_t clients,
                           int64_t start_us);

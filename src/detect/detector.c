@@ -116,13 +116,17 @@ static void take_continuous(struct weir_detector *detector,
                             const struct weir_detect_service_window *window, int64_t start_us) {
     struct weir_continuous_state *state = &detector->services[window->service].continuous;
     for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++) {
-        if (window->value[signal].samples < 5) continue;
+        if (window->value[signal].samples == 0) continue;
         if (!state->signals[signal])
             state->signals[signal] = calloc(1, sizeof *state->signals[signal]);
-        if (state->signals[signal]) /* without memory there is no baseline, and no alarm from it */
-            weir_baseline_take(state->signals[signal], &detector->config,
-                               (enum weir_continuous)signal, window->value[signal].value,
-                               window->value[signal].clients, start_us);
+        struct weir_baseline *baseline = state->signals[signal];
+        if (!baseline) continue; /* without memory there is no baseline, and no alarm from it */
+        struct weir_sparse_window value = {start_us, (float)window->value[signal].value,
+                                           window->value[signal].samples,
+                                           window->value[signal].clients};
+        if (weir_sparse_take(&baseline->sparse, value, &value))
+            weir_baseline_take(baseline, &detector->config, (enum weir_continuous)signal,
+                               (double)value.value, value.clients, start_us);
     }
     if (window->loss_beyond >= 0 || window->loss_before >= 0) {
         state->loss_beyond = window->loss_beyond;
