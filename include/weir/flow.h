@@ -101,6 +101,7 @@ enum weir_event_kind {
     /* TCP: the server had said nothing for a second or more when it was asked and answered, or
        reset the connection */
     WEIR_EVENT_PAUSE,
+    WEIR_EVENT_ALIVE,      /* TCP: the server has answered a keep-alive of the client */
     WEIR_EVENT_HANDSHAKE,  /* the TLS or QUIC handshake is done */
     WEIR_EVENT_REQUEST,    /* the client asked */
     WEIR_EVENT_FIRST_BYTE, /* the server began to answer */

@@ -66,6 +66,7 @@ enum weir_evidence_kind {
     WEIR_EVIDENCE_END,      /* a flow with server payload ended */
     /* of media: an idle connection served again, or was reset by the server */
     WEIR_EVIDENCE_PAUSE,
+    WEIR_EVIDENCE_ALIVE, /* a server answers a keep-alive over TCP */
 };
 
 struct weir_evidence {

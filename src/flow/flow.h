@@ -62,6 +62,7 @@ enum flow_flag {
     FLOW_DNS = 1u << 26,
     FLOW_CLOSED_FIN = 1u << 27, /* both FINs came before any RST, or the only one that is seen */
     FLOW_GQUIC = 1u << 28,      /* Google's QUIC before the standard */
+    FLOW_KEPT = 1u << 28,       /* TCP: the client's last word is a keep-alive, unanswered */
     FLOW_ASKED = 1u << 30,      /* there was a request */
     /* payload that tells names or requests lay behind the snap length */
     FLOW_BLIND = 1u << 31,
@@ -308,6 +309,7 @@ struct weir_flow_table {
     size_t echo_mask;
     struct dns *dns;
     uint32_t expected_seq; /* of the last TCP packet's sender, before it came */
+    uint32_t before_ms;    /* engine's clock of that flow's packet before, of either side */
     struct weir_flow_stats stats;
 };
 
@@ -384,6 +386,8 @@ void flow_attempt(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum we
 void flow_connect(struct weir_flow *flow, int64_t ts_us, int64_t now_us, enum weir_outcome outcome);
 void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
                      int64_t us, bool handshake);
+/* A server that hears its client acknowledges so soon. */
+uint32_t flow_acknowledged_within_ms(const struct weir_flow *flow);
 /* Somebody answered: the flow is no longer shed first. */
 void flow_answered(struct weir_flow *flow);
 /* The last events, END, and the memory back. */

@@ -40,21 +40,14 @@ enum {
 enum {
     PROBES_MAX = 2, /* datagrams at a time */
     PROBE_MIN = 1200,
-    PROBES_APART_US = 20000,
-    RTT_UNKNOWN_MS = 100,
-    ACK_DELAY_MS = 50 /* 25, and as much for a busy server */
+    PROBES_APART_US = 20000
 };
-
-static uint32_t acknowledged_within_ms(const struct weir_flow *flow) {
-    uint32_t rtt_us = flow->opening_rtt_us[WEIR_SERVER];
-    return (rtt_us == RTT_NONE ? RTT_UNKNOWN_MS : rtt_us / 1000) + ACK_DELAY_MS;
-}
 
 /* Whether the server may say this without having heard anything since the client asked. */
 static bool may_be_probe(struct weir_flow *flow, const struct weir_packet *packet) {
     if (flow->unheard.said == 0 || packet->payload_len < PROBE_MIN ||
         packet->payload_len < flow->mss[WEIR_SERVER] ||
-        now_ms(packet->now_us) - flow->unheard.last_ms <= acknowledged_within_ms(flow))
+        now_ms(packet->now_us) - flow->unheard.last_ms <= flow_acknowledged_within_ms(flow))
         return false;
     bool apart = low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) > PROBES_APART_US;
     flow->unheard.probes = apart ? 1 : (uint8_t)(flow->unheard.probes + 1);

@@ -44,6 +44,12 @@ static void sample(struct weir_flow *flow, const struct weir_packet *packet, enu
                                          .rtt = {side, us, handshake, waited}});
 }
 
+uint32_t flow_acknowledged_within_ms(const struct weir_flow *flow) {
+    enum { RTT_UNKNOWN_MS = 100, DELAY_MS = 50 }; /* of QUIC 25, and as much for a busy server */
+    uint32_t rtt_us = flow->opening_rtt_us[WEIR_SERVER];
+    return (rtt_us == RTT_NONE ? RTT_UNKNOWN_MS : rtt_us / 1000) + DELAY_MS;
+}
+
 void flow_rtt_sample(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
                      int64_t us, bool handshake) {
     sample(flow, packet, side, us, handshake, false);

@@ -339,6 +339,7 @@ static void count_packet(struct weir_flow *flow, const struct weir_packet *packe
     if (packet->payload_captured < packet->payload_len) note_cut(flow, packet, side);
     flow->payload[side] += packet->payload_len;
     if (packet->ts_us < flow->first_ts_us) flow->first_ts_us = packet->ts_us;
+    flow->table->before_ms = flow->last_ms;
     flow->last_ms = now_ms(packet->now_us);
     if (!report) return;
     report->bytes[side] += packet->ip_payload_len;

@@ -239,6 +239,28 @@ static void server_habits(struct weir_flow *flow, const struct weir_packet *pack
     flow->server_id = packet->ip_id;
 }
 
+/* A client that has nothing to say asks whether the connection lives, by a byte (or none) that was
+ * acknowledged long ago. Servers ask, too, of their own accord and whether they hear the client or
+ * not: an answer comes within a round trip. */
+static void kept_alive(struct weir_flow *flow, const struct weir_packet *packet,
+                       enum weir_side side) {
+    if (flow->state != STATE_OPEN || (packet->tcp_flags & WEIR_TCP_FIN)) return;
+    if (side == WEIR_CLIENT) {
+        bool asks = packet->payload_len <= 1 && flow_is(flow, FLOW_NXT) &&
+                    flow->table->expected_seq - packet->tcp.seq == 1;
+        flow->flags = asks ? flow->flags | FLOW_KEPT : flow->flags & ~(uint32_t)FLOW_KEPT;
+        return;
+    }
+    if (!flow_is(flow, FLOW_KEPT)) return;
+    flow->flags &= ~(uint32_t)FLOW_KEPT;
+    if (packet->payload_len ||
+        now_ms(packet->now_us) - flow->table->before_ms > flow_acknowledged_within_ms(flow))
+        return;
+    flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ALIVE,
+                                         .ts_us = packet->ts_us,
+                                         .now_us = packet->now_us});
+}
+
 void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side) {
     uint8_t flags = packet->tcp_flags;
     if (flags & WEIR_TCP_RST) {
@@ -262,6 +284,7 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
     bool disturbed = false;
     flow->table->expected_seq = flow->nxt[side];
     uint32_t fresh = anomaly_segment(flow, packet, side, &disturbed);
+    if (packet->payload_len <= 1 || flow_is(flow, FLOW_KEPT)) kept_alive(flow, packet, side);
     if (side == WEIR_SERVER)
         request_heard(flow);
     else if (packet->payload_len > 1 && fresh == 0)

@@ -309,6 +309,14 @@ static void on_pause(struct weir_meter *meter, struct weir_flow *flow,
     evidence->pause.reset = event->pause.reset;
 }
 
+static void on_alive(struct weir_meter *meter, struct weir_flow *flow,
+                     const struct weir_event *event) {
+    struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_ALIVE, event);
+    if (!evidence) return;
+    evidence_of_flow(evidence, flow);
+    evidence->first_us = event->ts_us;
+}
+
 static void on_end(struct weir_meter *meter, struct weir_flow *flow,
                    const struct weir_event *event) {
     count_direction(meter, flow);
@@ -398,6 +406,7 @@ void weir_meter_event(struct weir_meter *meter, struct weir_flow *flow,
     case WEIR_EVENT_CHUNK: on_chunk(meter, flow, event); break;
     case WEIR_EVENT_PROGRESS: on_progress(meter, flow, event); break;
     case WEIR_EVENT_PAUSE: on_pause(meter, flow, event); break;
+    case WEIR_EVENT_ALIVE: on_alive(meter, flow, event); break;
     case WEIR_EVENT_END: on_end(meter, flow, event); break;
     default: break;
     }

@@ -10,7 +10,9 @@
  * answers an Initial within a round trip, and a client that has its answer by TCP sends no second
  * Initial. Useful is a new connection, or a request served after QUIC had failed over one that was
  * open before: browsers keep both for minutes. A QUIC connection that dies in use has no rival to
- * lose to: only what was served after it counts.
+ * lose to: only what was served after it counts. Browsers that still wait for it keep TCP
+ * connections to the same name alive meanwhile. A server that answers a keep-alive there is not
+ * gone: the one transport works, and the other does not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ struct weir_race_entry {
     int64_t touched_us;
     int64_t tcp_failed_us;
     int64_t served_us;     /* stamp of the last request served over TCP */
+    int64_t alive_us;      /* ... of the last keep-alive answered */
     struct win wins[WINS]; /* newest first */
 };
 
@@ -127,6 +130,12 @@ void weir_race_served(struct weir_race_memory *memory, const struct weir_evidenc
     if (evidence->first_us > entry->served_us) entry->served_us = evidence->first_us;
 }
 
+void weir_race_alive(struct weir_race_memory *memory, const struct weir_evidence *evidence) {
+    struct weir_race_entry *entry = need(memory, key_of(evidence));
+    entry->touched_us = evidence->now_us;
+    if (evidence->ts_us > entry->alive_us) entry->alive_us = evidence->ts_us;
+}
+
 bool weir_race_died(const struct weir_evidence *evidence) {
     return evidence->layer == WEIR_LAYER_QUIC && evidence->first_us > evidence->flow_first_us;
 }
@@ -154,6 +163,13 @@ static bool served_instead(const struct weir_evidence *quic, const struct weir_r
     return entry->served_us >= quic->first_us && entry->served_us <= quic->first_us + patience_us;
 }
 
+/* A connection that died, and beside it one over TCP that lives, and no other that failed. */
+static bool lives_beside(const struct weir_evidence *quic, const struct weir_race_entry *entry) {
+    return weir_race_died(quic) && entry->alive_us >= quic->first_us &&
+           entry->alive_us <= quic->first_us + WEIR_FALLBACK_LATE_US &&
+           entry->tcp_failed_us < quic->first_us;
+}
+
 static bool lost_to_family(const struct weir_race_memory *memory,
                            const struct weir_evidence *loser) {
     const struct weir_race_entry *entry =
@@ -173,8 +189,9 @@ enum weir_race weir_race_judge(const struct weir_race_memory *memory,
     if (!weir_race_died(evidence) && lost_to_family(memory, evidence)) return WEIR_RACE_LOST;
     if (!entry) return WEIR_RACE_NONE;
     bool quic = evidence->layer == WEIR_LAYER_QUIC;
-    enum weir_race verdict =
-        quic && served_instead(evidence, entry) ? WEIR_RACE_FELL_BACK : WEIR_RACE_NONE;
+    bool works_over_tcp =
+        quic && (served_instead(evidence, entry) || lives_beside(evidence, entry));
+    enum weir_race verdict = works_over_tcp ? WEIR_RACE_FELL_BACK : WEIR_RACE_NONE;
     for (int i = 0; i < WINS && entry->wins[i].useful_us; i++) {
         if (quic && fell_back_to(evidence, &entry->wins[i]))
             verdict = WEIR_RACE_FELL_BACK;

@@ -24,6 +24,8 @@ void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence 
 /* A request that was served: over TCP it may be what a client fell back to, on whatever connection.
  */
 void weir_race_served(struct weir_race_memory *memory, const struct weir_evidence *evidence);
+/* A server has answered a keep-alive over TCP: what a client could fall back to. */
+void weir_race_alive(struct weir_race_memory *memory, const struct weir_evidence *evidence);
 /* A QUIC connection that had served before it failed. */
 bool weir_race_died(const struct weir_evidence *evidence);
 /* Of a failed connection. BOTH_FAILED: of QUIC, TCP to the name failed as well. */

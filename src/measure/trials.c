@@ -421,6 +421,7 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
     case WEIR_EVIDENCE_DNS: take_dns(trials, evidence); break;
     case WEIR_EVIDENCE_END: take_end(trials, evidence); break;
     case WEIR_EVIDENCE_PAUSE: take_pause(trials, evidence); break;
+    case WEIR_EVIDENCE_ALIVE: weir_race_alive(&trials->races, evidence); break;
     case WEIR_EVIDENCE_CHUNK:
         if (evidence->service >= WEIR_SERVICE_FIRST) weir_waits_served(&trials->waits, evidence);
         break;

@@ -288,6 +288,34 @@ static void test_no_pauses(void **state) {
     assert_int_equal(rig_record(rig)->reset_pause_us, -1);
 }
 
+/* The byte before the next, sent again; so long afterwards the server says something. */
+static size_t n_alive(int64_t after_us, uint32_t behind, uint32_t len) {
+    struct rig *rig = rig_new();
+    struct talk talk = plain(1);
+    rig_handshake(rig, &talk, 10 * MS);
+    rig_tcp(rig, &talk, C, ACK, 400);
+    rig_wait(rig, 10 * MS);
+    rig_tcp(rig, &talk, SV, ACK, 1400);
+    rig_wait(rig, 45 * S);
+    struct weir_packet ask = talk_packet(&talk, C, ACK, 0);
+    ask.tcp.seq -= behind;
+    rig_send(rig, &ask);
+    rig_wait(rig, after_us);
+    rig_tcp(rig, &talk, SV, ACK, len);
+    rig_wait(rig, 10 * MS);
+    rig_tcp(rig, &talk, SV, ACK, 0); /* once */
+    rig_close(rig);
+    return rig_count(rig, WEIR_EVENT_ALIVE);
+}
+
+static void test_kept_alive(void **state) {
+    assert_int_equal(n_alive(10 * MS, 1, 0), 1);
+    assert_int_equal(n_alive(400 * MS, 1, 0), 0);   /* a probe of the server's own */
+    assert_int_equal(n_alive(10 * MS, 0, 0), 0);    /* nothing was asked */
+    assert_int_equal(n_alive(10 * MS, 1, 1400), 0); /* more than alive: an answer */
+    assert_int_equal(n_alive(10 * MS, 200, 0), 0);  /* old data, no keep-alive */
+}
+
 /* The first question after a long rest meets a connection that is gone. After a short one it is a
  * failure. */
 static void asked_after(int64_t rest_us, enum weir_reset_kind kind) {
@@ -553,6 +581,7 @@ int main(void) {
         cmocka_unit_test(test_preconnect_is_neutral),
         cmocka_unit_test(test_reset_kinds),
         cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_kept_alive),
         cmocka_unit_test(test_no_pauses),
         cmocka_unit_test(test_asked_too_late),
         cmocka_unit_test(test_injected),

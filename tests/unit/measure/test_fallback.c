@@ -142,6 +142,43 @@ static void test_request_is_withdrawn(void **state) {
     only();
 }
 
+static void keep_alive(struct weir_trials *trials, int64_t at_us) {
+    struct weir_evidence alive =
+        fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_NEUTRAL, at_us, 0);
+    alive.kind = WEIR_EVIDENCE_ALIVE;
+    weir_trials_take(trials, &alive);
+}
+
+/* The client still waits for QUIC, and its TCP connection to the name is known to live. */
+static void test_lives_beside(void **state) {
+    struct weir_trials *trials = *state;
+    die(trials, T0 + 2 * S, T0 + 6 * S);
+    until(trials, T0 + 8 * S);
+    keep_alive(trials, T0 + 8 * S);
+    until(trials, T0 + 10 * S);
+    assert_true(only()->quic_fell_back);
+}
+
+static void test_lived_before(void **state) {
+    struct weir_trials *trials = *state;
+    keep_alive(trials, T0 + S);
+    die(trials, T0 + 2 * S, T0 + 6 * S);
+    until(trials, T0 + 20 * S);
+    assert_false(only()->quic_fell_back);
+}
+
+/* Who lives there lets nobody else in. */
+static void test_lives_beside_one_that_fails(void **state) {
+    struct weir_trials *trials = *state;
+    struct weir_evidence fails = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT,
+                                              WEIR_OUTCOME_SYN_TIMEOUT, T0 + 5 * S, 2 * S);
+    weir_trials_take(trials, &fails);
+    keep_alive(trials, T0 + 4 * S);
+    die(trials, T0 + 2 * S, T0 + 6 * S);
+    until(trials, T0 + 20 * S);
+    assert_false(only()->quic_fell_back);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_served_on_an_old_connection, setup, teardown),
@@ -150,6 +187,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_too_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_both_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_request_is_withdrawn, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lives_beside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lived_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lives_beside_one_that_fails, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
