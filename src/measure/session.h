@@ -109,7 +109,8 @@ static inline bool weir_session_is_busy(const struct weir_session *session) {
 /* Ends the tick; how much of it, and of the time before that turned out so, was starved, in us. */
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
                           int64_t now_us);
-/* Since when it gets too little, as far as the last ten ticks tell: of one that is slow or still. */
+/* Since when it gets too little, as far as the last ten ticks tell: of one that is slow or still.
+ */
 int64_t weir_session_short_since_us(const struct weir_session *session, int64_t now_us);
 /* Whether an answer of `bytes` that took `us` serves it, and whether one that goes on does, by the
  * bytes of the tick. */
