@@ -49,6 +49,7 @@ enum {
     STALL_AFTER_MIN = 500,
     GOODPUT_MIN = 100000,
     DATAGRAM_FULL_MIN = 1200,
+    DATAGRAM_MAX = 1500,
 };
 
 /* A byte that comes sooner behind a request is no answer to it. The handshake's round trip is an
@@ -282,10 +283,11 @@ void request_settle_next(struct weir_flow *flow, struct serve *serve, int64_t no
 /* A sender with more to send fills its segments: an answer's last one is full by chance only. */
 static bool is_full(struct weir_flow *flow, const struct weir_packet *packet) {
     uint32_t len = packet->payload_len;
-    if (flow->transport ==
-        WEIR_TRANSPORT_UDP) { /* `mss` has no other use there: the largest so far */
-        if (len > flow->mss[WEIR_SERVER]) flow->mss[WEIR_SERVER] = (uint16_t)len;
-        return len >= DATAGRAM_FULL_MIN && len == flow->mss[WEIR_SERVER];
+    if (flow->transport == WEIR_TRANSPORT_UDP) {
+        /* `mss` has no other use there: the largest so far. Network cards join datagrams, too. */
+        uint16_t *largest = &flow->mss[WEIR_SERVER];
+        if (len > *largest && len <= DATAGRAM_MAX) *largest = (uint16_t)len;
+        return *largest >= DATAGRAM_FULL_MIN && len >= *largest && len % *largest == 0;
     }
     uint32_t segment = flow->mss[WEIR_CLIENT] - (flow_is(flow, FLOW_TIMESTAMPS) ? 12u : 0u);
     return flow->mss[WEIR_CLIENT] > 12 && (len == segment || (len > segment && len % segment == 0));

@@ -1,6 +1,7 @@
 /* Evidence of all workers in one order. The engine's clock comes first, since slots hang on it; the
  * rest of the key tells apart whatever two flows or two events of one flow can be told apart by, so
- * that equal keys are equal evidence. Pieces stay where the workers wrote them: only pointers are
+ * that equal keys are equal evidence. Times come before addresses: what is told at one moment, as
+ * time-outs are, goes by when it began, and no verdict hangs on how clients are numbered. Pieces stay where the workers wrote them: only pointers are
  * sorted. */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,6 +42,8 @@ static int detail_compare(const struct weir_evidence *a, const struct weir_evide
 int weir_evidence_compare(const struct weir_evidence *a, const struct weir_evidence *b) {
     ORDER(a->now_us, b->now_us);
     ORDER(a->ts_us, b->ts_us);
+    ORDER(a->first_us, b->first_us);
+    ORDER(a->flow_first_us, b->flow_first_us);
     int order = weir_addr_compare(&a->client, &b->client);
     if (order) return order;
     ORDER(a->client_port, b->client_port);
@@ -49,8 +52,6 @@ int weir_evidence_compare(const struct weir_evidence *a, const struct weir_evide
     ORDER(a->server_port, b->server_port);
     ORDER(a->transport, b->transport);
     ORDER(a->kind, b->kind);
-    ORDER(a->flow_first_us, b->flow_first_us);
-    ORDER(a->first_us, b->first_us);
     ORDER(a->layer, b->layer);
     ORDER(a->outcome, b->outcome);
     ORDER(a->host_hash, b->host_hash);

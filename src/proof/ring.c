@@ -8,7 +8,7 @@
  * nobody needs to understand an outage.
  *
  * Of a bulk transfer not each packet is kept: one that goes on where the last one of its flow and
- * direction ended, within JOIN_US, makes that one longer, as offloads of network cards do; so does
+ * direction ended, as long as that one and within JOIN_US, makes that one longer, as offloads of network cards do; so does
  * an acknowledgement that follows another. Times are then wrong by JOIN_US at the most, and a
  * second of a gigabit takes some megabytes in place of ten.
  *
@@ -49,6 +49,7 @@ struct segment {
 struct join {
     uint64_t segment; /* its number */
     uint32_t flow, offset;
+    uint32_t unit; /* bytes of each packet: of full segments, so that the last one's being full shows */
     bool from_client;
 };
 
@@ -104,6 +105,7 @@ static struct weir_proof_entry *to_join(struct weir_proof_ring *ring,
                                         uint32_t flow, bool from_client) {
     uint64_t begun = atomic_load_explicit(&ring->begun, memory_order_relaxed);
     if (join->flow != flow || join->from_client != from_client ||
+        join->unit != packet->payload_len ||
         join->segment + ring->n_segments <= begun || join->segment >= begun)
         return NULL;
     struct weir_proof_entry *entry =
@@ -208,6 +210,7 @@ void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *pac
     *join = (struct join){.segment = bulk ? segment : UINT64_MAX,
                           .flow = (uint32_t)hash,
                           .offset = offset,
+                          .unit = packet->payload_len,
                           .from_client = from_client};
     atomic_store_explicit(&segment_at(ring, segment)->used, offset + size, memory_order_release);
 }

@@ -6,7 +6,11 @@
  * resolver                                          15 % then     controls: what else was used
  * meanwhile, of known services first                                    what is left
  *
- * Within each the newest come first. A control that would take an eighth of the file is left out.
+ * Within each the services take turns, and the newest flow of each comes first: a control proves
+ * most when it is of yet another service.
+ *
+ * Where not all finds room, transfers become coarser (thin.c) before flows are left out. What went
+ * before the fault, and who was well meanwhile, is what a verdict rests on.
  *
  * A connection that fails never says its name: an address that served the service of the incident
  * speaks for it.
@@ -16,14 +20,17 @@
 #include <string.h>
 
 #include "proof/select.h"
+#include "proof/thin.h"
 
 enum kind { KIND_SPEAKS, KIND_SPOKE, KIND_LOOKUP, KIND_CONTROL, KIND_OTHER, KIND_N };
 
 struct flow {
     size_t first, n; /* in the list sorted by flow */
-    int64_t begin_us, end_us;
+    int64_t end_us;
     size_t bytes;
     enum kind kind;
+    weir_service_id service;
+    unsigned turn; /* how many of its kind and service are newer */
     bool chosen;
 };
 
@@ -53,6 +60,7 @@ static int by_time(const void *a, const void *b) {
 static int by_merit(const void *a, const void *b) {
     const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
     if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+    if (x->turn != y->turn) return x->turn < y->turn ? -1 : 1;
     if (x->end_us != y->end_us) return x->end_us > y->end_us ? -1 : 1;
     return x < y ? -1 : x > y;
 }
@@ -95,13 +103,9 @@ static size_t size_of(const struct weir_proof_entry *entry) {
 static void judge(struct weir_proof_entry **entries, struct flow *flow,
                   const struct weir_proof_case *about) {
     weir_service_id service = service_of(entries, flow);
-    flow->begin_us = entries[flow->first]->ts_us;
+    flow->service = service;
     flow->end_us = entries[flow->first + flow->n - 1]->ts_us;
-    flow->bytes = 0;
-    for (size_t i = flow->first; i < flow->first + flow->n; i++) {
-        entries[i]->service = service;
-        flow->bytes += size_of(entries[i]);
-    }
+    for (size_t i = flow->first; i < flow->first + flow->n; i++) entries[i]->service = service;
     bool ours = about->service == WEIR_SERVICE_NONE ? service > WEIR_SERVICE_OTHER
                                                     : service == about->service;
     if (is_lookup(entries[flow->first]))
@@ -164,55 +168,6 @@ static void name_by_address(const struct addresses *addresses, struct weir_proof
     }
 }
 
-/* ---- thinning ---- */
-
-static bool is_plain_ack(const struct weir_proof_entry *entry) {
-    return entry->transport == WEIR_TRANSPORT_TCP && entry->tcp_flags == WEIR_TCP_ACK &&
-           !entry->payload_len && entry->window && !(entry->options & WEIR_PROOF_SACK);
-}
-
-/* QUIC's data from the server: short headers, full datagrams. */
-static bool is_quic_data(const struct weir_proof_entry *entry) {
-    return entry->transport == WEIR_TRANSPORT_UDP && !entry->from_client && !is_lookup(entry) &&
-           entry->payload_len >= 1000 && entry->kept && !(*(const uint8_t *)(entry + 1) & 0x80);
-}
-
-static bool joins_datagram(const struct weir_proof_entry *last,
-                           const struct weir_proof_entry *entry) {
-    enum { TOGETHER_US = 2000, TOGETHER_BYTES = 60000 };
-    return last && is_quic_data(entry) && entry->ts_us - last->ts_us <= TOGETHER_US &&
-           last->payload_len + entry->payload_len <= TOGETHER_BYTES;
-}
-
-/* Of the acknowledgements of a transfer, more than half of all packets, the first and the last of
- * each ACKS_US are enough to tell delay and progress. Returns how many entries are left of the
- * flow. */
-static size_t thin(struct weir_proof_entry **entries, size_t n) {
-    enum { ACKS_US = 10000 };
-    int64_t kept_us[2] = {INT64_MIN / 2, INT64_MIN / 2}, next_us[2] = {INT64_MAX, INT64_MAX};
-    for (size_t i = n; i-- > 0;) { /* backwards: when the next one of its direction comes */
-        int side = entries[i]->from_client;
-        entries[i]->bulk = is_plain_ack(entries[i]) &&
-                           next_us[side] - entries[i]->ts_us < ACKS_US; /* from here on: may go */
-        if (is_plain_ack(entries[i])) next_us[side] = entries[i]->ts_us;
-    }
-    size_t left = 0;
-    /* the last of a QUIC transfer, which takes those behind it */
-    struct weir_proof_entry *datagrams = NULL;
-    for (size_t i = 0; i < n; i++) {
-        int side = entries[i]->from_client;
-        if (joins_datagram(datagrams, entries[i])) {
-            datagrams->payload_len += entries[i]->payload_len;
-            continue;
-        }
-        datagrams = is_quic_data(entries[i]) ? entries[i] : NULL;
-        if (entries[i]->bulk && entries[i]->ts_us - kept_us[side] < ACKS_US) continue;
-        if (is_plain_ack(entries[i])) kept_us[side] = entries[i]->ts_us;
-        entries[left++] = entries[i];
-    }
-    return left;
-}
-
 /* ---- choosing ---- */
 
 static size_t find_flows(struct weir_proof_entry **entries, size_t n,
@@ -222,10 +177,35 @@ static size_t find_flows(struct weir_proof_entry **entries, size_t n,
         for (next = i + 1; next < n && entries[next]->flow == entries[i]->flow &&
                            client_port(entries[next]) == client_port(entries[i]);)
             next++;
-        flows[n_flows] = (struct flow){.first = i, .n = thin(entries + i, next - i)};
+        flows[n_flows] = (struct flow){.first = i, .n = next - i};
         judge(entries, &flows[n_flows++], about);
     }
     return n_flows;
+}
+
+/* As coarse as it must be for all to find room, and no coarser. */
+static void thin(struct weir_proof_entry **entries, struct flow *flows, size_t n,
+                 size_t bytes_max) {
+    size_t wanted = SIZE_MAX;
+    for (unsigned grain = 0; grain < WEIR_PROOF_GRAINS && wanted > bytes_max; grain++) {
+        wanted = 0;
+        for (struct flow *flow = flows; flow < flows + n; flow++) {
+            flow->n = weir_proof_thin(entries + flow->first, flow->n, grain);
+            flow->bytes = 0;
+            for (size_t i = flow->first; i < flow->first + flow->n; i++)
+                flow->bytes += size_of(entries[i]);
+            wanted += flow->kind < KIND_N ? flow->bytes : 0;
+        }
+    }
+}
+
+/* The services take turns, the newest flow of each first. */
+static void put_in_order(struct flow *flows, struct flow **order, size_t n) {
+    unsigned turns[KIND_N + 1][UINT8_MAX + 1] = {0};
+    for (size_t i = 0; i < n; i++) order[i] = &flows[i];
+    qsort(order, n, sizeof(struct flow *), by_merit);
+    for (size_t i = 0; i < n; i++) order[i]->turn = turns[order[i]->kind][order[i]->service]++;
+    qsort(order, n, sizeof(struct flow *), by_merit);
 }
 
 /* First each kind within its share, then whatever there is room for. */
@@ -239,8 +219,7 @@ static void choose(struct flow **order, size_t n, size_t bytes_max) {
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
             struct flow *flow = order[i];
-            bool large = flow->kind > KIND_LOOKUP && flow->bytes > bytes_max / 8;
-            if (flow->chosen || large ||
+            if (flow->chosen ||
                 used + flow->bytes > bytes_max / 100 * (pass ? 100 : share[flow->kind]))
                 continue;
             used += flow->bytes;
@@ -267,8 +246,8 @@ long weir_proof_select(struct weir_proof_entry **entries, size_t n,
         name_by_address(&addresses, entries, n);
         qsort(entries, n, sizeof *entries, by_flow);
         size_t n_flows = find_flows(entries, n, about, flows);
-        for (size_t i = 0; i < n_flows; i++) order[i] = &flows[i];
-        qsort(order, n_flows, sizeof *order, by_merit);
+        thin(entries, flows, n_flows, about->bytes_max);
+        put_in_order(flows, order, n_flows);
         choose(order, n_flows, about->bytes_max);
         kept = (long)keep_chosen(entries, flows, n_flows);
     }
