@@ -11,6 +11,9 @@
 
 #include "notify/event.h"
 
+/* Slack wants no more than that in a message; ntfy would make an attachment of more. */
+enum { SLACK_TEXT_MAX = 4000, NTFY_BODY_MAX = 4096 };
+
 /* ---- reading ---- */
 
 static const char *text_of(struct json_object *record, const char *name) {
@@ -169,14 +172,23 @@ static struct json_object *cloudevents(const struct weir_event_record *event) {
     return object;
 }
 
+/* Bytes of the text's beginning that are no more than `most`, and end with a whole character. */
+static size_t fitting(const char *text, size_t most) {
+    size_t n = strlen(text);
+    if (n <= most) return n;
+    while (most && ((unsigned char)text[most] & 0xc0) == 0x80) most--;
+    return most;
+}
+
 /* &, < and > mean something there. */
 static struct json_object *slack(const struct weir_event_record *event) {
-    char text[4096];
+    char text[5 * SLACK_TEXT_MAX + 512];
     size_t used = 0;
     char title[128];
     write_title(title, event);
     used = (size_t)snprintf(text, sizeof text, "*%s* (%s)\n", title, event->site);
-    for (const char *at = event->text; *at && used + 8 < sizeof text; at++)
+    const char *end = event->text + fitting(event->text, SLACK_TEXT_MAX);
+    for (const char *at = event->text; at < end && used < sizeof text; at++)
         used += (size_t)snprintf(text + used, sizeof text - used,
                                  *at == '&'   ? "&amp;"
                                  : *at == '<' ? "&lt;"
@@ -209,7 +221,7 @@ static char *ntfy(const struct weir_event_record *event, struct weir_headers *he
                is_over(event)                       ? "white_check_mark"
                : event->severity == WEIR_STATE_DOWN ? "red_circle"
                                                     : "warning");
-    return strdup(event->text);
+    return strndup(event->text, fitting(event->text, NTFY_BODY_MAX));
 }
 
 char *weir_event_body(const struct weir_event_record *event, const struct weir_target *target,

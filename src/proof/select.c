@@ -1,10 +1,10 @@
 /* Whole flows are chosen, never parts: a flow that ends in the middle would look like a fault of
  * its own.
  *
- *      first    flows that speak for the incident: of its service, those alive since the onset
- * before those before it   60 % then     lookups, which name the flows that fail and clear the
- * resolver                                          15 % then     controls: what else was used
- * meanwhile, of known services first                                    what is left
+ *      speaks    of the incident's service, alive since the onset    60 % of the room
+ *      spoke     of it, before that                                  what is left of these
+ *      lookups   they name flows that fail, and clear the resolver   15 %
+ *      controls  of other services, then all else used meanwhile     what is left
  *
  * Within each the services take turns, and the newest flow of each comes first: a control proves
  * most when it is of yet another service.

@@ -37,7 +37,10 @@ class Browser:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen(["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        scratch = pathlib.Path(directory) / "tmp"  # both leave things behind, where they are told to
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        env={**os.environ, "TMPDIR": str(scratch)})
         self.base = f"http://127.0.0.1:{self.port}"
         for _ in range(100):
             try:

@@ -256,10 +256,30 @@ def test_formats(site, receiver, tmp_path):
         "specversion": "1.0", "type": "weir.incident.raised", "source": "/weir/home", "subject": "netflix-1", "datacontenttype": "application/json",
         "time": "2026-11-23T21:33:41.000Z"}
     assert event["data"]["text"] == "netflix-1 raised <&>" and event["id"] != json.loads(cloud.taken[1])["id"]
-    published = jsonschema.Draft7Validator(json.loads((TOP / "tests" / "schema" / "cloudevents.schema.json").read_text()))
+
+
+def published(name):
+    return jsonschema.Draft7Validator(json.loads((TOP / "tests" / "schema" / f"{name}.schema.json").read_text()))
+
+
+def test_published_shapes(site, receiver, tmp_path):
+    """Bodies as those who take them say that they must be; each schema finds a fault."""
+    slack, ntfy, cloud = receiver(), receiver(), receiver()
+    for n, (state, event) in enumerate((("down", "raised"), ("partial", "updated"), ("degraded", "updated"), ("degraded", "cleared"))):
+        add(site, "netflix-1", event, 1795469621000 + n, state=state, text="<netflix> & \u00fcber " + 300 * "& all < the > rest ")
+    targets = [f"slack {slack.url}", f"ntfy {ntfy.url}", f"cloudevents {cloud.url}"]
+    subprocess.run(command(site, tmp_path / "cursor", *targets, options=("--from-start", "--once")), check=True, timeout=30)
+    assert len(slack.taken) == len(ntfy.taken) == len(cloud.taken) == 4
+    for text in slack.taken:
+        published("slack").validate(json.loads(text))
+    for body, headers in zip(ntfy.taken, ntfy.headers):
+        published("ntfy").validate({"body": body, **{name: headers[name] for name in ("Title", "Priority", "Tags")}})
     for body in cloud.taken:
-        published.validate(json.loads(body))
-        assert not published.is_valid({key: value for key, value in json.loads(body).items() if key != "source"}), "the schema finds faults"
+        published("cloudevents").validate(json.loads(body))
+    assert {headers["Priority"] for headers in ntfy.headers} == {"urgent", "high", "default"}
+    assert not published("slack").is_valid({"text": "a < b"}) and not published("slack").is_valid({"text": "a & b"})
+    assert not published("ntfy").is_valid({"body": "x", "Title": "x", "Priority": "highest", "Tags": "x"})
+    assert not published("cloudevents").is_valid({key: value for key, value in json.loads(cloud.taken[0]).items() if key != "source"})
 
 
 def test_a_command(site, tmp_path):

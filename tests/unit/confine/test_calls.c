@@ -152,9 +152,13 @@ static void look_up(void) {
     freeaddrinfo(found);
 }
 
+/* Of the test: who is confined may make a directory, and none but the parent removes it. */
+static char scratch[] = "/tmp/weir-calls-XXXXXX";
+
 static void replace_file(void) {
-    char directory[] = "/tmp/weir-calls-XXXXXX", from[64], to[64];
-    assert(mkdtemp(directory));
+    char directory[64], from[80], to[80];
+    snprintf(directory, sizeof directory, "%s/in", scratch);
+    assert(mkdir(directory, 0700) == 0);
     snprintf(from, sizeof from, "%s/new", directory);
     snprintf(to, sizeof to, "%s/old", directory);
     int fd = open(from, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -260,10 +264,15 @@ static void test_new_code_is_refused(void **state) {
 }
 
 static void test_allowed_deeds_are_done(void **state) {
+    char inner[64];
+    assert_non_null(mkdtemp(scratch));
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
         int status = status_after(&reader, allowed[i].deed);
         if (status != 0) fail_msg("%s: status %#x", allowed[i].name, (unsigned)status);
     }
+    snprintf(inner, sizeof inner, "%s/in", scratch);
+    assert_int_equal(rmdir(inner), 0);
+    assert_int_equal(rmdir(scratch), 0);
 }
 
 int main(void) {

@@ -320,6 +320,27 @@ static void test_gather_orders_by_clock_and_key(void **state) {
     weir_gather_free(b);
 }
 
+/* Two requests time out at one tick: they go by when they were asked, whoever asked. */
+static void test_gather_ignores_how_clients_are_numbered(void **state) {
+    static const char *const clients[2][2] = {{"10.0.0.1", "10.0.0.2"}, {"10.0.0.2", "10.0.0.1"}};
+    for (int way = 0; way < 2; way++) {
+        struct weir_evidence all[2];
+        for (int i = 0; i < 2; i++) {
+            all[i] = fake_attempt(FILM, clients[way][i], "192.0.2.1", WEIR_LAYER_SERVE,
+                                  WEIR_OUTCOME_REQUEST_TIMEOUT, T0, 0);
+            all[i].first_us = T0 - (10 - i) * S;
+        }
+        struct weir_block one = {.evidence = all, .n_evidence = 2};
+        struct weir_gather *gather = NULL;
+        struct weir_evidence **sorted;
+        size_t n;
+        assert_int_equal(weir_evidence_gather(&gather, &one, 1, &sorted, &n), 0);
+        assert_int_equal(n, 2);
+        assert_true(sorted[0]->first_us < sorted[1]->first_us);
+        weir_gather_free(gather);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packets_are_counted_by_service_and_side),
@@ -333,6 +354,7 @@ int main(void) {
         cmocka_unit_test(test_pending_survives_churn),
         cmocka_unit_test(test_workers_do_not_show),
         cmocka_unit_test(test_gather_orders_by_clock_and_key),
+        cmocka_unit_test(test_gather_ignores_how_clients_are_numbered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
