@@ -1,8 +1,8 @@
 /* Evidence of all workers in one order. The engine's clock comes first, since slots hang on it; the
  * rest of the key tells apart whatever two flows or two events of one flow can be told apart by, so
  * that equal keys are equal evidence. Times come before addresses: what is told at one moment, as
- * time-outs are, goes by when it began, and no verdict hangs on how clients are numbered. Pieces stay where the workers wrote them: only pointers are
- * sorted. */
+ * time-outs are, goes by when it began, and no verdict hangs on how clients are numbered. Pieces
+ * stay where the workers wrote them: only pointers are sorted. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,9 +8,9 @@
  * nobody needs to understand an outage.
  *
  * Of a bulk transfer not each packet is kept: one that goes on where the last one of its flow and
- * direction ended, as long as that one and within JOIN_US, makes that one longer, as offloads of network cards do; so does
- * an acknowledgement that follows another. Times are then wrong by JOIN_US at the most, and a
- * second of a gigabit takes some megabytes in place of ten.
+ * direction ended, as long as that one and within JOIN_US, makes that one longer, as offloads of
+ * network cards do; so does an acknowledgement that follows another. Times are then wrong by
+ * JOIN_US at the most, and a second of a gigabit takes some megabytes in place of ten.
  *
  * One thread writes and never waits. A reader copies a segment and looks afterwards whether the
  * writer has begun it anew meanwhile: then the copy is nothing.
@@ -49,7 +49,8 @@ struct segment {
 struct join {
     uint64_t segment; /* its number */
     uint32_t flow, offset;
-    uint32_t unit; /* bytes of each packet: of full segments, so that the last one's being full shows */
+    uint32_t
+        unit; /* bytes of each packet: of full segments, so that the last one's being full shows */
     bool from_client;
 };
 
@@ -105,8 +106,8 @@ static struct weir_proof_entry *to_join(struct weir_proof_ring *ring,
                                         uint32_t flow, bool from_client) {
     uint64_t begun = atomic_load_explicit(&ring->begun, memory_order_relaxed);
     if (join->flow != flow || join->from_client != from_client ||
-        join->unit != packet->payload_len ||
-        join->segment + ring->n_segments <= begun || join->segment >= begun)
+        join->unit != packet->payload_len || join->segment + ring->n_segments <= begun ||
+        join->segment >= begun)
         return NULL;
     struct weir_proof_entry *entry =
         (struct weir_proof_entry *)(segment_at(ring, join->segment)->bytes + join->offset);

@@ -23,7 +23,7 @@ struct weir_proof_entry {
     uint8_t options; /* enum weir_proof_option bits */
     uint8_t service; /* weir_service_id of its flow when it came */
     bool from_client;
-    bool bulk; /* may be joined with the next of its flow */
+    bool bulk;   /* may be joined with the next of its flow */
     bool may_go; /* for thin.c: the next acknowledgement comes soon */
 };
 enum weir_proof_option {

@@ -7,8 +7,8 @@
  *
  * More than nine in ten packets of a household are the inside of transfers. What counts of one is
  * when it began, how much came by when, and how long its last byte took to be acknowledged. So the
- * first packet of a burst and the last stay as they are. Those between are joined for as long as the
- * grain says, and the joined packet stands at the time of its last part, with that part's time
+ * first packet of a burst and the last stay as they are. Those between are joined for as long as
+ * the grain says, and the joined packet stands at the time of its last part, with that part's time
  * stamp: a round trip that begins with it is exact. Acknowledgements within it would tell of bytes
  * that were not seen yet, so they go; behind each joined packet one is waited for.
  *
@@ -53,10 +53,9 @@ static bool is_plain_ack(const struct weir_proof_entry *entry) {
 
 /* QUIC's are small datagrams. */
 static bool acknowledges(const struct weir_proof_entry *entry) {
-    return is_plain_ack(entry) ||
-           (entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) &&
-            entry->payload_len < DATAGRAM_ACK_MAX &&
-            (!entry->kept || !(*(const uint8_t *)(entry + 1) & 0x80)));
+    return is_plain_ack(entry) || (entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) &&
+                                   entry->payload_len < DATAGRAM_ACK_MAX &&
+                                   (!entry->kept || !(*(const uint8_t *)(entry + 1) & 0x80)));
 }
 
 static size_t thin_acks(struct weir_proof_entry **entries, size_t n) {
@@ -99,8 +98,7 @@ static bool is_data(const struct weir_proof_entry *entry) {
     if (is_lookup(entry) || entry->payload_len < (entry->from_client ? BULK_MIN : 1)) return false;
     if (is_tcp(entry))
         return (entry->tcp_flags & ~WEIR_TCP_PSH) == WEIR_TCP_ACK && entry->window &&
-               !(entry->options & WEIR_PROOF_SACK) &&
-               (entry->bulk || entry->kept <= RECORD_BYTES);
+               !(entry->options & WEIR_PROOF_SACK) && (entry->bulk || entry->kept <= RECORD_BYTES);
     return entry->transport == WEIR_TRANSPORT_UDP && !entry->from_client && entry->kept &&
            entry->payload_len >= BULK_MIN && !(*(const uint8_t *)(entry + 1) & 0x80);
 }

@@ -68,7 +68,8 @@ static uint32_t bytes_of(size_t n) {
 
 static size_t thin_all(void) {
     size_t n = n_made;
-    for (unsigned grain = 0; grain < WEIR_PROOF_GRAINS; grain++) n = weir_proof_thin(list, n, grain);
+    for (unsigned grain = 0; grain < WEIR_PROOF_GRAINS; grain++)
+        n = weir_proof_thin(list, n, grain);
     return n;
 }
 
