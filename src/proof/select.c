@@ -4,10 +4,10 @@
  *      speaks    of the incident's service, alive since the onset    60 % of the room
  *      spoke     of it, before that                                  what is left of these
  *      lookups   they name flows that fail, and clear the resolver   15 %
- *      controls  of other services, then all else used meanwhile     what is left
+ *      controls  of other services, then all else used meanwhile     20 %, three flows a service
  *
- * Within each the services take turns, and the newest flow of each comes first: a control proves
- * most when it is of yet another service.
+ * Then, in this order, whatever there is room for. Within each the services take turns, and the
+ * newest flow of each comes first: a control proves most when it is of yet another service.
  *
  * Where not all finds room, transfers become coarser (thin.c) before flows are left out. What went
  * before the fault, and who was well meanwhile, is what a verdict rests on.
@@ -208,8 +208,10 @@ static void put_in_order(struct flow *flows, struct flow **order, size_t n) {
     qsort(order, n, sizeof(struct flow *), by_merit);
 }
 
-/* First each kind within its share, then whatever there is room for. */
+/* First each kind within its share, and of each control service a few flows; then, in their order,
+ * whatever there is room for. */
 static void choose(struct flow **order, size_t n, size_t bytes_max) {
+    enum { CONTROLS_FIRST = 3 };
     static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60,
                                                 [KIND_SPOKE] = 60,
                                                 [KIND_LOOKUP] = 75,
@@ -219,7 +221,8 @@ static void choose(struct flow **order, size_t n, size_t bytes_max) {
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
             struct flow *flow = order[i];
-            if (flow->chosen ||
+            bool further = flow->kind > KIND_LOOKUP && flow->turn >= CONTROLS_FIRST;
+            if (flow->chosen || (pass == 0 && further) ||
                 used + flow->bytes > bytes_max / 100 * (pass ? 100 : share[flow->kind]))
                 continue;
             used += flow->bytes;
