@@ -27,7 +27,8 @@ enum {
     FLOWS_MIN = 64,
     PORT_DNS = 53,
     TELLING_BYTES = 4096,
-    ECHO_SETS_MAX = 4096
+    ECHO_SETS_MAX = 4096,
+    HUGE_FROM_BYTES = 4 << 20
 };
 
 struct bucket {
@@ -162,10 +163,21 @@ static uint64_t place_of(const struct weir_flow *flow) {
     return place(hash_endpoints(flow->table->config.hash_secret, &of), &of);
 }
 
+/* Huge pages are for tables that are read at random and fill them: a quiet gateway's first flow
+ * would otherwise take 2 MiB, and its bucket 2 more. */
+static void wish_huge(struct weir_flow_table *table) {
+    size_t n_buckets = table->bucket_mask + 1;
+    if (n_buckets * sizeof *table->buckets >= HUGE_FROM_BYTES)
+        memory_wish_huge(table->buckets, table->n_buckets_max * sizeof *table->buckets);
+    if (n_buckets * BUCKET_LOAD * sizeof(struct weir_flow) >= HUGE_FROM_BYTES)
+        memory_wish_huge(table->flows.base, table->flows.reserved);
+}
+
 static void grow(struct weir_flow_table *table) {
     size_t n_buckets = table->bucket_mask + 1;
     memset(table->buckets, 0, n_buckets * sizeof *table->buckets);
     table->bucket_mask = n_buckets * 2 - 1;
+    wish_huge(table);
     for (uint32_t handle = 1; handle <= table->flows.n_touched; handle++) {
         const struct weir_flow *flow = slab_at(&table->flows, handle);
         if (flow->transport) /* else it has been given back */
@@ -506,7 +518,6 @@ static int table_size(struct weir_flow_table *table) {
     if (!table->buckets || !table->echoes || !table->links ||
         (table->config.reports && !table->reports))
         return -ENOMEM;
-    memory_wish_huge(table->buckets, n_buckets * sizeof *table->buckets);
     table->flow_memory.max = n_flows * sizeof(struct weir_flow);
     table->memory.max = bytes * 2 / 5;
     return 0;
@@ -526,7 +537,6 @@ static int slabs_init(struct weir_flow_table *table) {
     };
     int error = slab_init(&table->flows, &table->flow_memory, sizeof(struct weir_flow),
                           table->flow_memory.max / sizeof(struct weir_flow));
-    if (!error) memory_wish_huge(table->flows.base, table->flows.reserved);
     for (size_t i = 0; !error && i < sizeof slabs / sizeof *slabs; i++)
         error = slab_init(slabs[i].slab, &table->memory, slabs[i].item_bytes,
                           table->memory.max / slabs[i].item_bytes);

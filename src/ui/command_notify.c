@@ -17,6 +17,7 @@
 #include "ui/confined.h"
 #include "ui/notify.h"
 #include "ui/prompt.h"
+#include "ui/web.h"
 
 static const char usage[] =
     "Usage: weir notify [OPTIONS]\n\n"
@@ -224,7 +225,7 @@ static int notify(struct asked *asked, int *ret_left, struct weir_fault *fault) 
     return error;
 }
 
-static int run(int argc, char **argv) {
+int weir_web_notify(int argc, char **argv) {
     static struct asked asked;
     struct weir_fault fault = {0};
     int left = 0,
@@ -244,6 +245,3 @@ static int run(int argc, char **argv) {
     weir_prompt_deinit(&asked.prompt);
     return code;
 }
-
-const struct weir_command weir_command_notify = {
-    "notify", "hands incidents to people and pagers until each was taken", run};

@@ -15,6 +15,7 @@
 #include "ui/command.h"
 #include "ui/confined.h"
 #include "ui/prompt.h"
+#include "ui/web.h"
 
 static const char usage[] =
     "Usage: weir serve [OPTIONS]\n\n"
@@ -162,7 +163,7 @@ static int serve_site(const struct serve *serve, const struct weir_prompt *promp
     return error;
 }
 
-static int run(int argc, char **argv) {
+int weir_web_serve(int argc, char **argv) {
     struct weir_prompt prompt;
     struct weir_fault fault = {0};
     struct serve serve = {.listen = "127.0.0.1:8470"};
@@ -180,6 +181,3 @@ static int run(int argc, char **argv) {
     weir_prompt_deinit(&prompt);
     return code;
 }
-
-const struct weir_command weir_command_serve = {"serve",
-                                                "a status page, metrics and JSON over HTTP", run};
