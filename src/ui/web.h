@@ -1,7 +1,7 @@
-/* The commands that need libcurl or libmicrohttpd are in a program of their own, weir-web. These two
- * bring TLS, LDAP, Kerberos and SSH with them, 20 libraries and 9 MiB resident in each process that
- * links them, and a probe on a small router uses none. `weir serve` becomes `weir-web serve` by
- * execve(2), so that who starts it sees one process, one name of a command, one exit code.
+/* The commands that need libcurl or libmicrohttpd are in a program of their own, weir-web. These
+ * two bring TLS, LDAP, Kerberos and SSH with them, 20 libraries and 9 MiB resident in each process
+ * that links them, and a probe on a small router uses none. `weir serve` becomes `weir-web serve`
+ * by execve(2), so that who starts it sees one process, one name of a command, one exit code.
  */
 #pragma once
 
