@@ -73,6 +73,26 @@ static void forgotten_addresses_make_room(void **state) {
     weir_history_discard(&history);
 }
 
+/* Numbers that an item was given before may be another's by now, or none: they are only a hint. */
+static void old_numbers_are_a_hint(void **state) {
+    struct weir_history history;
+    struct weir_numbers of_first = {WEIR_INDEX_NONE, WEIR_INDEX_NONE}, absurd = {1 << 20, 1 << 20};
+    assert_int_equal(weir_history_init(&history, 256), 0);
+    struct weir_item first = item(0);
+    weir_history_add(&history, &first, &of_first, true);
+    assert_int_equal(of_first.client, 0);
+    add(&history, 1, 700, true); /* all are numbered anew */
+    for (int again = 0; again < 2; again++) {
+        weir_history_add(&history, &first, &of_first, true);
+        assert_is(&history, history.n - 1, 0);
+    }
+    assert_true(of_first.client != 0 && of_first.place != 0);
+    weir_history_add(&history, &first, &absurd, true);
+    assert_is(&history, history.n - 1, 0);
+    assert_memory_equal(&absurd, &of_first, sizeof absurd);
+    weir_history_discard(&history);
+}
+
 static void the_open_slot_is_written_anew(void **state) {
     struct weir_history history;
     assert_int_equal(weir_history_init(&history, 16), 0);
@@ -136,6 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bound_is_rounded_down),
         cmocka_unit_test(forgotten_addresses_make_room),
+        cmocka_unit_test(old_numbers_are_a_hint),
         cmocka_unit_test(the_open_slot_is_written_anew),
         cmocka_unit_test(a_late_one_goes_before_the_open_slot),
         cmocka_unit_test(looking_back),
