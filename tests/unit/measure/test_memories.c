@@ -172,7 +172,7 @@ static void fullness_in_order(void **state) {
     assert_int_equal(fullness.n, 0);
     weir_fullness_add(&fullness, WEIR_BUFFER_LOW, T0, T0 + 4 * S);
     weir_fullness_add(&fullness, WEIR_BUFFER_LOW, T0 + 4 * S, T0 + 5 * S);
-    weir_fullness_add(&fullness, WEIR_BUFFER_FULL, T0 + 3 * S, T0 + 9 * S); /* from where it was */
+    weir_fullness_add(&fullness, WEIR_BUFFER_FULL, T0 + 3 * S, T0 + 9 * S);  /* from where it was */
     weir_fullness_add(&fullness, WEIR_BUFFER_EMPTY, T0 + 8 * S, T0 + 9 * S); /* of the past */
     assert_int_equal(fullness.n, 2);
     assert_int_equal(fullness.us[WEIR_BUFFER_LOW], 5 * S);
