@@ -77,6 +77,86 @@ static void test_sound_adds_to_the_need_only(void **state) {
     assert_int_equal(cadence.need_bps, 1130000);
 }
 
+/* A rest of 0.7 s ends a burst; one of 0.3 s is too short and one of two minutes too long to say
+ * anything. */
+static void test_what_is_a_burst(void **state) {
+    struct weir_cadence cadence = {0};
+    weir_cadence_add(&cadence, T0, T0 + 10 * MS, 1000);
+    weir_cadence_add(&cadence, T0 + 709 * MS, T0 + 720 * MS, 1000); /* 699 ms: the same */
+    assert_int_equal(cadence.n, 2);
+    assert_int_equal(cadence.n_bursts, 0);
+    weir_cadence_add(&cadence, T0 + 1420 * MS, T0 + 1430 * MS, 1000);
+    assert_int_equal(cadence.n, 1);
+    assert_int_equal(cadence.n_bursts, 1);
+    assert_int_equal(cadence.bursts[0].ms, 1420);
+    assert_int_equal(cadence.bursts[0].n, 2);
+    assert_int_equal(cadence.bursts[0].bytes, 2000);
+    weir_cadence_add(&cadence, T0 + 121420 * MS, T0 + 121430 * MS, 1000); /* 120 s */
+    assert_int_equal(cadence.n_bursts, 2);
+    weir_cadence_add(&cadence, T0 + 241421 * MS, T0 + 241430 * MS, 1000);
+    assert_int_equal(cadence.n_bursts, 2);
+}
+
+/* Half of the time is too long; a little less is not. Answers side by side count once. */
+static void test_time_of_arrival(void **state) {
+    static const int64_t took_ms[] = {1999, 2000};
+    for (int i = 0; i < 2; i++) {
+        struct weir_cadence cadence = {0};
+        weir_cadence_add(&cadence, T0, T0 + took_ms[i] * MS, 1000);
+        weir_cadence_add(&cadence, T0 + 500 * MS, T0 + 1500 * MS, 1000);
+        assert_int_equal(cadence.on_us, took_ms[i] * MS);
+        weir_cadence_add(&cadence, T0 + 4 * S, T0 + 5 * S, 1000);
+        assert_int_equal(cadence.n_bursts, 1 - i);
+    }
+}
+
+/* The middle of an even number of bursts lies between two of them: 2, 2, 6 and 6 seconds have 4 for
+ * their median, and none is like it; 3, 3, 5 and 5 all are. */
+static void test_the_median_of_four(void **state) {
+    static const int64_t pairs[][3] = {{2, 6, 0}, {3, 5, 4}};
+    for (int i = 0; i < 2; i++) {
+        struct weir_cadence cadence = {0};
+        int64_t at_us = T0;
+        for (int n = 0; n < 4; n++) at_us = burst(&cadence, at_us, 1, pairs[i][n / 2] * S);
+        burst(&cadence, at_us, 1, S);
+        assert_int_equal(cadence.n_bursts, 4);
+        assert_int_equal(cadence.value_us, pairs[i][2] * S);
+    }
+}
+
+/* Three of four must be like the median, and half of them all. */
+static void test_how_many_must_agree(void **state) {
+    struct weir_cadence cadence = {0};
+    int64_t at_us = T0;
+    for (int n = 0; n < 3; n++) at_us = burst(&cadence, at_us, 1, 4 * S);
+    at_us = burst(&cadence, at_us, 1, 60 * S);
+    burst(&cadence, at_us, 1, S);
+    assert_int_equal(cadence.value_us, 4 * S);
+    assert_int_equal(cadence.good, 3);
+    memset(&cadence, 0, sizeof cadence);
+    for (int n = 0; n < 4; n++) at_us = burst(&cadence, at_us, 1, n < 2 ? 4 * S : (n - 1) * 40 * S);
+    burst(&cadence, at_us, 1, S);
+    assert_int_equal(cadence.value_us, 0);
+}
+
+/* At the end two bursts that agree within a quarter are better than nothing. */
+static void test_a_guess(void **state) {
+    static const int64_t seconds[][3] = {{4, 5, 4500}, {5, 4, 4500}, {40, 51, 0}, {51, 40, 0}};
+    for (int i = 0; i < 4; i++) {
+        struct weir_cadence cadence = {0};
+        int64_t at_us = burst(&cadence, T0, 1, seconds[i][0] * S);
+        weir_cadence_guess(&cadence);
+        assert_int_equal(cadence.value_us, 0);
+        at_us = burst(&cadence, at_us, 1, seconds[i][1] * S);
+        burst(&cadence, at_us, 1, S);
+        weir_cadence_guess(&cadence);
+        assert_int_equal(cadence.value_us, seconds[i][2] * MS);
+        assert_int_equal(cadence.need_bps, seconds[i][2] ? INT64_C(1000000) * 8 / 9 : 0);
+        weir_cadence_forget(&cadence);
+        assert_int_equal(cadence.n_bursts, 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_segment_at_a_time),
@@ -85,6 +165,11 @@ int main(void) {
         cmocka_unit_test(test_slow_and_spoilt_bursts_do_not_count),
         cmocka_unit_test(test_without_rest_nothing_is_known),
         cmocka_unit_test(test_sound_adds_to_the_need_only),
+        cmocka_unit_test(test_what_is_a_burst),
+        cmocka_unit_test(test_time_of_arrival),
+        cmocka_unit_test(test_the_median_of_four),
+        cmocka_unit_test(test_how_many_must_agree),
+        cmocka_unit_test(test_a_guess),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
