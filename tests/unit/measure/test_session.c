@@ -68,7 +68,8 @@ static void what_serves_it(void **state) {
 }
 
 static void what_is_serving_it(void **state) {
-    struct weir_evidence tick = fake_progress(FILM, "10.0.0.1", "192.0.2.1", T0 + 70 * S, 130000, 0);
+    struct weir_evidence tick =
+        fake_progress(FILM, "10.0.0.1", "192.0.2.1", T0 + 70 * S, 130000, 0);
     tick.progress.open_us = 4 * S - 1;
     assert_true(weir_session_is_being_served(&session, &tick));
     tick.progress.open_us = 4 * S; /* late; but it has not waited */
@@ -334,9 +335,8 @@ static void how_sure_a_stall_is(void **state) {
         uint32_t good;
         uint8_t n_asks;
         enum weir_stall_confidence confidence;
-    } cases[] = {{6, 5, WEIR_STALL_LIKELY},
-                 {5, 5, WEIR_STALL_POSSIBLE},
-                 {6, 4, WEIR_STALL_POSSIBLE}};
+    } cases[] = {
+        {6, 5, WEIR_STALL_LIKELY}, {5, 5, WEIR_STALL_POSSIBLE}, {6, 4, WEIR_STALL_POSSIBLE}};
     struct weir_session_record record;
     for (size_t i = 0; i < 3; i++) {
         begin(state);
@@ -360,7 +360,7 @@ static void how_sure_a_stall_is(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup(name, begin)
+#define TEST(name)     cmocka_unit_test_setup(name, begin)
 #define TEST_NEW(name) cmocka_unit_test_setup(name, begin_new)
     const struct CMUnitTest tests[] = {
         TEST(what_it_begins_with),
