@@ -89,7 +89,7 @@ static void print_row(const struct weir_view *view, const struct weir_view_servi
 
 /* Who watches now, of the service that was asked for or of all. */
 static void print_viewers(const struct weir_view *view, const char *service) {
-    char text[160];
+    char text[208];
     for (size_t i = 0, any = 0; i < view->n_services; i++) {
         if (service && strcmp(view->services[i].name, service) != 0) continue;
         if (view->now_us - view->services[i].end_us <= WEIR_VIEW_FRESH_US &&

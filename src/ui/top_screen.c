@@ -227,8 +227,8 @@ static void put_incidents(const struct weir_top_screen *screen, const struct wei
     for (size_t i = view->n_events; i-- > 0 && y < last;) {
         const struct weir_view_event *event = &view->events[i];
         if (strcmp(event->event, "cleared") != 0) continue;
-        snprintf(line, sizeof line, "%s  %s", weir_view_clock(clock, event->ts_us, view->now_us),
-                 event->text);
+        snprintf(line, sizeof line, "%s  %.240s",
+                 weir_view_clock(clock, event->ts_us, view->now_us), event->text);
         weir_top_put(screen, y++, 2, COLS - 2, DIM, line, false);
     }
 }

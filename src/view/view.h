@@ -158,7 +158,7 @@ const char *weir_view_age(char text[32], int64_t us);
 const char *weir_view_failing(char text[96], const struct weir_view_service *service);
 /* "4 viewers, the picture stands still for 2 (31 % of their time), 1.8 Mbit/s each"; "" where
  * nobody watches. */
-const char *weir_view_viewers(char text[160], const struct weir_view_service *service);
+const char *weir_view_viewers(char text[208], const struct weir_view_service *service);
 const char *weir_view_span(char text[32], int64_t us); /* "4 min 12 s" */
 /* "1.2 MB"; "-" for NAN */
 const char *weir_view_amount(char text[32], double value, const char *unit);

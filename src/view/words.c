@@ -66,7 +66,7 @@ const char *weir_view_amount(char text[32], double value, const char *unit) {
     return text;
 }
 
-const char *weir_view_viewers(char text[160], const struct weir_view_service *service) {
+const char *weir_view_viewers(char text[208], const struct weir_view_service *service) {
     char still[64] = "", startup[40] = "", rate[64] = "", amount[32];
     text[0] = 0;
     if (!(service->viewers > 0)) /* nor a number */
@@ -81,7 +81,7 @@ const char *weir_view_viewers(char text[160], const struct weir_view_service *se
     if (!isnan(service->bitrate_bps))
         snprintf(rate, sizeof rate, ", %s each",
                  weir_view_amount(amount, service->bitrate_bps, "bit/s"));
-    snprintf(text, 160, "%.0f viewer%s%s%s%s", service->viewers, service->viewers > 1 ? "s" : "",
+    snprintf(text, 208, "%.0f viewer%s%s%s%s", service->viewers, service->viewers > 1 ? "s" : "",
              still, startup, rate);
     return text;
 }
