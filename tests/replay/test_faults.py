@@ -115,10 +115,12 @@ def assert_answered(flow):
     assert flow["handshake_rtt_server_us"] == 20000 and flow["outcome"] == "useful"
 
 
-def test_quic_retry(tmp_path):
+@pytest.mark.parametrize("given, token, late", [(b"w" * 8, b"token", .020), (b"w" * 20, b"t" * 60, .020), (b"w", b"token", .200), (b"w" * 8, b"token", .0002)])
+def test_quic_retry(tmp_path, given, token, late):
+    """Ids and tokens of any length, and a Retry that is quicker or slower than the answer: the answer's round trip counts."""
     quic = forge.Quic().open(YOUTUBE)
-    quic.send("down", b"\xf0" + struct.pack("!IB", 1, 8) + quic.CLIENT_ID + b"\x08" + b"w" * 8 + b"token" + bytes(16), .020)
-    quic.open(YOUTUBE, key_id=b"w" * 8, token=b"token", wait=.001).answer(key_id=b"w" * 8)
+    quic.send("down", b"\xf0" + struct.pack("!IB", 1, 8) + quic.CLIENT_ID + bytes([len(given)]) + given + token + bytes(16), late)
+    quic.open(YOUTUBE, key_id=given, token=token, wait=.001).answer(key_id=given)
     assert_answered(only_flow(tmp_path, quic.packets))
 
 
@@ -292,17 +294,18 @@ def test_a_stamp_of_zero_among_others_is_none(tmp_path):
 
 # ---- what is printed ----
 
-@pytest.mark.parametrize("lost", ["beyond", "before"])
+@pytest.mark.parametrize("lost", ["beyond", "before", "both", "neither"])
 def test_the_report_shows_loss_on_both_sides(tmp_path, lost):
     made = forge.Https(NETFLIX, segments=100)
     data = [i for i, (_, packet) in enumerate(made.packets) if len(packet) == 1500]
+    beyond = {"beyond": data[10:90:10], "both": data[10:50:10]}.get(lost, [])
+    before = {"before": data[10:90:10], "both": data[50:90:10]}.get(lost, [])
     again = []
-    for i in data[10:90:10]:
+    for i in [*beyond, *before]:
         at, packet = made.packets[i]
         repaired = packet[:4] + struct.pack("!H", 30000 + i) + packet[6:]
         again.append((at + .03, repaired))
-    if lost == "before":
-        made.packets = [one for i, one in enumerate(made.packets) if i not in data[10:90:10]]
+    made.packets = [one for i, one in enumerate(made.packets) if i not in before]
     for at, packet in again:  # the acknowledgements stand still behind what is missing: nothing is sent twice for nothing
         made.packets = [(when, one) for when, one in made.packets if not (up(one) and at - .031 < when < at)]
     path = forge.capture(tmp_path / "made.pcap", [(at, forge.frame(packet)) for at, packet in made.packets + again])
@@ -312,7 +315,7 @@ def test_the_report_shows_loss_on_both_sides(tmp_path, lost):
     heading = [line for line in text.splitlines() if line.startswith("service")][0]
     assert "srv loss" in heading and "cli loss" in heading
     assert shown[:2] == ["%.2f" % (100 * service[f"down_{side}_share"]) for side in ("before", "beyond")]
-    assert (float(shown[0]) > 1) == (lost != "beyond") and (float(shown[1]) > 1) == (lost != "before")
+    assert (float(shown[0]) > 1) == bool(before) and (float(shown[1]) > 1) == bool(beyond)
 
 
 # ---- encapsulations ----
