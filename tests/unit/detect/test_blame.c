@@ -87,18 +87,18 @@ static void the_lead_grows_with_the_site(void **state) {
 
 static void each_account_has_a_cause(void **state) {
     static const uint8_t causes[][2] = {
-        {WEIR_BY_CHANCE, WEIR_CAUSE_N},           {WEIR_BY_CLIENT, WEIR_CAUSE_CLIENT},
-        {WEIR_BY_HERE, WEIR_CAUSE_CLIENT},        {WEIR_BY_CLIENTS, WEIR_CAUSE_CLIENT},
-        {WEIR_BY_UPLINK, WEIR_CAUSE_UPLINK},      {WEIR_BY_RESOLVER, WEIR_CAUSE_DNS_RESOLVER},
-        {WEIR_BY_NAMES, WEIR_CAUSE_DNS_SERVICE},  {WEIR_BY_CDN, WEIR_CAUSE_CDN},
-        {WEIR_BY_PATH, WEIR_CAUSE_CDN_PATH},      {WEIR_BY_QUIC, WEIR_CAUSE_QUIC_BLOCKED},
+        {WEIR_BY_CHANCE, WEIR_CAUSE_N},          {WEIR_BY_CLIENT, WEIR_CAUSE_CLIENT},
+        {WEIR_BY_HERE, WEIR_CAUSE_CLIENT},       {WEIR_BY_CLIENTS, WEIR_CAUSE_CLIENT},
+        {WEIR_BY_UPLINK, WEIR_CAUSE_UPLINK},     {WEIR_BY_RESOLVER, WEIR_CAUSE_DNS_RESOLVER},
+        {WEIR_BY_NAMES, WEIR_CAUSE_DNS_SERVICE}, {WEIR_BY_CDN, WEIR_CAUSE_CDN},
+        {WEIR_BY_PATH, WEIR_CAUSE_CDN_PATH},     {WEIR_BY_QUIC, WEIR_CAUSE_QUIC_BLOCKED},
         {WEIR_BY_SERVICE, WEIR_CAUSE_SERVICE}};
     for (size_t i = 0; i < WEIR_HYPOTHESES; i++)
         assert_int_equal(weir_hypothesis_cause((enum weir_hypothesis)causes[i][0]), causes[i][1]);
 }
 
-/* Told are the probability of the cause, by all accounts that lead to it, and the others of at least
- * one in twenty, the likeliest first. Something that nobody asked for keeps its share. */
+/* Told are the probability of the cause, by all accounts that lead to it, and the others of at
+ * least one in twenty, the likeliest first. Something that nobody asked for keeps its share. */
 static void what_is_told(void **state) {
     struct weir_incident record = {.n_alternatives = 9};
     double known = 1 - detector->config.something_else;
