@@ -33,6 +33,7 @@ static int setup(void **state) {
     memset(&seen, 0, sizeof seen);
     const struct weir_sessions_config config = {.set = fake_set(),
                                                 .n_services = N_SERVICES,
+                                                .sessions_max = 64,
                                                 .on_attempt = on_attempt,
                                                 .on_session = on_session};
     return weir_sessions_new((struct weir_sessions **)state, &config);
