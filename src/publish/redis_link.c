@@ -63,7 +63,8 @@ static void doom(struct weir_link *link, enum weir_trouble why, const char *text
         snprintf(link->doom_text, sizeof link->doom_text, "TLS: %s", refusal);
     else
         snprintf(link->doom_text, sizeof link->doom_text, "%s%s", text,
-                 link->state == LINK_GREETING ? weir_redis_tls_hint(link->options.tls) : "");
+                 link->session && link->state != LINK_READY ? weir_redis_tls_hint(link->options.tls)
+                                                            : "");
 }
 
 /* Frees the context, and tells the owner. Not from inside hiredis. */

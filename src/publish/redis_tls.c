@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
 #include "publish/redis_tls.h"
 
@@ -78,6 +79,46 @@ static bool expect(SSL *session, const char *name) {
     return SSL_set1_host(session, name) == 1 && SSL_set_tlsext_host_name(session, name) == 1;
 }
 
+/* ---- a handshake has an end ----
+ * On a connection that blocks, the time-out of the socket begins anew with every byte, and a server
+ * that nobody trusts yet may send one a second for ever. So each read of the handshake looks at the
+ * clock. Where the connection does not block, whoever waits for it ends it. */
+
+enum { HANDSHAKE_S = 5 };
+
+static int64_t monotonic_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static long read_in_time(BIO *bio, int what, const char *bytes, size_t size, int option,
+                         long argument, int answer, size_t *n) {
+    const int64_t *until_s = (const void *)BIO_get_callback_arg(bio);
+    if (what != BIO_CB_READ || monotonic_s() <= *until_s) return answer;
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+static void on_handshake(const SSL *session, int where, int value) {
+    BIO *bio = SSL_get_rbio(session);
+    if (!(where & SSL_CB_HANDSHAKE_START) || !bio) return;
+    BIO_set_callback_arg(bio, SSL_get_app_data(session));
+    BIO_set_callback_ex(bio, read_in_time);
+}
+
+/* hiredis gives the session its socket, and shakes hands at once. */
+static int shake_hands(redisContext *connection, SSL *session) {
+    int64_t until_s = monotonic_s() + HANDSHAKE_S;
+    SSL_set_app_data(session, (char *)&until_s);
+    SSL_set_info_callback(session, on_handshake);
+    int answer = redisInitiateSSL(connection, session);
+    SSL_set_info_callback(session, NULL);
+    SSL_set_app_data(session, NULL);
+    if (SSL_get_rbio(session)) BIO_set_callback_ex(SSL_get_rbio(session), NULL);
+    return answer;
+}
+
 int weir_redis_tls_begin(struct ssl_st **ret_session, redisContext *connection,
                          const struct weir_redis_url *url, const char *host,
                          struct weir_fault *fault) {
@@ -88,7 +129,7 @@ int weir_redis_tls_begin(struct ssl_st **ret_session, redisContext *connection,
     SSL_CTX_free(context); /* the session holds it */
     if (!session || !expect(session, url->tls.name[0] ? url->tls.name : host)) {
         error = weir_fault_set(fault, -ENOMEM, "Redis' TLS: %s", reason());
-    } else if (redisInitiateSSL(connection, session) != REDIS_OK) {
+    } else if (shake_hands(connection, session) != REDIS_OK) {
         const char *refusal = weir_redis_tls_refusal(session);
         error = weir_fault_set(fault, -ECONNREFUSED, "%s", refusal ? refusal : connection->errstr);
     }

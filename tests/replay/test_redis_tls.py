@@ -126,6 +126,24 @@ def test_a_server_that_asks_who_we_are(servers):
     assert server.cli("EXISTS", PROBE) == "1"
 
 
+def test_a_server_that_never_ends_its_handshake(servers):
+    """A byte now and then keeps a socket's time-out from ending: the reader ends all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        reader = subprocess.Popen([WEIR, "status", "--redis", f"rediss://127.0.0.1:{listener.getsockname()[1]}?ca={servers[0].papers}/ours.pem"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        peer, _ = listener.accept()
+        peer.sendall(b"\x16\x03\x03\x40\x00\x02")
+        end = time.time() + 30
+        while reader.poll() is None and time.time() < end:
+            try:
+                peer.sendall(b"\x00")
+            except OSError:
+                pass
+            time.sleep(0.2)
+        peer.close()
+    assert reader.wait(5) == 1 and "TLS" in reader.stderr.read()
+
+
 def test_what_is_wrong_is_named(servers, redis):
     server, *_ = servers
     for more, name in ((f"&cert={server.papers}/none.pem&key=/x", "none.pem"), (f"&cert={server.papers}/probe.pem&key={server.papers}/here.key", "here.key")):
