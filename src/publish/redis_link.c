@@ -48,7 +48,7 @@ struct weir_link {
     unsigned inside, n_greetings;
     bool freed;
     enum weir_trouble doom; /* why it is to be closed */
-    char doom_text[768]; /* a fault, and a hint at TLS */
+    char doom_text[768];    /* a fault, and a hint at TLS */
 };
 
 static int64_t now_ms(const struct weir_link *link) { return (int64_t)uv_now(link->options.loop); }
