@@ -259,9 +259,14 @@ void weir_flow_table_free(struct weir_flow_table *table);
  * leaves the ports out: all of a client's questions to one resolver belong to one worker, whatever
  * port they leave from. */
 uint64_t weir_flow_hash(const struct weir_flow_table *table, const struct weir_packet *packet);
+/* Flows are in shards, by hash, and a worker has whole shards. A bound that each shard keeps for
+ * itself is hit by the same flows with any number of workers. */
+enum { WEIR_SHARDS = 64 };
+static inline unsigned weir_shard_of(uint64_t hash) { return (unsigned)(hash >> 58); }
 static inline unsigned weir_flow_worker(uint64_t hash, unsigned n_workers) {
-    return (unsigned)(((hash >> 32) * n_workers) >> 32);
+    return weir_shard_of(hash) * n_workers / WEIR_SHARDS;
 }
+unsigned weir_flow_shard(const struct weir_flow *flow); /* works out the hash anew */
 
 /* Two hints for a batch: first for every packet's bucket, then for every packet's flow. */
 void weir_flow_prefetch_bucket(const struct weir_flow_table *table, uint64_t hash);

@@ -157,10 +157,19 @@ static void insert(struct weir_flow_table *table, uint64_t where, uint32_t handl
     }
 }
 
+static struct endpoints endpoints_of_flow(const struct weir_flow *flow) {
+    return (struct endpoints){&flow->addr[0], &flow->addr[1], flow->port[0], flow->port[1],
+                              flow->transport};
+}
+
 static uint64_t place_of(const struct weir_flow *flow) {
-    struct endpoints of = {&flow->addr[0], &flow->addr[1], flow->port[0], flow->port[1],
-                           flow->transport};
+    struct endpoints of = endpoints_of_flow(flow);
     return place(hash_endpoints(flow->table->config.hash_secret, &of), &of);
+}
+
+unsigned weir_flow_shard(const struct weir_flow *flow) {
+    struct endpoints of = endpoints_of_flow(flow);
+    return weir_shard_of(hash_endpoints(flow->table->config.hash_secret, &of));
 }
 
 /* Huge pages are for tables that are read at random and fill them: a quiet gateway's first flow

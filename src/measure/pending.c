@@ -8,7 +8,8 @@
 int weir_pending_init(struct weir_pending *pending, size_t max) {
     size_t size = 16;
     while (size < max * 2) size *= 2;
-    *pending = (struct weir_pending){.mask = size - 1, .max = max};
+    *pending = (struct weir_pending){.mask = size - 1, .max = max,
+        .max_of_shard = (uint32_t)((max + WEIR_SHARDS - 1) / WEIR_SHARDS)};
     pending->entries = calloc(max, sizeof *pending->entries);
     pending->index = calloc(size, sizeof *pending->index);
     if (pending->entries && pending->index) return 0;
@@ -56,10 +57,13 @@ static uint32_t take_entry(struct weir_pending *pending) {
 bool weir_pending_add(struct weir_pending *pending, const struct weir_flow *flow) {
     size_t at = place_of(pending, flow);
     if (pending->index[at]) return true;
-    if (pending->n >= pending->max) return false;
+    unsigned shard = weir_flow_shard(flow);
+    if (pending->n >= pending->max || pending->of_shard[shard] >= pending->max_of_shard)
+        return false;
     pending->index[at] = take_entry(pending);
-    *entry_at(pending, at) = (struct weir_pending_flow){.flow = flow};
+    *entry_at(pending, at) = (struct weir_pending_flow){.flow = flow, .shard = (uint8_t)shard};
     pending->n++;
+    pending->of_shard[shard]++;
     return true;
 }
 
@@ -68,6 +72,7 @@ void weir_pending_remove(struct weir_pending *pending, struct weir_pending_flow 
     entry->next_free = pending->free;
     pending->free = pending->index[hole];
     pending->n--;
+    pending->of_shard[entry->shard]--;
     for (size_t at = (hole + 1) & pending->mask; pending->index[at];
          at = (at + 1) & pending->mask) {
         size_t home = home_of(pending, entry_at(pending, at)->flow);

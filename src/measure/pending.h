@@ -14,7 +14,7 @@ enum { WEIR_PENDING_RTT_MAX = 4 };
 
 struct weir_pending_flow {
     const struct weir_flow *flow;
-    unsigned n_rtt;
+    uint8_t n_rtt, shard;
     uint32_t next_free; /* of one that is free: 1 + place of the next */
     struct {
         uint8_t side;
@@ -27,6 +27,9 @@ struct weir_pending {
     uint32_t *index; /* 1 + place in entries; 0: free */
     uint32_t free;   /* 1 + place of the first entry that was given back */
     size_t mask, n, n_touched, max;
+    /* a shard has its part of the bound, so that which flows find room does not depend on the
+     * number of workers */
+    uint32_t of_shard[WEIR_SHARDS], max_of_shard;
 };
 
 int weir_pending_init(struct weir_pending *pending, size_t max); /* 0 or -ENOMEM */

@@ -94,3 +94,16 @@ def test_flood(tmp_path, alone, kind):
     beside = sessions(found)
     lost = [key for key, value in alone.items() if value[2] > 3 and beside.get(key) != value]
     assert not lost, f"{len(lost)} of {len(alone)} sessions were measured differently"
+
+
+def test_flows_without_room_are_the_same_ones_with_any_number_of_workers(tmp_path):
+    """Of one client's scan more flows wait for a name than have room for it: which they are must not depend on how flows are divided."""
+    path, start = tmp_path / "scan.pcap", 1_700_000_000_000_000
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i in range(8000):
+            data, ts = FLOODS["a client that scans addresses"](i), start + i * 2000
+            out.write(struct.pack("<IIII", ts // 1_000_000, ts % 1_000_000, len(data), len(data)) + data)
+    said = [records("--memory", "16", "--records", "window,service,capture", "--workers", str(n), path) for n in (1, 2, 3, 4)]
+    assert said[0][-1]["refused"]["pending"] > 1000, "the bound is hit"
+    assert said[0] == said[1] == said[2] == said[3]

@@ -12,6 +12,9 @@ int64_t weir_flow_first_ts_us(const struct weir_flow *flow) { return flow->first
 uint64_t weir_flow_payload(const struct weir_flow *flow, enum weir_side side) {
     return flow->payload[side];
 }
+unsigned weir_flow_shard(const struct weir_flow *flow) { /* neighbours in an array are in others */
+    return (unsigned)((uintptr_t)flow / sizeof *flow % WEIR_SHARDS);
+}
 bool weir_flow_midstream(const struct weir_flow *flow) { return flow->midstream; }
 bool weir_flow_one_way(const struct weir_flow *flow) { return flow->one_way; }
 struct weir_named *weir_flow_named(struct weir_flow *flow) {
