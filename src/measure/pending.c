@@ -8,8 +8,10 @@
 int weir_pending_init(struct weir_pending *pending, size_t max) {
     size_t size = 16;
     while (size < max * 2) size *= 2;
-    *pending = (struct weir_pending){.mask = size - 1, .max = max,
-        .max_of_shard = (uint32_t)((max + WEIR_SHARDS - 1) / WEIR_SHARDS)};
+    *pending =
+        (struct weir_pending){.mask = size - 1,
+                              .max = max,
+                              .max_of_shard = (uint32_t)((max + WEIR_SHARDS - 1) / WEIR_SHARDS)};
     pending->entries = calloc(max, sizeof *pending->entries);
     pending->index = calloc(size, sizeof *pending->index);
     if (pending->entries && pending->index) return 0;
