@@ -99,7 +99,20 @@ static double by_services(const struct weir_detector *detector,
 struct part {
     uint8_t flag;
     bool slow;
+    bool many; /* several clients fail */
 };
+
+/* What fails where nothing is told apart by service: a lookup beside, by its resolver; what is no
+ * service's, by its server, for these have nothing in common. Lookups of such names that fail for
+ * several clients speak for no service's names at all. */
+enum trouble { OF_SERVICE, OF_PLACE, OF_NOTHING };
+
+static enum trouble trouble_of(const struct part *part, const struct weir_judged *trial) {
+    if (trial->flags & WEIR_JUDGED_LOOKUP && part->flag == WEIR_JUDGED_OTHER) return OF_PLACE;
+    if (trial->service >= WEIR_SERVICE_FIRST) return OF_SERVICE;
+    if (trial->layer != WEIR_LAYER_DNS) return OF_PLACE;
+    return part->many ? OF_NOTHING : OF_SERVICE;
+}
 enum untaken { ALL, OF_UNTAKEN_CLIENTS, OF_UNTAKEN_CAUSES };
 
 /* Sums what is left: by client, by service, and lookups by resolver. `taken`: services, for
@@ -119,14 +132,17 @@ static void sum_left(const struct weir_detector *detector, const struct part *pa
         struct weir_sums *client = &judgement->by_client[trial->client],
                          *place = &judgement->by_place[trial->place];
         if (!lookup && !(trial->flags & part->flag)) continue;
+        enum trouble trouble = trouble_of(part, trial);
         if ((which == OF_UNTAKEN_CLIENTS && client->taken) ||
-            (which == OF_UNTAKEN_CAUSES && (lookup ? place->taken : taken[trial->service])))
+            (which == OF_UNTAKEN_CAUSES && trouble == OF_PLACE && place->taken) ||
+            (which == OF_UNTAKEN_CAUSES && trouble == OF_SERVICE && taken[trial->service]))
             continue;
         struct weir_tally one = weir_item_tally(trial->flags, part->slow);
         struct weir_tally of_link = one;
         if (weir_is_answer(trial->kind)) of_link.fail = 0;
         weir_tally_add(&client->left, of_link);
-        weir_tally_add(lookup ? &place->left : &by_service[trial->service], one);
+        if (trouble != OF_NOTHING)
+            weir_tally_add(trouble == OF_PLACE ? &place->left : &by_service[trial->service], one);
     }
 }
 
@@ -136,15 +152,23 @@ static bool any_failed(const struct weir_detector *detector,
     bool any = false;
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) any |= by_service[id].fail > 0;
     for (size_t i = 0; i < judgement->places.n; i++) any |= judgement->by_place[i].left.fail > 0;
+    for (size_t i = 0; i < judgement->clients.n; i++) any |= judgement->by_client[i].left.fail > 0;
     return any;
+}
+
+static bool several_clients_fail(const struct weir_judgement *judgement) {
+    unsigned n = 0;
+    for (size_t i = 0; i < judgement->clients.n && n < 2; i++)
+        n += judgement->by_client[i].own.fail > 0;
+    return n >= 2;
 }
 
 struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,
                                         bool slow) {
-    const struct part part = {flag, slow};
+    const struct part part = {flag, slow, several_clients_fail(&detector->judgement)};
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
     bool taken[WEIR_SERVICES_MAX];
-    struct weir_beside beside = {0};
+    struct weir_beside beside = {.several_clients = part.many};
     sum_left(detector, &part, ALL, NULL, by_service);
     if (!any_failed(detector, by_service)) return beside;
     beside.causes = by_services(detector, by_service, taken);

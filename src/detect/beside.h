@@ -4,10 +4,11 @@
 #include "detect/judgement.h"
 
 struct weir_beside {
-    double clients; /* clients alone explain so much */
-    double causes;  /* services and resolvers alone */
-    double rest;    /* others explain so much more */
-    double all;     /* the best account of all that is beside */
+    double clients;       /* clients alone explain so much */
+    double causes;        /* services and resolvers alone */
+    double rest;          /* others explain so much more */
+    double all;           /* the best account of all that is beside */
+    bool several_clients; /* fail with the trials that are judged */
 };
 /* Of the controls and lookups of the judgement, counted as a slow alarm does or not. */
 struct weir_beside weir_beside(const struct weir_detector *detector, bool slow);

@@ -2,9 +2,11 @@
  * what was seen is under it.
  *
  *     chance        none of them: each fails with p0
- *     client        all trials of one client, at the service and elsewhere, and its lookups of any
- * name here          what one client tries at the service, nothing else: its application, its
- * account, its address clients       as client, for several, each for itself uplink everything
+ *     client        all trials of one client, at the service and elsewhere, and its lookups
+ *     here          what one client tries at the service, nothing else: its application, its
+ *                   account, its address
+ *     clients       as client, for several, each for itself
+ *     uplink        everything
  *     resolver      every name that one resolver is asked for
  *     names         the service's names, whoever is asked
  *     cdn           everything at one prefix, or in one autonomous system, whosever it is
@@ -27,12 +29,11 @@
  * to fail the other eight as well, in the same share, and one price is not worth that.
  *
  * A path needs proof: that the service was useful from another of its places in the same layer and
- * role, in slots in which this place only failed. Useful trials between two failures of a flapping
- * service are not elsewhere, and that it was seen on several places before says nothing. Without
- * proof the path is less likely than the service, and is told beside it: hardly less where the
- * service was served from several places lately, far less where from this one only. Where others of
- * its places were useful meanwhile and none failed, too seldom for a proof, the path is as much
- * likelier.
+ * role, in slots in which this place only failed; or by turns with it, again and again. Useful
+ * trials between two failures of a flapping service are not elsewhere, and that it was seen on
+ * several places before says nothing. Without proof the path is less likely than the service:
+ * hardly less where the service was served from several places lately, far less where from this one
+ * only. What other places did meanwhile, too seldom for a proof, changes these odds.
  *
  * Probabilities are the scores' odds. How long the odds must be against what would be no news
  * (chance, one client) grows with the clients: among forty times as many, forty times as many
@@ -155,13 +156,36 @@ struct slot_sum {
     struct weir_tally here, rest;
 };
 
+/* What the service's other places did while this one failed. */
+struct elsewhere {
+    /* in the slots in which it only failed: a flapping service, up again, is not elsewhere */
+    struct weir_tally here, rest;
+    /* by turns: trials in order of time, those in a row that came out alike counted once a side. A
+     * service that flaps takes turns as well, but wherever it is tried. */
+    struct weir_tally turns_here, turns_rest;
+    bool fails, at_here, at_rest; /* the turn that goes on */
+};
+
+static void end_turn(struct elsewhere *sum) {
+    struct weir_tally one = {.fail = sum->fails, .total = 1};
+    if (sum->at_here) weir_tally_add(&sum->turns_here, one);
+    if (sum->at_rest) weir_tally_add(&sum->turns_rest, one);
+    sum->at_here = sum->at_rest = false;
+}
+
+static void take_turn(struct elsewhere *sum, bool fails, bool here) {
+    if (fails != sum->fails) end_turn(sum);
+    sum->fails = fails;
+    *(here ? &sum->at_here : &sum->at_rest) = true;
+}
+
 /* Until the first failure is decided its attempt hangs: what is useful elsewhere meanwhile counts
  * with it. */
-static void end_slot(struct slot_sum *slot, struct weir_tally *here, struct weir_tally *elsewhere) {
-    if (!slot->fails && !slot->oks && here->total == 0) return;
+static void end_slot(struct slot_sum *slot, struct elsewhere *sum) {
+    if (!slot->fails && !slot->oks && sum->here.total == 0) return;
     if (slot->fails && !slot->oks) {
-        weir_tally_add(here, slot->here);
-        weir_tally_add(elsewhere, slot->rest);
+        weir_tally_add(&sum->here, slot->here);
+        weir_tally_add(&sum->rest, slot->rest);
     }
     *slot = (struct slot_sum){.slot = slot->slot};
 }
@@ -176,42 +200,62 @@ static bool bears(const struct weir_judgement *judgement, const struct weir_pick
             weir_pick_matches(judgement, &above, trial));
 }
 
-/* What the service's other places did in the slots in which this one only failed. Connections, so
- * that mixed slots count as one of each; what is useful at the very end may already be the
- * recovery, of which another place may be the first to tell. */
-static struct weir_tally elsewhere_of(const struct weir_judgement *judgement,
-                                      const struct weir_scope *scope,
-                                      const struct weir_place *place, struct weir_tally *ret_here) {
+/* Connections, so that mixed slots count as one of each; what is useful at the very end may already
+ * be the recovery, of which another place may be the first to tell. */
+static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
+                                     const struct weir_scope *scope,
+                                     const struct weir_place *place) {
     struct weir_pick own = weir_own_pick(scope);
     own.useful_us = scope->began_us + BEFORE_US;
     uint8_t role = failing_role(judgement, &own, place);
     struct slot_sum slot = {.slot = INT64_MIN};
-    struct weir_tally elsewhere = {0};
-    *ret_here = elsewhere;
+    struct elsewhere sum = {{0}};
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         if (!bears(judgement, &own, trial)) continue;
         if (trial->at_us / WEIR_SLOT_US != slot.slot) {
-            end_slot(&slot, ret_here, &elsewhere);
+            end_slot(&slot, &sum);
             slot.slot = trial->at_us / WEIR_SLOT_US;
         }
         struct weir_tally one = weir_item_tally(trial->flags, true);
         if (!one.fail && trial->last_us < own.useful_us) continue; /* before the fault */
-        if (is_at(judgement, place, trial->place)) {
+        bool here = is_at(judgement, place, trial->place);
+        if (!here && trial->role != role) continue;
+        if (one.fail) take_turn(&sum, true, here);
+        if (one.fail < one.total) take_turn(&sum, false, here);
+        if (here) {
             weir_tally_add(&slot.here, one);
             slot.fails += one.fail;
             slot.oks += one.fail == 0;
-        } else if (trial->role == role)
+        } else
             weir_tally_add(&slot.rest, one);
     }
-    end_slot(&slot, ret_here, &elsewhere);
-    return elsewhere;
+    end_slot(&slot, &sum);
+    end_turn(&sum);
+    return sum;
 }
 
 static bool is_proof(const struct weir_detector *detector, struct weir_tally here,
-                     struct weir_tally elsewhere) {
-    return elsewhere.total - elsewhere.fail >= PROOF_OK && weir_rest_is_fine(elsewhere) &&
-           weir_fisher(here, elsewhere) < detector->config.fisher_p;
+                     struct weir_tally rest) {
+    return rest.total - rest.fail >= PROOF_OK && weir_rest_is_fine(rest) &&
+           weir_fisher(here, rest) < detector->config.fisher_p;
+}
+
+static bool is_proven(const struct weir_detector *detector, const struct elsewhere *sum) {
+    return is_proof(detector, sum->here, sum->rest) ||
+           is_proof(detector, sum->turns_here, sum->turns_rest);
+}
+
+/* Log odds of the path against the service, by what other places did: what a service spoils it
+ * spoils there in the same share as here. The worst of several places is worst by chance as well.
+ */
+static double speaks_for_path(const struct weir_detector *detector, const struct elsewhere *sum) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    double p0 = detector->config.p0;
+    unsigned tried = 0;
+    for (size_t i = 0; i < judgement->places.n; i++) tried += judgement->by_place[i].own.total > 0;
+    return weir_gain_of_service(sum->turns_here, p0) -
+           weir_gain_of_service(sum_of(sum->turns_here, sum->turns_rest), p0) - log(fmax(1, tried));
 }
 
 static double gain_of_path(struct weir_tally own, struct weir_tally peer, double p0) {
@@ -243,31 +287,29 @@ static struct weir_place place_of(const struct weir_detector *detector, double *
 static void blame_path(const struct weir_detector *detector, const struct weir_scope *scope,
                        double others, struct weir_blame *blame) {
     const struct weir_detect_config *config = &detector->config;
-    struct weir_tally here;
     double score;
     blame->path = place_of(detector, &score);
     if (blame->path.number == WEIR_INDEX_NONE) return;
-    blame->elsewhere = elsewhere_of(&detector->judgement, scope, &blame->path, &here);
-    blame->proven = is_proof(detector, here, blame->elsewhere);
+    struct elsewhere sum = elsewhere_of(&detector->judgement, scope, &blame->path);
+    blame->proven = is_proven(detector, &sum);
     /* of a system more is asked: many services live in one only */
     if (!blame->proven && blame->path.as) {
         blame->path.as = 0;
-        blame->elsewhere = elsewhere_of(&detector->judgement, scope, &blame->path, &here);
-        blame->proven = is_proof(detector, here, blame->elsewhere);
+        sum = elsewhere_of(&detector->judgement, scope, &blame->path);
+        blame->proven = is_proven(detector, &sum);
         struct weir_sums top = sums_at(&detector->judgement, &blame->path);
         score = gain_of_path(top.own, top.peer, config->p0);
     }
+    blame->elsewhere = sum.rest.total ? sum.rest : sum.turns_rest;
     blame->score[WEIR_BY_PATH] = score + log(config->prior_path) + others;
-    bool served = blame->elsewhere.total > 0 && blame->elsewhere.fail == 0;
     double unproven =
-        served ? 1 / config->share_path
-        : weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
+        weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
             ? config->share_path
             : config->share_path_only;
-    if (!blame->proven) /* what fails elsewhere speaks against it, what is useful at other times for
-                           nothing */
+    if (!blame->proven)
         blame->score[WEIR_BY_PATH] =
-            fmin(blame->score[WEIR_BY_PATH], blame->score[WEIR_BY_SERVICE] + log(unproven));
+            fmin(blame->score[WEIR_BY_PATH],
+                 blame->score[WEIR_BY_SERVICE] + log(unproven) + speaks_for_path(detector, &sum));
 }
 
 /* How far it got: nobody there, turned away, let in and then failed. */
@@ -415,7 +457,8 @@ static struct weir_beside blame_each(const struct weir_detector *detector,
     double places = 0;
     for (size_t i = 0; i < judgement->places.n; i++)
         places += weir_own_trouble(judgement->by_place[i].own, config->prior_path, config->p0);
-    blame->score[WEIR_BY_SERVICE] = each.all;
+    /* of one client alone nothing tells its link from the way out */
+    blame->score[WEIR_BY_SERVICE] = each.several_clients ? each.all : each.causes;
     blame->score[WEIR_BY_CDN] = places;
     blame->score[WEIR_BY_CLIENTS] = each.clients;
     return each;

@@ -58,24 +58,34 @@ static struct weir_tally controls_now(const struct weir_detector *detector,
     return sum;
 }
 
+static bool was_sick(const struct weir_detector *detector, uint8_t service, int64_t at_us) {
+    const struct weir_case *incident = &detector->services[service].incident;
+    return incident->open && incident->record.onset_us < at_us;
+}
+
 /* Since the last connection that was of any use to anybody, others than this service fail as well,
  * and at more than one place: with the names gone few try to connect at all, but those that do
- * would get through, were it only the resolver. */
+ * would get through, were it only the resolver. A dead service beside a client in bad WiFi looks
+ * the same: so a service that was sick while others worked is no witness, and where several clients
+ * are active not all of it may be one client's. */
 static bool nothing_works(const struct weir_detector *detector, weir_service_id service) {
     const struct weir_judgement *judgement = &detector->judgement;
     int64_t since_us = detector->uplink_ok_us + 1;
-    uint32_t place = WEIR_INDEX_NONE;
+    uint32_t place = WEIR_INDEX_NONE, client = WEIR_INDEX_NONE;
+    bool places = false, clients = detector->n_active <= 1;
     if (detector->now_us - since_us <= WEIR_SLOT_US) return false;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         bool fails = trial->at_us >= since_us && (trial->flags & WEIR_ITEM_CONTROL) &&
                      (trial->flags & WEIR_ITEM_FAIL) && trial->service != service &&
                      !weir_is_answer(trial->kind);
-        if (!fails) continue;
-        if (place != WEIR_INDEX_NONE && place != trial->place) return true;
+        if (!fails || was_sick(detector, trial->service, since_us)) continue;
+        places |= place != WEIR_INDEX_NONE && place != trial->place;
+        clients |= client != WEIR_INDEX_NONE && client != trial->client;
         place = trial->place;
+        client = trial->client;
     }
-    return false;
+    return places && clients;
 }
 
 /* Not one packet came from anywhere while clients went on asking several services: more than

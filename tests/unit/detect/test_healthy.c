@@ -144,9 +144,8 @@ static void dying(unsigned n_clients, double rate, int warm_up, double within_s)
     }
 }
 
-/* With a warm-up of 90 slots seed 4 fails: a dead service beside one client's bad WiFi is told as
- * the uplink. A known fault. */
-static void dying_in_a_home(void **state) { dying(5, 0.9, 360, 120); }
+/* With seed 4 a third client is in bad WiFi meanwhile, and nothing else was useful for a while. */
+static void dying_in_a_home(void **state) { dying(5, 0.9, 90, 120); }
 
 static void dying_in_a_town(void **state) { dying(CLIENTS_MAX, 0.5, 90, 10); }
 

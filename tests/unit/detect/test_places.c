@@ -1,0 +1,230 @@
+/* Who speaks for whom: what came by the way clears the way, what another place did meanwhile clears
+ * the service, and what has nothing in common is no one trouble. */
+#undef NDEBUG
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "site.h"
+
+static struct site site;
+
+static int begin(void **state) {
+    site_begin(&site);
+    return 0;
+}
+
+static int end(void **state) {
+    site_end(&site);
+    return 0;
+}
+
+static bool was_told(enum weir_cause cause) {
+    bool told = false;
+    for (size_t i = 0; i < site.n_events; i++) told |= site.events[i].cause == cause;
+    return told;
+}
+
+static void at_six(struct weir_trial *trial) {
+    static const uint8_t prefix[6] = {0x20, 0x01, 0x0d, 0xb8, 0, 7};
+    memset(trial->prefix.bytes, 0, sizeof trial->prefix.bytes);
+    memcpy(trial->prefix.bytes, prefix, sizeof prefix);
+}
+
+/* A place dies with both of its addresses, and is one place. */
+static void a_place_has_two_names(void **state) {
+    for (int i = 0; i < 16; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            bool dead = i >= 12;
+            struct weir_trial *six = (dead ? site_fail : site_ok)(
+                &site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 4.5);
+            at_six(six);
+            (dead ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 5);
+        }
+        site_well(&site, NETFLIX, 2, 3);
+        site_well(&site, YOUTUBE, 3, 3);
+        site_slot(&site);
+    }
+    const struct weir_incident *told = site_last(&site, WEIR_INCIDENT_UPDATED);
+    assert_non_null(told);
+    assert_int_equal(told->cause, WEIR_CAUSE_CDN_PATH);
+    assert_int_equal(told->n_prefixes, 2);
+}
+
+/* Nobody connects to the other place, for all who are there hold connections: being served over one
+ * says that connecting works. */
+static void served_says_that_connecting_works(void **state) {
+    site_healthy(&site, 12, 5);
+    for (int i = 0; i < 4; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        for (unsigned client = 3; client < 5; client++)
+            site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, 2, 6)->last_ok_us += 3 * SECOND;
+        site_well(&site, YOUTUBE, 3, 5);
+        site_slot(&site);
+    }
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_CDN_PATH);
+}
+
+/* One answers no SYN, the other lets clients in and then alerts: two troubles in one place. */
+static void shared_only_at_the_same_depth(void **state) {
+    for (int same = 0; same < 2; same++) {
+        end(NULL);
+        begin(NULL);
+        for (int i = 0; i < 16; i++) {
+            site_well(&site, HULU, i < 12 ? 1 : 5, i < 12 ? 3 : 0);
+            site_well(&site, HULU, 5, 3);
+            if (i < 12) {
+                site_healthy(&site, 1, 3);
+                continue;
+            }
+            site_sick(&site, NETFLIX, 1, 3);
+            for (unsigned client = 0; client < 3; client++)
+                site_fail(&site, HULU, WEIR_LAYER_CONNECT, client, 1, 4.7)->kind =
+                    same ? WEIR_OUTCOME_SYN_TIMEOUT : WEIR_OUTCOME_TLS_ALERT;
+            site_well(&site, NETFLIX, 2, 3);
+            site_well(&site, YOUTUBE, 3, 3);
+            site_slot(&site);
+        }
+        assert_int_equal(was_told(WEIR_CAUSE_CDN), same);
+    }
+}
+
+/* QUIC that never got through at a place is a dead IPv6, whatever TCP does. */
+static void quic_where_nothing_ever_got_through(void **state) {
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        site_well(&site, YOUTUBE, 3, 3);
+        for (unsigned client = 0; client < 3; client++) {
+            struct weir_trial *trial = site_fail(&site, YOUTUBE, WEIR_LAYER_QUIC, client, 3, 4);
+            trial->quic_fell_back = true;
+            at_six(trial);
+        }
+        site_slot(&site);
+    }
+    assert_int_equal(site.n_events, 0);
+}
+
+/* A lower rate is what players ask for, unless a picture stands still. */
+static void a_rate_matters_to_who_stalls(void **state) {
+    for (unsigned stalled = 0; stalled < 2; stalled++) {
+        end(NULL);
+        begin(NULL);
+        struct weir_detect_service_window service = {
+            .service = NETFLIX, .loss_beyond = -1, .loss_before = -1};
+        struct weir_detect_window window = {.services = &service, .n_services = 1};
+        for (int i = 0; i < 60; i++) {
+            service.value[WEIR_CONTINUOUS_GOODPUT].value =
+                i < 40 ? 20e6 * (1 + 0.1 * (i % 3)) : 1.5e6;
+            service.value[WEIR_CONTINUOUS_GOODPUT].samples = 12;
+            service.value[WEIR_CONTINUOUS_GOODPUT].clients = 3;
+            window.start_us = site.slot_us;
+            weir_detector_window(site.detector, &window);
+            weir_detector_demand(site.detector, &(struct weir_demand){.service = NETFLIX,
+                                                                      .open = 3,
+                                                                      .clients_open = 3,
+                                                                      .viewers = 3,
+                                                                      .viewers_stalled = stalled});
+            site_healthy(&site, 1, 3);
+        }
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), stalled);
+    }
+}
+
+/* One viewer goes to and fro: what fails fails at one place, what works works at the other, by
+ * turns. A service that flaps takes turns as well, but where it is tried says nothing. */
+static void by_turns(void **state) {
+    for (int path = 0; path < 2; path++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 1);
+        for (int i = 0; i < 24; i++) {
+            bool fails = i % 3 > 0; /* two slots of failures, one that is well */
+            unsigned place = path ? (fails ? 1 : 2) : 1;
+            (fails ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_SERVE, 0, place, 5);
+            site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 9, 3);
+            site_slot(&site);
+        }
+        const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+        assert_non_null(raised);
+        assert_int_equal(raised->cause, path ? WEIR_CAUSE_CDN_PATH : WEIR_CAUSE_SERVICE);
+    }
+}
+
+/* Names that are no service's have nothing in common but their resolver. One client alone may ask
+ * for one dead name. */
+static void names_of_no_service(void **state) {
+    for (unsigned clients = 1; clients < 3; clients++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 3);
+        for (int i = 0; i < 8; i++) {
+            site_well(&site, NETFLIX, 1, 3);
+            site_well(&site, YOUTUBE, 3, 3);
+            for (unsigned client = 0; client < clients; client++)
+                site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, client, 53, 5);
+            site_slot(&site);
+        }
+        assert_int_equal(was_told(WEIR_CAUSE_DNS_RESOLVER), clients == 2);
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), clients == 2);
+    }
+}
+
+/* A home of one: servers of no service fail, each at a place of its own. They have the way out in
+ * common. At one place it is that server's trouble. */
+static void servers_of_no_service(void **state) {
+    for (int places = 1; places < 3; places++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 1);
+        for (int i = 0; i < 4; i++) {
+            site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 9, 4);
+            if (places == 2) {
+                site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 10, 5);
+                site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, 0, 1, 6);
+            }
+            site_slot(&site);
+        }
+        assert_int_equal(was_told(WEIR_CAUSE_UPLINK), places == 2);
+    }
+}
+
+/* hulu is dead for two clients, a third is in bad WiFi; the others rest. Nothing was useful for ten
+ * seconds, at several places: but what fails elsewhere is all one client's. */
+static void one_clients_failures_are_no_uplink(void **state) {
+    for (int i = 0; i < 12; i++) {
+        site_well(&site, HULU, 5, 3);
+        site_healthy(&site, 1, 5);
+    }
+    for (int i = 0; i < 9; i++) {
+        for (unsigned client = 1; client < 3; client++) {
+            site_fail(&site, HULU, WEIR_LAYER_CONNECT, client, 5, 4 + client * 0.1);
+            if (i < 5) site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 2);
+        }
+        site_fail(&site, YOUTUBE, WEIR_LAYER_CONNECT, 0, 3, 5);
+        if (i == 7) site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 10, 6);
+        site_slot(&site);
+    }
+    assert_true(site.n_events > 0);
+    assert_false(was_told(WEIR_CAUSE_UPLINK));
+}
+
+#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENARIO(a_place_has_two_names),
+        SCENARIO(served_says_that_connecting_works),
+        SCENARIO(shared_only_at_the_same_depth),
+        SCENARIO(quic_where_nothing_ever_got_through),
+        SCENARIO(a_rate_matters_to_who_stalls),
+        SCENARIO(by_turns),
+        SCENARIO(names_of_no_service),
+        SCENARIO(servers_of_no_service),
+        SCENARIO(one_clients_failures_are_no_uplink),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
