@@ -1,15 +1,15 @@
 /* A tape: what a detector was handed, call by call, in order. tape_record.c writes it, tape_play.c
  * reads it.
  *
- * Beyond its head a tape is a byte that names the call, then its arguments as they lie in memory. So it
- * is of this build only: the head holds the sizes of what follows, and a tape of others is refused.
- * Regions and autonomous systems are not on it: worlds have none. */
+ * Beyond its head a tape is a byte that names the call, then its arguments as they lie in memory.
+ * So it is of this build only: the head holds the sizes of what follows, and a tape of others is
+ * refused. Regions and autonomous systems are not on it: worlds have none. */
 #pragma once
 
 #include <weir/detect.h>
 
 enum tape_call {
-    TAPE_SLOT = 'S',  /* closed (1 byte), start_us, n (uint32_t), the trials */
+    TAPE_SLOT = 'S',   /* closed (1 byte), start_us, n (uint32_t), the trials */
     TAPE_WINDOW = 'W', /* the window, its services, its links */
     TAPE_END = 'E',
     TAPE_DEMAND = 'D',

@@ -2,7 +2,8 @@
  *
  *     tape-play SIGNATURES [--set NAME=VALUE]... [--trials] TAPE...
  *
- * Each tape is followed by a line {"tape": its path}. --set changes a row of the detector's options.
+ * Each tape is followed by a line {"tape": its path}. --set changes a row of the detector's
+ * options.
  * --trials shows what was handed in as well, a line a trial of a closed slot, behind a '#'.
  */
 #include <stdio.h>
@@ -68,7 +69,8 @@ static void show_trial(const struct player *player, const struct weir_trial *tri
            (double)trial->wait_nats);
 }
 
-static void show_link(const struct weir_detect_window *window, const struct weir_client_link *link) {
+static void show_link(const struct weir_detect_window *window,
+                      const struct weir_client_link *link) {
     char client[WEIR_ADDR_TEXT_MAX];
     weir_addr_text(&link->client, client);
     printf("# %.1f link of %s: %u down, %u lost beyond, %u before, %u up, %u lost\n",
@@ -211,7 +213,8 @@ int main(int argc, char **argv) {
             player.show = true;
         else if (strcmp(argv[i], "--set") == 0) {
             if (!set_constant(&player.config, argv[++i])) {
-                fputs("tape-play: --set takes NAME=VALUE of a row of src/detect/options.c\n", stderr);
+                fputs("tape-play: --set takes NAME=VALUE of a row of src/detect/options.c\n",
+                      stderr);
                 return 2;
             }
         } else

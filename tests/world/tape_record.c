@@ -36,7 +36,7 @@ static void put_one(enum tape_call call, const void *bytes, size_t n) {
 }
 
 /* A call with its wrapped names; the real one is the detector's. */
-#define WRAP(result, name, ...)                  \
+#define WRAP(result, name, ...)                      \
     result __real_weir_detector_##name(__VA_ARGS__); \
     result __wrap_weir_detector_##name(__VA_ARGS__); \
     result __wrap_weir_detector_##name(__VA_ARGS__)
