@@ -63,6 +63,7 @@ struct weir_service {
     const uint32_t *asns;
     size_t n_asns;
     uint32_t segment_us; /* length of a media segment; 0 unknown */
+    uint32_t buffer_us;  /* how far ahead its players load at most; 0 unknown */
 };
 
 struct weir_service_set; /* opaque, reference counted */

@@ -33,7 +33,7 @@ struct document {
     uint32_t never_count_count, ndpi_count, cdn_count;
     uint32_t *asns;
     uint32_t asns_count;
-    double segment_seconds;
+    double segment_seconds, buffer_seconds;
 };
 
 enum { HOST_MAX = 253, LABEL_MAX = 63, NDPI_NAME_MAX = 63, PREFIX_TEXT_MAX = 49 };
@@ -82,6 +82,8 @@ static const cyaml_schema_field_t service_fields[] = {
     LIST("asns", struct document, asns, &asn_value, WEIR_SIGNATURE_ASNS_MAX),
     CYAML_FIELD_FLOAT("segment_seconds", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct document,
                       segment_seconds),
+    CYAML_FIELD_FLOAT("buffer_seconds", CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct document,
+                      buffer_seconds),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t cdn_fields[] = {
@@ -345,13 +347,23 @@ static int take_hosts(struct weir_signature *signature, struct weir_fault *fault
     return 0;
 }
 
+static int take_seconds(struct weir_signature *signature, const char *field, double seconds,
+                        int max_s, uint32_t *ret_us, struct weir_fault *fault) {
+    if (!(seconds >= 0 && seconds <= max_s))
+        return weir_signature_fault(signature, fault, field, field, 1, "not within 0 and %d",
+                                    max_s);
+    *ret_us = (uint32_t)(seconds * 1e6 + 0.5);
+    return 0;
+}
+
 static int take_numbers(struct weir_signature *signature, struct weir_fault *fault) {
     const struct document *document = signature->document;
-    double segment_s = document->segment_seconds;
-    if (!(segment_s >= 0 && segment_s <= WEIR_SIGNATURE_SEGMENT_S_MAX))
-        return weir_signature_fault(signature, fault, "segment_seconds", "segment_seconds", 1,
-                                    "not within 0 and %d", WEIR_SIGNATURE_SEGMENT_S_MAX);
-    signature->service.segment_us = (uint32_t)(segment_s * 1e6 + 0.5);
+    int error = take_seconds(signature, "segment_seconds", document->segment_seconds,
+                             WEIR_SIGNATURE_SEGMENT_S_MAX, &signature->service.segment_us, fault);
+    if (error == 0)
+        error = take_seconds(signature, "buffer_seconds", document->buffer_seconds,
+                             WEIR_SIGNATURE_BUFFER_S_MAX, &signature->service.buffer_us, fault);
+    if (error < 0) return error;
     for (uint32_t i = 0; i < document->asns_count; i++)
         if (document->asns[i] == 0)
             return weir_signature_fault(signature, fault, "asns", "asns", 1, "0 is no AS number");

@@ -16,6 +16,7 @@ enum {
     WEIR_SIGNATURE_ID_MAX = 31,
     WEIR_SIGNATURE_TITLE_MAX = 63,
     WEIR_SIGNATURE_SEGMENT_S_MAX = 60,
+    WEIR_SIGNATURE_BUFFER_S_MAX = 600,
 };
 
 /* The file that lists shared media CDNs instead of describing a service. */

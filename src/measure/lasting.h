@@ -4,12 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct weir_lasting {           /* zeroed memory is none */
-    int64_t asked_us;           /* the request */
-    int64_t from_us, last_us;   /* of the burst that goes on: its first and last bytes, by ticks */
-    uint64_t bytes, told_bytes; /* of that burst; of those that were told */
-    uint16_t port;
-    uint8_t rests; /* seen inside this answer; those beyond the third end a burst */
+enum {
+    WEIR_LASTING_RESTS = 3,  /* by which an answer shows itself */
+    WEIR_LASTING_BURSTS = 8, /* that are kept until it does */
 };
 
 struct weir_lasting_burst {
@@ -17,14 +14,27 @@ struct weir_lasting_burst {
     uint64_t bytes;
 };
 
-/* A tick in which `bytes` of the answer came. True when a burst before them is over. */
-bool weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
-                       int64_t now_us, uint64_t bytes, struct weir_lasting_burst *ret_burst);
+struct weir_lasting {           /* zeroed memory is none */
+    int64_t asked_us;           /* the request */
+    int64_t from_us, last_us;   /* of the burst that goes on: its first and last bytes */
+    uint64_t bytes, told_bytes; /* of that burst; of those that were told */
+    uint16_t port;
+    bool told;      /* this answer's bursts are told */
+    uint8_t n_kept; /* until then */
+    struct weir_lasting_burst kept[WEIR_LASTING_BURSTS];
+};
+
+/* A tick in which `bytes` of the answer came, the last one at `last_us`. `known`: others of this
+ * session were such answers. Returns the number of bursts that are over and were not told yet, the
+ * oldest first. */
+int weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
+                      int64_t last_us, uint64_t bytes, bool known,
+                      struct weir_lasting_burst ret_bursts[WEIR_LASTING_BURSTS]);
 /* The answer is complete: what of it was not told yet. False when none of it was: it is an answer
  * as any other. */
 bool weir_lasting_end(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
                       uint64_t all_bytes, struct weir_lasting_burst *ret_burst);
 /* Whether its bursts are being told. */
 static inline bool weir_lasting_is_told(const struct weir_lasting *lasting, uint16_t port) {
-    return lasting->told_bytes > 0 && lasting->port == port;
+    return lasting->told && lasting->port == port;
 }

@@ -29,20 +29,12 @@
  * Answers wait six seconds before the buffer is worked out: one that was complete without a request
  * after it is known only when nothing came behind it for five.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "measure/session.h"
 
-enum {
-    LARGE_BYTES = 100000,
-    RATES_MIN = 5,
-    ANSWERS_MIN = 5,
-    LISTED_GOOD_MIN = 6,
-    LEVEL_TIMES = 2,
-    FILLING = 4
-};
+enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LEVEL_TIMES = 2, FILLING = 4 };
 #define SETTLE_US       INT64_C(6000000)
 #define STEADY_US       INT64_C(20000000) /* before, nobody's need is known */
 #define BITRATE_SPAN_US INT64_C(60000000)
@@ -83,6 +75,7 @@ void weir_session_small(struct weir_session *session, const struct weir_evidence
 void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t until_us) {
     weir_cadence_spoil(&session->cadence);
     weir_early_wanted(&session->early, since_us, until_us);
+    weir_reserve_wanted(&session->reserve, since_us, until_us);
     if (session->told)
         weir_playout_wanted(&session->playout, since_us, until_us, session->cadence.value_us);
 }
@@ -117,8 +110,8 @@ bool weir_session_is_being_served(const struct weir_session *session,
            !weir_need_waited(&session->need);
 }
 
-static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
-                       int64_t done_us, int64_t rest_us);
+static void take_lasting(struct weir_session *session, const struct weir_evidence *evidence,
+                         int64_t asked_us);
 
 /* Whether what comes is so little that the player waits for more. Bursts of a stream may end in a
  * trickle. */
@@ -143,10 +136,7 @@ void weir_session_progress(struct weir_session *session, const struct weir_evide
     if (waiting && evidence->progress.waiting_us >= timeout_us) tick->unanswered++;
     if (waiting && evidence->progress.waiting_us > tick->longest_wait_us)
         tick->longest_wait_us = evidence->progress.waiting_us;
-    struct weir_lasting_burst burst;
-    if (!waiting && weir_lasting_tick(&session->lasting, evidence->client_port, asked_us,
-                                      evidence->ts_us, evidence->progress.bytes, &burst))
-        take_media(session, burst.bytes, burst.from_us, burst.done_us, burst.rest_us);
+    if (!waiting) take_lasting(session, evidence, asked_us);
     if (is_late(session, evidence) && evidence->progress.waiting_us < PATIENCE_US)
         weir_session_wanted(session, asked_us, evidence->ts_us);
 }
@@ -179,6 +169,10 @@ static uint16_t median(const uint16_t *ring, uint32_t n, uint32_t max) {
 
 static int64_t median_kbps(const struct weir_session *session) {
     return unpack(median(session->rates, session->n_rates, WEIR_SESSION_RATES));
+}
+
+int64_t weir_session_rate_kbps(const struct weir_session *session) {
+    return session->n_rates ? median_kbps(session) : -1;
 }
 
 int64_t weir_session_median_kbps(const struct weir_session *session) {
@@ -336,13 +330,17 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
 static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
                        int64_t done_us, int64_t rest_us) {
     uint32_t found;
-    if (session->answers == 0) session->first_request_us = request_us;
+    if (session->answers == 0) {
+        session->first_request_us = request_us;
+        session->first = (struct weir_lasting_burst){request_us, done_us, rest_us, bytes};
+    }
     /* what came too slowly is no measure of what is needed */
     if (session->answers == 0 || !session->slow) {
         session->answered_bytes += bytes;
         if (done_us > session->used_until_us) session->used_until_us = done_us;
     }
-    if (++session->answers == 2) session->second_chunk_us = done_us;
+    if (++session->answers >= 2 && !session->second_chunk_us && session->resumed_us != request_us)
+        session->second_chunk_us = done_us;
     if (weir_tracks_add(&session->tracks, bytes, &found) == WEIR_MEDIA_SOUND) {
         take_sound(session, found, bytes);
         weir_early_answer(&session->early, request_us, done_us, (uint32_t)bytes);
@@ -373,6 +371,45 @@ static bool take_rest(struct weir_session *session, struct weir_last_answer *las
     last->bytes = whole;
     last->done_us = done_us;
     return true;
+}
+
+/* One request is answered for minutes. As much as a steady burst brings is enough to begin with:
+ * when that had come of the first one, the picture ran. */
+static void begin_to_last(struct weir_session *session, uint64_t steady_bytes) {
+    const struct weir_lasting_burst *first = &session->first;
+    if (session->lasts) return;
+    session->lasts = true;
+    double part = first->bytes ? (double)steady_bytes / (double)first->bytes : 1;
+    session->second_chunk_us =
+        first->from_us +
+        (int64_t)((double)(first->done_us - first->from_us) * (part < 1 ? part : 1));
+}
+
+static void take_lasting(struct weir_session *session, const struct weir_evidence *evidence,
+                         int64_t asked_us) {
+    struct weir_lasting_burst bursts[WEIR_LASTING_BURSTS];
+    int64_t last_us = evidence->progress.last_us ? evidence->progress.last_us : evidence->ts_us;
+    int n = weir_lasting_tick(&session->lasting, evidence->client_port, asked_us, last_us,
+                              evidence->progress.bytes, session->lasts, bursts);
+    for (int i = 0; i < n; i++) {
+        const struct weir_lasting_burst *burst = &bursts[i];
+        weir_reserve_answer(&session->reserve, burst->from_us, burst->done_us, burst->bytes);
+        take_media(session, burst->bytes, burst->from_us, burst->done_us, burst->rest_us);
+    }
+    if (n) begin_to_last(session, bursts[n - 1].bytes);
+}
+
+/* Rests of five seconds and more end an answer, as far as is known by then: what comes behind one
+ * is a piece. Three large ones, twenty seconds behind the request and later, are bursts. */
+static void note_piece(struct weir_session *session, int64_t request_us, int64_t done_us,
+                       uint64_t bytes) {
+    if (bytes < LARGE_BYTES || done_us - request_us < STEADY_US) return;
+    session->n_resumed = session->resumed_us == request_us ? (uint8_t)(session->n_resumed + 1) : 1;
+    session->resumed_us = request_us;
+    if (session->n_resumed >= WEIR_LASTING_RESTS) {
+        session->n_resumed = 0;
+        begin_to_last(session, bytes);
+    }
 }
 
 /* Before each answer: was the one before it given up together with its connection? */
@@ -409,16 +446,21 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
     struct weir_last_answer *answer = last_of(session, evidence->client_port);
-    if (resumed && answer->port == evidence->client_port && answer->request_us == request_us &&
-        take_rest(session, answer, bytes, done_us))
+    if (!weir_lasting_is_told(&session->lasting, evidence->client_port))
+        weir_reserve_answer(&session->reserve, done_us - transfer_us, done_us, bytes);
+    if (resumed) note_piece(session, request_us, done_us, bytes);
+    if (resumed && session->lasts) request_us = done_us - transfer_us;
+    if (resumed && !session->lasts && answer->port == evidence->client_port &&
+        answer->request_us == request_us && take_rest(session, answer, bytes, done_us))
         return false;
     note_connection(session, evidence->client_port, done_us - request_us);
     uint32_t pictures = session->chunks;
     session->on_us += wait_us + transfer_us;
-    struct weir_lasting_burst last;
-    if (!weir_lasting_end(&session->lasting, evidence->client_port, request_us, bytes, &last))
-        take_media(session, bytes, request_us, done_us, evidence->chunk.rest_us);
-    else if (last.bytes >= WEIR_SMALL_BYTES)
+    struct weir_lasting_burst last = {request_us, done_us, 0, bytes};
+    bool lasted = weir_lasting_end(&session->lasting, evidence->client_port,
+                                   evidence->chunk.request_us, bytes, &last);
+    if (lasted) weir_reserve_answer(&session->reserve, last.from_us, last.done_us, last.bytes);
+    if (!lasted || last.bytes >= WEIR_SMALL_BYTES)
         take_media(session, last.bytes, last.from_us, last.done_us, evidence->chunk.rest_us);
     *answer = (struct weir_last_answer){request_us, done_us, bytes, evidence->client_port,
                                         session->chunks > pictures};
@@ -474,13 +516,24 @@ int64_t weir_session_short_since_us(const struct weir_session *session, int64_t 
     return now_us - weir_need_short_ticks(&session->need, least_need_bps(session)) * WEIR_TICK_US;
 }
 
+/* Of bursts: only while it waits for one. */
+static int64_t still_since_us(const struct weir_session *session) {
+    struct weir_reserve_habits habits = {.rate_bps = session->cadence.need_bps};
+    struct weir_reserve_found found = {0};
+    if (habits.rate_bps <= 0 || (!session->playout.wanted_us && !session->playout.n_queue))
+        return 0;
+    return weir_reserve_find(&session->reserve, &habits, &found) ? found.still_us : 0;
+}
+
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
                           int64_t now_us) {
     weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);
     tell_early(session);
     int64_t value_us = session->cadence.value_us;
     weir_playout_settle(&session->playout, now_us - SETTLE_US, value_us);
-    session->still_us = weir_playout_still_since_us(&session->playout, now_us, value_us);
+    session->still_us = session->lasts
+                            ? still_since_us(session)
+                            : weir_playout_still_since_us(&session->playout, now_us, value_us);
     int64_t need_bps = least_need_bps(session);
     bool was = session->starved, unanswered = is_unanswered(session, kind);
     session->slow = weir_need_is_slow(&session->need, need_bps);
@@ -494,84 +547,12 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
 
 int64_t weir_session_startup_us(const struct weir_session *session) {
     int64_t from_us = session->midstream ? session->first_request_us : session->begun_us;
-    if (session->answers < 2) return WEIR_NULL;
+    if (!session->second_chunk_us) return WEIR_NULL;
     return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
 }
 
-static enum weir_stall_confidence confidence_of(const struct weir_session *session,
-                                                uint32_t n_stalls) {
-    if (n_stalls == 0) return WEIR_STALL_NONE;
-    bool sure = session->cadence.good >= LISTED_GOOD_MIN && session->playout.n_asks >= RATES_MIN;
-    return sure ? WEIR_STALL_LIKELY : WEIR_STALL_POSSIBLE;
-}
-
-static void report_startup(const struct weir_session *session, struct weir_session_record *record) {
-    record->startup_us = weir_session_startup_us(session);
-    if (session->midstream)
-        record->startup_reason = WEIR_REASON_NO_HANDSHAKE;
-    else if (record->startup_us == WEIR_NULL)
-        record->startup_reason = WEIR_REASON_NO_SAMPLE;
-}
-
-static void report_buffer(const struct weir_session *session, struct weir_session_record *record) {
-    const struct weir_fullness *fullness = &session->playout.fullness;
-    bool known = session->playout.known && fullness->n;
-    record->buffer_low_us = known ? fullness->us[WEIR_BUFFER_LOW] : WEIR_NULL;
-    record->buffer_full_us = known ? fullness->us[WEIR_BUFFER_FULL] : WEIR_NULL;
-    record->n_buffer_changes = known ? fullness->n : 0;
-    for (uint32_t i = 0; i < record->n_buffer_changes; i++) {
-        record->buffer_changes[i].ts_us =
-            fullness->begun_us + (int64_t)fullness->changes[i].ms * 1000;
-        record->buffer_changes[i].state = fullness->changes[i].state;
-    }
-}
-
-static void report_stalls(const struct weir_session *session, struct weir_session_record *record) {
-    static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX,
-                  "all that are kept are told");
-    bool picture = record->kind == WEIR_KIND_VOD ||
-                   record->kind == WEIR_KIND_LIVE; /* music comes a track at a time */
-    record->n_stalls = picture ? session->playout.n_stalls : 0;
-    record->stalled_us =
-        picture && session->playout.known ? session->playout.stalled_us : WEIR_NULL;
-    uint32_t listed =
-        record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls : WEIR_SESSION_STALLS_MAX;
-    for (uint32_t i = 0; i < listed; i++) {
-        record->stalls[i].start_us = session->playout.stalls[i].start_us;
-        record->stalls[i].duration_us = session->playout.stalls[i].duration_us;
-    }
-}
-
-void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
-                         struct weir_session_record *ret_record) {
+void weir_session_settle(struct weir_session *session) {
     weir_cadence_guess(&session->cadence);
     tell_early(session);
-    int64_t value_us = session->cadence.value_us, bitrate_bps = weir_session_bitrate_bps(session);
-    weir_playout_finish(&session->playout, value_us);
-    int64_t buffer_us = weir_playout_buffer_us(&session->playout, session->playout.at_us, value_us);
-    *ret_record = (struct weir_session_record){
-        .start_us = session->start_us,
-        .end_us = session->active_us > session->start_us ? session->active_us : session->start_us,
-        .client = session->shown,
-        .service = session->service,
-        .kind = (uint8_t)kind,
-        .media_bytes = session->media_bytes,
-        .chunks = session->chunks,
-        .sound_chunks = session->sound_chunks,
-        .small_answers = session->small_answers,
-        .bitrate_bps = bitrate_bps,
-        .bitrate_reason = bitrate_bps == WEIR_NULL ? WEIR_REASON_NO_SAMPLE : WEIR_REASON_NONE,
-        .goodput_p50_bps = session->n_rates ? median_kbps(session) * 1000 : WEIR_NULL,
-        .segment_us = value_us > 0 ? value_us : WEIR_NULL,
-        .buffer_us = buffer_us >= 0 ? buffer_us : WEIR_NULL,
-        .quality_changes = session->ladder.changes,
-        .starved_us = session->starved_us,
-        .starved_spells = session->spells,
-        .longest_starved_us = session->longest_us,
-        .hollow = session->hollow_answers,
-    };
-    report_startup(session, ret_record);
-    report_buffer(session, ret_record);
-    report_stalls(session, ret_record);
-    ret_record->confidence = (uint8_t)confidence_of(session, ret_record->n_stalls);
+    weir_playout_finish(&session->playout, session->cadence.value_us);
 }

@@ -9,6 +9,7 @@
 #include "measure/need.h"
 #include "measure/playout.h"
 #include "measure/lasting.h"
+#include "measure/reserve.h"
 #include "measure/tracks.h"
 
 enum {
@@ -70,11 +71,16 @@ struct weir_session {
     struct weir_cadence cadence;
     struct weir_playout playout;
     struct weir_early early;
+    struct weir_reserve reserve;     /* where no rhythm is found */
     bool told;                       /* what came early, to the playout */
     struct weir_last_answer last[2]; /* of two connections */
     struct weir_ladder ladder;
     struct weir_need need;
     struct weir_lasting lasting;
+    bool lasts;                      /* some of its answers went on for minutes */
+    int64_t resumed_us;              /* request of an answer that went on after long rests, */
+    uint8_t n_resumed;               /* so often */
+    struct weir_lasting_burst first; /* its first answer, or burst */
 
     struct weir_tick_demand tick; /* being filled */
     int64_t still_us;             /* since when the picture stands still, at a tick; 0: it runs */
@@ -121,8 +127,16 @@ bool weir_session_is_being_served(const struct weir_session *session,
 bool weir_session_is_enough(const struct weir_session *session, uint64_t bytes, int64_t us);
 int64_t weir_session_need_bps(const struct weir_session *session);    /* 0: not known */
 int64_t weir_session_median_kbps(const struct weir_session *session); /* -1: fewer than 5 chunks */
+int64_t weir_session_rate_kbps(const struct weir_session *session);   /* -1: no chunk */
 int64_t weir_session_bitrate_bps(const struct weir_session *session); /* WEIR_NULL: not known */
 int64_t weir_session_startup_us(const struct weir_session *session);  /* WEIR_NULL: no second one */
-/* Ends the session: works out what waits. */
+/* The end: works out what waits. */
+void weir_session_settle(struct weir_session *session);
+/* Ends the session and says what it was: session_report.c. */
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
                          struct weir_session_record *ret_record);
+/* Stalls of a film from its bytes, put into its record: where one answer went on for minutes, or
+ * without a rhythm where players of its service are known to load `ahead_us` ahead (0: not known).
+ */
+void weir_session_report_reserve(const struct weir_session *session, int64_t ahead_us,
+                                 struct weir_session_record *record);

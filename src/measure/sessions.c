@@ -111,10 +111,16 @@ void weir_sessions_free(struct weir_sessions *all) {
     free(all);
 }
 
+/* NULL: nothing is known of it. */
+static const struct weir_service *known_of(const struct weir_sessions *all,
+                                           weir_service_id service) {
+    bool known = all->config.set && service < weir_service_set_count(all->config.set);
+    return known ? weir_service_get(all->config.set, service) : NULL;
+}
+
 static enum weir_service_kind kind_of(const struct weir_sessions *all, weir_service_id service) {
-    if (!all->config.set || service >= weir_service_set_count(all->config.set))
-        return WEIR_KIND_VOD;
-    return weir_service_get(all->config.set, service)->kind;
+    const struct weir_service *known = known_of(all, service);
+    return known ? known->kind : WEIR_KIND_VOD;
 }
 
 /* Whose picture can stand still. Audio comes a track at a time, with small answers in between that
@@ -267,6 +273,9 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
             emit(all, evidence, WEIR_OUTCOME_USEFUL, evidence->first_us, evidence->now_us);
         return;
     }
+    if (session->lasts &&
+        evidence->chunk.ttfb_us >= 0) /* what it asked for comes in large bursts */
+        weir_session_wanted(session, evidence->chunk.request_us, evidence->now_us);
     if (evidence->chunk.ttfb_us < 0 ||
         !(evidence->chunk.known || weir_asks_knows(&all->asks, evidence)))
         /* the rest of an answer, after a silence; or what was asked may be no request for media */
@@ -363,7 +372,9 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
 
 static void end_session(struct weir_sessions *all, struct weir_session *session) {
     struct weir_session_record record;
+    const struct weir_service *known = known_of(all, session->service);
     weir_session_report(session, kind_of(all, session->service), &record);
+    weir_session_report_reserve(session, known ? known->buffer_us : 0, &record);
     if (all->config.on_session) all->config.on_session(all->config.context, &record);
 }
 

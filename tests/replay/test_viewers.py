@@ -67,3 +67,15 @@ def test_a_real_session_that_never_stalled(public_capture):
     found = [session for session in records(public_capture("baseline_Mar22_exp_41.pcap"), kind="session") if session["service"] == "youtube"]
     assert len(found) == 1
     assert found[0]["stalls"] == [] and found[0]["startup_us"] < 3_000_000
+
+
+def test_a_real_session_that_stood_still(public_capture):
+    """Seconds since the capture's first packet, of the player's own log; a device that walks out of its WiFi's reach."""
+    told = records(public_capture("movement_Apr20_exp_135.pcap"))
+    (session,) = [record for record in told if record["type"] == "session" and record["service"] == "youtube"]
+    (begun,) = [record["first_ts"] for record in told if record["type"] == "capture"]
+    said = [(stall["start_ts"] - begun, stall["start_ts"] - begun + stall["duration_us"] / 1e6) for stall in session["stalls"]]
+    true = [(121.4, 141.6), (306.4, 332.5), (488.5, 518.3)]
+    assert len(said) == len(true) and session["confidence"] == "possible"
+    assert all(abs(mine[end] - its[end]) <= 10 for mine, its in zip(said, true) for end in (0, 1)), said
+    assert not [record for record in told if record["type"] == "incident" and record["cause"] in ("service", "cdn", "cdn_path")]

@@ -89,6 +89,8 @@ static const struct {
     {"segment too long", HEAD HOSTS "segment_seconds: 61\n",
      "a.yaml:7: segment_seconds: not within 0 and 60"},
     {"segment not a number", HEAD HOSTS "segment_seconds: nan\n", "a.yaml:7: segment_seconds: "},
+    {"buffer too long", HEAD HOSTS "buffer_seconds: 601\n",
+     "a.yaml:7: buffer_seconds: not within 0 and 600"},
     {"negative segment", HEAD HOSTS "segment_seconds: -2\n",
      "a.yaml:7: segment_seconds: not within 0 and 60"},
     {"alias", "id: &x a\ntitle: *x\nkind: vod\n" HOSTS, "a.yaml:2: title: YAML alias unsupported"},
@@ -255,7 +257,7 @@ static void test_every_field_arrives(void **state) {
         "id: all\ntitle: Tout \xc3\xa9t\xc3\xa9\nkind: audio\nndpi: [One, Two]\n"
         "hosts:\n  control: [c.all.net]\n  media: [m.all.net, all.net]\n"
         "never_count: [n.all.net]\nprefixes:\n  media: [2001:db8::/32]\n  control: [198.18.0.0/15]\n"
-        "asns: [64496, 4294967295]\nsegment_seconds: 3.84\n");
+        "asns: [64496, 4294967295]\nsegment_seconds: 3.84\nbuffer_seconds: 90.5\n");
     struct weir_service_set *set;
     struct weir_fault fault = {""};
     assert_int_equal(weir_service_set_load(&set, files.path, &fault), 0);
@@ -282,6 +284,7 @@ static void test_every_field_arrives(void **state) {
     assert_int_equal(service->prefix_roles[1], WEIR_ROLE_CONTROL);
     assert_int_equal(service->n_asns, 2);
     assert_true(service->asns[1] == UINT32_MAX);
+    assert_int_equal(service->buffer_us, 90500000);
     assert_int_equal(service->segment_us, 3840000);
     weir_service_set_unref(set);
 }
