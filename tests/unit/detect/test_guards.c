@@ -259,16 +259,11 @@ static void one_clients_link(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SCENARIO(never_healthy_service),
-        SCENARIO(begins_in_an_outage),
-        SCENARIO(outage_after_three_trials),
-        SCENARIO(dead_alternative_prefix),
-        SCENARIO(on_and_off_is_one_incident),
-        SCENARIO(one_clients_link),
-        SCENARIO(capture_drops_freeze),
-        SCENARIO(sight_that_is_back_is_told_at_once),
-        SCENARIO(a_link_up_and_down),
-        SCENARIO(taken_back_failures),
+        SCENARIO(never_healthy_service),      SCENARIO(begins_in_an_outage),
+        SCENARIO(outage_after_three_trials),  SCENARIO(dead_alternative_prefix),
+        SCENARIO(on_and_off_is_one_incident), SCENARIO(one_clients_link),
+        SCENARIO(capture_drops_freeze),       SCENARIO(sight_that_is_back_is_told_at_once),
+        SCENARIO(a_link_up_and_down),         SCENARIO(taken_back_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,8 +40,8 @@ static void a_place_has_two_names(void **state) {
     for (int i = 0; i < 16; i++) {
         for (unsigned client = 0; client < 3; client++) {
             bool dead = i >= 12;
-            struct weir_trial *six = (dead ? site_fail : site_ok)(
-                &site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 4.5);
+            struct weir_trial *six =
+                (dead ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 4.5);
             at_six(six);
             (dead ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 5);
         }

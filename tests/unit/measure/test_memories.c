@@ -6,7 +6,6 @@
 #include "measure/early.h"
 #include "measure/fullness.h"
 #include "measure/known_names.h"
-#include "measure/lasting.h"
 #include "measure/learned.h"
 #include "measure/need.h"
 #include "measure/race.h"
@@ -83,84 +82,6 @@ static void quantiles(void **state) {
     for (int i = 0; i < 32; i++) weir_learned_add(&learned, 500); /* the oldest go */
     assert_int_equal(learned.n, WEIR_LEARNED_SAMPLES);
     assert_in_range(weir_learned_quantile(&learned, 1), 490, 510);
-}
-
-/* ---- an answer that goes on for minutes ---- */
-
-static struct weir_lasting lasting;
-static struct weir_lasting_burst burst;
-
-/* A burst of three seconds from `at_us` on; whether one before it was over. */
-static bool burst_at(int64_t asked_us, int64_t at_us, uint64_t bytes) {
-    bool over = weir_lasting_tick(&lasting, 40000, asked_us, at_us, bytes - 2, &burst);
-    assert_false(weir_lasting_tick(&lasting, 40000, asked_us, at_us + S, 1, &burst));
-    assert_false(weir_lasting_tick(&lasting, 40000, asked_us, at_us + 2 * S, 1, &burst));
-    return over;
-}
-
-static void bursts_of_a_long_answer(void **state) {
-    memset(&lasting, 0, sizeof lasting);
-    assert_false(burst_at(T0, T0 + 17 * S, 500000)); /* not yet twenty seconds */
-    assert_int_equal(lasting.bytes, 0);
-    assert_false(burst_at(T0, T0 + 20 * S, 100000));
-    assert_false(burst_at(T0, T0 + 30 * S, 200000));
-    assert_false(burst_at(T0, T0 + 40 * S, 300000));
-    assert_false(weir_lasting_is_told(&lasting, 40000));
-    assert_true(burst_at(T0, T0 + 50 * S, 400000)); /* the third rest */
-    assert_int_equal(burst.bytes, 300000);
-    assert_int_equal(burst.from_us, T0 + 39 * S);
-    assert_int_equal(burst.done_us, T0 + 42 * S);
-    assert_int_equal(burst.rest_us, 8 * S);
-    assert_true(weir_lasting_is_told(&lasting, 40000));
-    assert_false(weir_lasting_is_told(&lasting, 40001));
-    assert_true(burst_at(T0, T0 + 60 * S, 500000));
-    assert_int_equal(burst.bytes, 400000);
-    assert_true(weir_lasting_end(&lasting, 40000, T0, 2000000, &burst));
-    assert_int_equal(burst.bytes, 500000); /* what was not told yet */
-    assert_int_equal(burst.rest_us, 0);
-    assert_int_equal(burst.from_us, T0 + 59 * S);
-    assert_int_equal(burst.done_us, T0 + 62 * S);
-    assert_false(weir_lasting_end(&lasting, 40000, T0, 2000000, &burst));
-}
-
-/* A pause of less than two seconds between the ticks is none, and a small piece is no burst. */
-static void pieces_that_are_no_bursts(void **state) {
-    memset(&lasting, 0, sizeof lasting);
-    int64_t at_us = T0 + 20 * S;
-    for (int i = 0; i < 6; i++, at_us += 5 * S - 1) /* last byte after two seconds: rests of 2.99 */
-        assert_false(burst_at(T0, at_us, 100000));
-    assert_int_equal(lasting.bytes, 600000);
-    assert_int_equal(lasting.rests, 0);
-    memset(&lasting, 0, sizeof lasting);
-    for (int i = 0; i < 6; i++) assert_false(burst_at(T0, T0 + (20 + 5 * i) * S, 16000));
-    assert_int_equal(lasting.rests, 0); /* 16, 32 .. 96 kB in all */
-    assert_false(burst_at(T0, T0 + 50 * S, 16000));
-    assert_false(burst_at(T0, T0 + 55 * S, 100000));
-    assert_int_equal(lasting.rests, 1);
-    assert_false(weir_lasting_end(&lasting, 40000, T0, 1000000, &burst)); /* none was told */
-}
-
-/* Another connection, or another request, is another answer. */
-static void another_answer(void **state) {
-    memset(&lasting, 0, sizeof lasting);
-    for (int i = 0; i < 5; i++) burst_at(T0, T0 + (20 + 10 * i) * S, 200000);
-    assert_int_equal(lasting.told_bytes, 400000); /* two of them, after the third rest */
-    assert_true(weir_lasting_is_told(&lasting, 40000));
-    struct weir_lasting before = lasting;
-    assert_false(weir_lasting_end(&lasting, 40001, T0, 1000000, &burst));
-    assert_false(weir_lasting_end(&lasting, 40000, T0 + 3 * S / 2, 1000000, &burst));
-    assert_false(weir_lasting_end(&lasting, 40000, T0 - 3 * S / 2, 1000000, &burst));
-    assert_memory_equal(&lasting, &before, sizeof before);
-    assert_true(weir_lasting_end(&lasting, 40000, T0 + 3 * S / 2 - 1, 500000, &burst));
-    assert_int_equal(burst.bytes, 100000); /* no more than there is */
-    lasting = before;
-    assert_true(weir_lasting_end(&lasting, 40000, T0, 300000, &burst));
-    assert_int_equal(burst.bytes, 0);
-    lasting = before;
-    assert_false(weir_lasting_tick(&lasting, 40001, T0, T0 + 100 * S, 1, &burst));
-    assert_int_equal(lasting.bytes, 1);
-    assert_int_equal(lasting.from_us, T0 + 99 * S);
-    assert_false(weir_lasting_is_told(&lasting, 40001));
 }
 
 /* ---- how full a buffer was ---- */
@@ -385,9 +306,6 @@ int main(void) {
         cmocka_unit_test(names_are_bounded),
         cmocka_unit_test(names_grow_old),
         cmocka_unit_test(quantiles),
-        cmocka_unit_test(bursts_of_a_long_answer),
-        cmocka_unit_test(pieces_that_are_no_bursts),
-        cmocka_unit_test(another_answer),
         cmocka_unit_test(fullness_in_order),
         cmocka_unit_test(early_notes),
         cmocka_unit_test(asked_in_vain),
