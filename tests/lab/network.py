@@ -92,6 +92,7 @@ class Network:
 
     def _namespaces(self):
         for namespace in self.namespaces:
+            run("ip", "netns", "del", namespace, check=False)  # of a run that was killed
             run("ip", "netns", "add", namespace)
             self.at(namespace, "ip", "link", "set", "lo", "up")
             self.at(namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",

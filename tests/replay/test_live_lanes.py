@@ -118,6 +118,7 @@ def pair():
         pytest.skip(why_not())
     made = ("l-near", "l-far")
     for namespace in made:
+        subprocess.run(["ip", "netns", "del", namespace], capture_output=True)  # of a run that was killed
         ip("netns", "add", namespace)
 
     def connect():

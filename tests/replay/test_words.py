@@ -155,11 +155,11 @@ def test_clocks_are_local_in_words_and_utc_in_records(monkeypatch, tmp_path):
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     assert records(PCAPS / "outage.pcap", kind="incident") == utc
     text = weir("replay", "-q", "--state", tmp_path, PCAPS / "outage.pcap")
-    assert "2026-11-24" in text and "03:02:29 IST" in text and "is down since 03:03:28 IST" in " ".join(text.split())
+    assert "2026-11-24" in text and "03:02:29 IST" in text and "is down since 03:03:30 IST" in " ".join(text.split())
     assert "UTC" not in text and "21:3" not in text
     told = weir("alerts", "--state", tmp_path)
-    assert "2026-11-24 03:03:" in told and "since 03:03:28 IST" in " ".join(told.split())
-    assert "since 21:33:28 UTC" in json.loads(weir("alerts", "--state", tmp_path, "--json").splitlines()[0])["text"]
+    assert "2026-11-24 03:03:" in told and "since 03:03:30 IST" in " ".join(told.split())
+    assert "since 21:33:30 UTC" in json.loads(weir("alerts", "--state", tmp_path, "--json").splitlines()[0])["text"]
 
 
 def test_live_shows_life_on_a_terminal(tmp_path):
