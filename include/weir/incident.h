@@ -131,7 +131,8 @@ struct weir_incident {
     struct weir_addr clients[WEIR_INCIDENT_LIST_MAX];
     uint32_t n_prefixes; /* failing */
     struct weir_addr prefixes[WEIR_INCIDENT_LIST_MAX];
-    /* useful trials at the service's other places while the one that fails most did */
+    /* useful trials (or turns of them) at the service's other places while the one that fails most
+     * did */
     uint32_t elsewhere_ok;
     /* of each prefix; not known without a database */
     struct weir_as prefix_as[WEIR_INCIDENT_LIST_MAX];

@@ -23,8 +23,8 @@ struct weir_baseline {
     enum weir_against_least against_least;
     struct weir_sparse sparse; /* windows that wait for others */
     uint64_t n;
-    float
-        recent[WEIR_RECENT]; /* the last 10 minutes' windows; an hour's, where they are added up */
+    /* the last 10 minutes' windows; an hour's, where they are added up */
+    float recent[WEIR_RECENT];
     int64_t recent_us[WEIR_RECENT];
     float global[WEIR_GLOBAL];   /* the latest of all hours */
     float residual[WEIR_GLOBAL]; /* their deviations from the baseline of their time */

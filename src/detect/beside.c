@@ -79,7 +79,8 @@ static double by_clients(const struct weir_detector *detector, bool mark) {
     return sum;
 }
 
-/* Of services (trials of `flag`) and of resolvers (lookups), by what their clients have left. */
+/* Of services, and of places (resolvers by lookups, servers of what is no service's), by what their
+ * clients have left. Such a server is one of very many: it is as rare a trouble as a resolver. */
 static double by_services(const struct weir_detector *detector,
                           const struct weir_tally by_service[WEIR_SERVICES_MAX],
                           bool ret_taken[WEIR_SERVICES_MAX]) {
@@ -107,12 +108,17 @@ struct part {
  * several clients speak for no service's names at all. */
 enum trouble { OF_SERVICE, OF_PLACE, OF_NOTHING };
 
+static bool is_lookup_beside(const struct part *part, const struct weir_judged *trial) {
+    return trial->flags & WEIR_JUDGED_LOOKUP && part->flag == WEIR_JUDGED_OTHER;
+}
+
 static enum trouble trouble_of(const struct part *part, const struct weir_judged *trial) {
-    if (trial->flags & WEIR_JUDGED_LOOKUP && part->flag == WEIR_JUDGED_OTHER) return OF_PLACE;
+    if (is_lookup_beside(part, trial)) return OF_PLACE;
     if (trial->service >= WEIR_SERVICE_FIRST) return OF_SERVICE;
     if (trial->layer != WEIR_LAYER_DNS) return OF_PLACE;
     return part->many ? OF_NOTHING : OF_SERVICE;
 }
+
 enum untaken { ALL, OF_UNTAKEN_CLIENTS, OF_UNTAKEN_CAUSES };
 
 /* Sums what is left: by client, by service, and lookups by resolver. `taken`: services, for
@@ -128,10 +134,9 @@ static void sum_left(const struct weir_detector *detector, const struct part *pa
         judgement->by_place[i].left = (struct weir_tally){0};
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
-        bool lookup = trial->flags & WEIR_JUDGED_LOOKUP && part->flag == WEIR_JUDGED_OTHER;
         struct weir_sums *client = &judgement->by_client[trial->client],
                          *place = &judgement->by_place[trial->place];
-        if (!lookup && !(trial->flags & part->flag)) continue;
+        if (!is_lookup_beside(part, trial) && !(trial->flags & part->flag)) continue;
         enum trouble trouble = trouble_of(part, trial);
         if ((which == OF_UNTAKEN_CLIENTS && client->taken) ||
             (which == OF_UNTAKEN_CAUSES && trouble == OF_PLACE && place->taken) ||
@@ -157,10 +162,9 @@ static bool any_failed(const struct weir_detector *detector,
 }
 
 static bool several_clients_fail(const struct weir_judgement *judgement) {
-    unsigned n = 0;
-    for (size_t i = 0; i < judgement->clients.n && n < 2; i++)
-        n += judgement->by_client[i].own.fail > 0;
-    return n >= 2;
+    struct weir_tally rest;
+    weir_sums_top(judgement->by_client, judgement->clients.n, &rest);
+    return rest.fail > 0;
 }
 
 struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,

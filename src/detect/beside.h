@@ -5,14 +5,14 @@
 
 struct weir_beside {
     double clients;       /* clients alone explain so much */
-    double causes;        /* services and resolvers alone */
+    double causes;        /* services and places alone */
     double rest;          /* others explain so much more */
     double all;           /* the best account of all that is beside */
     bool several_clients; /* fail with the trials that are judged */
 };
 /* Of the controls and lookups of the judgement, counted as a slow alarm does or not. */
 struct weir_beside weir_beside(const struct weir_detector *detector, bool slow);
-/* Of the trials with this flag (WEIR_JUDGED_OWN, _OTHER): services, resolvers and clients, each for
+/* Of the trials with this flag (WEIR_JUDGED_OWN, _OTHER): services, places and clients, each for
  * itself. `rest` is not set. */
 struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,
                                         bool slow);

@@ -300,7 +300,7 @@ static void blame_path(const struct weir_detector *detector, const struct weir_s
         struct weir_sums top = sums_at(&detector->judgement, &blame->path);
         score = gain_of_path(top.own, top.peer, config->p0);
     }
-    blame->elsewhere = sum.rest.total ? sum.rest : sum.turns_rest;
+    blame->elsewhere = sum.rest.total > sum.rest.fail ? sum.rest : sum.turns_rest;
     blame->score[WEIR_BY_PATH] = score + log(config->prior_path) + others;
     double unproven =
         weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
@@ -449,11 +449,11 @@ struct weir_blame weir_blame_service(struct weir_detector *detector,
 }
 
 /* Services and clients each for themselves, or places, or clients alone. */
-static struct weir_beside blame_each(const struct weir_detector *detector,
+static struct weir_beside blame_each(const struct weir_detector *detector, bool slow,
                                      struct weir_blame *blame) {
     const struct weir_detect_config *config = &detector->config;
     const struct weir_judgement *judgement = &detector->judgement;
-    struct weir_beside each = weir_each_for_itself(detector, WEIR_JUDGED_OWN, false);
+    struct weir_beside each = weir_each_for_itself(detector, WEIR_JUDGED_OWN, slow);
     double places = 0;
     for (size_t i = 0; i < judgement->places.n; i++)
         places += weir_own_trouble(judgement->by_place[i].own, config->prior_path, config->p0);
@@ -469,13 +469,12 @@ struct weir_blame weir_blame_uplink(struct weir_detector *detector,
     struct weir_blame blame = nobody();
     struct totals totals = totals_of(&detector->judgement);
     struct weir_tally rest;
-    (void)scope;
     blame.score[WEIR_BY_CHANCE] = 0;
     blame.score[WEIR_BY_UPLINK] =
         weir_gain_of_wide(totals.own, detector->config.p0) + log(detector->config.prior_uplink);
     blame.client =
         weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
-    blame_each(detector, &blame);
+    blame_each(detector, scope->slow, &blame);
     return blame;
 }
 
@@ -484,7 +483,7 @@ struct weir_blame weir_blame_resolver(struct weir_detector *detector) {
     struct totals totals = totals_of(&detector->judgement);
     struct weir_tally rest;
     blame.score[WEIR_BY_CHANCE] = 0;
-    blame.score[WEIR_BY_NAMES] = blame_each(detector, &blame).causes;
+    blame.score[WEIR_BY_NAMES] = blame_each(detector, false, &blame).causes;
     blame.score[WEIR_BY_SERVICE] = blame.score[WEIR_BY_CDN] = -HUGE_VAL;
     blame.client =
         weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);

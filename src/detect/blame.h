@@ -30,7 +30,7 @@ struct weir_blame {
     double score[WEIR_HYPOTHESES];
     uint32_t client, here; /* who, by number; WEIR_INDEX_NONE: nobody */
     struct weir_place path, shared;
-    /* the service's trials at its other places while `path` failed */
+    /* the service's trials at its other places while `path` failed, or their turns */
     struct weir_tally elsewhere;
     bool proven; /* they were useful: it is the path */
 };

@@ -15,6 +15,6 @@ struct weir_fullness {       /* zeroed memory is an empty one */
     int64_t us[WEIR_BUFFER_STATES]; /* time in each state, listed or not */
 };
 
-/* The state from `from_us` to `to_us`. Times never go back, and leave no gap. */
+/* The state from `from_us` to `to_us`. Times never go back; a gap belongs to the state before. */
 void weir_fullness_add(struct weir_fullness *fullness, enum weir_buffer_state state,
                        int64_t from_us, int64_t to_us);

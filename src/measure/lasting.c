@@ -6,10 +6,11 @@
  *                      |-- rest ---|
  *
  * An answer shows itself as such by resting: twenty seconds after its request it goes on, and has
- * paused three times for two seconds and then gone on with 100 kB and more. Then the bursts before
+ * paused three times for two seconds, each time behind 100 kB and more. Then the bursts before
  * are told, and each one after it, as if it were an answer of its own. Later answers of the session
  * are such answers from their first rest on. A segment that stumbles over a bad network may rest
- * once or twice, and its pieces after that are small. The resolution is the tick, a second.
+ * once or twice, and its pieces after that are small. The resolution is the tick, a second. What
+ * comes on other connections leaves an answer alone that has rested once.
  */
 #include <string.h>
 
@@ -58,6 +59,8 @@ static int tell(struct weir_lasting *lasting, struct weir_lasting_burst *ret_bur
 int weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
                       int64_t last_us, uint64_t bytes, bool known,
                       struct weir_lasting_burst ret_bursts[WEIR_LASTING_BURSTS]) {
+    bool goes_on = last_us - lasting->last_us < LONG_US;
+    if (lasting->port != port && goes_on && (lasting->told || lasting->n_kept)) return 0;
     if (!is_same(lasting, port, asked_us)) {
         *lasting = (struct weir_lasting){.asked_us = asked_us, .port = port};
         begin(lasting, last_us);
@@ -74,6 +77,10 @@ int weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked
     lasting->bytes += bytes;
     lasting->last_us = last_us;
     return n;
+}
+
+bool weir_lasting_is_told(const struct weir_lasting *lasting, uint16_t port, int64_t asked_us) {
+    return lasting->told && is_same(lasting, port, asked_us);
 }
 
 bool weir_lasting_end(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,

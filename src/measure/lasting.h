@@ -34,7 +34,5 @@ int weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked
  * as any other. */
 bool weir_lasting_end(struct weir_lasting *lasting, uint16_t port, int64_t asked_us,
                       uint64_t all_bytes, struct weir_lasting_burst *ret_burst);
-/* Whether its bursts are being told. */
-static inline bool weir_lasting_is_told(const struct weir_lasting *lasting, uint16_t port) {
-    return lasting->told && lasting->port == port;
-}
+/* Whether the bursts of this answer are being told. */
+bool weir_lasting_is_told(const struct weir_lasting *lasting, uint16_t port, int64_t asked_us);

@@ -15,8 +15,7 @@
  *     stall     the buffer is empty, the player has asked in vain, and in the last twenty seconds
  *               came hardly anything (a quarter of the rate). It ends with an answer that comes as
  *               fast as it plays, behind which there are five seconds in the buffer: that is
- *               what players wait for after one. So none is told of a filling's first twenty
- * seconds
+ *               what players wait for after one. None is told of a filling's first 20 seconds
  *
  * A higher rate empties the buffer earlier, which begins more fillings, which have their rates: all
  * is worked out again until nothing changes, eight times at most.
@@ -80,7 +79,7 @@ static void coarsen(struct weir_reserve *reserve) {
         shortest_ms = span_ms;
     }
     if (shortest_ms < UINT32_MAX) join(&reserve->notes[best], &reserve->notes[best + 1]);
-    /* else picture and waits take turns: the oldest two go */
+    /* else picture and waits take turns: the oldest goes */
     uint32_t gone = shortest_ms < UINT32_MAX ? best + 1 : 0;
     reserve->n--;
     memmove(&reserve->notes[gone], &reserve->notes[gone + 1],
@@ -274,15 +273,13 @@ static bool begins(const struct model *model, uint32_t answers) {
     return model->rate > 0 ? model->bytes >= ENOUGH_MS * model->rate : answers >= 2;
 }
 
-static void begin(struct model *model, const struct weir_reserve_note *note) {
+static void begin(struct model *model, const struct weir_reserve_note *note, double rate) {
     int64_t on_ms = note->at_ms;
     double before = model->bytes - note->bytes;
-    if (model->rate > 0) {
-        on_ms = resumes_ms(note, before / model->rate, note->bytes / model->rate);
-        model->buffer_ms = before / model->rate - (double)(note->at_ms - on_ms);
-    }
+    if (model->rate > 0) on_ms = resumes_ms(note, before / rate, note->bytes / rate);
+    if (rate > 0) model->buffer_ms = before / rate - (double)(note->at_ms - on_ms);
     begin_filling(model, on_ms, before);
-    take_answer(model, note, model->rate);
+    take_answer(model, note, rate);
 }
 
 /* One round: stalls with the rates of the round before, and the rates of the fillings between. */
@@ -305,7 +302,7 @@ static void work_out(struct model *model, const struct rates *before) {
             take_answer(model, note, rate);
         } else if (note->bytes) {
             model->bytes += note->bytes;
-            if (begins(model, answers)) begin(model, note);
+            if (begins(model, answers)) begin(model, note, rate);
         }
         model->plenty &= note->bytes > 0;
         if (note->at_ms > model->sign_ms) model->sign_ms = note->at_ms;
@@ -346,7 +343,7 @@ bool weir_reserve_find(const struct weir_reserve *reserve, const struct weir_res
                           .rest_ms = known ? BURST_REST_MS : REST_MS,
                           .enough_ms = known ? BURST_REST_MS : ENOUGH_MS,
                           .found = ret_found};
-    if (known && !habits->ahead_us) {
+    if (known) {
         struct model model = empty;
         work_out(&model, &rates);
         if (model.n_rests == 0) return false;

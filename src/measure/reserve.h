@@ -20,9 +20,9 @@ struct weir_reserve { /* zeroed memory is an empty one */
     struct weir_reserve_note notes[WEIR_RESERVE_NOTES];
 };
 
-struct weir_reserve_habits { /* of the player */
-    int64_t ahead_us;        /* it loads so far ahead at most; 0: learned from its rests */
-    int64_t rate_bps;        /* it plays so much; 0: bounded from below, with a known ahead_us */
+struct weir_reserve_habits { /* of the player; one of the two */
+    int64_t ahead_us;        /* it loads so far ahead at most; its rate is bounded from below */
+    int64_t rate_bps; /* it plays so much; how far ahead it loads is learned from its rests */
 };
 
 struct weir_reserve_found {

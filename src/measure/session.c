@@ -81,8 +81,7 @@ void weir_session_wanted(struct weir_session *session, int64_t since_us, int64_t
 }
 
 int64_t weir_session_need_bps(const struct weir_session *session) {
-    if (session->answers < ANSWERS_MIN ||
-        session->active_us - session->first_request_us < STEADY_US)
+    if (session->answers < ANSWERS_MIN || session->active_us - session->first.from_us < STEADY_US)
         return 0;
     return session->cadence.need_bps;
 }
@@ -117,7 +116,9 @@ static void take_lasting(struct weir_session *session, const struct weir_evidenc
  * trickle. */
 static bool is_late(const struct weir_session *session, const struct weir_evidence *evidence) {
     if (evidence->progress.waiting) return evidence->progress.waiting_us >= WAIT_MIN_US;
-    if (weir_lasting_is_told(&session->lasting, evidence->client_port)) return session->slow;
+    int64_t asked_us = evidence->ts_us - evidence->progress.open_us;
+    if (weir_lasting_is_told(&session->lasting, evidence->client_port, asked_us))
+        return session->slow;
     return evidence->progress.open_us >= 2 * WAIT_MIN_US && weir_session_need_bps(session) > 0 &&
            !weir_session_is_enough(session, evidence->progress.bytes, WEIR_TICK_US);
 }
@@ -182,7 +183,7 @@ int64_t weir_session_median_kbps(const struct weir_session *session) {
 /* Bytes of the picture over the time that they carry; else over a minute and more of steady
  * playing. */
 int64_t weir_session_bitrate_bps(const struct weir_session *session) {
-    int64_t span_us = session->active_us - session->first_request_us,
+    int64_t span_us = session->active_us - session->first.from_us,
             value_us = session->cadence.value_us;
     if (value_us > 0 && session->chunks)
         return (int64_t)((double)session->picture_bytes * 8e6 /
@@ -330,10 +331,8 @@ static void take_picture(struct weir_session *session, uint64_t bytes, int64_t r
 static void take_media(struct weir_session *session, uint64_t bytes, int64_t request_us,
                        int64_t done_us, int64_t rest_us) {
     uint32_t found;
-    if (session->answers == 0) {
-        session->first_request_us = request_us;
+    if (session->answers == 0)
         session->first = (struct weir_lasting_burst){request_us, done_us, rest_us, bytes};
-    }
     /* what came too slowly is no measure of what is needed */
     if (session->answers == 0 || !session->slow) {
         session->answered_bytes += bytes;
@@ -446,7 +445,7 @@ bool weir_session_chunk(struct weir_session *session, const struct weir_evidence
     int64_t median_kbps = weir_session_median_kbps(session);
     bool quick = median_kbps < 0 || rate_kbps(bytes, transfer_us) * 2 >= median_kbps;
     struct weir_last_answer *answer = last_of(session, evidence->client_port);
-    if (!weir_lasting_is_told(&session->lasting, evidence->client_port))
+    if (!weir_lasting_is_told(&session->lasting, evidence->client_port, request_us))
         weir_reserve_answer(&session->reserve, done_us - transfer_us, done_us, bytes);
     if (resumed) note_piece(session, request_us, done_us, bytes);
     if (resumed && session->lasts) request_us = done_us - transfer_us;
@@ -507,7 +506,7 @@ static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us
 static int64_t least_need_bps(const struct weir_session *session) {
     if (session->cadence.need_bps || session->answers < ANSWERS_MIN)
         return weir_session_need_bps(session);
-    int64_t us = session->used_until_us - session->first_request_us;
+    int64_t us = session->used_until_us - session->first.from_us;
     if (us < STEADY_US) return 0;
     return (int64_t)((double)session->answered_bytes * 8e6 / (double)us / FILLING);
 }
@@ -546,7 +545,7 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
 }
 
 int64_t weir_session_startup_us(const struct weir_session *session) {
-    int64_t from_us = session->midstream ? session->first_request_us : session->begun_us;
+    int64_t from_us = session->midstream ? session->first.from_us : session->begun_us;
     if (!session->second_chunk_us) return WEIR_NULL;
     return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
 }

@@ -34,6 +34,14 @@ static void put_states(const struct weir_fullness *fullness, struct weir_session
     }
 }
 
+/* The first of `n_stalls`. */
+static void list_stalls(const struct weir_standstill *stalls, struct weir_session_record *record) {
+    for (uint32_t i = 0; i < record->n_stalls && i < WEIR_SESSION_STALLS_MAX; i++) {
+        record->stalls[i].start_us = stalls[i].start_us;
+        record->stalls[i].duration_us = stalls[i].duration_us;
+    }
+}
+
 static void report_stalls(const struct weir_session *session, struct weir_session_record *record) {
     static_assert((int)WEIR_PLAYOUT_STALLS == (int)WEIR_SESSION_STALLS_MAX,
                   "all that are kept are told");
@@ -42,12 +50,7 @@ static void report_stalls(const struct weir_session *session, struct weir_sessio
     record->n_stalls = picture ? session->playout.n_stalls : 0;
     record->stalled_us =
         picture && session->playout.known ? session->playout.stalled_us : WEIR_NULL;
-    uint32_t listed =
-        record->n_stalls < WEIR_SESSION_STALLS_MAX ? record->n_stalls : WEIR_SESSION_STALLS_MAX;
-    for (uint32_t i = 0; i < listed; i++) {
-        record->stalls[i].start_us = session->playout.stalls[i].start_us;
-        record->stalls[i].duration_us = session->playout.stalls[i].duration_us;
-    }
+    list_stalls(session->playout.stalls, record);
 }
 
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
@@ -91,10 +94,7 @@ static void put_reserve(const struct weir_reserve_found *found,
     record->n_stalls = found->n;
     record->stalled_us = found->stalled_us;
     record->confidence = found->n ? WEIR_STALL_POSSIBLE : WEIR_STALL_NONE;
-    for (uint32_t i = 0; i < found->n && i < WEIR_SESSION_STALLS_MAX; i++) {
-        record->stalls[i].start_us = found->stalls[i].start_us;
-        record->stalls[i].duration_us = found->stalls[i].duration_us;
-    }
+    list_stalls(found->stalls, record);
 }
 
 /* A burst is no segment: bytes over the need tell how long it plays. */

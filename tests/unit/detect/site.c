@@ -134,6 +134,14 @@ void site_sick(struct site *site, weir_service_id service, unsigned prefix, unsi
     }
 }
 
+void site_rest(struct site *site, unsigned clients, unsigned netflix_prefixes, bool other) {
+    if (netflix_prefixes & 1) site_well(site, NETFLIX, 1, clients);
+    if (netflix_prefixes & 2) site_well(site, NETFLIX, 2, clients);
+    site_well(site, YOUTUBE, 3, clients);
+    for (unsigned client = 0; other && client < clients; client++)
+        site_ok(site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 3);
+}
+
 void site_healthy(struct site *site, unsigned n, unsigned clients) {
     for (unsigned i = 0; i < n; i++) {
         site_well(site, NETFLIX, 1, clients);

@@ -42,6 +42,9 @@ void site_slot_of_failures(struct site *site);
 void site_healthy(struct site *site, unsigned n, unsigned clients);
 void site_well(struct site *site, weir_service_id service, unsigned prefix, unsigned clients);
 void site_sick(struct site *site, weir_service_id service, unsigned prefix, unsigned clients);
+/* What else goes on in a slot, all well: NETFLIX at prefix 1 (bit 1) and 2 (bit 2), YOUTUBE (3),
+ * and `other`: OTHER (9). */
+void site_rest(struct site *site, unsigned clients, unsigned netflix_prefixes, bool other);
 
 size_t site_count(const struct site *site, enum weir_incident_event event);
 /* NULL: none */

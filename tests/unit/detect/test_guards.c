@@ -1,41 +1,10 @@
 /* Guards and the life of an incident: what must not alarm, what comes back, what is open at the
  * end, what weir can't see. */
-#undef NDEBUG
-#include <assert.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "site.h"
-
-static struct site site;
-
-static int begin(void **state) {
-    site_begin(&site);
-    return 0;
-}
-
-static int end(void **state) {
-    site_end(&site);
-    return 0;
-}
-
-static void rest_of_site(unsigned clients, unsigned netflix_prefixes, bool other) {
-    if (netflix_prefixes & 1) site_well(&site, NETFLIX, 1, clients);
-    if (netflix_prefixes & 2) site_well(&site, NETFLIX, 2, clients);
-    site_well(&site, YOUTUBE, 3, clients);
-    for (unsigned client = 0; other && client < clients; client++)
-        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 3);
-}
+#include "scenario.h"
 
 static void never_healthy_service(void **state) {
     for (int i = 0; i < 60; i++) { /* names resolve, connections never do */
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_sick(&site, HULU, 6, 3);
         for (unsigned client = 0; client < 3; client++)
             site_ok(&site, HULU, WEIR_LAYER_DNS, client, 53, 1);
@@ -65,7 +34,7 @@ static void outage_after_three_trials(void **state) {
     site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, 2, 1, 1);
     site_slot(&site);
     for (int i = 0; i < 4; i++) {
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_sick(&site, NETFLIX, 1, 3);
         site_slot(&site);
     }
@@ -75,7 +44,7 @@ static void outage_after_three_trials(void **state) {
 static void dead_alternative_prefix(void **state) {
     for (int i = 0; i < 60; i++) { /* one prefix never worked; clients fall back to the other */
         site_healthy(&site, 0, 3);
-        rest_of_site(3, 1, true);
+        site_rest(&site, 3, 1, true);
         site_sick(&site, NETFLIX, 7, 3);
         site_slot(&site);
     }
@@ -88,7 +57,7 @@ static void on_and_off_is_one_incident(void **state) {
         for (int i = 0; i < 6; i++) {
             site_sick(&site, NETFLIX, 1, 3);
             site_sick(&site, NETFLIX, 2, 3);
-            rest_of_site(3, 0, true);
+            site_rest(&site, 3, 0, true);
             site_slot(&site);
         }
         site_healthy(&site, 6, 3);
@@ -200,7 +169,7 @@ static void taken_back_failures(void **state) {
         struct weir_slot open = {.start_us = site.slot_us, .trials = trials, .n_trials = 2};
         weir_detector_slot(site.detector, &open, false);
         weir_detector_step(site.detector, site.slot_us + 2 * SECOND);
-        rest_of_site(3, 1, true);
+        site_rest(&site, 3, 1, true);
         site_slot(&site);
     }
     assert_int_equal(site.n_events, 0);
@@ -254,8 +223,6 @@ static void one_clients_link(void **state) {
         assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
     }
 }
-
-#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

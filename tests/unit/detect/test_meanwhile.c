@@ -1,26 +1,5 @@
 /* What else happens while something fails, or just after: served elsewhere, still starved. */
-#undef NDEBUG
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "site.h"
-
-static struct site site;
-
-static int begin(void **state) {
-    site_begin(&site);
-    return 0;
-}
-
-static int end(void **state) {
-    site_end(&site);
-    return 0;
-}
+#include "scenario.h"
 
 /* Four clients hang at one prefix; a fifth is served at the other, first before the fault, and last
  * `last` seconds into the slot. The first attempt that hangs begins at 4 s, and ends in the slot
@@ -138,8 +117,6 @@ static void others_begin_to_starve(void **state) {
     }
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_UPLINK);
 }
-
-#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

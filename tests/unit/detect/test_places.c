@@ -1,27 +1,6 @@
 /* Who speaks for whom: what came by the way clears the way, what another place did meanwhile clears
  * the service, and what has nothing in common is no one trouble. */
-#undef NDEBUG
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "site.h"
-
-static struct site site;
-
-static int begin(void **state) {
-    site_begin(&site);
-    return 0;
-}
-
-static int end(void **state) {
-    site_end(&site);
-    return 0;
-}
+#include "scenario.h"
 
 static bool was_told(enum weir_cause cause) {
     bool told = false;
@@ -211,8 +190,6 @@ static void one_clients_failures_are_no_uplink(void **state) {
     assert_true(site.n_events > 0);
     assert_false(was_told(WEIR_CAUSE_UPLINK));
 }
-
-#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

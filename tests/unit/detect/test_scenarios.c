@@ -1,37 +1,6 @@
 /* The scenarios at the level of trials: each cause of a service's failures, its scope, its onset.
  */
-#undef NDEBUG
-#include <assert.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "site.h"
-
-static struct site site;
-
-static int begin(void **state) {
-    site_begin(&site);
-    return 0;
-}
-
-static int end(void **state) {
-    site_end(&site);
-    return 0;
-}
-
-static void rest_of_site(unsigned clients, unsigned netflix_prefixes, bool other) {
-    if (netflix_prefixes & 1) site_well(&site, NETFLIX, 1, clients);
-    if (netflix_prefixes & 2) site_well(&site, NETFLIX, 2, clients);
-    site_well(&site, YOUTUBE, 3, clients);
-    for (unsigned client = 0; other && client < clients; client++)
-        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 3);
-}
+#include "scenario.h"
 
 static void service_is_down(void **state) {
     site_healthy(&site, 12, 3);
@@ -40,7 +9,7 @@ static void service_is_down(void **state) {
     for (int i = 0; i < 3; i++) { /* from 120 s on: SYNs begin at 121, are given up at 124 */
         site_sick(&site, NETFLIX, 1, 3);
         site_sick(&site, NETFLIX, 2, 3);
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
@@ -107,7 +76,7 @@ static void answers_weigh_in_full(void **state) {
         end(state);
         begin(state);
         site_healthy(&site, 12, 3);
-        rest_of_site(3, 3, true);
+        site_rest(&site, 3, 3, true);
         site_fail(&site, NETFLIX, WEIR_LAYER_DNS, 100, 53, 5)->kind =
             servfail ? WEIR_OUTCOME_DNS_SERVFAIL : WEIR_OUTCOME_DNS_TIMEOUT;
         site_slot(&site);
@@ -120,7 +89,7 @@ static void answers_weigh_in_full(void **state) {
 static void names_of_one_service_fail(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 4; i++) {
-        rest_of_site(3, 3, true);
+        site_rest(&site, 3, 3, true);
         for (unsigned client = 0; client < 3; client++) {
             site_fail(&site, NETFLIX, WEIR_LAYER_DNS, client, 53, 5)->kind =
                 WEIR_OUTCOME_DNS_SERVFAIL;
@@ -143,7 +112,7 @@ static void one_client_fails(void **state) {
             site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 2);
             site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 2, 2);
         }
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     for (size_t i = 0; i < site.n_events; i++)
@@ -159,7 +128,7 @@ static void one_client_fails_alone(void **state) {
         site_sick(&site, NETFLIX, 1, 1);
         site_sick(&site, NETFLIX, 2, 1);
         if (i % 3 == 0) site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, 1 + i / 3 % 2, 1, 2);
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
@@ -181,7 +150,7 @@ static void one_prefix_fails(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 4; i++) {
         site_sick(&site, NETFLIX, 1, 3);
-        rest_of_site(3, 2, true);
+        site_rest(&site, 3, 2, true);
         site_slot(&site);
     }
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
@@ -205,7 +174,7 @@ static void shared_cdn(void **state) {
         site_sick(&site, NETFLIX, 1, 3);
         site_sick(&site, HULU, 1, 3);
         site_well(&site, HULU, 5, 3);
-        rest_of_site(3, 2, true);
+        site_rest(&site, 3, 2, true);
         site_slot(&site);
     }
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 2);
@@ -220,7 +189,7 @@ static void shared_cdn(void **state) {
 static void quic_is_blocked(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
-        rest_of_site(3, 3, true);
+        site_rest(&site, 3, 3, true);
         for (unsigned client = 0; client < 3; client++)
             site_fail(&site, YOUTUBE, WEIR_LAYER_QUIC, client, 3, 4)->quic_fell_back = true;
         site_slot(&site);
@@ -244,7 +213,7 @@ static void partial_by_mixed_slots(void **state) {
             else
                 site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + i / 3 % 2, 2);
         }
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
@@ -261,7 +230,7 @@ static void a_single_client(void **state) {
     for (int i = 0; i < 6; i++) {
         site_sick(&site, NETFLIX, 1, 1);
         site_sick(&site, NETFLIX, 2, 1);
-        rest_of_site(1, 0, true);
+        site_rest(&site, 1, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
@@ -382,7 +351,7 @@ static void freeze_over_the_slots_end(void **state) {
 static void connection_ends(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
-        rest_of_site(3, 3, true);
+        site_rest(&site, 3, 3, true);
         for (unsigned client = 0; client < 2; client++) {
             struct weir_connection_end end = {.client = site_client(client),
                                               .prefix = site_prefix(1),
@@ -443,12 +412,12 @@ static void silence_is_unknown(void **state) {
     service_is_down(state);
     size_t before = site.n_events;
     for (int i = 0; i < 88; i++) {
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_DOWN);
     for (int i = 0; i < 4; i++) {
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     assert_int_equal(weir_detector_state(site.detector, NETFLIX), WEIR_STATE_UNKNOWN);
@@ -465,7 +434,7 @@ static void reopened_or_new(void **state) {
         for (int i = 0; i < 3; i++) {
             site_sick(&site, NETFLIX, 1, 3);
             site_sick(&site, NETFLIX, 2, 3);
-            rest_of_site(3, 0, true);
+            site_rest(&site, 3, 0, true);
             site_slot(&site);
         }
         assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1 + round);
@@ -482,7 +451,7 @@ static void one_of_two_prefixes_is_dead(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 3; i++) {
         site_sick(&site, NETFLIX, 1, 3);
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
@@ -492,7 +461,7 @@ static void one_of_two_prefixes_is_dead(void **state) {
     for (int i = 0; i < 4; i++) {
         site_sick(&site, NETFLIX, 1, 3);
         site_sick(&site, NETFLIX, 2, 3);
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *updated = site_last(&site, WEIR_INCIDENT_UPDATED);
@@ -518,7 +487,7 @@ static void only_the_west_is_hit(void **state) {
         for (unsigned client = 0; client < 6; client++)
             (client < 3 ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_CONNECT, client,
                                                1 + client % 2, 4 + client * 0.1);
-        rest_of_site(6, 0, true);
+        site_rest(&site, 6, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *said = &site.events[site.n_events - 1];
@@ -531,8 +500,6 @@ static void only_the_west_is_hit(void **state) {
     }
     assert_non_null(strstr(said->text, "Only west is hit ("));
 }
-
-#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

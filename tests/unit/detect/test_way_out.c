@@ -1,36 +1,5 @@
 /* The way out: the uplink, the resolver, congestion, and what is not theirs. */
-#undef NDEBUG
-#include <assert.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "site.h"
-
-static struct site site;
-
-static int begin(void **state) {
-    site_begin(&site);
-    return 0;
-}
-
-static int end(void **state) {
-    site_end(&site);
-    return 0;
-}
-
-static void rest_of_site(unsigned clients, unsigned netflix_prefixes, bool other) {
-    if (netflix_prefixes & 1) site_well(&site, NETFLIX, 1, clients);
-    if (netflix_prefixes & 2) site_well(&site, NETFLIX, 2, clients);
-    site_well(&site, YOUTUBE, 3, clients);
-    for (unsigned client = 0; other && client < clients; client++)
-        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 3);
-}
+#include "scenario.h"
 
 static void uplink_is_one_incident(void **state) {
     site_healthy(&site, 12, 3);
@@ -120,7 +89,7 @@ static void service_turns_out_to_be_the_uplink(void **state) {
 static void resolver_is_dead(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
-        rest_of_site(3, 3, true); /* cached names go on */
+        site_rest(&site, 3, 3, true); /* cached names go on */
         for (unsigned client = 0; client < 3; client++) {
             site_fail(&site, NETFLIX, WEIR_LAYER_DNS, client, 53, 5);
             site_fail(&site, YOUTUBE, WEIR_LAYER_DNS, client, 53, 5.5);
@@ -253,7 +222,7 @@ static void open_connections_and_cached_names(void **state) {
             site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 2);
             site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1 + client % 2, 4 + client * 0.1);
         }
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
@@ -278,7 +247,7 @@ static void throttled_a_minute_after_the_start(void **state) {
             site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1 + client % 2, 5)->kind =
                 WEIR_OUTCOME_STARVED;
         }
-        rest_of_site(3, 0, true);
+        site_rest(&site, 3, 0, true);
         site_slot(&site);
     }
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
@@ -287,8 +256,6 @@ static void throttled_a_minute_after_the_start(void **state) {
     assert_int_equal(raised->state, WEIR_STATE_DEGRADED);
     assert_true(site_seconds(&site, raised->ts_us) <= 80);
 }
-
-#define SCENARIO(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -10,7 +10,7 @@ static int begin(void **state) {
     struct weir_evidence first = fake_chunk(FILM, "10.0.0.1", "192.0.2.1", T0, 1, 0, 0);
     weir_session_begin(&session, &first);
     session.answers = 5;
-    session.first_request_us = T0;
+    session.first.from_us = T0;
     session.active_us = T0 + 60 * S;
     session.cadence.value_us = 4 * S;
     session.cadence.need_bps = 2000000;
