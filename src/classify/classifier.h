@@ -45,7 +45,7 @@ struct naming {
     bool has_dcid;
     uint8_t n_rivals;
     struct weir_cid dcid;
-    struct rival {
+    struct {
         struct weir_cid dcid;
         struct weir_named named;
     } * rivals; /* RIVALS_MAX of them, once there is one */

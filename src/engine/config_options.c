@@ -239,9 +239,9 @@ static int read_evidence_size(struct weir_config *config, const char *text,
     bool unit = !*end || strcmp(end, "MiB") == 0 || strcmp(end, "M") == 0;
     if (errno || *text < '0' || *text > '9' || !unit || (value && value < 2) ||
         value > mib_max(65536))
-        return weir_fault_set(
-            fault, -EINVAL, "--evidence '%s': memory for it, from 2MiB to 65536MiB, or 0 for none",
-            text);
+        return weir_fault_set(fault, -EINVAL,
+                              "--evidence '%s': memory for it, from 2MiB to %luMiB, or 0 for none",
+                              text, (unsigned long)mib_max(65536));
     config->evidence_bytes = (size_t)value << 20;
     return 0;
 }
@@ -347,7 +347,8 @@ const struct weir_config_option weir_config_options[] = {
     {"html", 0, "FILE", false, true, read_html, "write the report as one page for a browser too",
      WEIR_CONFIG_REPLAY},
     {"redis", 0, "URL", false, false, read_redis,
-     "publish to redis://[user:password@]host[:port][/db], unix:///path or redis+sentinel://host[,host]/master"},
+     "publish to redis://[user:password@]host[:port][/db], rediss:// likewise (TLS), unix:///path or "
+     "redis+sentinel://host[,host]/master"},
     {"redis-password-file", 0, "FILE", false, false, read_redis_password_file,
      "Redis' password is its first line (else the URL's, else WEIR_REDIS_PASSWORD's)"},
     {"redis-queue", 0, "MIB", false, false, read_redis_queue,

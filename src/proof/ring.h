@@ -26,6 +26,10 @@ struct weir_proof_entry {
     bool bulk;   /* may be joined with the next of its flow */
     bool may_go; /* for thin.c: the next acknowledgement comes soon */
 };
+
+static inline bool weir_proof_is_lookup(const struct weir_proof_entry *entry) {
+    return entry->src_port == 53 || entry->dst_port == 53;
+}
 enum weir_proof_option {
     WEIR_PROOF_TIMESTAMPS = 1,
     WEIR_PROOF_SCALE = 2,

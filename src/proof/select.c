@@ -4,7 +4,8 @@
  *      speaks    of the incident's service, alive since the onset    60 % of the room
  *      spoke     of it, before that                                  what is left of these
  *      lookups   they name flows that fail, and clear the resolver   15 %
- *      controls  of other services, then all else used meanwhile     20 %, three flows a service
+ *      controls  of other services                                   20 %, three flows a service
+ *      others    all else used meanwhile                             what is left, three of a kind
  *
  * Then, in this order, whatever there is room for. Within each the services take turns, and the
  * newest flow of each comes first: a control proves most when it is of yet another service.
@@ -65,10 +66,6 @@ static int by_merit(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static bool is_lookup(const struct weir_proof_entry *entry) {
-    return entry->src_port == 53 || entry->dst_port == 53;
-}
-
 static const struct weir_addr *server_of(const struct weir_proof_entry *entry) {
     return entry->from_client ? &entry->dst : &entry->src;
 }
@@ -85,8 +82,8 @@ static weir_service_id service_of(struct weir_proof_entry *const *entries,
 static bool
 is_game(const struct weir_proof_entry *entry) /* or a call, or anything else that is no service's */
 {
-    return entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) && entry->dst_port != 443 &&
-           entry->src_port != 443;
+    return entry->transport == WEIR_TRANSPORT_UDP && !weir_proof_is_lookup(entry) &&
+           entry->dst_port != 443 && entry->src_port != 443;
 }
 
 /* In the file: a block's frame, headers, and what is kept of the payload. */
@@ -108,7 +105,7 @@ static void judge(struct weir_proof_entry **entries, struct flow *flow,
     for (size_t i = flow->first; i < flow->first + flow->n; i++) entries[i]->service = service;
     bool ours = about->service == WEIR_SERVICE_NONE ? service > WEIR_SERVICE_OTHER
                                                     : service == about->service;
-    if (is_lookup(entries[flow->first]))
+    if (weir_proof_is_lookup(entries[flow->first]))
         flow->kind = KIND_LOOKUP;
     else if (ours)
         flow->kind = flow->end_us >= about->onset_us ? KIND_SPEAKS : KIND_SPOKE;
@@ -146,7 +143,7 @@ static int learn(struct addresses *addresses, struct weir_proof_entry *const *en
     while (addresses->room < 2 * n) addresses->room *= 2;
     addresses->slots = calloc(addresses->room, sizeof *addresses->slots);
     for (size_t i = 0; addresses->slots && i < n; i++) {
-        if (entries[i]->service <= WEIR_SERVICE_OTHER || is_lookup(entries[i]) ||
+        if (entries[i]->service <= WEIR_SERVICE_OTHER || weir_proof_is_lookup(entries[i]) ||
             entries[i]->transport == WEIR_TRANSPORT_ICMP)
             continue;
         size_t at = place_of(addresses, server_of(entries[i]));
@@ -160,7 +157,7 @@ static int learn(struct addresses *addresses, struct weir_proof_entry *const *en
 static void name_by_address(const struct addresses *addresses, struct weir_proof_entry **entries,
                             size_t n) {
     for (size_t i = 0; i < n; i++) {
-        size_t at = entries[i]->service == WEIR_SERVICE_NONE && !is_lookup(entries[i])
+        size_t at = entries[i]->service == WEIR_SERVICE_NONE && !weir_proof_is_lookup(entries[i])
                         ? place_of(addresses, server_of(entries[i]))
                         : SIZE_MAX;
         if (at != SIZE_MAX && addresses->slots[at].used)

@@ -36,10 +36,6 @@ enum {
 };
 static const int64_t grain_us[WEIR_PROOF_GRAINS] = {2000, 25000, 75000, 200000};
 
-static bool is_lookup(const struct weir_proof_entry *entry) {
-    return entry->src_port == 53 || entry->dst_port == 53;
-}
-
 static bool is_tcp(const struct weir_proof_entry *entry) {
     return entry->transport == WEIR_TRANSPORT_TCP;
 }
@@ -53,9 +49,10 @@ static bool is_plain_ack(const struct weir_proof_entry *entry) {
 
 /* QUIC's are small datagrams. */
 static bool acknowledges(const struct weir_proof_entry *entry) {
-    return is_plain_ack(entry) || (entry->transport == WEIR_TRANSPORT_UDP && !is_lookup(entry) &&
-                                   entry->payload_len < DATAGRAM_ACK_MAX &&
-                                   (!entry->kept || !(*(const uint8_t *)(entry + 1) & 0x80)));
+    return is_plain_ack(entry) ||
+           (entry->transport == WEIR_TRANSPORT_UDP && !weir_proof_is_lookup(entry) &&
+            entry->payload_len < DATAGRAM_ACK_MAX &&
+            (!entry->kept || !(*(const uint8_t *)(entry + 1) & 0x80)));
 }
 
 static size_t thin_acks(struct weir_proof_entry **entries, size_t n) {
@@ -85,7 +82,7 @@ static void cut_payload(struct weir_proof_entry *const *entries, size_t n) {
     uint64_t said = 0;
     for (size_t i = 0; i < n; i++) {
         struct weir_proof_entry *entry = entries[i];
-        if (entry->transport == WEIR_TRANSPORT_ICMP || is_lookup(entry)) continue;
+        if (entry->transport == WEIR_TRANSPORT_ICMP || weir_proof_is_lookup(entry)) continue;
         if (said > HANDSHAKE_MAX && entry->kept > RECORD_BYTES) entry->kept = RECORD_BYTES;
         if (!entry->from_client) said += entry->payload_len;
     }
@@ -95,7 +92,8 @@ static void cut_payload(struct weir_proof_entry *const *entries, size_t n) {
 
 /* Behind what may name the flow. */
 static bool is_data(const struct weir_proof_entry *entry) {
-    if (is_lookup(entry) || entry->payload_len < (entry->from_client ? BULK_MIN : 1)) return false;
+    if (weir_proof_is_lookup(entry) || entry->payload_len < (entry->from_client ? BULK_MIN : 1))
+        return false;
     if (is_tcp(entry))
         return (entry->tcp_flags & ~WEIR_TCP_PSH) == WEIR_TCP_ACK && entry->window &&
                !(entry->options & WEIR_PROOF_SACK) && (entry->bulk || entry->kept <= RECORD_BYTES);

@@ -24,16 +24,17 @@ static const char *beside(char path[PATH_MAX]) {
 int weir_become_web(int argc, char **argv) {
     char path[PATH_MAX], program[] = "weir";
     const char *found = beside(path);
+    const char *tried = found ? found : WEIR_LIBEXEC_DIR "/weir-web";
     int error = ENOMEM;
     char **arguments = calloc((size_t)argc + 2, sizeof *arguments);
     if (arguments) {
         arguments[0] = program;
         memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-        execv(found ? found : WEIR_LIBEXEC_DIR "/weir-web", arguments);
+        execv(tried, arguments);
         error = errno;
         free(arguments);
     }
-    fprintf(stderr, "weir: %s/%s: %s; weir %s is in it: install weir whole\n", WEIR_LIBEXEC_DIR,
-            name, strerror(error), argv[0]);
+    fprintf(stderr, "weir: %s: %s; weir %s is in it: install weir whole\n", tried, strerror(error),
+            argv[0]);
     return WEIR_EXIT_FAILED;
 }

@@ -68,6 +68,7 @@ static void check_service(const struct weir_service_set *set, weir_service_id id
     for (size_t i = 0; i < service->n_prefixes; i++)
         assert(weir_service_match_addr(set, &service->prefixes[i].addr).service >=
                WEIR_SERVICE_FIRST);
+    assert(service->buffer_us <= 600u * 1000000u);
     assert(service->segment_us <= 60u * 1000000u);
 }
 

@@ -91,3 +91,10 @@ def redis(tmp_path):
     server = Redis(tmp_path)
     yield server
     server.close()
+
+
+def fresh_namespace(name):
+    """Makes it, anew where a killed run left one. Why there is none; None where it is there."""
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
+    return f"no network namespaces here: {made.stderr.strip()}" if made.returncode else None

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import PCAPS, WEIR, records, weir
+from conftest import PCAPS, WEIR, fresh_namespace, records, weir
 
 NETNS, PEER = "b-blind", "b-peer"
 
@@ -24,10 +24,9 @@ def run(*command):
 def link():
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("only root may make interfaces")
-    made = subprocess.run(["ip", "netns", "add", NETNS], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
-    run("ip", "netns", "add", PEER)
+    if why := fresh_namespace(NETNS):
+        pytest.skip(why)
+    assert not fresh_namespace(PEER)
     run("ip", "-n", NETNS, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", PEER)
     for namespace, name, address in ((NETNS, "eth1", "10.9.0.1/24"), (PEER, "eth0", "10.9.0.2/24")):
         run("ip", "-n", namespace, "addr", "add", address, "dev", name)

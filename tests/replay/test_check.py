@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import WEIR
+from conftest import WEIR, fresh_namespace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="only root may make a namespace")
 NETNS = "l-check"
@@ -14,9 +14,8 @@ NETNS = "l-check"
 
 @pytest.fixture(scope="module", autouse=True)
 def namespace():
-    made = subprocess.run(["ip", "netns", "add", NETNS], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
+    if why := fresh_namespace(NETNS):
+        pytest.skip(why)
     for command in (["link", "set", "lo", "up"], ["link", "add", "one", "type", "veth", "peer", "name", "two"]):
         subprocess.run(["ip", "-n", NETNS, *command], check=True)
     yield

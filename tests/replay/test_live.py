@@ -16,7 +16,7 @@ import types
 
 import pytest
 
-from conftest import TOP, WEIR, Redis
+from conftest import Redis, TOP, WEIR, fresh_namespace
 
 LAB = TOP / "tests" / "lab"
 NEEDS = ("ip", "nft", "nginx", "unbound", "openssl", "redis-server")
@@ -29,9 +29,9 @@ def why_not():
     missing = [tool for tool in NEEDS if not shutil.which(tool)]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    made = subprocess.run(["ip", "netns", "add", "l-probe"], capture_output=True, text=True)
+    why = fresh_namespace("l-probe")
     subprocess.run(["ip", "netns", "del", "l-probe"], capture_output=True)
-    return f"no network namespaces here: {made.stderr.strip()}" if made.returncode else None
+    return why
 
 
 def load_network():
@@ -212,7 +212,7 @@ def test_lost_packets_are_counted(tmp_path):
     """A weir that sleeps while its small ring overflows says how much it missed."""
     if why_not():
         pytest.skip(why_not())
-    subprocess.run(["ip", "netns", "add", "l-loss"], check=True)
+    assert not fresh_namespace("l-loss")
     try:
         subprocess.run(["ip", "-n", "l-loss", "link", "set", "lo", "up"], check=True)
         live = Live("l-loss", "-i", "lo", "--json", "--buffer", "1")
@@ -233,7 +233,7 @@ def test_lost_packets_are_counted(tmp_path):
 def test_words_and_duration():
     if why_not():
         pytest.skip(why_not())
-    subprocess.run(["ip", "netns", "add", "l-words"], check=True)
+    assert not fresh_namespace("l-words")
     try:
         subprocess.run(["ip", "-n", "l-words", "link", "set", "lo", "up"], check=True)
         began = time.monotonic()

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import SANITIZED, WEIR
+from conftest import SANITIZED, WEIR, fresh_namespace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="only root may capture, and ip makes the namespace")
 NETNS = "l-confined"
@@ -19,9 +19,8 @@ NETNS = "l-confined"
 
 @pytest.fixture(scope="module")
 def namespace():
-    made = subprocess.run(["ip", "netns", "add", NETNS], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
+    if why := fresh_namespace(NETNS):
+        pytest.skip(why)
     subprocess.run(["ip", "-n", NETNS, "link", "set", "lo", "up"], check=True)
     yield NETNS
     subprocess.run(["ip", "netns", "del", NETNS])

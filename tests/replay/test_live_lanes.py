@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from conftest import WEIR
+from conftest import WEIR, fresh_namespace
 from test_live import LAB, Live, SERVICES, load_network, why_not
 
 PLAYERS_S = 14
@@ -118,8 +118,7 @@ def pair():
         pytest.skip(why_not())
     made = ("l-near", "l-far")
     for namespace in made:
-        subprocess.run(["ip", "netns", "del", namespace], capture_output=True)  # of a run that was killed
-        ip("netns", "add", namespace)
+        assert not fresh_namespace(namespace)
 
     def connect():
         ip("link", "add", "v0", "netns", made[0], "type", "veth", "peer", "name", "v0", "netns", made[1])

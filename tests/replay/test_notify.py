@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import WEIR
+from conftest import WEIR, fresh_namespace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="only root may capture, and ip makes the namespace")
 NETNS = "l-notify"
@@ -18,9 +18,8 @@ NETNS = "l-notify"
 
 @pytest.fixture(scope="module")
 def namespace():
-    made = subprocess.run(["ip", "netns", "add", NETNS], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
+    if why := fresh_namespace(NETNS):
+        pytest.skip(why)
     subprocess.run(["ip", "-n", NETNS, "link", "set", "lo", "up"], check=True)
     yield
     subprocess.run(["ip", "netns", "del", NETNS])

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import forge
-from conftest import SANITIZED, TOP, WEIR
+from conftest import SANITIZED, TOP, WEIR, fresh_namespace
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip") or SANITIZED, reason="only root may make a namespace; sanitizers take more")
 NETNS, FLOWS = "l-router", 2000
@@ -33,9 +33,8 @@ print(sent)
 
 @pytest.fixture(scope="module", autouse=True)
 def namespace():
-    made = subprocess.run(["ip", "netns", "add", NETNS], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no network namespaces here: {made.stderr.strip()}")
+    if why := fresh_namespace(NETNS):
+        pytest.skip(why)
     subprocess.run(["ip", "-n", NETNS, "link", "add", "one", "type", "veth", "peer", "name", "two"], check=True)
     for name in ("one", "two"):
         subprocess.run(["ip", "-n", NETNS, "link", "set", name, "up"], check=True)

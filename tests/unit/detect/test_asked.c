@@ -2,13 +2,11 @@
  * is not answered here: nobody has tried anything, so each verdict stays open, and is only noted.
  */
 #undef NDEBUG
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 

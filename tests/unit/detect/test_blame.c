@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -93,6 +91,7 @@ static void each_account_has_a_cause(void **state) {
         {WEIR_BY_NAMES, WEIR_CAUSE_DNS_SERVICE}, {WEIR_BY_CDN, WEIR_CAUSE_CDN},
         {WEIR_BY_PATH, WEIR_CAUSE_CDN_PATH},     {WEIR_BY_QUIC, WEIR_CAUSE_QUIC_BLOCKED},
         {WEIR_BY_SERVICE, WEIR_CAUSE_SERVICE}};
+    assert_int_equal(sizeof causes / sizeof *causes, WEIR_HYPOTHESES);
     for (size_t i = 0; i < WEIR_HYPOTHESES; i++)
         assert_int_equal(weir_hypothesis_cause((enum weir_hypothesis)causes[i][0]), causes[i][1]);
 }
@@ -231,6 +230,10 @@ static void when_it_may_be_told(void **state) {
     assert_false(weir_uplink_may_be_told(detector, YOUTUBE));
     detector->n_active = 2;
     assert_false(weir_uplink_may_be_told(detector, NETFLIX));
+    trial(YOUTUBE, 2, 3, WEIR_ITEM_FAIL, WEIR_OUTCOME_SYN_TIMEOUT, NOW - 60 * SECOND);
+    weir_judgement_begin(detector, NOW - 120 * SECOND);
+    for (int i = 0; i < 2; i++) detector->judgement.by_client[i].other.fail = 1;
+    assert_true(weir_uplink_may_be_told(detector, NETFLIX)); /* at two clients */
     detector->n_active = 1;
     detector->now_us++; /* a minute is past */
     assert_false(weir_uplink_may_be_told(detector, NETFLIX));

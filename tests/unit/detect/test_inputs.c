@@ -2,13 +2,11 @@
  * connections, demand, trials by what they speak for, clients' links. */
 #undef NDEBUG
 #include <errno.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -291,8 +289,7 @@ static void packets_that_come(void **state) {
 
 /* ---- how many are here ---- */
 
-/* h rises with the clients: at once in the beginning, later when they have stayed; and falls only
- * when they stay away. */
+/* h rises with the clients at once in the beginning, and falls only when they stay away. */
 static void evidence_by_number_of_clients(void **state) {
     const struct weir_detect_config *config = &detector->config;
     int64_t medium = config->medium_clients, n = 0;

@@ -1,12 +1,11 @@
 /* The life of an incident, how bad and how sure it is, and when it is over: verdicts and trials by
  * hand. */
 #undef NDEBUG
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -327,8 +326,11 @@ static void a_record_begins(void **state) {
 /* Loss and delay between here and the clients: their network, and no service. */
 static void the_clients_own_network(void **state) {
     struct weir_continuous_state *seen = &detector->services[NETFLIX].continuous;
-    struct weir_baseline near = {.s = detector->config.z_raise, .last_us = NOW - 3 * WEIR_SLOT_US},
-                         far = {.ratio = 1.49};
+    /* the detector frees them */
+    struct weir_baseline *near = calloc(1, sizeof *near), *far = calloc(1, sizeof *far);
+    *near =
+        (struct weir_baseline){.s = detector->config.z_raise, .last_us = NOW - 3 * WEIR_SLOT_US};
+    far->ratio = 1.49;
 #define OF_CLIENTS(beyond, before, age_us)                                                       \
     (seen->loss_beyond = (beyond), seen->loss_before = (before), seen->loss_us = NOW - (age_us), \
      weir_network_of_clients(detector, NETFLIX))
@@ -338,19 +340,18 @@ static void the_clients_own_network(void **state) {
     assert_false(OF_CLIENTS(0.09, 0, 0));
     assert_false(OF_CLIENTS(0.1, -1, 0)); /* not known */
     assert_false(OF_CLIENTS(0.1, 0, 3 * WEIR_SLOT_US + 1));
-    seen->signals[WEIR_CONTINUOUS_RTT_CLIENT] = &near;
+    seen->signals[WEIR_CONTINUOUS_RTT_CLIENT] = near;
     assert_true(OF_CLIENTS(-1, -1, 0));
-    seen->signals[WEIR_CONTINUOUS_RTT_SERVER] = &far;
+    seen->signals[WEIR_CONTINUOUS_RTT_SERVER] = far;
     assert_true(OF_CLIENTS(-1, -1, 0));
-    far.ratio = 1.5; /* as much slower on the other side */
+    far->ratio = 1.5; /* as much slower on the other side */
     assert_false(OF_CLIENTS(-1, -1, 0));
-    far.ratio = 1;
-    near.last_us--;
+    far->ratio = 1;
+    near->last_us--;
     assert_false(OF_CLIENTS(-1, -1, 0));
-    near.last_us = NOW;
-    near.s -= 0.01;
+    near->last_us = NOW;
+    near->s -= 0.01;
     assert_false(OF_CLIENTS(-1, -1, 0));
-    seen->signals[WEIR_CONTINUOUS_RTT_CLIENT] = seen->signals[WEIR_CONTINUOUS_RTT_SERVER] = NULL;
 }
 
 int main(void) {

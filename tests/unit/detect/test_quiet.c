@@ -14,7 +14,7 @@
 #include "site.h"
 
 #define MINUTE_US INT64_C(60000000)
-enum { MANY = 400, HOUR_OF_START = 60, ONE = 0, TWO, FIVE, TEN };
+enum { MANY = 400, ONE = 0, TWO, FIVE, TEN };
 
 static struct site site;
 static int64_t minute;
@@ -112,7 +112,7 @@ static void clients_are_counted_not_tries(void **state) {
     assert_about(of(NETFLIX)->found.clients, 1);
 }
 
-/* A tenth of the usual: not one in five is left, so it is silent where chance is ruled out. */
+/* Not one in five is left: then it is silent, where chance is ruled out. */
 static void four_in_five_must_be_missing(void **state) {
     end(state);
     begin_with(390);
@@ -153,7 +153,7 @@ static void few_clients_take_minutes(void **state) {
     assert_int_equal(of(NETFLIX)->onset_us, since * MINUTE_US);
 }
 
-/* Where everybody left nobody is silent; where a third left, that much less is expected. */
+/* Where most have left nobody is silent; where a third left, that much less is expected. */
 static void others_say_whether_people_are_there(void **state) {
     live(1, 0, 40);
     assert_false(of(NETFLIX)->alarm);
@@ -304,9 +304,8 @@ static void a_day_is_the_longest(void **state) {
 
 /* What is normal is learned ten minutes late, so that a silence's own minutes are not in it. */
 static void learning(void **state) {
-    size_t hour = (size_t)(minute / 60 % WEIR_HOURS);
     while (minute % 60 != 10) live(1, 100, 100); /* so that one hour is learned */
-    hour = (size_t)(minute / 60 % WEIR_HOURS);
+    size_t hour = (size_t)(minute / 60 % WEIR_HOURS);
     forget_hours(NETFLIX);
     for (int w = 0; w < WEIR_SILENCE_WINDOWS; w++) of(NETFLIX)->windows[w].hours[hour] = 0;
     live(10, 200, 100);
@@ -315,7 +314,7 @@ static void learning(void **state) {
     live(10, 200, 100);
     assert_int_equal(of(NETFLIX)->n_hour[hour], 20);
     assert_about(of(NETFLIX)->windows[ONE].hours[hour], 150);
-    assert_int_equal(of(NETFLIX)->n_spread > 60, true);
+    assert_true(of(NETFLIX)->n_spread > 60);
     struct weir_detector *detector = site.detector;
     detector->uplink_case.open = true;
     live(3, 100, 100);

@@ -1,7 +1,6 @@
 /* Who says what a failure is worth: a client's other trials, its lookups, its link, and what is
  * normal here. */
 #undef NDEBUG
-#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

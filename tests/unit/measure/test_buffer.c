@@ -232,7 +232,7 @@ static void the_end(void **state) {
 
 /* ---- the level at which it asks ---- */
 
-/* After a rest of 0.7 s and more what is left is such a level; the middle of eight. */
+/* After a rest of 0.7 s and more what is left is such a level. */
 static void levels_are_noted(void **state) {
     answered(T0 + 700 * MS - 1, T0 + S);
     assert_int_equal(playout.n_asks, 0);

@@ -61,7 +61,7 @@ static void test_absurd_sizes(void **state) {
     for (int i = 0; i < 70000; i++) add(&tracks, i % 3 ? UINT64_MAX : 0, &found);
 }
 
-/* Six sizes are kept: a seventh takes the place of the rarest, never that of a sound. */
+/* Six sizes are kept: a seventh takes the place of the rarest. */
 static void test_the_rarest_makes_room(void **state) {
     static const uint64_t sizes[] = {1000000, 1500000, 2250000, 3400000, 5100000, 7600000};
     for (int rare = 0; rare < WEIR_TRACK_SIZES; rare++) {

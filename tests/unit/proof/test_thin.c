@@ -144,8 +144,8 @@ static void test_words_stay(void **state) {
     transfer(1020000, seq, 20, 1000);
     size_t n = thin_all(), at = 0;
     while (at < n && list[at] != word) at++;
-    assert_true(at + 1 < n);
-    assert_int_equal(list[at - 1]->ts_us <= 1019500 && list[at - 1]->ts_us >= 1019000, 1);
+    assert_true(at > 0 && at + 1 < n);
+    assert_in_range(list[at - 1]->ts_us, 1019000, 1019500);
     assert_int_equal(list[at + 1]->ts_us, 1020000);
     assert_int_equal(list[at + 1]->payload_len, SEGMENT);
 }
