@@ -11,7 +11,7 @@ enum {
     INTERFACE = 1,
     PACKET = 6,
     MAGIC = 0x1a2b3c4d,
-    LINKTYPE_RAW = 101,
+    LINKTYPE_ETHERNET = 1,
     COMMENT = 1,
     APPLICATION = 4
 };
@@ -69,7 +69,7 @@ void weir_pcapng_begin(struct weir_pcapng *file, const char *comment) {
     put32(file, 0);
     end_block(file, at);
     at = begin_block(file, INTERFACE);
-    put32(file, LINKTYPE_RAW);
+    put32(file, LINKTYPE_ETHERNET);
     put32(file, 0); /* no snap length of its own */
     end_block(file, at);
 }

@@ -1,4 +1,4 @@
-/* A pcapng file in memory: one section, one interface of link type RAW, packets. */
+/* A pcapng file in memory: one section, one interface, Ethernet frames. */
 #pragma once
 
 #include <stddef.h>

@@ -1,12 +1,17 @@
-/* An entry becomes an IP packet that says the same to whoever measures it, and no more.
+/* An entry becomes a frame that says the same to whoever measures it, and no more.
  *
- *      client and local addresses   10.119.0.1, 10.119.0.2 ... and fd77::1 ..., numbered as they
- * appear: nothing leads back server addresses             as they are, public ones; checksums are
- * computed anew over what is there link layer, tags, tunnels    gone payload of known services the
- * handshake, and the beginning of each packet; of all others what tells the kind of record, and no
- * name lookups                      built anew: of known services with their name, of others with a
- * name that is only a number HTTP                         a request line and the host, if a
- * service's; no path, no cookie; the answer's status
+ *      client, local addresses   10.119.0.1, 10.119.0.2 ... and fd77::1 ..., numbered as they
+ *                                appear: nothing leads back
+ *      server addresses          as they are, public ones
+ *      hardware addresses        numbered likewise: addresses of one device stay one device's
+ *      tags, tunnels             gone
+ *      checksums                 computed anew over what is there
+ *      payload, known services   the handshake, and the beginning of each packet
+ *      payload, all others       what tells the kind of record, and no name
+ *      lookups                   built anew: of known services with their name, of others with a
+ *                                name that is only a number
+ *      HTTP                      a request line and the host, if a service's; no path, no cookie;
+ *                                the answer's status
  *
  * A name that is only a number is the same for the same name, within one file, so that asking
  * again is asking again.
@@ -20,6 +25,7 @@
 #include "proof/rewrite.h"
 
 enum {
+    ETHERNET = 14,
     IP4 = 20,
     IP6 = 40,
     QUOTED_WIRE = 60,
@@ -43,40 +49,47 @@ static void put32(uint8_t *at, uint32_t value) {
 /* ---- addresses ---- */
 
 void weir_proof_clients_deinit(struct weir_proof_clients *clients) {
-    free(clients->addrs);
+    free(clients->clients);
     *clients = (struct weir_proof_clients){0};
 }
 
-static size_t number_of(struct weir_proof_clients *clients, const struct weir_addr *addr) {
+/* NULL: no room. */
+static struct weir_proof_client *client_of(struct weir_proof_clients *clients,
+                                           const struct weir_addr *addr) {
     for (size_t i = clients->n; i-- > 0;)
-        if (weir_addr_compare(&clients->addrs[i], addr) == 0) return i + 1;
+        if (weir_addr_compare(&clients->clients[i].addr, addr) == 0) return &clients->clients[i];
     if (clients->n == clients->room && clients->room < CLIENTS_MAX) {
         size_t room = clients->room ? 2 * clients->room : 64;
-        struct weir_addr *larger = realloc(clients->addrs, room * sizeof *larger);
-        if (!larger) return 0;
-        clients->addrs = larger;
+        struct weir_proof_client *larger = realloc(clients->clients, room * sizeof *larger);
+        if (!larger) return NULL;
+        clients->clients = larger;
         clients->room = room;
     }
-    if (clients->n == clients->room) return 0;
-    clients->addrs[clients->n++] = *addr;
-    return clients->n;
+    if (clients->n == clients->room) return NULL;
+    clients->clients[clients->n] = (struct weir_proof_client){.addr = *addr};
+    return &clients->clients[clients->n++];
+}
+
+static uint32_t number_of(const struct weir_proof_clients *clients,
+                          const struct weir_proof_client *client) {
+    return (uint32_t)(client - clients->clients) + 1;
 }
 
 /* Who is not to be known: a client, and what else is in its own network. False: no room. */
 static bool hide(struct weir_proof_clients *clients, struct weir_addr *addr, bool client) {
     if (!client && !weir_addr_is_local(addr)) return true;
-    size_t number = number_of(clients, addr);
-    bool v4 = weir_addr_is_v4(addr);
-    if (!number) return false;
-    if (v4) {
+    const struct weir_proof_client *known = client_of(clients, addr);
+    if (!known) return false;
+    uint32_t number = number_of(clients, known);
+    if (weir_addr_is_v4(addr)) {
         addr->bytes[12] = 10;
         addr->bytes[13] = CLIENT_NET;
-        put16(addr->bytes + 14, (uint32_t)number);
+        put16(addr->bytes + 14, number);
     } else {
         memset(addr->bytes, 0, sizeof addr->bytes);
         addr->bytes[0] = 0xfd;
         addr->bytes[1] = CLIENT_NET;
-        put16(addr->bytes + 14, (uint32_t)number);
+        put16(addr->bytes + 14, number);
     }
     return true;
 }
@@ -306,6 +319,36 @@ static size_t put_udp(uint8_t *at, const struct weir_proof_entry *entry, uint32_
     return 8;
 }
 
+/* A device has the number of the first client that sent from its hardware address. Where that is
+ * not known, an address is a device of its own. */
+static uint16_t device_of(struct weir_proof_clients *clients, struct weir_proof_client *client,
+                          const uint8_t mac[6]) {
+    static const uint8_t unknown[6];
+    if (!client->device) client->device = (uint16_t)number_of(clients, client);
+    if (memcmp(mac, unknown, 6) == 0 || memcmp(mac, client->mac, 6) == 0) return client->device;
+    memcpy(client->mac, mac, 6);
+    const struct weir_proof_client *first = clients->clients;
+    while (memcmp(first->mac, mac, 6) != 0) first++;
+    return client->device = first->device;
+}
+
+static void put_mac(uint8_t *at, uint16_t device) {
+    static const uint8_t local[4] = {2};
+    memcpy(at, local, sizeof local);
+    put16(at + 4, device);
+}
+
+/* The router has number 0. */
+static void put_ethernet(uint8_t *at, struct weir_proof_clients *clients,
+                         const struct weir_proof_entry *entry) {
+    struct weir_proof_client *client =
+        client_of(clients, entry->from_client ? &entry->src : &entry->dst);
+    uint16_t device = client ? device_of(clients, client, entry->mac) : 0;
+    put_mac(at, entry->from_client ? 0 : device);
+    put_mac(at + 6, entry->from_client ? device : 0);
+    put16(at + 12, weir_addr_is_v4(&entry->dst) ? 0x0800 : 0x86dd);
+}
+
 /* ---- errors of ICMP: they quote a packet of the flow, headers only ---- */
 
 static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_proof_entry *entry,
@@ -343,9 +386,8 @@ static size_t icmp_frame(struct weir_proof_clients *clients, const struct weir_p
     return at + n;
 }
 
-size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set,
-                        const struct weir_proof_entry *entry, uint8_t frame[WEIR_PROOF_FRAME_MAX],
-                        uint32_t *ret_wire) {
+static size_t ip_packet(struct weir_proof_clients *clients, const struct weir_service_set *set,
+                        const struct weir_proof_entry *entry, uint8_t *frame, uint32_t *ret_wire) {
     struct weir_addr src = entry->src, dst = entry->dst;
     if (entry->transport == WEIR_TRANSPORT_ICMP) return icmp_frame(clients, entry, frame, ret_wire);
     if (!hide(clients, &src, entry->from_client) || !hide(clients, &dst, !entry->from_client) ||
@@ -364,4 +406,14 @@ size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_se
           checksum(frame, transport, header + kept, wire, entry->transport));
     *ret_wire = (uint32_t)at + wire;
     return at + header + kept;
+}
+
+size_t weir_proof_frame(struct weir_proof_clients *clients, const struct weir_service_set *set,
+                        const struct weir_proof_entry *entry, uint8_t frame[WEIR_PROOF_FRAME_MAX],
+                        uint32_t *ret_wire) {
+    size_t n = ip_packet(clients, set, entry, frame + ETHERNET, ret_wire);
+    if (!n) return 0;
+    put_ethernet(frame, clients, entry);
+    *ret_wire += ETHERNET;
+    return ETHERNET + n;
 }

@@ -4,8 +4,9 @@
  *
  * An entry is what decode understood of a packet (96 bytes) and the beginning of its payload: all
  * of it where a name, a lookup or a handshake may be in it, else so much as tells one kind of
- * record from another. Frames themselves would hold hardware addresses, tags and tunnels, which
- * nobody needs to understand an outage.
+ * record from another. Frames themselves would hold tags and tunnels, which nobody needs to
+ * understand an outage. A client's hardware address is kept: it tells that an IPv4 and an IPv6
+ * address are one device's.
  *
  * Of a bulk transfer not each packet is kept: one that goes on where the last one of its flow and
  * direction ended, as long as that one and within JOIN_US, makes that one longer, as offloads of
@@ -206,6 +207,7 @@ void weir_proof_keep(struct weir_proof_ring *ring, const struct weir_packet *pac
     entry->service = service;
     entry->from_client = from_client;
     entry->bulk = bulk;
+    if (from_client && packet->mac) memcpy(entry->mac, packet->mac, sizeof entry->mac);
     if (packet->transport == WEIR_TRANSPORT_TCP) fill_tcp(entry, packet);
     if (kept) memcpy(entry + 1, icmp ? (const void *)&packet->icmp : packet->payload, kept);
     *join = (struct join){.segment = bulk ? segment : UINT64_MAX,

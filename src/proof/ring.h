@@ -25,6 +25,8 @@ struct weir_proof_entry {
     bool from_client;
     bool bulk;   /* may be joined with the next of its flow */
     bool may_go; /* for thin.c: the next acknowledgement comes soon */
+    /* from_client: what it was sent from on this network; all zero: not known */
+    uint8_t mac[6];
 };
 
 static inline bool weir_proof_is_lookup(const struct weir_proof_entry *entry) {

@@ -86,7 +86,8 @@ is_game(const struct weir_proof_entry *entry) /* or a call, or anything else tha
            entry->dst_port != 443 && entry->src_port != 443;
 }
 
-/* In the file: a block's frame, headers, and what is kept of the payload. */
+/* In the file: a block's own 32 bytes, headers from Ethernet on, and what is kept of the payload.
+ */
 static size_t size_of(const struct weir_proof_entry *entry) {
     bool tcp = entry->transport == WEIR_TRANSPORT_TCP;
     size_t options = (entry->mss ? 4 : 0) + (entry->options & WEIR_PROOF_TIMESTAMPS ? 12 : 0) +
@@ -94,7 +95,7 @@ static size_t size_of(const struct weir_proof_entry *entry) {
                      (entry->options & WEIR_PROOF_SCALE ? 4 : 0) +
                      (entry->options & WEIR_PROOF_SACK_OK ? 4 : 0);
     size_t headers = (weir_addr_is_v4(&entry->dst) ? 20 : 40) + (tcp ? 20 + options : 8);
-    return (32 + headers + entry->kept + 3) & ~(size_t)3;
+    return (32 + 14 + headers + entry->kept + 3) & ~(size_t)3;
 }
 
 static void judge(struct weir_proof_entry **entries, struct flow *flow,
