@@ -1,5 +1,5 @@
 "use strict";
-/* Keeps <main> as the server has it: an event says that something changed, the page is fetched again. */
+/* Keeps <main> and <footer> as the server has them: an event says that something changed, the page is fetched again. */
 (() => {
     const says = document.getElementById("live");
     let wanted = 0, busy = false;
@@ -14,7 +14,8 @@
                 const next = new DOMParser().parseFromString(await answer.text(), "text/html");
                 const focused = document.activeElement?.getAttribute("href");
                 document.title = next.title;
-                document.querySelector("main").replaceWith(next.querySelector("main"));
+                for (const part of ["footer", "main"]) // main says which generation is shown
+                    document.querySelector(part).replaceWith(next.querySelector(part));
                 if (focused)
                     document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus({preventScroll: true});
             }

@@ -167,6 +167,14 @@ static uint8_t state_of(const struct weir_view_judgement *judgement) {
                                                                               : state;
 }
 
+/* With the title where the judgement has the id: "Netflix is down since ...". */
+static void put_sentence(struct weir_page_service *service, const char *sentence) {
+    size_t n = strlen(service->id);
+    bool named = strncmp(sentence, service->id, n) == 0 && sentence[n] == ' ';
+    snprintf(service->sentence, sizeof service->sentence, "%s%.290s", named ? service->title : "",
+             named ? sentence + n : sentence);
+}
+
 static int put_service(struct weir_page_site *site, const struct weir_view *view,
                        const struct weir_view_service *from) {
     struct weir_page *page = &site->page;
@@ -194,7 +202,7 @@ static int put_service(struct weir_page_site *site, const struct weir_view *view
                                           .track = calloc(1, sizeof *service->track)};
     snprintf(service->id, sizeof service->id, "%.60s", from->name);
     snprintf(service->title, sizeof service->title, "%.90s", title_of(site, from->name));
-    snprintf(service->sentence, sizeof service->sentence, "%.390s", judgement.sentence);
+    put_sentence(service, judgement.sentence);
     for (int kind = 0; kind < WEIR_OUTCOME_N && from->failing_by[0]; kind++)
         if (strcmp(weir_outcome_name((enum weir_outcome)kind), from->failing_by) == 0)
             snprintf(service->failing_by, sizeof service->failing_by, "%.60s",

@@ -132,12 +132,15 @@ def test_tile_turns_red_and_green_again(place, serve, moments, browser):
     assert seconds < 2, "an open page shows an incident two seconds after it was told"
     assert browser.run("return document.querySelector('h1').textContent").startswith("Netflix is down since 21:33:")
     assert "SYNs unanswered" in browser.run("return document.querySelector('article.card').innerText")
+    foot = re.search("<footer>(.*?)</footer>", server.get("/")[1], re.S)[1]
+    wait_for(browser, "return document.querySelector('footer').textContent", re.sub("<[^>]+>", "", foot), 5)
     assert browser.axe() == []
     keep(browser, "serve-" + place[0][2:])
     browser.look(390)
     assert browser.run("return document.documentElement.scrollWidth") <= 390
     browser.open(server.url + "/service/netflix")
     assert "Netflix is down" in browser.run("return document.querySelector('h1').textContent")
+    assert browser.run("return document.querySelector('h1 + p').textContent").startswith("Netflix is down since 21:33:")
     assert browser.run("return document.querySelectorAll('.chart').length") >= 3
     assert browser.axe() == []
     keep(browser, "serve-service", widths=(1024,))
