@@ -3,21 +3,20 @@
 Looks names up as any program does, races both address families (a quarter of a second apart), keeps its connections open
 (clients.py), asks for a segment whenever its buffer has room, chooses the quality by what it just got, talks to the control host
 now and then, and tries again when something fails. It was given one media host to prefer: after two failures in a row it
-takes another, where it knows one, and comes back after half a minute. What the viewer sees is the laboratory's truth and goes to --log,
-one JSON object a line: {"t", "event": asked|started|stalled|resumed|segment|failed|rests|ended, ...}; "failed" says when that attempt began.
+takes another, where it knows one, and comes back after half a minute. What the viewer sees goes to --log (picture.py); "failed" says when that
+attempt began.
 
 usage: player.py CONTROL_HOST MEDIA_HOST[,MEDIA_HOST...] SECONDS SEED [options]
 """
 import argparse
-import json
 import os
 import random
 import threading
 import time
 
 from clients import Failure, Keeper, Names
+from picture import SEGMENT_S, Picture
 
-SEGMENT_S = 4
 LEVELS = ((2, 250e3), (1, 600e3))  # the content's streams, worst first, and their bit rates
 
 
@@ -27,36 +26,13 @@ class Player:
         names = Names(options.cache)
         self.media = Keeper(options.http, names, options.reopen, self.chance)
         self.other = Keeper(options.http, names, options.reopen, random.Random(options.seed + 1))
-        self.log_file = open(options.log, "w", encoding="ascii", buffering=1) if options.log else None
-        self.lock, self.busy = threading.Lock(), {id(keeper): threading.Lock() for keeper in (self.media, self.other)}
-        self.buffer_s, self.playing, self.begun, self.paused, self.seen = 0.0, False, False, False, time.monotonic()
+        self.picture, self.busy = Picture(options.log), {id(keeper): threading.Lock() for keeper in (self.media, self.other)}
         self.level, self.over, self.failures, self.elsewhere_until = 0, False, 0, 0.0
-
-    def log(self, event, **more):
-        if self.log_file:
-            self.log_file.write(json.dumps({"t": round(time.time(), 3), "event": event, "buffer": round(self.buffer_s, 2), **more}) + "\n")
-
-    # ---- the buffer: what the viewer sees ----
-
-    def tick(self, got_s=0.0):
-        with self.lock:
-            now = time.monotonic()
-            if self.playing and not self.paused:
-                self.buffer_s -= now - self.seen
-                if self.buffer_s <= 0:
-                    self.buffer_s, self.playing = 0.0, False
-                    self.log("stalled")
-            self.seen = now
-            self.buffer_s += got_s
-            if not self.playing and self.buffer_s >= SEGMENT_S * (1 if self.begun else 2):
-                self.playing = True
-                self.log("resumed" if self.begun else "started")
-                self.begun = True
 
     def watch(self):
         """The clock of the picture; and connections on which nothing is asked."""
         while not self.over:
-            self.tick()
+            self.picture.tick()
             for keeper in (self.media, self.other):
                 lock = self.busy[id(keeper)]
                 if lock.acquire(blocking=False):
@@ -78,7 +54,7 @@ class Player:
             try:
                 self.ask(self.other, self.options.control, "/api")
             except Failure as failure:
-                self.log("failed", began=began, what="control", why=str(failure))
+                self.picture.log("failed", began=began, what="control", why=str(failure))
             time.sleep(self.chance.uniform(8, 14))
 
     def beacons(self):
@@ -89,7 +65,7 @@ class Player:
                 keeper.get(self.options.beacon, "/api")
             except (Failure, OSError) as failure:
                 keeper.drop()
-                self.log("blocked", why=str(failure))
+                self.picture.log("blocked", why=str(failure))
             time.sleep(self.chance.uniform(5, 12))
 
     def host(self):
@@ -110,46 +86,46 @@ class Player:
             token = f"{self.chance.getrandbits(24):06x}"
             size = self.ask(self.media, host, f"/vod/chunk-stream{stream}-{number % self.options.segments + 1:05d}.m4s?{token}")
         except Failure as failure:
-            self.log("failed", began=began, what="media", why=str(failure), level=self.level)
+            self.picture.log("failed", began=began, what="media", why=str(failure), level=self.level)
             self.level = 0
             self.count_failure()
             return False
         self.failures = 0
         took = time.monotonic() - start
-        self.tick(SEGMENT_S)
-        self.log("segment", began=round(began, 3), took=round(took, 3), size=size, level=self.level)
+        self.picture.tick(SEGMENT_S)
+        self.picture.log("segment", began=round(began, 3), took=round(took, 3), size=size, level=self.level)
         self.level = 1 if size * 8 / max(took, 1e-3) > 2 * LEVELS[1][1] else 0
         return True
 
     def rest(self, seconds, pause):
-        self.paused = pause
+        self.picture.paused = pause
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(0.25)
-        self.paused = False
+        self.picture.paused = False
 
     def run(self):
         options = self.options
         begin = time.monotonic()
         time.sleep(self.chance.random() * 3)
-        self.log("asked", http=options.http)
+        self.picture.log("asked", http=options.http)
         for work in (self.watch, self.control_often, *([self.beacons] if options.beacon else [])):
             threading.Thread(target=work, daemon=True).start()
         number, waits, pause = self.chance.randrange(options.segments), 0.5, options.pause
         while (now := time.monotonic() - begin) < options.seconds and not (options.leave and now > options.leave):
             if pause and now > pause[0]:
-                self.log("rests", seconds=pause[1])
+                self.picture.log("rests", seconds=pause[1])
                 self.rest(pause[1], True)
                 pause = None
-            elif self.buffer_s + SEGMENT_S > options.cap:
-                self.rest(min(1, self.buffer_s - options.cap + SEGMENT_S), False)
+            elif self.picture.buffer_s + SEGMENT_S > options.cap:
+                self.rest(min(1, self.picture.buffer_s - options.cap + SEGMENT_S), False)
             elif self.segment(number):
                 number, waits = number + 1, 0.5
             else:
                 time.sleep(self.chance.uniform(0.5, 1) * waits)
                 waits = min(4, waits * 2)
         self.over = True
-        self.log("ended")
+        self.picture.log("ended")
 
 
 def parse():

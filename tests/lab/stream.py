@@ -22,7 +22,9 @@ import sys
 import threading
 import time
 
-SEGMENT_S, SOUND_BPS, AGENT = 4, 128e3, "Mozilla/5.0 (X11; Linux x86_64)"
+from picture import SEGMENT_S, Picture
+
+SOUND_BPS, AGENT = 128e3, "Mozilla/5.0 (X11; Linux x86_64)"
 PICTURE, SOUND, POLICY = 21, 22, 35
 
 
@@ -92,48 +94,26 @@ def serve(cert, key, here, port):
 class Player:
     def __init__(self, options):
         chance = self.chance = random.Random(options.seed)
-        self.options, self.lock = options, threading.Lock()
+        self.options, self.picture = options, Picture(options.log)
         self.target_s, self.burst = chance.choice((15, 20, 30, 60)), chance.choice((1, 2, 3))
         self.answer_s, self.bps = chance.uniform(40, 150), chance.uniform(0.8e6, 2.5e6)
-        self.buffer_s, self.playing, self.begun, self.paused, self.over = 0.0, False, False, False, False
-        self.seen, self.number, self.link = time.monotonic(), 0, None
-        self.file = open(options.log, "w", encoding="ascii", buffering=1)
-
-    def log(self, event, **more):
-        self.file.write(json.dumps({"t": round(time.time(), 3), "event": event, "buffer": round(self.buffer_s, 2), **more}) + "\n")
-
-    def tick(self, got_s=0.0):
-        with self.lock:
-            now = time.monotonic()
-            if self.playing and not self.paused:
-                self.buffer_s -= now - self.seen
-                if self.buffer_s <= 0:
-                    self.buffer_s, self.playing = 0.0, False
-                    self.log("stalled")
-            self.seen = now
-            self.buffer_s += got_s
-            if not self.playing and self.buffer_s >= SEGMENT_S * (1 if self.begun else 2):
-                self.playing = True
-                self.log("resumed" if self.begun else "started")
-                self.begun = True
+        self.over, self.number, self.link = False, 0, None
 
     def watch(self):
         """The clock of the picture, and what its viewer does."""
         begin, pause, seek = time.monotonic(), self.options.pause, self.options.seek
         while not self.over:
-            self.tick()
+            self.picture.tick()
             passed = time.monotonic() - begin
             paused = bool(pause) and pause[0] <= passed < sum(pause)
-            if paused != self.paused:
-                self.paused = paused
-                self.log("rests" if paused else "plays")
+            if paused != self.picture.paused:
+                self.picture.paused = paused
+                self.picture.log("rests" if paused else "plays")
                 if paused:
                     self.drop()
             if seek and passed > seek:
                 seek = None
-                with self.lock:
-                    self.buffer_s, self.playing, self.begun = 0.0, False, False
-                self.log("seeks")
+                self.picture.jump()
                 self.drop()
             time.sleep(0.1)
 
@@ -148,7 +128,7 @@ class Player:
 
     def patience_s(self):
         """Ten seconds from when the server should send again."""
-        return 10 + max(0, self.buffer_s - self.target_s + 2 * self.burst * SEGMENT_S)
+        return 10 + max(0, self.picture.buffer_s - self.target_s + 2 * self.burst * SEGMENT_S)
 
     def read(self, answered, length):
         got = answered.read(length)
@@ -163,8 +143,8 @@ class Player:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             self.link = http.client.HTTPSConnection(self.options.host, timeout=8, context=context)
         self.number += 1
-        ask = json.dumps({"seed": self.options.seed, "number": self.number, "buffered_s": self.buffer_s, "plays": self.playing, "bps": self.bps,
-                          "target_s": self.target_s, "burst": self.burst, "answer_s": self.answer_s})
+        ask = json.dumps({"seed": self.options.seed, "number": self.number, "buffered_s": self.picture.buffer_s, "plays": self.picture.playing,
+                          "bps": self.bps, "target_s": self.target_s, "burst": self.burst, "answer_s": self.answer_s})
         self.link.sock or self.link.connect()
         self.link.sock.settimeout(self.patience_s())
         self.link.request("POST", "/videoplayback?sabr=1", ask.ljust(self.chance.randrange(1200, 1600), "x"), {"User-Agent": AGENT})
@@ -176,35 +156,35 @@ class Player:
                 answered.read()
                 return struct.unpack("!I", body)[0] / 1000
             if kind == SOUND:
-                self.tick(SEGMENT_S)
-                self.log("segment", name="stream3", size=size)
+                self.picture.tick(SEGMENT_S)
+                self.picture.log("segment", name="stream3", size=size)
             else:
-                self.log("segment", name="picture", size=size)
+                self.picture.log("segment", name="picture", size=size)
             self.link.sock.settimeout(self.patience_s())
         return 0
 
     def ask(self):
         while not self.over:
-            if self.paused:
+            if self.picture.paused:
                 time.sleep(0.1)
                 continue
             try:
                 time.sleep(self.post())
             except (OSError, EOFError, http.client.HTTPException, AttributeError, ValueError) as error:
-                if not self.over and not self.paused:
-                    self.log("failed", what="media", why=repr(error))
+                if not self.over and not self.picture.paused:
+                    self.picture.log("failed", what="media", why=repr(error))
                 self.drop()
                 time.sleep(self.chance.uniform(0.5, 2))
 
     def run(self):
         options = self.options
         time.sleep(self.chance.random() * 5)
-        self.log("asked", http="stream", target_s=self.target_s, burst=self.burst, answer_s=round(self.answer_s), bps=round(self.bps))
+        self.picture.log("asked", http="stream", target_s=self.target_s, burst=self.burst, answer_s=round(self.answer_s), bps=round(self.bps))
         for work in (self.watch, self.ask):
             threading.Thread(target=work, daemon=True).start()
         time.sleep(min(options.seconds, options.leave or options.seconds))
         self.over = True
-        self.log("ended")
+        self.picture.log("ended")
         os._exit(0)
 
 
