@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/printable.h"
 
 static enum weir_log_level log_level = WEIR_LOG_NOTICE;
 
@@ -28,6 +29,7 @@ void weir_log(enum weir_log_level level, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    weir_printable(line, false); /* names of files, hosts and interfaces are in it */
     const char *none = getenv("NO_COLOR");
     bool colour = isatty(STDERR_FILENO) && !(none && *none);
     if (getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO))

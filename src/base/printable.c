@@ -51,6 +51,38 @@ char *weir_printable(char *text, bool lines) {
     return text;
 }
 
+/* The character that a \uXXXX stands for; 0: none. Halves of pairs are left to who reads them. */
+static bool escape_steers(const char *digits) {
+    uint32_t code = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const char *digit =
+            digits[i] ? strchr("0123456789abcdef0123456789ABCDEF", digits[i]) : NULL;
+        if (!digit) return false;
+        code = code << 4 | (uint32_t)((digit - "0123456789abcdef0123456789ABCDEF") & 15);
+    }
+    return steers(code);
+}
+
+char *weir_printable_json(char *text) {
+    char *to = weir_printable(text, true);
+    for (const char *from = to; *from;) {
+        size_t length = from[0] != '\\' || !from[1] ? 1 : from[1] == 'u' ? 6 : 2;
+        bool steering = length == 6   ? escape_steers(from + 2)
+                        : length == 2 ? strchr("bfnrt", from[1]) != NULL
+                                      : false;
+        length = length == 6 && !steering ? 2 : length; /* four digits are four characters */
+        if (steering)
+            *to++ = '?';
+        else {
+            memmove(to, from, length);
+            to += length;
+        }
+        from += length;
+    }
+    *to = '\0';
+    return text;
+}
+
 char *weir_printable_copy(char *room, size_t size, const char *text) {
     size_t n = strnlen(text, size - 1);
     memcpy(room, text, n);

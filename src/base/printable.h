@@ -12,6 +12,9 @@
 
 /* Replaces in place; never longer. With `lines` newline and tab stay. Returns the text. */
 char *weir_printable(char *text, bool lines);
+/* The same of a JSON text, lines and escapes included: a string of it that is read later steers
+ * nothing. */
+char *weir_printable_json(char *text);
 /* The same into `room`, cut at a character's end to fit. Returns `room`. */
 char *weir_printable_copy(char *room, size_t size, const char *text);
 /* True where nothing would be replaced. */

@@ -1,13 +1,14 @@
 /* From a host name, an address or nDPI's verdict to service and role, and which of them may replace
  * which.
  *
- *      SNI, HTTP      always; what payload says is the truth
- *        with 0xfe0d  an SNI that DNS never gave the client for this address is an outer one: the
- * DNS name is taken instead; without any it stays, with low confidence. (Browsers send the
- * extension to everybody as GREASE; then the SNI is the name they asked DNS for.) nDPI           a
- * service that it recognised replaces no service, only `other` or nothing, and not the `other` of
- *                     a name that is never to be counted; a guess from the address only nothing;
- * one from the port never DNS, address   the provisional name
+ * - SNI, HTTP: always. What payload says is the truth. With 0xfe0d an SNI that DNS never gave the
+ *   client for this address is an outer one, and the DNS name is taken instead. Without any DNS
+ *   name it stays, with low confidence. (Browsers send the extension to everybody as GREASE; then
+ *   the SNI is the name they asked DNS for.)
+ * - nDPI: a service that it recognised replaces no service, only `other` or nothing, and not the
+ *   `other` of a name that is never to be counted. A guess from the address replaces only nothing,
+ *   one from the port never anything.
+ * - DNS, address: the provisional name.
  *
  * A group address is never a service's server, and nDPI's word does not make a local one: Spotify's
  * discovery on the LAN is no streaming. */

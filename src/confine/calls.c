@@ -4,17 +4,22 @@
  * who was given an address. Where a call can do much more than weir wants of it, its arguments are
  * looked at:
  *
- *      write, send...,   not on a packet socket: it would put forged frames on the wire
- *      setsockopt, dup   nor may its filter be changed, nor another number be given to it, under
- * which it could be written to bind              a packet socket, to an interface that came back;
- * else only who listens socket            unix, and IPv4 and IPv6 for who connects or listens;
- * route sockets are answered with EAFNOSUPPORT, upon which the C library goes on without ioctl
- * single ones: none that types into the terminal (TIOCSTI) fcntl             flags, locks and
- * copies; not F_SETOWN, which sends signals clone             threads, no processes; clone3 keeps
- * its flags in memory where a filter cannot look, so it is answered with ENOSYS, upon which the C
- * library takes clone mmap, mprotect    no new code: memory is never executable (EACCES), nor
- * writable and executable at once tgkill            only to this process (abort) prlimit64 asking
- * about this process prctl             names of threads
+ * - write, send, setsockopt, dup: not on a packet socket. It could put forged frames on the wire,
+ *   lose its filter, or get another number and be written to under that.
+ * - sockets of this machine, beside a packet socket: only for a Redis there, and then no messages.
+ *   Such a message can carry a packet socket to another number, or to another process.
+ * - bind: a packet socket, to an interface that came back; else only who listens.
+ * - socket: IPv4 and IPv6 for who connects or listens. Route sockets are answered with
+ *   EAFNOSUPPORT, upon which the C library goes on without.
+ * - ioctl: single ones, none that types into the terminal (TIOCSTI).
+ * - fcntl: flags, locks and copies; not F_SETOWN, which sends signals.
+ * - clone: threads, no processes. clone3 keeps its flags in memory, where a filter cannot look. It
+ *   is answered with ENOSYS, upon which the C library takes clone.
+ * - mmap, mprotect: no new code. Memory is never executable (EACCES), nor writable and executable.
+ * - tgkill: only to this process (abort). prlimit64: asking about this process. prctl: names.
+ *
+ * A filter sees the whole register and the kernel takes a descriptor's lower half. So descriptors
+ * are compared in all 64 bits: 9 + 2^32 would be the packet socket 9 again.
  *
  * io_uring is ENOSYS too: libraries fall back, and its operations would go past the filter.
  */
@@ -25,6 +30,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -102,7 +108,6 @@ static const int allowed[] = {
     SCMP_SYS(getsockopt),
     SCMP_SYS(getsockname),
     SCMP_SYS(getpeername),
-    SCMP_SYS(socketpair),
     /* memory */
     SCMP_SYS(brk),
     SCMP_SYS(munmap),
@@ -229,42 +234,54 @@ static int add_rows(scmp_filter_ctx filter, uint32_t action, const struct looked
 
 /* ---- who may send, and on what ---- */
 
-static bool is_capture(const struct weir_confinement *how, int fd) {
-    for (size_t i = 0; i < how->n_captures; i++)
-        if (how->captures[i] == fd) return true;
-    return false;
+static int add_rule(scmp_filter_ctx filter, int call, unsigned n,
+                    const struct scmp_arg_cmp *arguments) {
+    int error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, n, arguments);
+    return error == -EDOM || error == -EEXIST ? 0 : error; /* not here; said already */
 }
 
-/* A rule compares an argument once, so the descriptors besides packet sockets are named one by one,
- * and those above at once. */
-static int add_but_captures(scmp_filter_ctx filter, const struct weir_confinement *how, int call) {
-    int highest = -1, error = 0;
+/* Allows a call on the descriptors of [from, from + size), size a power of two, but not on packet
+ * sockets: a range without any is one rule, of the bits that its numbers have in common; another
+ * one is halved. `also`, if not NULL, is one more argument to look at. */
+static int add_range(scmp_filter_ctx filter, const struct weir_confinement *how, int call,
+                     uint64_t from, uint64_t size, const struct scmp_arg_cmp *also) {
+    bool has_one = false;
     for (size_t i = 0; i < how->n_captures; i++)
-        if (how->captures[i] > highest) highest = how->captures[i];
-    if (highest < 0) return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
-    for (int fd = 0; !error && fd < highest; fd++)
-        if (!is_capture(how, fd))
-            error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                                     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)fd));
-    return error ? error
-                 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-                                    SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)highest));
+        has_one |= (uint64_t)how->captures[i] - from < size;
+    if (has_one && size == 1) return 0;
+    if (has_one) {
+        int error = add_range(filter, how, call, from, size / 2, also);
+        return error ? error : add_range(filter, how, call, from + size / 2, size / 2, also);
+    }
+    struct scmp_arg_cmp arguments[2] = {SCMP_A0(SCMP_CMP_MASKED_EQ, ~(size - 1), from)};
+    if (also) arguments[1] = *also;
+    return add_rule(filter, call, also ? 2 : 1, arguments);
+}
+
+/* Numbers below 0 are no descriptors: the kernel answers EBADF, as it should. */
+static int add_but_captures(scmp_filter_ctx filter, const struct weir_confinement *how, int call,
+                            const struct scmp_arg_cmp *also) {
+    static const uint64_t numbers = 1ull << 32, below_zero = ~0ull << 31;
+    if (!how->n_captures) return add_rule(filter, call, also ? 1 : 0, also);
+    int error = add_range(filter, how, call, 0, numbers, also);
+    return error ? error : add_range(filter, how, call, below_zero, -below_zero, also);
 }
 
 static int add_writing(scmp_filter_ctx filter, const struct weir_confinement *how) {
     static const int always[] = {SCMP_SYS(write),      SCMP_SYS(writev), SCMP_SYS(pwrite64),
                                  SCMP_SYS(setsockopt), SCMP_SYS(dup),    SCMP_SYS(dup2),
                                  SCMP_SYS(dup3)},
-                     to_others[] = {SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),
-                                    SCMP_SYS(send)};
+                     to_others[] = {SCMP_SYS(sendto), SCMP_SYS(send)},
+                     messages[] = {SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg)};
+    bool talks = how->connects || how->listens, passes = how->n_captures && how->local_redis;
     int error = 0;
     for (size_t i = 0; !error && i < sizeof always / sizeof always[0]; i++)
-        error = add_but_captures(filter, how, always[i]);
-    for (size_t i = 0;
-         !error && (how->connects || how->listens) && i < sizeof to_others / sizeof to_others[0];
-         i++)
-        error = add_but_captures(filter, how, to_others[i]);
-    return error == -EDOM ? 0 : error;
+        error = add_but_captures(filter, how, always[i], NULL);
+    for (size_t i = 0; !error && talks && i < sizeof to_others / sizeof to_others[0]; i++)
+        error = add_but_captures(filter, how, to_others[i], NULL);
+    for (size_t i = 0; !error && talks && !passes && i < sizeof messages / sizeof messages[0]; i++)
+        error = add_but_captures(filter, how, messages[i], NULL);
+    return error;
 }
 
 /* Copies of packet sockets would have another number. Flags and locks do no harm on any. */
@@ -272,16 +289,12 @@ static int add_fcntl(scmp_filter_ctx filter, const struct weir_confinement *how,
     static const int harmless[] = {F_GETFD, F_SETFD,  F_GETFL,     F_SETFL,     F_GETLK,
                                    F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW},
                      copies[] = {F_DUPFD, F_DUPFD_CLOEXEC};
-    int highest = -1, error = 0;
+    int error = 0;
     for (size_t i = 0; !error && i < sizeof harmless / sizeof harmless[0]; i++)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
                                  SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)harmless[i]));
-    for (size_t i = 0; i < how->n_captures; i++)
-        highest = how->captures[i] > highest ? how->captures[i] : highest;
     for (size_t i = 0; !error && i < sizeof copies / sizeof copies[0]; i++)
-        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2,
-                                 SCMP_A0(SCMP_CMP_GT, (scmp_datum_t)(highest < 0 ? 2 : highest)),
-                                 SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)copies[i]));
+        error = add_but_captures(filter, how, call, &SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)copies[i]));
     return error == -EDOM ? 0 : error; /* not on this architecture */
 }
 
@@ -293,8 +306,11 @@ static int add_sockets(scmp_filter_ctx filter, const struct weir_confinement *ho
         {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_INET)}},
         {SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_INET6)}},
     };
-    int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    bool local = !how->n_captures || how->local_redis;
+    int error = seccomp_rule_add(filter, local ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EAFNOSUPPORT),
+                                 SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    if (!error && !how->n_captures)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 0);
     if (!error)
         error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
                                  SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));

@@ -1,10 +1,10 @@
 /* The rights that weir gives up once its sockets and files are open.
  *
- *      user            setgid, setuid, supplementary groups of that user        user.c    libcap-ng
- *      capabilities    all sets empty, the bounding set too                     user.c
- *      files           writing below named directories only, reading below      files.c   Landlock,
- * where the kernel has it these, named files and the system's own system calls    an allow-list;
- * any other call kills the process          calls.c   libseccomp
+ * - user (user.c, libcap-ng): setgid, setuid, and the supplementary groups of that user
+ * - capabilities (user.c): all sets empty, the bounding set too
+ * - files (files.c, Landlock where the kernel has it): writing only below named directories;
+ *   reading only below these, of named files, and of the system's own
+ * - system calls (calls.c, libseccomp): an allow-list; any other call kills the process
  *
  * Every command does it that reads bytes of strangers: live, replay, and the readers of Redis and
  * of the state directory. No thread may have been started before: the kernel keeps these for each
@@ -29,6 +29,7 @@ struct weir_confinement {
     /* files and directories that are read later; absent ones are left out */
     const char *readable[WEIR_CONFINE_PATHS_MAX];
     bool connects;    /* an address was given: Redis, a target, a name to look up */
+    bool local_redis; /* and it is a socket of this machine (unix://) */
     bool listens;     /* serves others: opens listening sockets, or accepts on them */
     bool full_screen; /* changes the terminal's mode */
     int captures[WEIR_CONFINE_CAPTURES_MAX]; /* packet sockets: received from, never sent to */

@@ -551,7 +551,6 @@ static void tell_sight(struct weir_detector *detector, struct weir_case *inciden
     if (incident->record.recovered_us == detector->blind.back_us ||
         (!first && detector->now_us - incident->emitted_us < WEIR_SLOT_US))
         return;
-    incident->record.recovered_us = detector->blind.back_us;
     weir_case_report(detector, incident);
 }
 

@@ -1,9 +1,11 @@
 /* The life of an incident: raised once, updated seldom, cleared when it is over, one for one cause.
  *
- *     none --raise--> open --update (state, cause, scope, confidence; at most one a window)--> open
- * --clear--> cleared ^                                                                           |
- *                      +--------------- reopened within 10 minutes: `reopened`, same id
- * ------------+
+ *     none --raise--> open --clear--> cleared
+ *                     ^                  |
+ *                     +---- reopened ----+
+ *
+ * - update, while open: another state, cause, scope or confidence; at most one a window
+ * - reopened, within 10 minutes: the same id
  *
  * Where later evidence moves the blame (a service that turns out to be the uplink), the open
  * incident goes on under the new cause with its id, and others of the same cause are cleared as
@@ -142,7 +144,9 @@ void weir_case_move(struct weir_case *from, struct weir_case *to) {
 
 void weir_case_report(struct weir_detector *detector, struct weir_case *incident) {
     struct weir_recovery recovery = weir_recovery_of(detector, incident);
-    if (incident->record.cause != WEIR_CAUSE_CAPTURE) /* that one's is no trial's: judge.c knows */
+    if (incident->record.cause == WEIR_CAUSE_CAPTURE) /* no trial tells its end */
+        incident->record.recovered_us = detector->blind.back_us;
+    else
         incident->record.recovered_us =
             incident->record.trials.fail && recovery.seems_over ? recovery.at_us : 0;
     emit(detector, incident, WEIR_INCIDENT_UPDATED, NULL);

@@ -301,6 +301,7 @@ static void walk_site(struct archive *archive, struct weir_detector *detector) {
     if (archive->reading) weir_downlink_mend(&detector->downlink);
     walk_track(archive, &detector->uplink);
     walk_case(archive, &detector->uplink_case);
+    walk_case(archive, &detector->capture_case);
     for (int i = 0; i < WEIR_CLIENT_CASES; i++) walk_case(archive, &detector->client_cases[i]);
     for (int i = 0; i < WEIR_RESOLVER_CASES; i++) walk_case(archive, &detector->resolver_cases[i]);
     WALK(archive, detector->now_us);
@@ -313,7 +314,7 @@ static void walk_site(struct archive *archive, struct weir_detector *detector) {
 }
 
 uint32_t weir_detector_layout(void) {
-    static const size_t sizes[] = {3 /* version of the walk */,
+    static const size_t sizes[] = {4 /* version of the walk */,
                                    sizeof(struct weir_silence),
                                    sizeof(struct weir_downlink),
                                    sizeof(struct weir_track),

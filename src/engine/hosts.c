@@ -1,9 +1,10 @@
 /* Names that devices give themselves.
  *
- *      DHCP  request   option 12 (host name), for the address that is asked for (option 50) or
- * renewed (ciaddr) answer    option 12, where the server repeats it, for the address that it gives
- * (yiaddr) mDNS  answer    A and AAAA records of NAME.local, if the address is the sender's own:
- * nobody names another
+ * - A DHCP request: option 12 (host name), for the address that is asked for (option 50) or
+ *   renewed (ciaddr).
+ * - A DHCP answer: option 12, where the server repeats it, for the address that it gives (yiaddr).
+ * - An mDNS answer: A and AAAA records of NAME.local, if the address is the sender's own: nobody
+ *   names another.
  *
  * What a device says of itself may be anything: it is cut to printable ASCII, and shown to people
  * only. The table is bounded; the name that was heard longest ago makes room.
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/private_file.h"
+#include "base/untrusted_json.h"
 #include "engine/hosts.h"
 
 struct host {
@@ -219,7 +222,7 @@ struct hosts_sink {
     const struct weir_publish_context *context;
     struct weir_hosts *hosts;
     bool complained;
-    char path[4096], draft[4096];
+    char path[4096];
 };
 
 static struct json_object *whole(const struct hosts_sink *sink) {
@@ -247,12 +250,13 @@ static int hosts_flush(void *state, struct weir_fault *fault) {
     sink->hosts->changed = false;
     pthread_mutex_unlock(&sink->hosts->lock);
     if (!object) return 0;
-    bool done = json_object_to_file_ext(sink->draft, object, JSON_C_TO_STRING_PLAIN) == 0 &&
-                rename(sink->draft, sink->path) == 0;
-    if (!done && !sink->complained)
+    const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+    const struct weir_piece piece = {text, strlen(text)};
+    int error = weir_private_replace(sink->path, 0644, false, &piece, 1);
+    if (error && !sink->complained)
         weir_log(WEIR_LOG_WARNING, "%s cannot be written: %s; weir clients shows addresses only",
-                 sink->path, strerror(errno));
-    sink->complained = !done;
+                 sink->path, weir_private_error(error));
+    sink->complained = error != 0;
     json_object_put(object);
     return 0;
 }
@@ -261,14 +265,14 @@ static void hosts_free(void *state) { free(state); }
 
 /* What earlier runs heard. */
 static void inherit(struct hosts_sink *sink) {
-    struct json_object *object = json_object_from_file(sink->path), *names;
+    struct json_object *object = weir_untrusted_json_file(sink->path, WEIR_HOSTS_BYTES_MAX), *names;
     if (object && json_object_object_get_ex(object, "names", &names) &&
         json_object_is_type(names, json_type_object)) {
         struct json_object_iter at;
         json_object_object_foreachC(names, at) {
             struct weir_addr addr;
-            const char *name = json_object_get_string(at.val);
-            if (name && weir_addr_parse(at.key, &addr) == 0)
+            const char *name = weir_untrusted_text(at.val);
+            if (*name && weir_addr_parse(at.key, &addr) == 0)
                 learn(sink->hosts, &addr, (const uint8_t *)name, strlen(name), true);
         }
     }
@@ -283,7 +287,6 @@ int weir_sink_hosts_new(void **ret_state, const struct weir_publish_context *con
     sink->context = context;
     sink->hosts = hosts;
     snprintf(sink->path, sizeof sink->path, "%.4000s/" WEIR_HOSTS_FILE, directory);
-    snprintf(sink->draft, sizeof sink->draft, "%.4000s/." WEIR_HOSTS_FILE ".new", directory);
     inherit(sink);
     *ret_state = sink;
     return 0;

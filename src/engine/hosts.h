@@ -7,6 +7,8 @@
 #include <weir/sink.h>
 
 #define WEIR_HOSTS_FILE "clients.json"
+/* More than the names of all devices that are kept. */
+enum { WEIR_HOSTS_BYTES_MAX = 4 << 20 };
 enum { WEIR_HOST_NAME_MAX = 64, WEIR_HOSTS_MAX = 4096 };
 
 struct weir_hosts; /* opaque; any thread */

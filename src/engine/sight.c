@@ -1,12 +1,12 @@
 /* A monitor that sees nothing must not say that all is well. Three ways to be blind, besides lost
  * packets and a tap that shows one direction, which detect knows from its windows:
  *
- *      link down      an interface is not up, or has no carrier: the kernel says so
- *      silent         no packet at all for three times as long as it ever took here until the next
- * one came, ten seconds at the least; only where packets came in most seconds before, so that a
- * quiet link at night is none undecoded      a fifth of a window's packets and more cannot be read:
- * an encapsulation that weir does not know, or a snap length of nothing. ARP, LLDP and the like are
- * read, and are no streaming
+ * - link down: an interface is not up, or has no carrier. The kernel says so.
+ * - silent: no packet at all for three times as long as the longest pause so far, ten seconds at
+ *   the least. Only where packets came in most seconds before: a quiet link at night is not blind.
+ * - undecoded: a fifth of a window's packets and more cannot be read. The encapsulation is unknown
+ *   to weir, or the snap length is too short. ARP, LLDP and the like are read, and are no
+ *   streaming.
  *
  * Blind spot: a mirror port that loses one of its sources while others go on.
  */

@@ -9,6 +9,7 @@
 
 #include <weir/incident.h>
 
+#include "base/printable.h"
 #include "fleet/cases.h"
 #include "fleet/vote.h"
 
@@ -59,7 +60,8 @@ int weir_fleet_case_read(struct weir_fleet_case *one, const char *site, const ch
     bool known = strcmp(event, "raised") == 0 || strcmp(event, "updated") == 0 ||
                  strcmp(event, "cleared") == 0 || strcmp(event, "reopened") == 0;
     if (!known || !*id || strlen(id) >= 48 || strpbrk(id, " \n") || !*site ||
-        strlen(site) >= sizeof one->site || strpbrk(site, "{} \n")) {
+        strlen(site) >= sizeof one->site || strpbrk(site, "{} \n") || !weir_is_printable(site) ||
+        !weir_is_printable(id)) {
         json_object_put(object);
         return -EINVAL;
     }
@@ -102,7 +104,8 @@ int weir_fleet_case_parse(struct weir_fleet_case *one, const char *key, const ch
     long long onset, arrived, last, ended;
     *one = (struct weir_fleet_case){0};
     const char *space = strchr(key, ' ');
-    if (!space || (size_t)(space - key) >= sizeof one->site || strlen(key) >= sizeof one->key)
+    if (!space || (size_t)(space - key) >= sizeof one->site || strlen(key) >= sizeof one->key ||
+        !weir_is_printable(key))
         return -EINVAL;
     COPY(one->key, key);
     snprintf(one->site, sizeof one->site, "%.*s", (int)(space - key), key);

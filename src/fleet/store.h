@@ -1,12 +1,15 @@
 /* Where `weir fleet` reads and keeps everything: Redis, or a Redis Cluster.
  *
- *   weir:fleet:inbox:{0..15}     STREAM   sites' incident events, in; read by the group "fleet"
- *   weir:fleet:incidents         STREAM   verdicts, out
- *   and in the slot of the latter, so that one script can change them together:
- *   weir:fleet:{weir:fleet:incidents}:leader   STRING   who works; gone 5 s after its last word
- *   weir:fleet:{weir:fleet:incidents}:cases    HASH     "<site> <incident>" -> what its newest
- * event said weir:fleet:{weir:fleet:incidents}:open     HASH     service -> what was said last
- *   weir:fleet:{weir:fleet:incidents}:stats    HASH     counters
+ * - weir:fleet:inbox:{0..15}, STREAM: sites' incident events, in; read by the group "fleet"
+ * - weir:fleet:incidents, STREAM: verdicts, out
+ *
+ * And in the slot of the latter (weir:fleet:{weir:fleet:incidents}:...), so that one script can
+ * change them together:
+ *
+ * - leader, STRING: who works; gone 5 s after its last word
+ * - cases, HASH: "<site> <incident>" -> what its newest event said
+ * - open, HASH: service -> what was said last
+ * - stats, HASH: counters
  *
  * Exactly once: an event changes `cases` only if its (site, entry) is newer than what is there, so
  * that it may be read again; what is said goes out in one script with the change of `open`; and

@@ -1,18 +1,19 @@
 /* Segments that are not plain new data, by comparing each with the highest end seen.
  *
- *      seq .. seen before .. nxt        lost between us and the receiver ("beyond")
- *      [ hole ]  .. nxt                 fills a hole: lost between the sender and us ("before"), or
- * merely overtaken
+ *     seq .. seen before .. nxt    lost between us and the receiver ("beyond")
+ *     [ hole ]  .. nxt             fills a hole: lost between the sender and us ("before"),
+ *                                  or merely overtaken
  *
- * The split into seen and never seen is Jaiswal's (2007). What filled a hole was sent again, or
- * merely overtaken:
+ * The split into seen and never seen is Jaiswal's (2007). Whether the filler of a hole was sent
+ * again, or merely overtaken, depends on its age:
  *
- *      younger than half a round trip    overtaken: nobody can have asked for it yet. A sender that
- * sends its segments in another order than they are numbered (some do so with a hello) is one older
- * than a round trip           sent again, unless the sender's own time stamp is of before the
- * packet that showed the hole between                           the sender says it: its time stamp,
- * or its IPv4 identification where it counts them up. A quick repair takes just one round trip, and
- * the handshake's was perhaps a slow one. Where both are silent: overtaken
+ * - younger than half a round trip: overtaken. Nobody can have asked for it yet. Some senders send
+ *   a hello's segments in another order than they are numbered.
+ * - older than a round trip: sent again, unless the sender's own time stamp is of before the
+ *   packet that showed the hole.
+ * - between: the sender says it, by its time stamp, or by its IPv4 identification where it counts
+ *   them up. A quick repair takes just one round trip, and the handshake's was perhaps a slow one.
+ *   Where both are silent: overtaken.
  *
  * Round trip: the handshake's; at least 3 ms (Wireshark's bound) is "older", and where it is not
  * known 3 ms are half.

@@ -4,13 +4,14 @@
  * differently. So tags are no part of a flow's hash, and where endpoints agree and tags do not, the
  * packet itself must say that it goes on with what was seen:
  *
- *      TCP   both of its numbers continue the flow's: its sequence number what this side sent or
- * the other acknowledged, its acknowledgement what the other side sent. Another customer's, with
- * his own initial numbers, would do so once in 60,000 times, and only with the same endpoints at
- * the same time. A SYN never does: a copied one is known as a duplicate, any other opens a
- * connection of its own. UDP   it is of the side that has not been heard in the flow's own tags:
- * its first packet decides, and that side's tags are kept. ICMP  the packet that it quotes is such
- * a one.
+ * - TCP: both of its numbers continue the flow's. Its sequence number continues what this side
+ *   sent or the other acknowledged, its acknowledgement what the other side sent. Another
+ *   customer's, with initial numbers of his own, would do so once in 60,000 times, and only with
+ *   the same endpoints at the same time. A SYN never does: a copied one is known as a duplicate,
+ *   any other opens a connection of its own.
+ * - UDP: it is of the side that has not been heard in the flow's own tags. Its first packet
+ *   decides, and that side's tags are kept.
+ * - ICMP: the packet that it quotes is such a one.
  *
  * Blind spot: two customers whose UDP conversations have the same endpoints at the same time, each
  * heard in one direction only, are taken for one.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/private_file.h"
 #include "history/store.h"
 #include "notify/feed.h"
 #include "view/source.h"
@@ -85,7 +86,8 @@ static void read_acknowledged_redis(struct weir_feed *feed) {
     redisReply *members = ask(feed, &command, &ignored);
     feed->n_acknowledged = 0;
     for (size_t i = 0; members && i < members->elements; i++)
-        acknowledge(feed, members->element[i]->str);
+        if (weir_redis_text(members->element[i]))
+            acknowledge(feed, weir_redis_text(members->element[i]));
     freeReplyObject(members);
 }
 
@@ -113,10 +115,9 @@ static int read_redis(struct weir_feed *feed, const char *after, int max, weir_f
     error = entries ? 0 : -EIO;
     for (size_t i = 0; !error && i < entries->elements; i++) {
         const redisReply *entry = entries->element[i];
-        const char *json = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2
-                               ? weir_view_reply_get(entry->element[1], "json")
-                               : NULL;
-        if (json) error = visit(context, entry->element[0]->str, json);
+        const char *position = weir_redis_text(weir_redis_at(entry, 0)),
+                   *json = weir_view_reply_get(weir_redis_at(entry, 1), "json");
+        if (position && json) error = visit(context, position, json);
     }
     freeReplyObject(entries);
     return error;
@@ -125,8 +126,10 @@ static int read_redis(struct weir_feed *feed, const char *after, int max, weir_f
 static int newest_redis(struct weir_feed *feed, char position[48], struct weir_fault *fault) {
     int error = open_redis(feed, fault);
     redisReply *entries = error ? NULL : ask_stream(feed, "XREVRANGE", "+", "-", 1, fault);
-    if (entries && entries->elements)
-        snprintf(position, 48, "%s", entries->element[0]->element[0]->str);
+    const char *newest = entries && entries->elements
+                             ? weir_redis_text(weir_redis_at(entries->element[0], 0))
+                             : NULL;
+    if (newest) snprintf(position, 48, "%s", newest);
     error = error ? error : entries ? 0 : -EIO;
     freeReplyObject(entries);
     return error;
@@ -147,15 +150,14 @@ static int visit_row(void *context, int64_t seq, const char *id, const char *jso
 }
 
 static void read_acknowledged_file(struct weir_feed *feed) {
-    char path[4100], line[64];
+    char path[4100], *text = NULL;
+    size_t n;
     snprintf(path, sizeof path, "%s/acknowledged", feed->state);
-    FILE *file = fopen(path, "re");
     feed->n_acknowledged = 0;
-    while (file && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
-        acknowledge(feed, line);
-    }
-    if (file) fclose(file);
+    if (weir_private_read(path, WEIR_ACKNOWLEDGED_BYTES_MAX, &text, &n) < 0) return;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        if (*line) acknowledge(feed, line);
+    free(text);
 }
 
 static int open_file(struct weir_feed *feed, struct weir_history_store **ret_store,

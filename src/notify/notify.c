@@ -1,6 +1,5 @@
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -11,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/private_file.h"
+#include "base/untrusted_json.h"
 #include "notify/hook.h"
 #include "notify/mailbox.h"
 #include "notify/notify.h"
@@ -23,6 +24,7 @@ enum {
     BACKOFF_MAX_S = 60,
     LOOK_MS = 500,
     ANSWER_MAX = 65536,
+    CURSOR_BYTES_MAX = 16 << 20,
     ONCE_FAILURES = 3
 };
 
@@ -67,15 +69,9 @@ static int write_cursor(struct weir_notifier *n) {
     json_object_object_add(object, "site", json_object_new_string(weir_feed_site(n->options.feed)));
     json_object_object_add(object, "targets", targets);
     const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
-    char draft[4200];
-    snprintf(draft, sizeof draft, "%s.new", n->options.cursor);
-    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-    size_t length = strlen(text);
-    bool whole = fd >= 0 && write(fd, text, length) == (ssize_t)length && fdatasync(fd) == 0;
-    int error = whole ? 0 : -errno;
-    if (fd >= 0) close(fd);
+    const struct weir_piece piece = {text, strlen(text)};
+    int error = weir_private_replace(n->options.cursor, 0600, true, &piece, 1);
     json_object_put(object);
-    if (!error && rename(draft, n->options.cursor) < 0) error = -errno;
     n->dirty = false;
     return error;
 }
@@ -102,10 +98,11 @@ static int cannot_write(struct weir_notifier *n, int error, struct weir_fault *f
 /* What earlier runs told each target. A cursor of another site counts for nothing: its positions
  * are others. */
 static void load(struct weir_notifier *n) {
-    struct json_object *whole = json_object_from_file(n->options.cursor), *targets, *one, *site;
-    bool ours = whole && json_object_object_get_ex(whole, "site", &site) &&
-                strcmp(json_object_get_string(site), weir_feed_site(n->options.feed)) == 0 &&
-                json_object_object_get_ex(whole, "targets", &targets);
+    struct json_object *whole = weir_untrusted_json_file(n->options.cursor, CURSOR_BYTES_MAX),
+                       *targets, *one;
+    bool ours =
+        strcmp(weir_untrusted_member(whole, "site"), weir_feed_site(n->options.feed)) == 0 &&
+        json_object_object_get_ex(whole, "targets", &targets);
     for (size_t i = 0; ours && i < n->n_posts; i++)
         if (json_object_object_get_ex(targets, n->posts[i].box.target.name, &one))
             weir_mailbox_load(&n->posts[i].box, one);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/private_file.h"
 #include "proof/pcapng.h"
 #include "proof/proof.h"
 #include "proof/rewrite.h"
@@ -133,21 +134,12 @@ static int build(struct weir_proof *proof, const struct task *task, struct weir_
 
 static int write_file(const struct weir_proof *proof, const char *id,
                       const struct weir_pcapng *file, struct weir_fault *fault) {
-    char path[4400], draft[4400];
+    char path[4400];
+    const struct weir_piece piece = {file->bytes, file->n};
     snprintf(path, sizeof path, "%s/%s.pcapng", proof->directory, id);
-    snprintf(draft, sizeof draft, "%s/.%s.new", proof->directory, id);
     mkdir(proof->directory, 0750);
-    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640),
-        error = fd < 0 ? -errno : 0;
-    for (size_t done = 0; !error && done < file->n;) {
-        ssize_t n = write(fd, file->bytes + done, file->n - done);
-        error = n < 0 && errno != EINTR ? -errno : 0;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    if (fd >= 0 && close(fd) < 0 && !error) error = -errno;
-    if (!error && rename(draft, path) < 0) error = -errno;
-    if (error) unlink(draft);
-    return error ? weir_fault_set(fault, error, "%s: %s", path, strerror(-error)) : 0;
+    int error = weir_private_replace(path, 0640, false, &piece, 1);
+    return error ? weir_fault_set(fault, error, "%s: %s", path, weir_private_error(error)) : 0;
 }
 
 /* The oldest go first: WEIR_PROOF_FILES_MAX of a megabyte are kept. */

@@ -1,10 +1,11 @@
 /* Steps of a flight:
  *
- *     SEND     the commands up to and with the stream entry, all at once; then those behind it
- *     EXACT    the entry's id is doubled or too old, Redis does not say which: XRANGE id id. This
- * very event there: it has arrived RECENT   else the newest entries are searched: an earlier flight
- * may have put it under a new id, and lost the answer AGAIN    else it is added under an id of
- * Redis' own
+ * - SEND: the commands up to and with the stream entry, all at once; then those behind it.
+ * - EXACT: the entry's id is doubled or too old, Redis does not say which. XRANGE id id: if this
+ *   very event is there, it has arrived.
+ * - RECENT: else the newest entries are searched. An earlier flight may have put it under a new
+ *   id, and lost the answer.
+ * - AGAIN: else it is added under an id of Redis' own.
  *
  * An entry is this very event when its first three fields are equal (who, what, when). A step that
  * was redirected is taken again at the right node: HSET, EXPIRE and an entry with its id may be

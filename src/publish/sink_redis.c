@@ -2,12 +2,14 @@
  * one slot; the keys that all sites share (weir:sites, weir:fleet:inbox:{n}) have slots of their
  * own, and so messages of their own.
  *
- *   window    MULTI HSET service EXPIRE EXEC,  XADD metrics (id: the window's end),  EXPIRE
- * metrics, TS.ADD where Redis knows it incident  XADD incidents (id: its time),  EXPIRE, PUBLISH
- * weir:alerts if it is new, XADD of a live site's to its fleet inbox capture   MULTI HSET probe
- * EXPIRE EXEC;   ZADD weir:sites, cut to SITES_MAX, EXPIRE open      MULTI DEL open HSET EXPIRE
- * EXEC: what stands, whole, at each event and with each capture record hour      XADD hours (id:
- * when it was written),  EXPIRE hours,  SADD services EXPIRE
+ * - window: MULTI HSET service EXPIRE EXEC, XADD metrics (id: the window's end), EXPIRE metrics,
+ *   TS.ADD where Redis knows it
+ * - incident: XADD incidents (id: its time), EXPIRE, PUBLISH weir:alerts if it is new, XADD of a
+ *   live site's to its fleet inbox
+ * - capture: MULTI HSET probe EXPIRE EXEC; ZADD weir:sites, cut to SITES_MAX, EXPIRE
+ * - open: MULTI DEL open HSET EXPIRE EXEC: what stands, whole, at each event and with each capture
+ *   record
+ * - hour: XADD hours (id: when it was written), EXPIRE hours, SADD services EXPIRE
  *
  * Hash and time to live are one transaction: a hash that never expires would go on saying what was
  * true when a probe died.

@@ -306,7 +306,8 @@ static int compact(struct weir_spool *spool, size_t size) {
     struct weir_spool fresh = {.fd = -1};
     size_t first = first_to_keep(spool, size);
     snprintf(path, sizeof path, "%s.new", spool->path);
-    fresh.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unlink(path); /* what a killed run left, or whatever else is there */
+    fresh.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int error = fresh.fd < 0 ? -errno : 0;
     if (!error && flock(fresh.fd, LOCK_EX | LOCK_NB) < 0) error = -EBUSY;
     if (!error) error = copy_wanted(spool, &fresh, first);

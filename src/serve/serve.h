@@ -1,9 +1,10 @@
 /* serve: a site's pages over HTTP.
  *
- *      reader (the main thread)     once a second asks for a mark; where it changed reads the site,
- * makes all pages shelf                        the pages of one generation: whole responses, made
- * once, handed to all server (libmicrohttpd's)     answers GET and HEAD from the shelf; holds the
- * streams of events
+ * - reader (the main thread): once a second asks for a mark; where it changed reads the site,
+ *   makes all pages.
+ * - shelf: the pages of one generation. Whole responses, made once, handed to all.
+ * - server (libmicrohttpd's threads): answers GET and HEAD from the shelf; holds the streams of
+ *   events.
  *
  * What a hundred open pages cost is a hundred copies of finished bytes; the probe, its Redis and
  * its files see one reader.

@@ -18,6 +18,7 @@
 #include <weir/capture.h>
 #include <weir/service.h>
 
+#include "base/printable.h"
 #include "base/wrap.h"
 #include "publish/redis_client.h"
 #include "ui/check.h"
@@ -35,7 +36,7 @@ struct weir_check_finding *weir_check_add(struct weir_check *check, enum weir_ch
     struct weir_check_finding *finding =
         &check->findings[check->n < WEIR_CHECK_MAX ? check->n++ : WEIR_CHECK_MAX - 1];
     *finding = (struct weir_check_finding){.level = level};
-    snprintf(finding->about, sizeof finding->about, "%s", about);
+    weir_printable_copy(finding->about, sizeof finding->about, about);
     return finding;
 }
 
@@ -43,6 +44,7 @@ void weir_check_text(struct weir_check_finding *finding, const char *format, ...
     va_list args;
     va_start(args, format);
     vsnprintf(finding->text, sizeof finding->text, format, args);
+    weir_printable(finding->text, false);
     va_end(args);
 }
 
@@ -50,6 +52,7 @@ void weir_check_advice(struct weir_check_finding *finding, const char *format, .
     va_list args;
     va_start(args, format);
     vsnprintf(finding->advice, sizeof finding->advice, format, args);
+    weir_printable(finding->advice, false);
     va_end(args);
 }
 

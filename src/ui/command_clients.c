@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/untrusted_json.h"
 #include "engine/hosts.h"
 #include "ui/command.h"
 #include "ui/confined.h"
@@ -39,20 +40,17 @@ static const char *config_name(const struct weir_config *config, const char *cli
 
 /* NULL: it has none, or only its pseudonym is known. */
 static const char *name_of(const struct asked *asked, const char *client) {
-    struct json_object *value;
     const char *name = config_name(&asked->prompt.config, client);
-    if (!name && asked->names && json_object_object_get_ex(asked->names, client, &value))
-        name = json_object_get_string(value);
-    return name;
+    if (!name && asked->names) name = weir_untrusted_member(asked->names, client);
+    return name && *name ? name : NULL;
 }
 
 static struct json_object *load_names(const char *state, const char *site) {
     char path[4200];
-    struct json_object *object, *names = NULL, *of;
+    struct json_object *object, *names = NULL;
     snprintf(path, sizeof path, "%.4000s/" WEIR_HOSTS_FILE, state ? state : "");
-    object = state ? json_object_from_file(path) : NULL;
-    if (object && json_object_object_get_ex(object, "site", &of) &&
-        strcmp(json_object_get_string(of), site) == 0 &&
+    object = state ? weir_untrusted_json_file(path, WEIR_HOSTS_BYTES_MAX) : NULL;
+    if (object && strcmp(weir_untrusted_member(object, "site"), site) == 0 &&
         json_object_object_get_ex(object, "names", &names) &&
         json_object_is_type(names, json_type_object))
         json_object_get(names);
@@ -66,7 +64,7 @@ static struct json_object *load_names(const char *state, const char *site) {
 
 static bool hits(const struct asked *asked, struct json_object *clients) {
     for (size_t i = 0; i < json_object_array_length(clients); i++) {
-        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
+        const char *client = weir_untrusted_text(json_object_array_get_idx(clients, i)),
                    *name = name_of(asked, client);
         if (strcmp(client, asked->name) == 0 || (name && strcasecmp(name, asked->name) == 0))
             return true;
@@ -107,7 +105,7 @@ static void print_event(const struct asked *asked, const struct weir_view_event 
            weir_view_clock(clock, event->onset_us, 0), event->clients,
            event->clients == 1 ? "" : "s", n < event->clients ? ", some of them" : "", event->id);
     for (size_t i = 0; i < n; i++) {
-        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
+        const char *client = weir_untrusted_text(json_object_array_get_idx(clients, i)),
                    *name = name_of(asked, client);
         printf("    %-32s %s\n", name ? name : client, name ? client : "");
     }
@@ -124,7 +122,7 @@ static void print_json(const struct asked *asked, const struct weir_view_event *
     json_object_object_add(object, "open", json_object_new_boolean(open));
     json_object_object_add(object, "clients", json_object_new_double(event->clients));
     for (size_t i = 0; i < json_object_array_length(clients); i++) {
-        const char *client = json_object_get_string(json_object_array_get_idx(clients, i)),
+        const char *client = weir_untrusted_text(json_object_array_get_idx(clients, i)),
                    *name = name_of(asked, client);
         struct json_object *one = json_object_new_object();
         json_object_object_add(one, "client", json_object_new_string(client));

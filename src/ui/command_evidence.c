@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/printable.h"
+#include "base/private_file.h"
 #include "ui/command.h"
 #include "ui/prompt.h"
 
@@ -48,7 +50,11 @@ static int copy(int from, int to) {
 }
 
 static int show(const struct asked *asked, const char *path, struct weir_fault *fault) {
-    int from = open(path, O_RDONLY | O_CLOEXEC), error = from < 0 ? -errno : 0;
+    const char *name;
+    int directory = weir_private_directory(path, &name);
+    int from = directory < 0 ? directory : weir_private_open(directory, name, O_RDONLY, SIZE_MAX);
+    int error = from < 0 ? from : 0;
+    if (directory >= 0) close(directory);
     if (error == -ENOENT)
         return weir_fault_set(fault, error,
                               "%s: no such file; weir evidence lists those that are there, weir "
@@ -67,7 +73,7 @@ static int show(const struct asked *asked, const char *path, struct weir_fault *
         else if (!is_stdout)
             printf("%s is written\n", asked->output);
     } else {
-        weir_fault_set(fault, error, "%s: %s", path, strerror(-error));
+        weir_fault_set(fault, error, "%s: %s", path, weir_private_error(error));
     }
     if (from >= 0) close(from);
     return error;
@@ -95,7 +101,7 @@ static int list(const char *directory, struct weir_fault *fault) {
         char path[PATH_MAX + 300];
         struct stat stat_of;
         snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-        if (stat(path, &stat_of) == 0 &&
+        if (lstat(path, &stat_of) == 0 && S_ISREG(stat_of.st_mode) &&
             weir_is_printable(entries[i]->d_name)) /* weir gives no other names */
             printf("%-40.*s %7.1f kB\n", (int)strlen(entries[i]->d_name) - 7, entries[i]->d_name,
                    (double)stat_of.st_size / 1000);

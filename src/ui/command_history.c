@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/local_time.h"
+#include "base/untrusted_json.h"
 #include "history/history.h"
 #include "ui/command.h"
 #include "ui/confined.h"
@@ -325,8 +326,8 @@ static void print_json(const struct asked *asked, const struct weir_history *his
     if (!asked->outages) json_object_object_add(object, "services", services_json(asked, history));
     for (size_t i = 0; i < history->n_incidents; i++) {
         const struct weir_history_incident *incident = &history->incidents[i];
-        struct json_object *record = json_tokener_parse(incident->json);
-        if (!json_object_is_type(record, json_type_object)) continue;
+        struct json_object *record = weir_untrusted_json(incident->json);
+        if (!record) continue;
         json_object_object_add(
             record, "duration_s",
             json_object_new_int64(weir_history_duration_us(incident, asked->now_us) / 1000000));

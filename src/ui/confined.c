@@ -26,7 +26,9 @@ void weir_confinement_reads_redis(struct weir_confinement *how, const char *url,
                                   const char *password_file) {
     struct weir_redis_url parsed;
     weir_confinement_reads(how, password_file);
-    if (!url || weir_redis_url_parse(&parsed, url, NULL) < 0 || !parsed.tls.on) return;
+    if (!url || weir_redis_url_parse(&parsed, url, NULL) < 0) return;
+    how->local_redis = parsed.is_unix;
+    if (!parsed.tls.on) return;
     const char *const files[] = {parsed.tls.ca, parsed.tls.cert, parsed.tls.key};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (files[i][0]) weir_confinement_reads(how, files[i]);

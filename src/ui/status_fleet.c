@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/untrusted_json.h"
 #include "fleet/store.h"
 #include "ui/status.h"
 #include "view/source.h"
@@ -34,7 +35,7 @@ static void read_open(struct fleet_answer *answer, const redisReply *entries, co
          entries->type == REDIS_REPLY_ARRAY && i < entries->elements && n_seen < OPEN_MAX; i++) {
         const redisReply *pairs = weir_redis_at(entries->element[i], 1);
         const char *json = pairs ? weir_view_reply_get(pairs, "json") : NULL;
-        struct json_object *record = json ? json_tokener_parse(json) : NULL;
+        struct json_object *record = json ? weir_untrusted_json(json) : NULL;
         const char *name = record ? text_of(record, "service") : "";
         bool old = !*name || (service && strcmp(name, service) != 0);
         for (size_t s = 0; s < n_seen && !old; s++) old = strcmp(seen[s], name) == 0;
@@ -150,10 +151,10 @@ static void print_text(const struct weir_prompt *prompt, const struct fleet_answ
                text_of(record, "sites_bad"), text_of(record, "sites_good"),
                text_of(record, "sites_unknown"), text_of(record, "trials_fail"),
                text_of(record, "trials_total"));
-        for (size_t s = 0; json_object_object_get_ex(record, "sites", &sites) &&
-                           s < json_object_array_length(sites);
-             s++)
-            printf("    %s\n", json_object_get_string(json_object_array_get_idx(sites, s)));
+        bool listed = json_object_object_get_ex(record, "sites", &sites) &&
+                      json_object_is_type(sites, json_type_array);
+        for (size_t s = 0; listed && s < json_object_array_length(sites); s++)
+            printf("    %s\n", weir_untrusted_text(json_object_array_get_idx(sites, s)));
     }
 }
 

@@ -126,7 +126,7 @@ void weir_view_read_event(struct weir_view_event *event, weir_view_get get, cons
                                       .trials_total = number(get, of, "trials_total"),
                                       .maintenance = number(get, of, "maintenance") > 0,
                                       .json = json ? strdup(json) : NULL};
-    if (event->json) weir_printable(event->json, false);
+    if (event->json) weir_printable_json(event->json);
     COPY(event->id, get(of, "id"));
     COPY(event->event, get(of, "event"));
     COPY(event->service, get(of, "service"));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/untrusted_json.h"
 #include "history/store.h"
 #include "view/history_redis.h"
 
@@ -57,9 +58,7 @@ int weir_history_add_incident(void *context, const struct weir_history_incident 
 /* ---- an incident of its record ---- */
 
 static void copy_text(char *into, size_t size, struct json_object *record, const char *name) {
-    struct json_object *value;
-    bool there = json_object_object_get_ex(record, name, &value) && value;
-    snprintf(into, size, "%s", there ? json_object_get_string(value) : "");
+    snprintf(into, size, "%s", weir_untrusted_member(record, name));
 }
 
 static int64_t time_of(struct json_object *record, const char *name) {
@@ -71,11 +70,8 @@ static int64_t time_of(struct json_object *record, const char *name) {
 }
 
 int weir_history_read_record(struct weir_history_incident *ret_incident, const char *json) {
-    struct json_object *record = json_tokener_parse(json), *value;
-    if (!record || !json_object_is_type(record, json_type_object)) {
-        json_object_put(record);
-        return -EBADMSG;
-    }
+    struct json_object *record = weir_untrusted_json(json), *value;
+    if (!record) return -EBADMSG;
     *ret_incident = (struct weir_history_incident){.onset_us = time_of(record, "onset_ts"),
                                                    .raised_us = time_of(record, "raised_ts"),
                                                    .recovered_us = time_of(record, "recovered_ts"),
@@ -88,8 +84,7 @@ int weir_history_read_record(struct weir_history_incident *ret_incident, const c
     copy_text(ret_incident->event, sizeof ret_incident->event, record, "event");
     ret_incident->maintenance =
         json_object_object_get_ex(record, "maintenance", &value) && json_object_get_boolean(value);
-    bool has_text = json_object_object_get_ex(record, "text", &value) && value;
-    ret_incident->text = strdup(has_text ? json_object_get_string(value) : "");
+    ret_incident->text = strdup(weir_untrusted_member(record, "text"));
     ret_incident->json = strdup(json);
     json_object_put(record);
     if (ret_incident->text && ret_incident->json) return 0;

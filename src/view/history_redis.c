@@ -158,7 +158,8 @@ static int load_hours(struct reader *reader, const char *service, struct weir_fa
 
 static int by_text(const void *a, const void *b) {
     const redisReply *const *left = a, *const *right = b;
-    return strcmp((*left)->str, (*right)->str);
+    const char *a_text = weir_redis_text(*left), *b_text = weir_redis_text(*right);
+    return strcmp(a_text ? a_text : "", b_text ? b_text : "");
 }
 
 static int load_services(struct reader *reader, struct weir_fault *fault) {
@@ -169,9 +170,11 @@ static int load_services(struct reader *reader, struct weir_fault *fault) {
     int error = names ? 0 : -EIO;
     if (names && names->elements)
         qsort(names->element, names->elements, sizeof *names->element, by_text);
-    for (size_t i = 0; !error && i < names->elements; i++)
-        if (!reader->where->service || strcmp(reader->where->service, names->element[i]->str) == 0)
-            error = load_hours(reader, names->element[i]->str, fault);
+    for (size_t i = 0; !error && i < names->elements; i++) {
+        const char *name = weir_redis_text(names->element[i]);
+        if (name && (!reader->where->service || strcmp(reader->where->service, name) == 0))
+            error = load_hours(reader, name, fault);
+    }
     freeReplyObject(names);
     return error;
 }

@@ -12,7 +12,7 @@
 #include "base/private_file.h"
 #include "view/source.h"
 
-enum { STATUS_BYTES_MAX = 64 << 20, ACKNOWLEDGED_BYTES_MAX = 1 << 20 };
+enum { STATUS_BYTES_MAX = 64 << 20 };
 
 static const char *get_json(const void *of, const char *name) {
     struct json_object *value;
@@ -99,7 +99,8 @@ static void mark_acknowledged(const struct weir_view_source *source, struct weir
     char path[4300];
     char *text = NULL;
     size_t n;
-    if (weir_private_read(acknowledged_path(source, path), ACKNOWLEDGED_BYTES_MAX, &text, &n) < 0)
+    if (weir_private_read(acknowledged_path(source, path), WEIR_ACKNOWLEDGED_BYTES_MAX, &text, &n) <
+        0)
         return;
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
         for (size_t i = 0; i < view->n_events; i++)
@@ -112,8 +113,8 @@ int weir_view_acknowledge_file(struct weir_view_source *source, const char *id,
     char path[4300];
     char line[64];
     int length = snprintf(line, sizeof line, "%.60s\n", id);
-    int error = weir_private_append(acknowledged_path(source, path), ACKNOWLEDGED_BYTES_MAX, line,
-                                    (size_t)length);
+    int error = weir_private_append(acknowledged_path(source, path), WEIR_ACKNOWLEDGED_BYTES_MAX,
+                                    line, (size_t)length);
     return error ? weir_fault_set(fault, error, "%s: %s", path, weir_private_error(error)) : 0;
 }
 

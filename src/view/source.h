@@ -4,6 +4,9 @@
 #include "publish/redis_client.h"
 #include "view/view.h"
 
+/* The file of acknowledged incidents: one id a line. */
+enum { WEIR_ACKNOWLEDGED_BYTES_MAX = 1 << 20 };
+
 struct weir_view_source {
     char site[WEIR_VIEW_NAME_MAX]; /* "" until known */
     char path[4200];               /* of status.json; "" for Redis */

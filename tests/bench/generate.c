@@ -2,11 +2,13 @@
  *
  *     generate mix|bulk|churn SEED PACKETS OUT.pcap
  *
- * mix:   three minutes of a busy gateway: pages, players over TLS and QUIC, lookups before some of
- * them, some plain HTTP and some UDP of no known protocol. Three in four flows are alive at the
- * same time, one third into the capture: a table that only looks good while it fits into the cache
- * must show it. bulk:  300 players that do nothing but receive. churn: 19 of 20 packets are the
- * first of a new 5-tuple, as in a flood of SYNs; a few are answered.
+ * - mix: three minutes of a busy gateway: pages, players over TLS and QUIC, lookups before some of
+ *   them, some plain HTTP and some UDP of no known protocol. Three in four flows are alive at the
+ *   same time, one third into the capture: a table that only looks good while it fits into the
+ *   cache must show it.
+ * - bulk: 300 players that do nothing but receive.
+ * - churn: 19 of 20 packets are the first of a new 5-tuple, as in a flood of SYNs; a few are
+ *   answered.
  *
  * Names are sent as real ones are (messages.h); bodies are noise, as they are when encrypted, with
  * TLS record headers at their places. In long answers one packet in 500 is lost, before or beyond

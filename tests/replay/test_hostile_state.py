@@ -30,11 +30,21 @@ def state(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["status.json", "engine.state", "names.state", "acknowledged", "history.db", "history.db-journal"])
-def test_a_pipe_in_the_state_directory_hangs_nobody(state, name):
-    (state / name).unlink(missing_ok=True)
-    os.mkfifo(state / name)
-    for command in (["status"], ["alerts"], ["history"], ["replay", "-q", PCAPS / "healthy.pcap"]):
+def telling():
+    """`weir notify` of all that is kept, to a command."""
+    return ["notify", "--once", "--from-start", "--user", "root", "--to", "command /bin/true"]
+
+
+@pytest.mark.parametrize("names", [["status.json", "history.db"], ["history.db-journal", "engine.state", "names.state"],
+                                   ["acknowledged", "clients.json", "notify.cursor", "notify.cursor.new", ".clients.json.new", "evidence/x.pcapng"]],
+                         ids=lambda names: names[0])
+def test_pipes_in_the_state_directory_hang_nobody(state, names):
+    """Those of a group stand in the way of different commands, or of different steps of one."""
+    (state / "evidence").mkdir(exist_ok=True)
+    for name in names:
+        (state / name).unlink(missing_ok=True)
+        os.mkfifo(state / name)
+    for command in (["status"], ["alerts"], ["history"], ["clients"], ["evidence"], ["evidence", "x"], telling(), ["replay", "-q", PCAPS / "healthy.pcap"]):
         ends_soon(*command, "--state", state)
 
 
@@ -46,6 +56,15 @@ def test_an_acknowledgement_follows_no_link(state, tmp_path_factory):
     code, _, errors = ends_soon("alerts", "--state", state, "--ack", known)
     assert code == 1 and "acknowledged" in errors and "link" in errors
     assert victim.read_text() == "before\n"
+
+
+def test_evidence_is_no_link(state, tmp_path_factory):
+    victim = tmp_path_factory.mktemp("other") / "shadow"
+    victim.write_text("secret")
+    (state / "evidence").mkdir(exist_ok=True)
+    (state / "evidence" / "x.pcapng").symlink_to(victim)
+    code, out, errors = ends_soon("evidence", "--state", state, "x", "--output", "-")
+    assert code == 1 and "secret" not in out and "link" in errors
 
 
 @pytest.mark.parametrize("name", ["status.json", "engine.state"])
@@ -138,7 +157,8 @@ ANSWERS = [b"*-1\r\n", b"$-1\r\n", b":7\r\n", b"+\r\n", b"*0\r\n", b"*1\r\n:1\r\
 def test_answers_of_any_shape(answer):
     stranger = Stranger(answer)
     try:
-        for command in (["status"], ["status", "--site", "home"], ["alerts", "--site", "home"], ["status", "--fleet"]):
+        for command in (["status"], ["status", "--site", "home"], ["alerts", "--site", "home"], ["status", "--fleet"], ["history", "--site", "home"],
+                        ["clients", "--site", "home"]):
             ends_soon(*command, "--redis", f"redis://127.0.0.1:{stranger.port}")
     finally:
         stranger.close()
@@ -174,6 +194,18 @@ def test_file_names_of_any_bytes(tmp_path):
     assert done.returncode == 1 and not any(sign in done.stderr.decode() for sign in TERMINAL)
 
 
+def test_names_in_warnings_steer_no_terminal(tmp_path):
+    """A damaged state is a line of the log, with its path; an interface's name may hold nearly anything."""
+    state = tmp_path / "st\x1b[31m\u009b"
+    state.mkdir()
+    (state / "engine.state").write_text("nothing")
+    _, out, errors = ends_soon("replay", "-q", "--state", state, PCAPS / "healthy.pcap")
+    assert "engine.state" in errors and not any(sign in out + errors for sign in TERMINAL)
+    for options in ([], ["--json"]):
+        _, out, errors = ends_soon("check", "-i", "e\x1b[31m\u009b", *options)
+        assert "no such interface" in out and not any(sign in out + errors for sign in TERMINAL)
+
+
 def test_what_strangers_write_into_the_state_directory_steers_no_terminal(state):
     told = json.loads((state / "status.json").read_text())
     told["site"] = "x\x1b]0;pwn\x07\u009b31m\u202e"
@@ -183,6 +215,50 @@ def test_what_strangers_write_into_the_state_directory_steers_no_terminal(state)
     for command in (["status"], ["status", "netflix"], ["alerts"], ["evidence"], ["clients"], ["history"]):
         _, out, errors = ends_soon(*command, "--state", state)
         assert not any(sign in out + errors for sign in TERMINAL), (command, out, errors)
+
+
+def rewritten(state, change):
+    """status.json, after change(of one incident's members) of each of them."""
+    told = json.loads((state / "status.json").read_text())
+    for incident in told["incidents"]:
+        incident["event"] = incident["json"]["event"] = "raised"
+        change(incident)
+    (state / "status.json").write_text(json.dumps(told))
+    return told
+
+
+READERS = (["status"], ["status", "--json"], ["alerts"], ["alerts", "--json"], ["clients"], ["clients", "netflix"], ["clients", "--json", "netflix"], ["history"])
+
+
+def test_escapes_inside_records_steer_no_terminal(state):
+    """A JSON text without a control character, whose strings have some once they are read."""
+    evil = "x\x1b[31m\u009b5m\u202e"
+    told = rewritten(state, lambda incident: incident["json"].update(clients_hit=[evil, "10.0.0.1"], text=evil, service=evil))
+    (state / "clients.json").write_text(json.dumps({"weir": 1, "type": "clients", "site": told["site"], "names": {"10.0.0.1": evil}}))
+    for command in (*READERS, ["clients", "--json", told["incidents"][0]["id"]], ["clients", told["incidents"][0]["id"]]):
+        _, out, errors = ends_soon(*command, "--state", state)
+        assert not any(sign in out + errors for sign in TERMINAL), (command, out, errors)
+    assert "10.0.0.1" in out
+
+
+@pytest.mark.parametrize("value", [None, [None, 3, {}], {"a": None}, -1e300], ids=str)
+def test_values_of_another_kind_crash_no_reader(state, value):
+    told = rewritten(state, lambda incident: incident["json"].update({name: value for name in incident["json"] if name not in ("event", "type")}))
+    (state / "clients.json").write_text(json.dumps({"site": value, "names": {"10.0.0.1": value}}))
+    for command in (*READERS, ["clients", told["incidents"][0]["id"]]):
+        ends_soon(*command, "--state", state)
+    (state / "notify.cursor").write_text(json.dumps({"site": value, "targets": value}))
+    ends_soon(*telling(), "--state", state)
+
+
+def test_a_fleets_words_of_another_kind(redis):
+    for value in (None, "text", [None, 1], {"a": 1}):
+        record = {"service": "netflix", "event": "raised", "state": "down", "sites": value, "text": value}
+        redis.cli("XADD", "weir:fleet:incidents", "*", "service", "netflix", "event", "raised", "json", json.dumps(record))
+        ends_soon("status", "--fleet", "--redis", redis.url)
+    redis.cli("XADD", "weir:fleet:incidents", "*", "json", json.dumps({"service": "hulu\x1b[31m", "event": "raised", "state": "down", "sites": ["a\u009b"]}))
+    _, out, errors = ends_soon("status", "--fleet", "--redis", redis.url)
+    assert "hulu" in out and not any(sign in out + errors for sign in TERMINAL)
 
 
 def packets_far_apart(path, n=300):

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from conftest import PCAPS, WEIR
+from test_blind import unread
 
 CAPTURE = PCAPS / "outage.pcap"
 
@@ -56,6 +57,18 @@ def test_one_incident(tmp_path, halves, whole):
 def test_without_the_state_it_is_forgotten(halves, whole):
     second, _ = incidents(halves[1])
     assert whole[0]["id"] not in {i["id"] for i in second}
+
+
+def test_blind_before_the_restart_is_over_after_it(tmp_path):
+    """Whoever was told that the monitor is blind is told that it sees again."""
+    state = tmp_path / "state"
+    state.mkdir()
+    unread(tmp_path / "unread.pcap", 0.44)
+    first, _ = incidents("--state", state, tmp_path / "unread.pcap")
+    second, _ = incidents("--state", state, CAPTURE)  # begins seconds later
+    ends = [i for i in second if i["cause"] == "capture" and i["event"] == "cleared"]
+    assert [i["cause"] for i in first if i["event"] == "raised"] == ["capture"]
+    assert [i["id"] for i in ends] == [first[0]["id"]]
 
 
 def damaged(data):

@@ -1,11 +1,11 @@
 /* What a viewer goes through, second by second: the truth of `viewers` in a world's label.
  *
- *     startup   from the player's begin to the first picture
- *     stalls    the picture stands still though it had begun
- *     jumps     the viewer jumps, until the picture is there again: waits of his own making,
- * neither stalls nor not states    a letter a second: 'e' nothing to show, 'l' plays and still
- * wants more than it has, 'f' plays, or is paused, and has had all that it wants within one and a
- * half segments
+ * - startup: from the player's begin to the first picture.
+ * - stalls: the picture stands still though it had begun.
+ * - jumps: the viewer jumps, until the picture is there again. These waits are of his own making,
+ *   no stalls.
+ * - states: a letter a second. 'e' nothing to show; 'l' plays, and still wants more than it has;
+ *   'f' plays, or is paused, and has had all that it wants within one and a half segments.
  */
 #include "world.h"
 

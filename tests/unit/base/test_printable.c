@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -57,6 +58,23 @@ static void test_a_copy_is_cut_between_characters(void **state) {
     assert_string_equal(weir_printable_copy(room, sizeof room, "abcdef"), "abcd");
 }
 
+static void json_becomes(const char *json, const char *wanted) {
+    char text[100];
+    snprintf(text, sizeof text, "%s", json);
+    assert_string_equal(weir_printable_json(text), wanted);
+}
+
+static void test_escapes_of_json(void **state) {
+    json_becomes("{\"a\": \"\\u00e9 \\\\ \\\" \\/\"}", "{\"a\": \"\\u00e9 \\\\ \\\" \\/\"}");
+    json_becomes("\"\\u001b[31m\\u009B\\u202e\\u007f\"", "\"?[31m???\"");
+    json_becomes("\"\\n\\b\\\\u001b\"", "\"??\\\\u001b\""); /* a backslash, and then u001b */
+    json_becomes("\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\"");
+    json_becomes("\"\\u00", "\"\\u00"); /* cut */
+    json_becomes("\"\\", "\"\\");
+    json_becomes("\"\\u0\\u001b\"", "\"\\u0?\"");
+    json_becomes("{\n\t\"a\x1b\": 1}", "{\n\t\"a?\": 1}");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_stays),
@@ -64,6 +82,7 @@ int main(void) {
         cmocka_unit_test(test_broken_utf8),
         cmocka_unit_test(test_lines_may_stay),
         cmocka_unit_test(test_a_copy_is_cut_between_characters),
+        cmocka_unit_test(test_escapes_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,17 @@ static void change_filter(void) {
 static void rename_socket(void) { dup(CAPTURE); }
 static void rename_socket_to(void) { dup2(CAPTURE, CAPTURE + 20); }
 static void copy_socket(void) { fcntl(CAPTURE, F_DUPFD_CLOEXEC, CAPTURE + 20); }
+/* The kernel takes the lower half of the register, the filter sees all of it. */
+static const long capture_again = CAPTURE + (1L << 32);
+static void forge_by_high_bits(void) { syscall(SYS_write, capture_again, "x", 1L); }
+static void send_by_high_bits(void) { syscall(SYS_sendto, capture_again, "x", 1L, 0L, NULL, 0L); }
+static void copy_by_high_bits(void) { syscall(SYS_fcntl, capture_again, (long)F_DUPFD, 20L); }
+static void pair_to_pass_it(void) { socketpair(AF_UNIX, SOCK_STREAM, 0, (int[2]){0}); }
+static void message_to_pass_it(void) { sendmsg(CAPTURE + 1, &(struct msghdr){0}, 0); }
+static void messages_to_pass_it(void) { syscall(SYS_sendmmsg, CAPTURE + 1, NULL, 0, 0); }
+static void local_socket(void) {
+    assert(socket(AF_UNIX, SOCK_DGRAM, 0) < 0 && errno == EAFNOSUPPORT);
+}
 static void data_as_code(void) {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -92,6 +103,10 @@ static const struct weir_confinement watcher = {.captures = {CAPTURE}, .n_captur
                                      connecting_watcher = {.captures = {CAPTURE},
                                                            .n_captures = 1,
                                                            .connects = true},
+                                     local_watcher = {.captures = {CAPTURE},
+                                                      .n_captures = 1,
+                                                      .connects = true,
+                                                      .local_redis = true},
                                      reader = {.keep_user = true, .connects = true},
                                      screen = {.keep_user = true, .full_screen = true};
 
@@ -177,6 +192,16 @@ static void wait_for_events(void) {
            connect(unix_socket, (struct sockaddr *)&nobody, sizeof nobody) < 0 && errno == ENOENT);
 }
 
+/* Those on both sides of the packet socket's number are written to as before. */
+static void other_descriptors(void) {
+    int ends[2];
+    assert(pipe(ends) == 0);
+    for (int fd = 20; fd < 40; fd++) assert(dup2(ends[1], fd) == fd && write(fd, "x", 1) == 1);
+    for (int fd = 0; fd < 20; fd++)
+        if (fd != CAPTURE && fd != ends[0] && fd != ends[1])
+            assert(fcntl(fd, F_DUPFD, 1000) >= 1000 || errno == EBADF || errno == EINVAL);
+}
+
 static void memory(void) {
     void *large = malloc(64 << 20);
     assert(large);
@@ -233,14 +258,32 @@ static void dies_of(const struct weir_confinement *how, void (*call)(void), cons
 
 static void test_a_packet_socket_only_receives(void **state) {
     static const struct forbidden on_a_capture[] = {
-        {"write", forge_frame},     {"writev", forge_frames},       {"sendto", send_frame},
-        {"sendmsg", send_message},  {"setsockopt", change_filter},  {"dup", rename_socket},
-        {"dup2", rename_socket_to}, {"fcntl F_DUPFD", copy_socket},
+        {"write", forge_frame},
+        {"writev", forge_frames},
+        {"sendto", send_frame},
+        {"sendmsg", send_message},
+        {"setsockopt", change_filter},
+        {"dup", rename_socket},
+        {"dup2", rename_socket_to},
+        {"fcntl F_DUPFD", copy_socket},
+        {"write, by high bits", forge_by_high_bits},
+        {"sendto, by high bits", send_by_high_bits},
+        {"fcntl F_DUPFD, by high bits", copy_by_high_bits},
+        {"socketpair", pair_to_pass_it},
     };
     for (size_t i = 0; i < sizeof on_a_capture / sizeof on_a_capture[0]; i++) {
         dies_of(&watcher, on_a_capture[i].call, on_a_capture[i].name);
         dies_of(&connecting_watcher, on_a_capture[i].call, on_a_capture[i].name);
+        dies_of(&local_watcher, on_a_capture[i].call, on_a_capture[i].name);
     }
+    /* A message of a local socket carries descriptors. */
+    dies_of(&local_watcher, message_to_pass_it, "sendmsg to a local Redis");
+    dies_of(&local_watcher, messages_to_pass_it, "sendmmsg to a local Redis");
+    if (WEIR_SANITIZED) return;
+    assert_int_equal(status_after(&watcher, local_socket), 0);
+    assert_int_equal(status_after(&connecting_watcher, local_socket), 0);
+    assert_int_equal(status_after(&local_watcher, wait_for_events), 0);
+    assert_int_equal(status_after(&local_watcher, other_descriptors), 0);
 }
 
 static void test_who_has_no_address_connects_nowhere(void **state) {

@@ -432,6 +432,19 @@ static void blind_and_back(void **state) {
     assert_int_equal(site_last(&site, WEIR_INCIDENT_CLEARED)->recovered_us, NOW + 27 * SECOND);
 }
 
+/* Gone again before the next word is due: what is told of it at the run's end is not that it is
+ * back. */
+static void blind_again_as_the_run_ends(void **state) {
+    blind(WEIR_BLIND_SILENT);
+    detector->now_us += 5 * SECOND;
+    blind(WEIR_BLIND_NOT);
+    detector->now_us += SECOND;
+    blind(WEIR_BLIND_SILENT);
+    weir_detector_finish(detector, detector->now_us + SECOND);
+    assert_int_equal(site.n_events, 3);
+    assert_int_equal(site.events[2].recovered_us, 0);
+}
+
 /* Sight came back long before the windows were whole: then these say when it is well again. */
 static void whole_long_after_it_came_back(void **state) {
     blind(WEIR_BLIND_SILENT);
@@ -549,6 +562,7 @@ int main(void) {
         TEST(another_layer_speaks),
         TEST(an_open_one_is_judged_again),
         TEST(blind_and_back),
+        TEST(blind_again_as_the_run_ends),
         TEST(whole_long_after_it_came_back),
         TEST(windows_lost_in_part),
         TEST(a_client_that_is_gone),

@@ -144,6 +144,7 @@ static void what_was_never_seen_is_not_made(void **state) {
 static void the_site_is_kept(void **state) {
     before->uplink = track_of(5);
     before->uplink_case = case_of(WEIR_CAUSE_UPLINK, WEIR_SERVICE_NONE, 1000);
+    before->capture_case = case_of(WEIR_CAUSE_CAPTURE, WEIR_SERVICE_NONE, 1001);
     for (unsigned i = 0; i < WEIR_CLIENT_CASES; i++)
         before->client_cases[i] = case_of(WEIR_CAUSE_CLIENT, WEIR_SERVICE_NONE, i);
     for (unsigned i = 0; i < WEIR_RESOLVER_CASES; i++)
@@ -154,6 +155,7 @@ static void the_site_is_kept(void **state) {
     restart();
     assert_track(&after->uplink, 5);
     assert_case(&after->uplink_case, WEIR_CAUSE_UPLINK, 1000);
+    assert_case(&after->capture_case, WEIR_CAUSE_CAPTURE, 1001);
     for (unsigned i = 0; i < WEIR_CLIENT_CASES; i++)
         assert_case(&after->client_cases[i], WEIR_CAUSE_CLIENT, i);
     for (unsigned i = 0; i < WEIR_RESOLVER_CASES; i++)

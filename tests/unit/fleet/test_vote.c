@@ -156,6 +156,12 @@ static void test_cases_survive_being_written(void **state) {
     }
     assert_int_equal(weir_fleet_case_read(&one, "two words", json, 0), -22);
     assert_int_equal(weir_fleet_case_read(&one, "a", "[]", 0), -22);
+    /* names that would steer the terminal of who is told */
+    static const char good[] = "{\"id\": \"i-1\", \"event\": \"raised\"}",
+                      evil[] = "{\"id\": \"i\\u001b[31m\", \"event\": \"raised\"}";
+    assert_int_equal(weir_fleet_case_read(&one, "a", good, 0), 0);
+    assert_int_equal(weir_fleet_case_read(&one, "a\x1b[31m", good, 0), -22);
+    assert_int_equal(weir_fleet_case_read(&one, "a", evil, 0), -22);
     assert_int_equal(weir_fleet_case_read(&one, "a", "", 0), -22);
     assert_int_equal(weir_fleet_case_parse(&back, "a b", "one\ttwo"), -22);
     assert_int_equal(weir_fleet_case_parse(&back, "nospace", text), -22);
