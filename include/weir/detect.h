@@ -5,8 +5,9 @@
  *   weir_detector_freeze       when the capture lost packets in a slot, as soon as that is known
  *   weir_detector_window       once for each window that ended, before that slot is given as closed
  *   weir_detector_slot         closed = true once for each slot that is over, in order of time;
- *                              then closed = false with the slot that is open now (all of its
- * trials so far, each tick) weir_detector_connection_end, _demand, _traffic         as they come
+ *                              then closed = false with the slot that is open now: all of its
+ *                              trials so far, each tick
+ *   weir_detector_connection_end, _demand, _traffic   as they come
  *   weir_detector_step         decides; incidents leave through the observer, during this call only
  * Only weir_detector_slot(closed) and weir_detector_step are indispensable.
  */

@@ -4,15 +4,19 @@
  * **block**. The one coordinator takes the blocks of a tick from all workers, and calls, in this
  * order:
  *
- *     n = weir_evidence_gather(...)               all workers' evidence in an order that workers
- * don't change for each evidence: resolve NONE with the address memory (classify), else OTHER
+ *     n = weir_evidence_gather(...)               all workers' evidence, in an order that does not
+ *                                                 depend on workers
+ *     for each evidence:
+ *         resolve NONE with the address memory (classify), else OTHER
  *         weir_sessions_take(sessions, evidence)  -> may hand over STARVED and HOLLOW attempts
  *         weir_trials_take(trials, evidence)      -> closed slots, connection ends
  *         weir_rollup_evidence(rollup, evidence)
- *     weir_rollup_block(rollup, block)            for each block (accumulators come with
- * window_end) weir_sessions_tick(sessions, now)           -> starved attempts, ended sessions
+ *     weir_rollup_block(rollup, block)            for each block (accumulators come with the
+ *                                                 window's end)
+ *     weir_sessions_tick(sessions, now)           -> starved attempts, ended sessions
  *     weir_trials_tick(trials, now)               -> held failures that are due, the closed slot,
- * then the open slot at a window's end: weir_rollup_window() per service, weir_rollup_window_done()
+ *                                                 then the open slot
+ *     at a window's end: weir_rollup_window() per service, weir_rollup_window_done()
  *
  * Spans are differences of the packets' stamps; slots and timers run on the engine's clock
  * (now_us).
