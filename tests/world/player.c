@@ -6,6 +6,7 @@
 
 #include "world.h"
 
+#define EDGE_SEGMENTS 2.2 /* how far behind the edge of a live stream a player begins */
 enum { LEVELS = 5, TICK_MS = 250, LOW_AUDIO_S = 15, AUDIO_BPS = 96000, PIECE = 512 * 1024 };
 
 static void step(struct world *world, void *object, uint64_t unused);
@@ -52,6 +53,14 @@ static void seek(struct world *world, struct player *player) {
     }
 }
 
+/* How much of each track must be there before the picture moves. A browser with sound apart begins
+ * with the first segment of each (dash.js and shaka in Chromium), other films with the second. */
+static double enough_s(const struct player *player) {
+    bool first = player->begun || player->row->medium != 'v' ||
+                 (player->row->browser && player->n_tracks > 1);
+    return player->segment_s * (first ? 1 : 2) - 0.01;
+}
+
 static void tick(struct world *world, void *object, uint64_t unused) {
     struct player *player = object;
     if (player->over) return;
@@ -74,11 +83,9 @@ static void tick(struct world *world, void *object, uint64_t unused) {
     double ahead_s = loaded_s(player) - player->played_s;
     if (player->playing && ahead_s <= 0) {
         player->playing = false;
+        player->played_s += ahead_s; /* nobody sees what is not there */
         viewer_stalls(world, player);
-    } else if (!player->playing &&
-               ahead_s >=
-                   player->segment_s * (player->begun || player->row->medium != 'v' ? 1 : 2) -
-                       0.01) {
+    } else if (!player->playing && ahead_s >= enough_s(player)) {
         player->playing = player->begun = true;
         viewer_plays(world, player);
     }
@@ -127,6 +134,20 @@ static unsigned list_bytes(struct world *world, const struct player *player) {
            chance(world, 24);
 }
 
+/* How long until the next segment of a live stream exists. */
+static double ahead_of_edge_s(const struct world *world, const struct track *track) {
+    const struct player *player = track->player;
+    return track->loaded_s + player->segment_s - elapsed_s(world, player) -
+           EDGE_SEGMENTS * player->segment_s;
+}
+
+/* A held list is answered when the segment that it is asked for exists: at once, while the player
+ * still loads what lies behind the edge. */
+static int64_t held_us(struct world *world, const struct track *track) {
+    double held_s = ahead_of_edge_s(world, track);
+    return think(world) + (held_s > 0 ? (int64_t)(held_s * SECOND) : 0);
+}
+
 static void ask_segment(struct world *world, struct track *track) {
     struct player *player = track->player;
     const struct player_row *row = player->row;
@@ -135,8 +156,7 @@ static void ask_segment(struct world *world, struct track *track) {
                          : rate_bps(player) * player->segment_s / 8 * uniform(world, 0.7, 1.3);
     if (row->medium == 'a') size = PIECE;
     if (row->medium == 'h' && track->list)
-        ask(world, track, 900 + chance(world, 900),
-            (int64_t)(player->segment_s * uniform(world, 0.6, 1.0) * SECOND));
+        ask(world, track, 900 + chance(world, 900), held_us(world, track));
     else if (row->medium == 'l' && track->list)
         ask(world, track, list_bytes(world, player), think(world));
     else
@@ -150,18 +170,17 @@ static void step(struct world *world, void *object, uint64_t unused) {
     double ahead_s = track->loaded_s - player->played_s, wait_s = 0;
     char medium = player->row->medium;
     if (medium == 'l' || medium == 'h')
-        wait_s = track->loaded_s + player->segment_s - elapsed_s(world, player) -
-                 2.2 * player->segment_s;
+        wait_s = ahead_of_edge_s(world, track);
     else if (medium == 'a')
         wait_s = track->held ? ahead_s - LOW_AUDIO_S : 0;
     else
         wait_s = ahead_s + player->segment_s - player->cap_s;
-    if (wait_s <= 0) {
+    if (wait_s > 0 && track == &player->tracks[0])
+        viewer_has_enough(player, world->now_us + (int64_t)(wait_s * SECOND));
+    if (wait_s <= 0 || medium == 'h') {
         ask_segment(world, track);
         return;
     }
-    if (track == &player->tracks[0])
-        viewer_has_enough(player, world->now_us + (int64_t)(wait_s * SECOND));
     wait_s = wait_s < 0.05 ? 0.05 : wait_s > 1 && player->paused ? 1 : wait_s;
     world_at(world, world->now_us + (int64_t)(wait_s * SECOND), step, track, 0);
 }
