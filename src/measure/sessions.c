@@ -2,10 +2,6 @@
  * request and ends 60 s after the last one, 240 s where a film had filled its buffer. Services'
  * medians of chunk sizes and their 99th percentile of waiting are learned from all clients.
  *
- * A viewer waits from his click on, and the page, the catalogue and the licence come before the
- * media: connections to other hosts of the service that were opened in the three seconds before the
- * first media connection, one closely after the other, belong to the startup.
- *
  * Sessions give attempts to the trials: USEFUL where chunks arrive, STARVED once a slot while they
  * come far too slowly, HOLLOW for the third and later small answers in a row. "other" has no
  * sessions: it is no service.
@@ -17,10 +13,10 @@
 #include "measure/asks.h"
 #include "measure/learned.h"
 #include "measure/mix.h"
+#include "measure/prelude.h"
 #include "measure/session.h"
 
-enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, PRELUDES = 4096, CONTROL_BYTES = 100 };
-#define PRELUDE_US     INT64_C(3000000)
+enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, CONTROL_BYTES = 100 };
 #define IDLE_US        INT64_C(60000000)
 #define IDLE_FULL_US   INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
@@ -43,16 +39,8 @@ struct service {
     struct weir_demand demand;
 };
 
-/* Connections to a service's pages and interfaces, before its media: the viewer waits for them,
- * too. */
-struct prelude {
-    uint64_t key;
-    int64_t first_us, last_us;
-};
-
 struct weir_sessions {
-    /* PRELUDES of them; a newer one takes an older one's place */
-    struct prelude *preludes;
+    struct weir_preludes preludes;
     struct weir_sessions_config config;
     size_t n_services;
     struct weir_session *sessions; /* dense: the first n are in use */
@@ -70,8 +58,7 @@ int weir_sessions_new(struct weir_sessions **ret_sessions,
                       const struct weir_sessions_config *config) {
     struct weir_sessions *all = calloc(1, sizeof *all);
     if (!all) return -ENOMEM;
-    all->preludes = calloc(PRELUDES, sizeof *all->preludes);
-    if (!all->preludes) {
+    if (weir_preludes_init(&all->preludes) < 0) {
         free(all);
         return -ENOMEM;
     }
@@ -103,7 +90,7 @@ void weir_sessions_free(struct weir_sessions *all) {
     if (!all) return;
     weir_asks_deinit(&all->asks);
     weir_small_answers_deinit(&all->small);
-    free(all->preludes);
+    weir_preludes_deinit(&all->preludes);
     free(all->sessions);
     free(all->index);
     free(all->services);
@@ -136,8 +123,6 @@ static bool has_demand(enum weir_service_kind kind) {
 
 /* ---- finding ---- */
 
-static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence);
-
 static size_t home_of(const struct weir_sessions *all, const struct weir_addr *client,
                       weir_service_id service) {
     return weir_mix_end(weir_mix_addr(service, client)) & all->mask;
@@ -168,37 +153,10 @@ static struct weir_session *session_need(struct weir_sessions *all,
     struct weir_session *session = &all->sessions[all->n++];
     all->index[at] = (uint32_t)all->n;
     weir_session_begin(session, evidence);
-    session->begun_us = begin_of(all, evidence);
+    session->begun_us = weir_preludes_begin_us(&all->preludes, evidence);
     session->serial = ++all->serial;
     all->stats.sessions++;
     return session;
-}
-
-/* ---- what comes before a session ---- */
-
-/* Where this client and service belong; the newest pair has it. */
-static struct prelude *prelude_of(const struct weir_sessions *all, const struct weir_addr *client,
-                                  weir_service_id service, uint64_t *ret_key) {
-    *ret_key = weir_mix_end(weir_mix_addr(service, client)) | 1;
-    return &all->preludes[*ret_key >> 32 & (PRELUDES - 1)];
-}
-
-/* The first of the connections to the service's other hosts that follow each other closely. */
-static void take_prelude(struct weir_sessions *all, const struct weir_evidence *evidence) {
-    uint64_t key;
-    struct prelude *prelude = prelude_of(all, &evidence->client, evidence->service, &key);
-    if (prelude->key != key || evidence->flow_first_us - prelude->last_us > PRELUDE_US)
-        *prelude = (struct prelude){.key = key, .first_us = evidence->flow_first_us};
-    prelude->last_us = evidence->flow_first_us;
-}
-
-static int64_t begin_of(const struct weir_sessions *all, const struct weir_evidence *evidence) {
-    uint64_t key;
-    const struct prelude *prelude = prelude_of(all, &evidence->client, evidence->service, &key);
-    int64_t before_us = evidence->flow_first_us - prelude->last_us;
-    bool belongs = prelude->key == key && before_us >= 0 && before_us <= PRELUDE_US &&
-                   evidence->flow_first_us - prelude->first_us <= 2 * PRELUDE_US;
-    return belongs ? prelude->first_us : evidence->flow_first_us;
 }
 
 static void index_remove(struct weir_sessions *all, size_t hole) {
@@ -313,10 +271,7 @@ static bool is_control(const struct weir_evidence *chunk) {
 /* A player that tries to connect, or to look its host up, asks for media. One that took long did
  * so, too. */
 static void take_attempt(struct weir_sessions *all, const struct weir_evidence *evidence) {
-    bool opens = evidence->layer == WEIR_LAYER_CONNECT || evidence->layer == WEIR_LAYER_QUIC;
-    if (opens && evidence->role != WEIR_ROLE_MEDIA && evidence->service >= WEIR_SERVICE_FIRST &&
-        evidence->outcome == WEIR_OUTCOME_USEFUL)
-        take_prelude(all, evidence);
+    weir_preludes_take(&all->preludes, evidence);
     bool late = evidence->ts_us - evidence->first_us >= WEIR_LATE_CONNECT_US;
     if (evidence->role != WEIR_ROLE_MEDIA || evidence->outcome == WEIR_OUTCOME_NEUTRAL ||
         evidence->by_session || (evidence->outcome == WEIR_OUTCOME_USEFUL && !late) ||
@@ -357,9 +312,9 @@ void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *e
         if (evidence->ts_us > session->active_us) session->active_us = evidence->ts_us;
     }
     if (evidence->flow_first_us < session->start_us) {
+        int64_t begun_us = weir_preludes_begin_us(&all->preludes, evidence);
+        if (begun_us < session->begun_us && !session->second_chunk_us) session->begun_us = begun_us;
         session->start_us = evidence->flow_first_us;
-        if (evidence->flow_first_us < session->begun_us)
-            session->begun_us = evidence->flow_first_us;
         session->midstream = evidence->midstream;
     }
     if (chunk)
