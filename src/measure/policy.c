@@ -9,9 +9,11 @@
  *                     which much has come is no filter but the service's own server here.
  *     denied          NXDOMAIN or REFUSED for one name, while the same resolver goes on answering
  *                     other names of the service and the service serves. `Goes on` means: after
- *                     this name was first denied. Within the first minute an answer of the last
- *                     half a minute will do, if this name alone is denied: when a zone breaks, the
- *                     next name that anybody asks for is denied too.
+ *                     this name was first denied. Within the first minute something that the
+ *                     service served since then will do, or an answer of the last half a minute,
+ *                     if this name alone is denied: when a zone breaks, the next name that anybody
+ *                     asks for is denied too. Players keep names and connections for a while, so
+ *                     that nobody may ask for another name meanwhile.
  *
  * The service serves while its last useful connection or answer is not a minute older than its last
  * failure. A name that is answered from outside again is no longer blocked.
@@ -68,6 +70,7 @@ struct resolver {
 
 struct weir_policy_service {
     int64_t useful_us, failed_us, outside_us;
+    int64_t served_us; /* the last answer to a request, or useful connection */
 };
 
 int weir_policy_init(struct weir_policy *policy, const struct weir_cidr *local, size_t n_local) {
@@ -147,11 +150,12 @@ static void note_denial(struct name *name, struct resolver *resolver, int64_t no
     resolver->denied_hash = name->key.hash;
 }
 
-static bool is_single(const struct name *name, const struct resolver *resolver, int64_t now_us) {
+static bool is_single(const struct name *name, const struct resolver *resolver, int64_t served_us,
+                      int64_t now_us) {
     int64_t answer_us = other_answer_us(resolver, name->key.hash);
     if (answer_us >= name->denied_us || name->blocked_us) return true;
-    return answer_us >= name->denied_us - RECENT_US && now_us - name->denied_us <= DOUBT_US &&
-           resolver->n_denied <= 1;
+    return (answer_us >= name->denied_us - RECENT_US || served_us > name->denied_us) &&
+           now_us - name->denied_us <= DOUBT_US && resolver->n_denied <= 1;
 }
 
 bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *evidence) {
@@ -171,7 +175,9 @@ bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *
     }
     if (!inside) note_denial(name, resolver, evidence->now_us);
     bool blocked = inside ? lives_outside(policy, service, evidence->now_us)
-                          : serves(policy, service) && is_single(name, resolver, evidence->now_us);
+                          : serves(policy, service) &&
+                                is_single(name, resolver, policy->services[service].served_us,
+                                          evidence->now_us);
     if (blocked) name->blocked_us = evidence->now_us;
     return blocked;
 }
@@ -180,9 +186,10 @@ bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *
 
 static void note_flow(struct weir_policy *policy, const struct weir_evidence *evidence) {
     struct weir_policy_service *seen = &policy->services[evidence->service];
+    if (evidence->kind == WEIR_EVIDENCE_CHUNK) seen->served_us = evidence->now_us;
     if (evidence->kind != WEIR_EVIDENCE_ATTEMPT) return;
     if (evidence->outcome == WEIR_OUTCOME_USEFUL)
-        seen->useful_us = seen->outside_us = evidence->now_us;
+        seen->served_us = seen->useful_us = seen->outside_us = evidence->now_us;
     else if (weir_outcome_failed(evidence->outcome))
         seen->failed_us = evidence->now_us;
 }

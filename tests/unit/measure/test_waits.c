@@ -215,6 +215,24 @@ static void test_one_name_is_denied(void **state) {
     denied_case(WEIR_OUTCOME_DNS_REFUSED);
 }
 
+/* Nobody asks for another name, for players keep names and connections: what is served tells. */
+static void test_one_name_is_denied_while_the_others_are_kept(void **state) {
+    struct weir_policy *policy = policy_new();
+    struct weir_evidence chunk = fake_chunk(FILM, CLIENT, SERVER, T0 + 52 * S, 900000, S / 100, S);
+    serving(policy, T0);
+    assert_false(look(policy, T0 + 50 * S, TELEMETRY, WEIR_OUTCOME_DNS_REFUSED, false));
+    assert_false(weir_policy_flow(policy, &chunk));
+    assert_true(look(policy, T0 + 55 * S, TELEMETRY, WEIR_OUTCOME_DNS_REFUSED, false));
+    weir_policy_deinit(policy);
+    policy = policy_new(); /* a second name is denied: the zone's doing */
+    serving(policy, T0);
+    assert_false(look(policy, T0 + 50 * S, TELEMETRY, WEIR_OUTCOME_DNS_REFUSED, false));
+    assert_false(look(policy, T0 + 51 * S, API, WEIR_OUTCOME_DNS_REFUSED, false));
+    assert_false(weir_policy_flow(policy, &chunk));
+    assert_false(look(policy, T0 + 55 * S, TELEMETRY, WEIR_OUTCOME_DNS_REFUSED, false));
+    weir_policy_deinit(policy);
+}
+
 /* The zone is broken: one name after the other is denied, and none is answered any more. */
 static void test_all_names_are_denied(void **state) {
     struct weir_policy *policy = policy_new();
@@ -285,6 +303,7 @@ int main(void) {
         cmocka_unit_test(test_words_in_doubt_that_say_nothing),
         cmocka_unit_test(test_words_in_doubt_go_on_with_a_known_request),
         cmocka_unit_test(test_one_name_is_denied),
+        cmocka_unit_test(test_one_name_is_denied_while_the_others_are_kept),
         cmocka_unit_test(test_all_names_are_denied),
         cmocka_unit_test(test_a_name_points_inside),
         cmocka_unit_test(test_services_may_live_inside),
