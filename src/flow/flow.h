@@ -129,10 +129,10 @@ struct weir_flow {
             uint32_t since_ms, last_ms, longest_ms;
             uint8_t said, grown; /* grown: waits that were half as long again as all before */
             uint8_t probes;      /* of the server, at a time */
-            bool forgotten;
-        } unheard; /* QUIC: what the client sent
-                    * since it asked and heard nothing, the first and the last of it, the longest
-                    * wait between two */
+            bool forgotten : 1, small : 1; /* small: what it began with asks for nothing */
+        } unheard;                         /* QUIC: what the client sent
+                                            * since it asked and heard nothing, the first and the last of it, the longest
+                                            * wait between two */
     };
 
     union {

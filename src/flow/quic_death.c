@@ -11,6 +11,11 @@
  * client whose datagrams come in even measure hears its server, by a way that we do not see. Four
  * are enough where each wait is half as long again as the one before.
  *
+ * Where an answer is under way the client need not ask: when its acknowledgements are lost the
+ * server stops, and the client, whose credit for more data is not acknowledged, sends small
+ * datagrams after doubled waits (RFC 9002 6.2.1). Three doublings in a row that began within a
+ * second of the server's data are a death, too.
+ *
  * The connection failed when the first of these datagrams was sent. Its open request is nobody's
  * any more: the client asks again elsewhere. When the server is heard after all, the connection
  * lives on.
@@ -32,9 +37,12 @@ enum {
     SAID_LEAST = 5,
     SAID_GROWING = 4,
     GROWN = 2,
+    DOUBLED = 3,
     ASKS_MIN = 80,
     UNHEARD_MS = 2000,
     FORGOTTEN_US = 30000000,
+    ACK_DELAYED_US = 50000, /* 25 ms (RFC 9000 18.2), and timers */
+    UNDER_WAY_US = 1000000,
     EVEN_OF = 4
 };
 enum {
@@ -85,6 +93,8 @@ static void die(struct weir_flow *flow, int64_t since_us, int64_t now_us) {
 }
 
 static bool has_said_enough(const struct weir_flow *flow) {
+    if (flow->unheard.small)
+        return flow->unheard.said >= SAID_LEAST && flow->unheard.grown >= DOUBLED;
     return flow->unheard.said >= SAID_LEAST ||
            (flow->unheard.said >= SAID_GROWING && flow->unheard.grown >= GROWN);
 }
@@ -101,23 +111,39 @@ int64_t quic_death_timer(struct weir_flow *flow, int64_t now_us) {
     return INT64_MAX;
 }
 
+/* The last acknowledgement is answered by nobody. */
+static bool may_begin(const struct weir_flow *flow, bool asks, uint32_t since_server_us) {
+    return asks || (flow_is(flow, FLOW_USEFUL | FLOW_MID) && since_server_us > ACK_DELAYED_US &&
+                    since_server_us <= UNDER_WAY_US);
+}
+
+static void count_wait(struct weir_flow *flow, uint32_t wait_ms) {
+    uint32_t longest_ms = flow->unheard.longest_ms;
+    bool more = flow->unheard.said > 1 && wait_ms * 2 >= longest_ms * 3,
+         doubled = more && wait_ms <= longest_ms * 3;
+    if (flow->unheard.small && flow->unheard.said > 1 && !doubled)
+        flow->unheard.grown = 0;
+    else if (more && flow->unheard.grown < UINT8_MAX)
+        flow->unheard.grown++;
+    if (wait_ms > longest_ms) flow->unheard.longest_ms = wait_ms;
+}
+
 void quic_said(struct weir_flow *flow, const struct weir_packet *packet) {
-    uint32_t ms = now_ms(packet->now_us), wait_ms = ms - flow->unheard.last_ms;
-    bool asks = packet->payload_len >= ASKS_MIN || request_waiting(flow);
-    if (flow_is(flow, FLOW_WAITING | FLOW_DEAD) || (flow->unheard.said == 0 && !asks))
-        return; /* the last acknowledgement is answered by nobody */
-    if (packet->payload_len < ASKS_MIN && flow->unheard.said &&
-        low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) <= PROBES_APART_US)
+    uint32_t ms = now_ms(packet->now_us),
+             since_server_us = low_span(flow->payload_us[WEIR_SERVER], packet->ts_us);
+    bool large = packet->payload_len >= ASKS_MIN, asks = large || request_waiting(flow);
+    if (flow_is(flow, FLOW_WAITING | FLOW_DEAD) ||
+        (flow->unheard.said == 0 && !may_begin(flow, asks, since_server_us)))
+        return;
+    if (!large && flow->unheard.said && since_server_us <= PROBES_APART_US)
         return; /* it acknowledges a probe */
-    if (flow->unheard.said == 0) {
+    if (flow->unheard.said == 0 || (flow->unheard.small && large)) {
+        memset(&flow->unheard, 0, sizeof flow->unheard);
         flow->unheard.since_ms = ms;
-        flow->unheard.forgotten =
-            low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) >= FORGOTTEN_US;
-    } else {
-        bool grown = flow->unheard.said > 1 && wait_ms * 2 >= flow->unheard.longest_ms * 3;
-        if (grown && flow->unheard.grown < UINT8_MAX) flow->unheard.grown++;
-        if (wait_ms > flow->unheard.longest_ms) flow->unheard.longest_ms = wait_ms;
-    }
+        flow->unheard.forgotten = since_server_us >= FORGOTTEN_US;
+        flow->unheard.small = !asks;
+    } else
+        count_wait(flow, ms - flow->unheard.last_ms);
     flow->unheard.last_ms = ms;
     if (flow->unheard.said < UINT8_MAX) flow->unheard.said++;
     if (has_said_enough(flow)) timer_by(flow, packet->now_us + 1);

@@ -163,6 +163,39 @@ static void test_growing(void **state) {
     rig_close(rig);
 }
 
+/* An answer is under way, and what the client sends is lost: the server waits for acknowledgements,
+ * and credit for more data is sent again. `first_ms` after the server's last datagram, then after
+ * waits that are so many quarters of the one before. */
+static size_t deaths_of_credit(int first_ms, int quarters) {
+    struct talk talk;
+    struct rig *rig = rig_new(&talk);
+    rig_wait(rig, 4 * S);
+    say(rig, &talk, C, ASK);
+    for (int i = 0; i < 20; i++) {
+        rig_wait(rig, 10 * MS);
+        say(rig, &talk, SV, DATA);
+    }
+    rig_wait(rig, 2 * MS);
+    say(rig, &talk, C, ACKNOWLEDGE);
+    rig_wait(rig, first_ms * MS);
+    for (int i = 0, ms = 200; i < 6; i++, ms = ms * quarters / 4) {
+        say(rig, &talk, C, PING);
+        rig_wait(rig, ms * MS);
+    }
+    rig_wait(rig, 1 * S);
+    size_t n = n_dead(rig);
+    rig_close(rig);
+    return n;
+}
+
+static void test_credit_that_is_lost(void **state) {
+    assert_int_equal(deaths_of_credit(110, 8), 1);
+    assert_int_equal(deaths_of_credit(10, 8), 1);   /* the first may be an acknowledgement */
+    assert_int_equal(deaths_of_credit(110, 4), 0);  /* an even measure */
+    assert_int_equal(deaths_of_credit(110, 16), 0); /* no sender waits four times as long */
+    assert_int_equal(deaths_of_credit(2500, 8), 0); /* nothing was under way */
+}
+
 /* Four datagrams, or five within two seconds that are answered then. */
 static void test_not_yet(void **state) {
     struct talk talk;
@@ -273,6 +306,7 @@ int main(void) {
         cmocka_unit_test(test_probes),
         cmocka_unit_test(test_full_answers),
         cmocka_unit_test(test_growing),
+        cmocka_unit_test(test_credit_that_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
