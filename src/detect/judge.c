@@ -417,6 +417,16 @@ static void clear_uplink(struct weir_detector *detector) {
             forget_with_uplink(detector, &prefix->track);
 }
 
+/* Once a slot, while it fails. */
+static void ask_uplink_again(struct weir_detector *detector) {
+    int64_t fail_us = now_of(detector, &detector->uplink)->last_fail_us;
+    if (detector->now_us - detector->uplink_asked_us < WEIR_SLOT_US ||
+        fail_us <= detector->uplink_asked_us)
+        return;
+    detector->uplink_asked_us = detector->now_us;
+    detector->uplink_disproven = weir_uplink_is_disproven(detector);
+}
+
 static void judge_uplink(struct weir_detector *detector) {
     struct weir_case *incident = &detector->uplink_case;
     const struct weir_track_state *state = now_of(detector, &detector->uplink);
@@ -426,6 +436,10 @@ static void judge_uplink(struct weir_detector *detector) {
         clear_uplink(detector);
         return;
     }
+    if (incident->open)
+        ask_uplink_again(detector);
+    else
+        detector->uplink_disproven = false;
     offer_hard(detector, &detector->uplink, incident->open, 100, scope, &worst);
     offer_slow(detector, &detector->uplink, incident->open, 50, scope, &worst);
     worst.attribute = weir_verdict_uplink;

@@ -185,10 +185,18 @@ static struct weir_case *target_of(struct weir_detector *detector,
 static bool is_under_uplink(const struct weir_detector *detector, const struct weir_case *home,
                             const struct weir_incident *record) {
     const struct weir_case *uplink = &detector->uplink_case;
-    return uplink->open && !home->open && record->cause != WEIR_CAUSE_UPLINK &&
-           record->cause != WEIR_CAUSE_CAPTURE &&
+    return uplink->open && !detector->uplink_disproven && !home->open &&
+           record->cause != WEIR_CAUSE_UPLINK && record->cause != WEIR_CAUSE_CAPTURE &&
            record->onset_us >= uplink->record.onset_us - UNDER_US &&
            record->onset_us <= uplink->evidence_us;
+}
+
+/* The uplink's incident turned out to be services that fail each by itself: the first of them goes
+ * on with it. */
+static bool goes_on_as(const struct weir_detector *detector, const struct weir_case *home,
+                       const struct weir_incident *record) {
+    return detector->uplink_case.open && detector->uplink_disproven && !home->open &&
+           record->service >= WEIR_SERVICE_FIRST && record->cause != WEIR_CAUSE_CLIENT;
 }
 
 void weir_case_route(struct weir_detector *detector, struct weir_case *home,
@@ -197,6 +205,7 @@ void weir_case_route(struct weir_detector *detector, struct weir_case *home,
         home->judged_us = detector->now_us;
         return;
     }
+    if (goes_on_as(detector, home, &verdict->record)) weir_case_move(&detector->uplink_case, home);
     struct weir_case *target = target_of(detector, verdict);
     if (!target) {
         detector->stats.incidents_refused++;

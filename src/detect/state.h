@@ -74,6 +74,8 @@ struct weir_detector {
     int64_t heard_us;     /* last time that any server's packet came; 0: never, or not known */
     uint64_t asking[WEIR_SERVICES_MAX / 64]; /* services that clients asked since */
     struct weir_case uplink_case, capture_case;
+    bool uplink_disproven;   /* the open incident of the uplink; asked again once a slot */
+    int64_t uplink_asked_us; /* at this time last */
     struct weir_case client_cases[WEIR_CLIENT_CASES], resolver_cases[WEIR_RESOLVER_CASES];
     struct weir_detect_stats stats;
 };

@@ -19,8 +19,10 @@ enum weir_confidence weir_confidence_of(const struct weir_incident *record);
 void weir_told_client(struct weir_detector *detector, const struct weir_scope *scope,
                       const struct weir_pick *own, uint32_t client, struct weir_verdict *verdict);
 
-/* verdict_uplink.c: evidence of the uplink that settles the question by itself. */
-bool weir_uplink_is_proven(const struct weir_detector *detector, const struct weir_scope *scope);
+/* verdict_uplink.c: evidence of the uplink, beside its own watch, that settles the question. */
+bool weir_uplink_is_seen(const struct weir_detector *detector, const struct weir_scope *scope);
+/* Too few of the services in use were tried since: the rest will tell, two slots later at most. */
+bool weir_uplink_is_early(const struct weir_detector *detector, const struct weir_scope *scope);
 /* Of a service that starves: it may be the uplink, which is not known yet. */
 bool weir_uplink_may_starve(const struct weir_detector *detector, const struct weir_scope *scope);
 /* Its story leads; it must also be one of now, and of more than one client where there are more. */

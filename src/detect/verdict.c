@@ -214,10 +214,11 @@ void weir_verdict_service(struct weir_detector *detector, const struct weir_scop
     }
     enum weir_hypothesis wide = weir_blame_best(&blame, true),
                          narrow = weir_blame_best(&blame, false);
-    if (weir_uplink_is_proven(detector, scope)) {
+    if (weir_uplink_is_raised(detector) || weir_uplink_is_seen(detector, scope)) {
         blame.score[WEIR_BY_UPLINK] = fmax(blame.score[wide], blame.score[narrow]) + WEIR_SETTLED;
         wide = WEIR_BY_UPLINK;
-    } else if ((wide == WEIR_BY_UPLINK && !weir_uplink_may_be_told(detector, scope->service)) ||
+    } else if ((wide == WEIR_BY_UPLINK && (!weir_uplink_may_be_told(detector, scope->service) ||
+                                           weir_uplink_is_early(detector, scope))) ||
                (weir_is_starvation(record) && weir_uplink_may_starve(detector, scope))) {
         verdict->open = true;
         return;

@@ -28,7 +28,10 @@ void weir_verdict_continuous(struct weir_detector *detector, const struct weir_s
 /* Nobody tries the service any more. */
 void weir_verdict_silence(struct weir_detector *detector, const struct weir_scope *scope,
                           struct weir_verdict *ret_verdict);
-/* The path out as a whole fails now: by its own watch. */
+/* The open incident of the uplink is told better, by as much as would be told, as services or
+ * places that fail each by itself: what was tried since then works. */
+bool weir_uplink_is_disproven(struct weir_detector *detector);
+/* The path out as a whole fails now: by its own watch, and nothing disproves it. */
 bool weir_uplink_is_raised(const struct weir_detector *detector);
 /* An open incident of it is an outage, not congestion: congestion changes it no more. */
 bool weir_uplink_is_out(const struct weir_detector *detector);

@@ -26,7 +26,7 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
     weir_judge_own(detector, &pick, record);
     struct weir_tally controls =
         weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
-    bool uplink = weir_uplink_is_proven(detector, scope) ||
+    bool uplink = weir_uplink_is_raised(detector) || weir_uplink_is_seen(detector, scope) ||
                   (controls.total >= 3 && weir_mostly_fails(controls) &&
                    weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE));
     /* Connections to addresses that are known already must work, or not be tried: an uplink that

@@ -19,7 +19,7 @@ static const double of_congestion = 0.9;
 #define SERVED_AFTER_US INT64_C(1000000)
 
 bool weir_uplink_is_raised(const struct weir_detector *detector) {
-    return detector->uplink_case.open &&
+    return detector->uplink_case.open && !detector->uplink_disproven &&
            weir_track_now(&detector->uplink, detector->generation)->hard_alarm;
 }
 
@@ -128,9 +128,39 @@ bool weir_uplink_may_starve(const struct weir_detector *detector, const struct w
     return starving > 0 && starving >= served;
 }
 
-bool weir_uplink_is_proven(const struct weir_detector *detector, const struct weir_scope *scope) {
-    return weir_uplink_is_raised(detector) || is_congested(detector, scope) ||
+bool weir_uplink_is_seen(const struct weir_detector *detector, const struct weir_scope *scope) {
+    return is_congested(detector, scope) ||
            (!scope->slow && (is_cut_off(detector) || nothing_works(detector, scope->service)));
+}
+
+/* What else is in use was not tried as yet, or is not decided. */
+static bool is_young(const struct weir_detector *detector, const struct weir_scope *scope) {
+    return detector->now_us - scope->since_us <= 2 * WEIR_SLOT_US;
+}
+
+/* With the uplink everything fails that was in use. Two services that fail are two services while
+ * most of the others were only not tried yet. */
+bool weir_uplink_is_early(const struct weir_detector *detector, const struct weir_scope *scope) {
+    enum { SERVED = 1, FAILS = 2 };
+    uint8_t seen[WEIR_SERVICES_MAX] = {0};
+    unsigned served = 0, failing = 0;
+    bool overrun;
+    if (scope->slow || !is_young(detector, scope)) return false;
+    for (uint64_t at =
+             weir_history_since(&detector->history, scope->since_us - RECENT_US, &overrun);
+         at < detector->history.n; at++) {
+        const struct weir_past *item = weir_history_at(&detector->history, at);
+        bool fails = item->flags & WEIR_ITEM_FAIL;
+        if (item->at_us >= scope->since_us && fails && !weir_is_answer(item->kind))
+            seen[item->service] |= FAILS;
+        else if (item->at_us < scope->since_us && !fails && (item->flags & WEIR_ITEM_CONTROL))
+            seen[item->service] |= SERVED;
+    }
+    for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++) {
+        served += (seen[id] & SERVED) != 0;
+        failing += seen[id] == (SERVED | FAILS);
+    }
+    return 2 * failing < served;
 }
 
 /* Its story leads; it must also be one of now, and of more than one client where there are more. */
@@ -198,11 +228,15 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
     lookups.any_layer = false;
     lookups.layer = WEIR_LAYER_DNS;
     struct weir_tally names = weir_judgement_sum(&detector->judgement, &lookups);
-    double each = fmax(blame.score[WEIR_BY_SERVICE], blame.score[WEIR_BY_CDN]);
-    if (verdict->record.n_clients >= 2) each = fmax(each, blame.score[WEIR_BY_CLIENTS]);
-    /* Lookups alone are the resolver's: something else must fail, and twice. */
+    double wide = fmax(blame.score[WEIR_BY_SERVICE], blame.score[WEIR_BY_CDN]),
+           narrow = verdict->record.n_clients >= 2 ? blame.score[WEIR_BY_CLIENTS] : -HUGE_VAL,
+           lead = weir_lead(detector);
+    /* Lookups alone are the resolver's: something else must fail, and twice. Several services that
+     * fail by themselves are told from the uplink by what else is tried; where nothing else is
+     * tried for two slots, the likelier one is told, with the other beside it. */
     if (top == WEIR_INDEX_NONE || all.fail - names.fail < 2 ||
-        blame.score[WEIR_BY_UPLINK] - each < weir_lead(detector)) {
+        blame.score[WEIR_BY_UPLINK] - wide < (is_young(detector, scope) ? lead : 0) ||
+        blame.score[WEIR_BY_UPLINK] - narrow < lead || weir_uplink_is_early(detector, scope)) {
         verdict->open = true;
         return;
     }
@@ -233,6 +267,27 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
             fmin(blame.score[WEIR_BY_CLIENTS], blame.score[WEIR_BY_UPLINK] - 1);
     weir_blame_tell(detector, &blame, WEIR_BY_UPLINK, &verdict->record);
     weir_told_uplink(detector, scope, verdict);
+}
+
+/* Until its last failure: what is useful afterwards says that it is over. */
+bool weir_uplink_is_disproven(struct weir_detector *detector) {
+    const struct weir_track_state *state = weir_track_now(&detector->uplink, detector->generation);
+    struct weir_scope scope = {.layer = WEIR_LAYER_CONNECT,
+                               .since_us = detector->uplink_case.record.onset_us,
+                               .until_us = state->last_fail_us};
+    struct weir_pick pick = {.any_service = true,
+                             .any_layer = true,
+                             .need = WEIR_ITEM_UPLINK,
+                             .since_us = scope.since_us,
+                             .until_us = scope.until_us};
+    struct weir_incident record;
+    if (!weir_uplink_is_out(detector)) return false;
+    weir_judgement_begin(detector, weir_told_earliest(detector, &scope));
+    weir_judge_own(detector, &pick, &record);
+    struct weir_blame blame = weir_blame_uplink(detector, &scope);
+    return fmax(blame.score[WEIR_BY_SERVICE], blame.score[WEIR_BY_CDN]) -
+               blame.score[WEIR_BY_UPLINK] >=
+           weir_lead(detector);
 }
 
 void weir_verdict_congestion(struct weir_detector *detector, const struct weir_scope *scope,

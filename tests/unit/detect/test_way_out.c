@@ -86,6 +86,67 @@ static void service_turns_out_to_be_the_uplink(void **state) {
     assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
 }
 
+/* Two of four services die; the others are not tried in the first seconds. That is no uplink yet:
+ * when they are tried, they work. */
+static void two_services_before_the_rest_is_tried(void **state) {
+    for (int i = 0; i < 12; i++) {
+        site_well(&site, HULU, 5, 3);
+        site_well(&site, TWITCH, 6, 3);
+        site_healthy(&site, 1, 3);
+    }
+    for (int i = 0; i < 6; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        if (i >= 2) {
+            site_well(&site, YOUTUBE, 3, 3);
+            site_well(&site, HULU, 5, 3);
+            site_well(&site, TWITCH, 6, 3);
+        } else
+            for (unsigned client = 0; i == 0 && client < 3; client++)
+                site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 4.5);
+        site_slot(&site);
+        assert_true(i > 1 || !site_count(&site, WEIR_INCIDENT_RAISED));
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+    assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->service, NETFLIX);
+}
+
+/* Told as the uplink while nothing else was tried. Then the others are, and work: the incident goes
+ * on as the service's, and the second one has its own. */
+static void uplink_turns_out_to_be_two_services(void **state) {
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 6; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, YOUTUBE, 3, 3);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->cause, WEIR_CAUSE_UPLINK);
+    char id[sizeof raised->id];
+    memcpy(id, raised->id, sizeof id);
+    for (int i = 0; i < 8; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        site_sick(&site, YOUTUBE, 3, 3);
+        site_well(&site, HULU, 5, 3);
+        site_well(&site, TWITCH, 6, 3);
+        for (unsigned client = 0; client < 3; client++)
+            site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 4.5);
+        site_slot(&site);
+    }
+    const struct weir_incident *moved = NULL, *second = site_last(&site, WEIR_INCIDENT_RAISED);
+    for (size_t i = 0; i < site.n_events; i++)
+        if (strcmp(site.events[i].id, id) == 0) moved = &site.events[i];
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 2);
+    assert_int_equal(moved->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(second->cause, WEIR_CAUSE_SERVICE);
+    assert_int_equal(moved->service + second->service, NETFLIX + YOUTUBE);
+    for (int i = 0; i < 15; i++) {
+        site_well(&site, HULU, 5, 3);
+        site_healthy(&site, 1, 3);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 2);
+}
+
 static void resolver_is_dead(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
@@ -261,6 +322,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(uplink_is_one_incident),
         SCENARIO(service_turns_out_to_be_the_uplink),
+        SCENARIO(two_services_before_the_rest_is_tried),
+        SCENARIO(uplink_turns_out_to_be_two_services),
         SCENARIO(resolver_is_dead),
         SCENARIO(dead_server_at_night),
         SCENARIO(congestion_is_the_uplinks),
