@@ -190,8 +190,9 @@ static void print_notes(const struct terminal_sink *sink, const struct weir_serv
         useful + failed > 0) {
         size_t used = strlen(line);
         snprintf(line + used, sizeof line - used, "%s%s", used ? "; " : "",
-                 useful > 0 ? "too few useful trials to judge"
-                            : "never worked in this capture, so not judged");
+                 useful > count_of(service, "trials_by_layer", "dns_ok") /* look-ups reach nobody */
+                     ? "too few useful trials to judge"
+                     : "never worked in this capture, so not judged");
     }
     if (line[0]) print_paragraph(sink, line, 14);
 }

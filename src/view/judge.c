@@ -158,6 +158,19 @@ static bool site_settles_it(const struct weir_view *view, const char *service,
     return capture || uplink || resolver;
 }
 
+/* A service that was tried, and reached by nobody: looked up at most. Its state is unknown, so it
+ * is not known to have worked here. Returns how many trials failed in the windows that are known;
+ * 0: not so. */
+static double never_reached(const struct weir_view_service *service) {
+    double reached = 0, failed = 0;
+    for (size_t i = 0; i < service->n_points; i++) {
+        const struct weir_view_point *point = &service->points[i];
+        if (point->ok > 0) reached += point->ok - (point->dns_ok > 0 ? point->dns_ok : 0);
+        if (point->fail > 0) failed += point->fail;
+    }
+    return reached > 0 || strcmp(service->state, "unknown") != 0 ? 0 : failed;
+}
+
 void weir_view_judge_service(const struct weir_view *view, const char *name,
                              struct weir_view_judgement *judgement) {
     char span[32];
@@ -181,6 +194,11 @@ void weir_view_judge_service(const struct weir_view *view, const char *name,
     else if (strcmp(service->state, "suspect") == 0)
         conclude(judgement, WEIR_VIEW_HEALTHY, "suspect",
                  "%s works so far; some failures are being watched.", name);
+    else if (never_reached(service) > 0)
+        conclude(
+            judgement, WEIR_VIEW_UNKNOWN, "unknown",
+            "Unknown: %s is not known to work at site %s, so it is not judged; %.0f trials failed.",
+            name, view->site, never_reached(service));
     else if (is_well(service))
         conclude(judgement, WEIR_VIEW_UNKNOWN, "unknown",
                  "Unknown: too little was seen of %s at site %s.", name, view->site);

@@ -68,6 +68,14 @@ def test_all_say_that_a_service_recovers(tmp_path, standing):
     assert json.loads(weir("status", "--state", tmp_path, "--json", "netflix", code=3))["state"] == "recovering"
 
 
+def test_what_never_worked_is_said_to_be_so(place):
+    """Blocked, but looked up: many trials were seen, and no word is of too few."""
+    report = weir("replay", *place, PCAPS / "lab-blocked.pcap.zst")
+    assert "never worked in this capture, so not judged" in " ".join(report.split())
+    said = " ".join(weir("status", *place, "netflix", code=4).split())
+    assert "netflix is not known to work at site" in said and "trials failed" in said
+
+
 def test_too_little_seen_is_unknown_not_healthy(place):
     weir("replay", *place, PCAPS / "healthy.pcap")
     assert "Unknown" in weir("status", *place, "hulu", code=4)
