@@ -13,8 +13,14 @@
 #include <stdlib.h>
 
 #include "measure/early.h"
+#include "measure/grow.h"
 
 enum { SAME_MS = 700 };
+
+void weir_early_deinit(struct weir_early *early) {
+    free(early->notes);
+    early->notes = NULL;
+}
 
 static uint32_t ms(const struct weir_early *early, int64_t us) {
     int64_t since_us = us - early->base_us;
@@ -25,7 +31,8 @@ static uint32_t ms(const struct weir_early *early, int64_t us) {
 
 static void add(struct weir_early *early, int64_t from_us, int64_t at_us, uint32_t bytes) {
     if (early->n == 0) early->base_us = from_us - INT64_C(60000000); /* an older one may follow */
-    if (early->n == WEIR_EARLY_NOTES) {
+    if (!weir_grow((void **)&early->notes, &early->room, early->n, WEIR_EARLY_NOTES,
+                   sizeof *early->notes)) {
         early->full = true;
         return;
     }

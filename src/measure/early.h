@@ -13,10 +13,12 @@ struct weir_early_note {
 
 struct weir_early { /* zeroed memory is an empty one */
     int64_t base_us;
-    uint16_t n;
-    bool full; /* something is missing at its end */
-    struct weir_early_note notes[WEIR_EARLY_NOTES];
+    uint16_t n, room;
+    bool full;                     /* something is missing at its end */
+    struct weir_early_note *notes; /* its own, room for `room` of them */
 };
+
+void weir_early_deinit(struct weir_early *early);
 
 void weir_early_answer(struct weir_early *early, int64_t request_us, int64_t done_us,
                        uint32_t bytes);

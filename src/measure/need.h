@@ -7,10 +7,10 @@
 
 enum { WEIR_NEED_TICKS = 10 };
 
-struct weir_need {                   /* zeroed memory is an empty one */
-    uint32_t bytes[WEIR_NEED_TICKS]; /* of the last ticks; at most UINT32_MAX */
-    uint16_t open;                   /* bit a tick, the newest lowest: had demand */
+struct weir_need { /* zeroed memory is an empty one */
+    uint16_t open; /* bit a tick, the newest lowest: had demand */
     uint8_t at;
+    uint32_t bytes[WEIR_NEED_TICKS]; /* of the last ticks; at most UINT32_MAX */
 };
 
 /* Ends a tick in which so many bytes came, and in which something was asked for or not. */

@@ -17,8 +17,7 @@ struct weir_standstill {
     int64_t start_us, duration_us;
 };
 
-struct weir_playout {                                   /* zeroed memory is an empty one */
-    struct weir_playout_note queue[WEIR_PLAYOUT_QUEUE]; /* answers by at_us, signs by from_us */
+struct weir_playout { /* zeroed memory is an empty one; what each tick asks is at its begin */
     uint8_t n_queue;
     bool playing, known;        /* begun; the value is known, and what came before was counted */
     uint32_t answers;           /* until known */
@@ -33,6 +32,7 @@ struct weir_playout {                                   /* zeroed memory is an e
     uint32_t n_stalls; /* all; the first WEIR_PLAYOUT_STALLS are listed */
     struct weir_standstill stalls[WEIR_PLAYOUT_STALLS];
     int64_t stalled_us;
+    struct weir_playout_note queue[WEIR_PLAYOUT_QUEUE]; /* answers by at_us, signs by from_us */
     struct weir_fullness fullness;
 };
 

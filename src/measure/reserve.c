@@ -35,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/grow.h"
 #include "measure/reserve.h"
 
 #define LAPSE_MS      INT64_C(45000)
@@ -54,6 +55,11 @@ enum {
 };
 
 /* ---- notes ---- */
+
+void weir_reserve_deinit(struct weir_reserve *reserve) {
+    free(reserve->notes);
+    reserve->notes = NULL;
+}
 
 static uint32_t ms(const struct weir_reserve *reserve, int64_t us) {
     int64_t since_ms = (us - reserve->base_us) / 1000;
@@ -88,7 +94,11 @@ static void coarsen(struct weir_reserve *reserve) {
 
 static void add(struct weir_reserve *reserve, int64_t from_us, int64_t at_us, uint32_t bytes) {
     if (reserve->n == 0) reserve->base_us = from_us;
-    if (reserve->n == WEIR_RESERVE_NOTES) coarsen(reserve);
+    if (!weir_grow((void **)&reserve->notes, &reserve->room, reserve->n, WEIR_RESERVE_NOTES,
+                   sizeof *reserve->notes)) {
+        if (reserve->n == 0) return; /* no memory at all */
+        coarsen(reserve);
+    }
     reserve->notes[reserve->n++] =
         (struct weir_reserve_note){ms(reserve, from_us), ms(reserve, at_us), bytes};
 }
@@ -332,7 +342,7 @@ bool weir_reserve_find(const struct weir_reserve *reserve, const struct weir_res
                        struct weir_reserve_found *ret_found) {
     struct weir_reserve_note notes[WEIR_RESERVE_NOTES];
     struct rates rates = {0};
-    memcpy(notes, reserve->notes, reserve->n * sizeof *notes);
+    if (reserve->n) memcpy(notes, reserve->notes, reserve->n * sizeof *notes);
     qsort(notes, reserve->n, sizeof *notes, compare_at);
     bool known = habits->rate_bps > 0;
     struct model empty = {.notes = notes,

@@ -16,9 +16,11 @@ struct weir_reserve_note {   /* in ms since the base */
 
 struct weir_reserve { /* zeroed memory is an empty one */
     int64_t base_us;
-    uint32_t n;
-    struct weir_reserve_note notes[WEIR_RESERVE_NOTES];
+    uint16_t n, room;
+    struct weir_reserve_note *notes; /* its own, room for `room` of them */
 };
+
+void weir_reserve_deinit(struct weir_reserve *reserve);
 
 struct weir_reserve_habits { /* of the player; one of the two */
     int64_t ahead_us;        /* it loads so far ahead at most; its rate is bounded from below */

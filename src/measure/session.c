@@ -59,6 +59,11 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
     };
 }
 
+void weir_session_end(struct weir_session *session) {
+    weir_early_deinit(&session->early);
+    weir_reserve_deinit(&session->reserve);
+}
+
 bool weir_session_has_all_the_same(const struct weir_session *session,
                                    const struct weir_evidence *evidence) {
     return evidence->chunk.rest_us >= WEIR_CADENCE_REST_US && session->ladder.bytes > 0 &&

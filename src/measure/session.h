@@ -38,7 +38,8 @@ struct weir_last_answer {
     bool counted; /* as one of the picture */
 };
 
-/* A large site has thousands of these: what is kept of each chunk is packed. */
+/* A large site has thousands of these: what is kept of each chunk is packed, and what each tick
+ * asks of all of them stands at the begin, in three cache lines. */
 struct weir_session {
     struct weir_addr client, shown; /* the device's name, and the address of the first flow */
     weir_service_id service;
@@ -48,8 +49,13 @@ struct weir_session {
     bool slow, starving, starved; /* starved: the time counts */
     uint32_t serial;              /* order of beginning */
     int64_t active_now_us;        /* engine's clock of the last activity */
-    int64_t start_us, active_us;  /* stamps of the first packet and of the last activity */
+    int64_t still_us;             /* since when the picture stands still, at a tick; 0: it runs */
+    struct weir_tick_demand tick; /* being filled */
     int64_t second_chunk_us;
+    struct weir_need need;
+    struct weir_playout playout;
+
+    int64_t start_us, active_us; /* stamps of the first packet and of the last activity */
     int64_t picture_request_us; /* the latest that was answered */
     int64_t begun_us;           /* where its startup begins: see sessions.c */
     uint64_t media_bytes, picture_bytes;
@@ -69,28 +75,26 @@ struct weir_session {
 
     struct weir_tracks tracks;
     struct weir_cadence cadence;
-    struct weir_playout playout;
     struct weir_early early;
     struct weir_reserve reserve;     /* where no rhythm is found */
     bool told;                       /* what came early, to the playout */
     struct weir_last_answer last[2]; /* of two connections */
     struct weir_ladder ladder;
-    struct weir_need need;
     struct weir_lasting lasting;
     bool lasts;                      /* some of its answers went on for minutes */
     int64_t resumed_us;              /* request of an answer that went on after long rests, */
     uint8_t n_resumed;               /* so often */
     struct weir_lasting_burst first; /* its first answer, or burst */
 
-    struct weir_tick_demand tick; /* being filled */
-    int64_t still_us;             /* since when the picture stands still, at a tick; 0: it runs */
     int64_t spell_us, starved_us, longest_us, starved_end_us;
     uint32_t spells, hollow_answers;
     int64_t starved_slot; /* the last slot of which that was said */
     struct weir_hollow hollow;
 };
 
+/* One that was begun is the caller's to end; it may be moved in memory meanwhile. */
 void weir_session_begin(struct weir_session *session, const struct weir_evidence *evidence);
+void weir_session_end(struct weir_session *session);
 void weir_session_progress(struct weir_session *session, const struct weir_evidence *evidence,
                            int64_t timeout_us);
 /* A complete answer of 5 kB or more; true when it was slower than half of the session's own median.

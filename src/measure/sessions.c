@@ -90,6 +90,7 @@ void weir_sessions_free(struct weir_sessions *all) {
     if (!all) return;
     weir_asks_deinit(&all->asks);
     weir_small_answers_deinit(&all->small);
+    for (size_t i = 0; i < all->n; i++) weir_session_end(&all->sessions[i]);
     weir_preludes_deinit(&all->preludes);
     free(all->sessions);
     free(all->index);
@@ -331,6 +332,7 @@ static void end_session(struct weir_sessions *all, struct weir_session *session)
     weir_session_report(session, kind_of(all, session->service), &record);
     weir_session_report_reserve(session, known ? known->buffer_us : 0, &record);
     if (all->config.on_session) all->config.on_session(all->config.context, &record);
+    weir_session_end(session);
 }
 
 static bool is_idle(const struct weir_sessions *all, const struct weir_session *session,

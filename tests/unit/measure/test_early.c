@@ -15,6 +15,11 @@ static int setup(void **state) {
     return 0;
 }
 
+static int teardown(void **state) {
+    weir_session_end(&session);
+    return 0;
+}
+
 static void answer(int64_t asked_us, uint64_t bytes) {
     struct weir_evidence chunk =
         fake_chunk(FILM, CLIENT, SERVER, asked_us + S / 4, bytes, S / 20, S / 5);
@@ -155,10 +160,11 @@ static void test_notes(void **state) {
         weir_early_answer(&early, T0 + i * S, T0 + i * S, 7000);
     assert_true(early.full);
     assert_int_equal(early.n, WEIR_EARLY_NOTES);
+    weir_early_deinit(&early);
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup(name, setup)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_an_outage_before_the_rhythm_is_known),
         TEST(test_a_guess_at_the_end),

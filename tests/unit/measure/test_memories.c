@@ -142,6 +142,7 @@ static void early_notes(void **state) {
     weir_early_answer(&early, T0, T0, 5);
     assert_true(early.full);
     assert_int_equal(early.n, WEIR_EARLY_NOTES);
+    weir_early_deinit(&early);
 }
 
 /* ---- need ---- */

@@ -10,6 +10,7 @@ static struct weir_reserve reserve;
 static struct weir_reserve_found found;
 
 static int setup(void **state) {
+    weir_reserve_deinit(&reserve);
     reserve = (struct weir_reserve){0};
     return 0;
 }

@@ -5,9 +5,15 @@
 
 static struct weir_session session;
 
+static int end(void **state) {
+    weir_session_end(&session);
+    return 0;
+}
+
 /* A film of 4 s segments and 2 Mbit/s that has gone on for a minute, well served. */
 static int begin(void **state) {
     struct weir_evidence first = fake_chunk(FILM, "10.0.0.1", "192.0.2.1", T0, 1, 0, 0);
+    weir_session_end(&session);
     weir_session_begin(&session, &first);
     session.answers = 5;
     session.first.from_us = T0;
@@ -22,6 +28,7 @@ static void what_it_begins_with(void **state) {
     struct weir_evidence first = fake_chunk(FILM, "10.0.0.1", "192.0.2.1", T0 + S, 1, 0, 0);
     first.flow_first_us = T0 - S;
     first.midstream = true;
+    weir_session_end(&session);
     weir_session_begin(&session, &first);
     assert_memory_equal(&session.shown, &first.client, sizeof first.client);
     assert_true(session.midstream);
@@ -29,6 +36,7 @@ static void what_it_begins_with(void **state) {
     assert_int_equal(session.active_us, T0 + S);
     assert_int_equal(session.answers, 0);
     first.client_seen = fake_addr("10.0.0.9"); /* the name is another of the device's addresses */
+    weir_session_end(&session);
     weir_session_begin(&session, &first);
     assert_memory_equal(&session.shown, &first.client_seen, sizeof first.client);
 }
@@ -119,6 +127,7 @@ static bool answer(uint64_t bytes, int64_t took_us) {
 
 static int begin_new(void **state) {
     struct weir_evidence first = fake_chunk(FILM, "10.0.0.1", "192.0.2.1", T0, 1, 0, 0);
+    weir_session_end(&session);
     weir_session_begin(&session, &first);
     at_us = T0;
     return 0;
@@ -357,8 +366,8 @@ static void how_sure_a_stall_is(void **state) {
 }
 
 int main(void) {
-#define TEST(name)     cmocka_unit_test_setup(name, begin)
-#define TEST_NEW(name) cmocka_unit_test_setup(name, begin_new)
+#define TEST(name)     cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST_NEW(name) cmocka_unit_test_setup_teardown(name, begin_new, end)
     const struct CMUnitTest tests[] = {
         TEST(what_it_begins_with),
         TEST(need_is_known_after_a_while),
