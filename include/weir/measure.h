@@ -251,6 +251,8 @@ void weir_trials_name(struct weir_trials *trials, const struct weir_heard_name *
 /* Names of the service that a filter here answered for, at `since_us` or later. */
 void weir_trials_blocked(const struct weir_trials *trials, weir_service_id service,
                          int64_t since_us, struct weir_blocked_names *ret_names);
+/* Brings what the next call will look for nearer. */
+void weir_trials_prefetch(const struct weir_trials *trials, const struct weir_evidence *evidence);
 /* In order of now_us. service must not be NONE. */
 void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *evidence);
 /* After all evidence with now_us <= `now_us`. */
@@ -287,9 +289,11 @@ struct weir_sessions; /* opaque */
 int weir_sessions_new(struct weir_sessions **ret_sessions,
                       const struct weir_sessions_config *config);
 void weir_sessions_free(struct weir_sessions *sessions);
-/* Brings what the next call will look for nearer. */
+/* Brings what weir_sessions_take() will look for nearer; a little later, what it will find. */
 void weir_sessions_prefetch(const struct weir_sessions *sessions,
                             const struct weir_evidence *evidence);
+void weir_sessions_prefetch_found(const struct weir_sessions *sessions,
+                                  const struct weir_evidence *evidence);
 /* Keeps the pointer until the next tick. */
 void weir_sessions_take(struct weir_sessions *sessions, const struct weir_evidence *evidence);
 void weir_sessions_tick(struct weir_sessions *sessions, int64_t now_us);

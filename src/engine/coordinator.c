@@ -37,7 +37,7 @@ struct weir_coordinator {
     enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE } part; /* the next of it */
     double dropped;                  /* of the window up to this tick, a share */
     struct weir_evidence **evidence; /* of the tick, in order */
-    size_t n_evidence, evidence_taken;
+    size_t n_evidence, evidence_seen, evidence_taken; /* seen: of looked ahead at */
     int error; /* of a sink: first one */
     struct weir_fault fault;
 
@@ -165,10 +165,25 @@ static void gather_evidence(struct weir_coordinator *c) {
     for (unsigned w = 0; w < c->options->n_workers; w++)
         for (size_t i = 0; i < c->blocks[w].n_names; i++)
             weir_trials_name(c->trials, &c->blocks[w].names[i], c->now_us);
-    c->n_evidence = c->evidence_taken = 0;
+    c->n_evidence = c->evidence_seen = c->evidence_taken = 0;
     if (weir_evidence_gather(&c->gather, c->blocks, c->options->n_workers, &c->evidence,
                              &c->n_evidence) < 0)
         c->n_evidence = 0;
+}
+
+/* Whose it is, in advance: by that its places in tables are found, which no cache holds, and asked
+ * for. What is learned of addresses and devices is learned before a tick's evidence is taken. */
+static void look_ahead(struct weir_coordinator *c, size_t until) {
+    struct weir_evidence **evidence = c->evidence;
+    for (; c->evidence_seen < until && c->evidence_seen < c->n_evidence; c->evidence_seen++) {
+        size_t i = c->evidence_seen;
+        if (i + AHEAD < c->n_evidence) __builtin_prefetch(evidence[i + AHEAD], 1);
+        resolve_client(c, evidence[i]);
+        resolve_evidence(c, evidence[i]);
+        weir_sessions_prefetch(c->sessions, evidence[i]);
+        weir_trials_prefetch(c->trials, evidence[i]);
+        weir_rollup_prefetch(c->rollup, evidence[i]);
+    }
 }
 
 static void take_evidence(struct weir_coordinator *c) {
@@ -176,13 +191,8 @@ static void take_evidence(struct weir_coordinator *c) {
     size_t n = c->n_evidence,
            end = n - c->evidence_taken > EVIDENCE_PART ? c->evidence_taken + EVIDENCE_PART : n;
     for (size_t i = c->evidence_taken; i < end; i++) {
-        if (i + 2 * AHEAD < n) __builtin_prefetch(evidence[i + 2 * AHEAD]);
-        if (i + AHEAD < n) { /* tables that no cache holds */
-            weir_sessions_prefetch(c->sessions, evidence[i + AHEAD]);
-            weir_rollup_prefetch(c->rollup, evidence[i + AHEAD]);
-        }
-        resolve_client(c, evidence[i]);
-        resolve_evidence(c, evidence[i]);
+        look_ahead(c, i + AHEAD);
+        if (i + AHEAD / 2 < n) weir_sessions_prefetch_found(c->sessions, evidence[i + AHEAD / 2]);
         weir_sessions_take(c->sessions, evidence[i]);
         weir_trials_take(c->trials, evidence[i]);
         weir_rollup_evidence(c->rollup, evidence[i]);

@@ -29,8 +29,7 @@ struct win {
     int64_t first_us, useful_us; /* stamps; useful_us 0: none */
 };
 
-struct weir_race_entry {
-    uint64_t key; /* of client and name, or of a name alone; 0: free */
+struct weir_race_entry { /* its key: of client and name, or of a name alone */
     int64_t touched_us;
     int64_t tcp_failed_us;
     int64_t served_us;     /* stamp of the last request served over TCP */
@@ -42,13 +41,18 @@ int weir_race_init(struct weir_race_memory *memory, size_t max) {
     size_t buckets = 16;
     while (buckets * WAYS < max) buckets *= 2;
     memory->entries = calloc(buckets * WAYS, sizeof *memory->entries);
+    memory->keys = calloc(buckets * WAYS, sizeof *memory->keys);
     memory->mask = buckets - 1;
-    return memory->entries ? 0 : -ENOMEM;
+    if (memory->entries && memory->keys) return 0;
+    weir_race_deinit(memory);
+    return -ENOMEM;
 }
 
 void weir_race_deinit(struct weir_race_memory *memory) {
     free(memory->entries);
+    free(memory->keys);
     memory->entries = NULL;
+    memory->keys = NULL;
 }
 
 /* Without a name, the service stands for it; "other" is no name of anything, so there the server's
@@ -68,27 +72,35 @@ static uint64_t key_of_name(const struct weir_evidence *evidence) {
     return hash ? hash : 1;
 }
 
-static struct weir_race_entry *bucket_of(const struct weir_race_memory *memory, uint64_t key) {
-    return &memory->entries[(key >> 8 & memory->mask) * WAYS];
+/* The first of a bucket's places. */
+static size_t bucket_of(const struct weir_race_memory *memory, uint64_t key) {
+    return (key >> 8 & memory->mask) * WAYS;
+}
+
+void weir_race_prefetch(const struct weir_race_memory *memory,
+                        const struct weir_evidence *evidence) {
+    __builtin_prefetch(&memory->keys[bucket_of(memory, key_of(evidence))]);
 }
 
 static struct weir_race_entry *find(const struct weir_race_memory *memory, uint64_t key) {
-    struct weir_race_entry *bucket = bucket_of(memory, key);
-    for (int way = 0; way < WAYS; way++)
-        if (bucket[way].key == key) return &bucket[way];
+    size_t first = bucket_of(memory, key);
+    for (size_t at = first; at < first + WAYS; at++)
+        if (memory->keys[at] == key) return &memory->entries[at];
     return NULL;
 }
 
 static struct weir_race_entry *need(struct weir_race_memory *memory, uint64_t key) {
     struct weir_race_entry *entry = find(memory, key);
     if (entry) return entry;
-    entry = bucket_of(memory, key);
-    for (int way = 1; way < WAYS; way++)
-        if (entry->key && (!bucket_of(memory, key)[way].key ||
-                           bucket_of(memory, key)[way].touched_us < entry->touched_us))
-            entry = &bucket_of(memory, key)[way];
-    *entry = (struct weir_race_entry){.key = key};
-    return entry;
+    size_t first = bucket_of(memory, key), oldest = first;
+    for (size_t at = first + 1; at < first + WAYS; at++)
+        if (memory->keys[oldest] &&
+            (!memory->keys[at] ||
+             memory->entries[at].touched_us < memory->entries[oldest].touched_us))
+            oldest = at;
+    memory->keys[oldest] = key;
+    memory->entries[oldest] = (struct weir_race_entry){.touched_us = 0};
+    return &memory->entries[oldest];
 }
 
 static void win_add(struct weir_race_entry *entry, const struct weir_evidence *evidence) {

@@ -11,7 +11,8 @@
 #define WEIR_FALLBACK_LATE_US INT64_C(30000000)
 
 struct weir_race_memory {
-    struct weir_race_entry *entries; /* buckets of WEIR_RACE_WAYS */
+    struct weir_race_entry *entries; /* in buckets */
+    uint64_t *keys;                  /* of entries, a bucket's side by side; 0: free */
     size_t mask;
 };
 
@@ -19,6 +20,9 @@ enum weir_race { WEIR_RACE_NONE, WEIR_RACE_LOST, WEIR_RACE_FELL_BACK, WEIR_RACE_
 
 int weir_race_init(struct weir_race_memory *memory, size_t max); /* 0 or -ENOMEM */
 void weir_race_deinit(struct weir_race_memory *memory);
+/* Its memory for this evidence on its way: what is looked up of it comes soon. */
+void weir_race_prefetch(const struct weir_race_memory *memory,
+                        const struct weir_evidence *evidence);
 /* A connection that was decided, useful or failed. */
 void weir_race_note(struct weir_race_memory *memory, const struct weir_evidence *evidence);
 /* A request that was served: over TCP it may be what a client fell back to, on whatever connection.

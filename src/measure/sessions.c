@@ -143,6 +143,12 @@ void weir_sessions_prefetch(const struct weir_sessions *all, const struct weir_e
     __builtin_prefetch(&all->index[home_of(all, &evidence->client, evidence->service)]);
 }
 
+void weir_sessions_prefetch_found(const struct weir_sessions *all,
+                                  const struct weir_evidence *evidence) {
+    uint32_t place = all->index[home_of(all, &evidence->client, evidence->service)];
+    if (place) __builtin_prefetch(&all->sessions[place - 1], 1);
+}
+
 static struct weir_session *session_need(struct weir_sessions *all,
                                          const struct weir_evidence *evidence) {
     size_t at = place_of(all, &evidence->client, evidence->service);

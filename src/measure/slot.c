@@ -38,13 +38,24 @@ static bool same_key(const struct weir_trial *trial, const struct weir_evidence 
            weir_addr_compare(&trial->prefix, prefix) == 0;
 }
 
+static size_t home_of(const struct weir_slot_table *table, const struct weir_evidence *evidence,
+                      const struct weir_addr *prefix) {
+    uint64_t hash =
+        weir_mix((uint64_t)evidence->service << 16 | evidence->role << 8, evidence->layer);
+    return weir_mix_end(weir_mix_addr(weir_mix_addr(hash, &evidence->client), prefix)) &
+           table->mask;
+}
+
+void weir_slot_table_prefetch(const struct weir_slot_table *table,
+                              const struct weir_evidence *evidence) {
+    struct weir_addr prefix = prefix_of(evidence);
+    __builtin_prefetch(&table->index[home_of(table, evidence, &prefix)]);
+}
+
 struct weir_trial *weir_slot_table_need(struct weir_slot_table *table,
                                         const struct weir_evidence *evidence) {
     struct weir_addr prefix = prefix_of(evidence);
-    uint64_t hash =
-        weir_mix((uint64_t)evidence->service << 16 | evidence->role << 8, evidence->layer);
-    hash = weir_mix_end(weir_mix_addr(weir_mix_addr(hash, &evidence->client), &prefix));
-    size_t at = hash & table->mask;
+    size_t at = home_of(table, evidence, &prefix);
     for (; table->index[at]; at = (at + 1) & table->mask)
         if (same_key(&table->trials[table->index[at] - 1], evidence, &prefix))
             return &table->trials[table->index[at] - 1];

@@ -14,6 +14,8 @@ void weir_slot_table_deinit(struct weir_slot_table *table);
 /* The trial of this attempt's key, made where there is none; NULL: no room. */
 struct weir_trial *weir_slot_table_need(struct weir_slot_table *table,
                                         const struct weir_evidence *evidence);
+void weir_slot_table_prefetch(const struct weir_slot_table *table,
+                              const struct weir_evidence *evidence);
 /* Of an empty table: trials of their own, which no attempt's key finds. */
 void weir_slot_table_put(struct weir_slot_table *table, const struct weir_trial *trials, size_t n);
 void weir_slot_table_clear(struct weir_slot_table *table);

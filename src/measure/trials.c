@@ -410,6 +410,11 @@ static bool is_local_policy(struct weir_trials *trials, const struct weir_eviden
     return policy;
 }
 
+void weir_trials_prefetch(const struct weir_trials *trials, const struct weir_evidence *evidence) {
+    weir_race_prefetch(&trials->races, evidence);
+    weir_slot_table_prefetch(&trials->slot, evidence);
+}
+
 void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *evidence) {
     if (evidence->service == WEIR_SERVICE_NONE) return;
     if (trials->open && evidence->now_us > trials->start_us + WEIR_SLOT_US)
