@@ -75,6 +75,18 @@ void *weir_assoc_find(const struct weir_assoc *assoc, const void *key) {
     return look(assoc, spot_of(assoc, key), key);
 }
 
+/* The way of a set for a new key: one that was never used, which the map tells, else the one that
+ * was unused for longest. */
+static size_t way_of(const struct weir_assoc *assoc, size_t first) {
+    unsigned taken = assoc->taken[first / WAYS];
+    size_t oldest = 0;
+    if (taken != (1u << WAYS) - 1) return (size_t)__builtin_ctz(~taken);
+    for (size_t way = 1; way < WAYS; way++)
+        if (entry_at(assoc, first + way)->last_us < entry_at(assoc, first + oldest)->last_us)
+            oldest = way;
+    return oldest;
+}
+
 void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us) {
     struct spot spot = spot_of(assoc, key);
     struct weir_assoc_mark *known = look(assoc, spot, key);
@@ -82,15 +94,8 @@ void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us) 
         known->last_us = now_us;
         return known;
     }
-    struct weir_assoc_mark *victim = NULL;
-    size_t victim_way = 0;
-    for (size_t i = 0; i < WAYS; i++) {
-        struct weir_assoc_mark *mark = entry_at(assoc, spot.first + i);
-        if (!victim || (victim->used && (!mark->used || mark->last_us < victim->last_us))) {
-            victim = mark;
-            victim_way = i;
-        }
-    }
+    size_t victim_way = way_of(assoc, spot.first);
+    struct weir_assoc_mark *victim = entry_at(assoc, spot.first + victim_way);
     assoc->evicted += victim->used;
     memset(victim, 0, assoc->entry_size);
     *victim = (struct weir_assoc_mark){.last_us = now_us, .used = 1};

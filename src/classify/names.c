@@ -71,15 +71,25 @@ static int64_t entry_expires(const struct names_entry *entry) {
     return latest;
 }
 
+/* The place for a new pair: one that was never used, which its tag tells, else the one that is
+ * first to expire. */
+static size_t way_of(const struct names *names, struct spot spot) {
+    size_t oldest = spot.first;
+    for (size_t at = spot.first; at < spot.first + ASSOC_WAYS; at++)
+        if (!names->tags[at]) return at;
+    for (size_t at = spot.first + 1; at < spot.first + ASSOC_WAYS; at++)
+        if (entry_expires(&names->entries[at]) < entry_expires(&names->entries[oldest]))
+            oldest = at;
+    return oldest;
+}
+
 /* The pair's entry, or the one that is first to expire, cleared for it. */
 static struct names_entry *take_entry(struct names *names, const struct weir_addr key[2],
                                       int64_t now_us) {
     struct spot spot = spot_of(names, key);
     struct names_entry *known = look(names, spot, key);
     if (known) return known;
-    struct names_entry *set = &names->entries[spot.first], *oldest = set;
-    for (size_t i = 0; i < ASSOC_WAYS; i++)
-        if (entry_expires(&set[i]) < entry_expires(oldest)) oldest = &set[i];
+    struct names_entry *oldest = &names->entries[way_of(names, spot)];
     if (entry_expires(oldest) > now_us) names->evicted++;
     *oldest = (struct names_entry){.key = {key[0], key[1]}};
     names->tags[oldest - names->entries] = spot.tag;
