@@ -35,10 +35,10 @@ struct weir_coordinator {
 
     const struct weir_block *blocks; /* of the tick that is worked on, one a worker */
     enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE } part; /* the next of it */
-    double dropped;                  /* of the window up to this tick, a share */
-    struct weir_evidence **evidence; /* of the tick, in order */
+    double dropped;                                   /* of the window up to this tick, a share */
+    struct weir_evidence **evidence;                  /* of the tick, in order */
     size_t n_evidence, evidence_seen, evidence_taken; /* seen: of looked ahead at */
-    int error; /* of a sink: first one */
+    int error;                                        /* of a sink: first one */
     struct weir_fault fault;
 
     struct weir_names_file *names; /* an earlier run's; NULL: none */

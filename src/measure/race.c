@@ -94,9 +94,8 @@ static struct weir_race_entry *need(struct weir_race_memory *memory, uint64_t ke
     if (entry) return entry;
     size_t first = bucket_of(memory, key), oldest = first;
     for (size_t at = first + 1; at < first + WAYS; at++)
-        if (memory->keys[oldest] &&
-            (!memory->keys[at] ||
-             memory->entries[at].touched_us < memory->entries[oldest].touched_us))
+        if (memory->keys[oldest] && (!memory->keys[at] || memory->entries[at].touched_us <
+                                                              memory->entries[oldest].touched_us))
             oldest = at;
     memory->keys[oldest] = key;
     memory->entries[oldest] = (struct weir_race_entry){.touched_us = 0};

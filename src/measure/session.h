@@ -56,8 +56,8 @@ struct weir_session {
     struct weir_playout playout;
 
     int64_t start_us, active_us; /* stamps of the first packet and of the last activity */
-    int64_t picture_request_us; /* the latest that was answered */
-    int64_t begun_us;           /* where its startup begins: see sessions.c */
+    int64_t picture_request_us;  /* the latest that was answered */
+    int64_t begun_us;            /* where its startup begins: see sessions.c */
     uint64_t media_bytes, picture_bytes;
     uint64_t answered_bytes;                      /* of answers that came in time, */
     int64_t used_until_us;                        /* by now, or by the latest request */
