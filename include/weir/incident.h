@@ -118,6 +118,8 @@ struct weir_incident {
     uint8_t part; /* enum weir_part */
     /* who watched when it was last judged; of these, whose picture stood still; 0: not known */
     uint32_t viewers, viewers_stalled;
+    bool viewers_known;       /* everybody's buffer is, so that none stands still unseen */
+    int64_t stalled_since_us; /* the first of those that stand still; 0: none does */
     uint8_t n_blocked_names;
     /* of the service, which a filter here answers for (the engine's) */
     char blocked_names[WEIR_INCIDENT_NAMES_MAX][64];

@@ -102,6 +102,7 @@ struct weir_demand {
                               served well */
     /* who watches now, and of these, whose picture stands still */
     uint32_t viewers, viewers_stalled;
+    uint32_t viewers_known; /* of the first, those whose buffer is known */
     /* the earliest moment from which a picture stands still; 0: none does */
     int64_t stalled_since_us;
 };

@@ -249,6 +249,8 @@ void weir_detector_demand(struct weir_detector *detector, const struct weir_dema
     struct weir_service_state *service = &detector->services[demand->service];
     service->viewers = demand->viewers;
     service->viewers_stalled = demand->viewers_stalled;
+    service->viewers_known = demand->viewers_known == demand->viewers;
+    service->stalled_since_us = demand->stalled_since_us;
     if (demand->open > 0 && demand->overdue >= demand->open &&
         (demand->clients_overdue >= 2 || demand->overdue >= 2))
         note_hang(service, detector->open_start_us);

@@ -355,10 +355,23 @@ static void say_alternatives(struct text *text, const struct weir_incident *reco
     }
 }
 
+/* While it lasts; nothing where nobody watches, or a buffer is not known. */
 static void say_viewers(struct text *text, const struct weir_incident *record) {
-    if (record->viewers && record->viewers_stalled)
-        say(text, " Of %u who watch, %u see it stand still.", record->viewers,
-            record->viewers_stalled);
+    if (record->viewers && record->viewers_stalled) {
+        say(text, " Pictures %s still", record->recovered_us ? "stood" : "stand");
+        if (record->stalled_since_us && !record->recovered_us) {
+            say(text, " since ");
+            say_clock(text, record->stalled_since_us);
+            say(text, " UTC");
+        }
+        say(text, " for %u of %u viewer%s.", record->viewers_stalled, record->viewers,
+            record->viewers == 1 ? "" : "s");
+    } else if (record->viewers && record->viewers_known && !record->recovered_us) {
+        if (record->viewers == 1)
+            say(text, " The one viewer notices nothing yet.");
+        else
+            say(text, " None of %u viewers notices yet.", record->viewers);
+    }
 }
 
 static void say_reason(struct text *text, const struct weir_detector *detector,

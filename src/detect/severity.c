@@ -50,8 +50,11 @@ void weir_told_begin(const struct weir_detector *detector, const struct weir_sco
                                                                               : WEIR_LAYER_QUIC,
                               }};
     if (scope->service < detector->n_services) {
-        verdict->record.viewers = detector->services[scope->service].viewers;
-        verdict->record.viewers_stalled = detector->services[scope->service].viewers_stalled;
+        const struct weir_service_state *service = &detector->services[scope->service];
+        verdict->record.viewers = service->viewers;
+        verdict->record.viewers_stalled = service->viewers_stalled;
+        verdict->record.viewers_known = service->viewers_known;
+        verdict->record.stalled_since_us = service->stalled_since_us;
     }
 }
 

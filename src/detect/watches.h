@@ -52,6 +52,8 @@ struct weir_service_state {
     int64_t ask_again_us;
     /* who watches, whose picture stands still, as told last */
     uint32_t viewers, viewers_stalled;
+    bool viewers_known;
+    int64_t stalled_since_us;
     struct weir_case incident;
 };
 

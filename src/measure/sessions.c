@@ -354,6 +354,7 @@ static void count_viewer(struct weir_sessions *all, const struct weir_session *s
     struct service *service = &all->services[session->service];
     struct weir_demand *demand = &service->demand;
     demand->viewers++;
+    demand->viewers_known += session->playout.known;
     service->sums.watched_us += session->playout.known ? (uint64_t)WEIR_TICK_US : 0;
     if (!session->still_us) return;
     demand->viewers_stalled++;

@@ -101,14 +101,35 @@ static void what_was_tried(void **state) {
     assert_says(": answers are slower or thinner than normal here.");
 }
 
-/* Who watches is told where a picture stands still, and only there. */
+/* Who sees a picture stand still, since when, or that nobody does: where everybody's buffer is
+ * known. */
 static void viewers(void **state) {
     record->viewers = 40;
-    assert_says_not("watch");
+    assert_says_not("viewer");
+    record->viewers_known = true;
+    assert_ends(" None of 40 viewers notices yet.");
+    record->viewers = 1;
+    assert_ends(" The one viewer notices nothing yet.");
+    record->viewers_stalled = 1;
+    record->stalled_since_us = T0 + 25 * SECOND;
+    assert_ends(" Pictures stand still since 15:07:05 UTC for 1 of 1 viewer.");
+    record->viewers = 40;
     record->viewers_stalled = 31;
-    assert_ends(" Of 40 who watch, 31 see it stand still.");
+    record->viewers_known = false;
+    assert_ends(" Pictures stand still since 15:07:05 UTC for 31 of 40 viewers.");
     record->viewers = 0; /* not known */
-    assert_says_not("watch");
+    assert_says_not("viewer");
+}
+
+/* When it is over nobody waits any more. */
+static void viewers_of_what_is_over(void **state) {
+    record->recovered_us = T0 + 60 * SECOND;
+    record->viewers = 6;
+    record->viewers_known = true;
+    assert_says_not("viewer");
+    record->viewers_stalled = 4;
+    record->stalled_since_us = T0;
+    assert_ends(" Pictures stood still for 4 of 6 viewers.");
 }
 
 static void states_in_words(void **state) {
@@ -453,6 +474,7 @@ int main(void) {
         TEST(how_it_failed),
         TEST(what_was_tried),
         TEST(viewers),
+        TEST(viewers_of_what_is_over),
         TEST(states_in_words),
         TEST(a_name_that_is_gone),
         TEST(when_and_for_how_long),
