@@ -312,7 +312,7 @@ static void clear_service(struct weir_detector *detector, weir_service_id id) {
  */
 static int64_t ask_again(const struct weir_detector *detector, bool open) {
     static const int64_t trials_a_second = 20000;
-    int64_t wait_us = (int64_t)detector->judgement.n * 1000000 / trials_a_second;
+    int64_t wait_us = (int64_t)detector->judgement.n_read * 1000000 / trials_a_second;
     return detector->now_us + (open && wait_us < WEIR_SLOT_US ? wait_us : WEIR_SLOT_US);
 }
 

@@ -130,6 +130,7 @@ void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
     for (uint64_t at = weir_history_since(history, since_us, &overrun); room && at < history->n;
          at++)
         take(detector, weir_history_at(history, at));
+    judgement->n_read = judgement->n;
     detector->stats.history_overrun += overrun;
     detector->stats.tally_overrun += judgement->overrun;
     judgement->overrun |= overrun;
@@ -300,6 +301,28 @@ static struct failing_systems failing_systems(const struct weir_judgement *judge
 static bool is_control(const struct weir_judged *trial, weir_service_id service, int64_t since_us) {
     return trial->at_us >= since_us && trial->service != service && trial->layer < WEIR_LAYER_N &&
            (trial->flags & WEIR_ITEM_CONTROL);
+}
+
+bool weir_judgement_glance(const struct weir_detector *detector, const struct weir_addr *resolver,
+                           int64_t since_us, int64_t began_us, struct weir_glance *ret_glance) {
+    const struct weir_history *history = &detector->history;
+    uint32_t place = weir_index_find(&history->places, resolver);
+    struct weir_glance glance = {.n_read = 0};
+    uint64_t first = weir_history_since(history, since_us, &glance.overrun);
+    glance.n_read = (size_t)(history->n - first);
+    if (glance.n_read >= WEIR_JUDGED_MAX) return false;
+    for (uint64_t at = first; at < history->n; at++) {
+        const struct weir_past *past = weir_history_at(history, at);
+        if (past->place == place) {
+            if (past->layer != WEIR_LAYER_DNS) return false;
+            continue;
+        }
+        if (past->at_us >= began_us && past->service != WEIR_SERVICE_NONE &&
+            past->layer < WEIR_LAYER_N && (past->flags & WEIR_ITEM_CONTROL))
+            weir_tally_add(&glance.controls, weir_item_tally(past->flags, false));
+    }
+    *ret_glance = glance;
+    return true;
 }
 
 static struct weir_tally count_controls(struct weir_judgement *judgement, weir_service_id service,

@@ -58,6 +58,7 @@ struct weir_judgement {
     struct weir_sums *by_client, *by_place; /* by number */
     struct weir_judged *trials;             /* in order of time, nearly */
     size_t n, room;
+    size_t n_read; /* items of the history that the last judgement, or glance, has read */
     struct weir_tally by_service[WEIR_SERVICES_MAX]; /* controls, as they are published */
     /* more than could be told apart, or the history does not reach back so far */
     bool overrun;
@@ -67,6 +68,16 @@ enum { WEIR_JUDGED_MAX = 1 << 18 }; /* clients, and places, that are told apart 
 void weir_judgement_deinit(struct weir_judgement *judgement);
 /* All trials that were decided since then, at the earliest; forgets the judgement before. */
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us);
+/* What a judgement of a resolver would find its controls to be, read off the history: a tenth of
+ * the work. False where that can't be told so: a server has the same address, or too much is there
+ * to be judged. */
+struct weir_glance {
+    struct weir_tally controls;
+    size_t n_read;
+    bool overrun; /* the history does not reach back so far */
+};
+bool weir_judgement_glance(const struct weir_detector *detector, const struct weir_addr *resolver,
+                           int64_t since_us, int64_t began_us, struct weir_glance *ret_glance);
 /* The trials stay: they are summed anew, for another subject. */
 void weir_judgement_forget_sums(struct weir_judgement *judgement);
 

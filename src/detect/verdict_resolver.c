@@ -10,12 +10,38 @@
 #include "detect/blame.h"
 #include "detect/told.h"
 
+/* Connections to addresses that are known already must work, or not be tried: an uplink that loses
+ * a third takes lookups, too. */
+static bool is_beside_others(struct weir_tally controls) { return !weir_rest_is_fine(controls); }
+
+static bool mostly_fail(struct weir_tally controls) {
+    return controls.total >= 3 && weir_mostly_fails(controls);
+}
+
+/* While much fails, many resolvers' alarms are asked about each second, and all but a few are left
+ * open for that reason alone: then no trial is told apart. */
+static bool is_left_open(struct weir_detector *detector, const struct weir_scope *scope) {
+    struct weir_glance glance;
+    if (weir_uplink_is_raised(detector) || weir_uplink_may_be_seen(detector, scope) ||
+        !weir_judgement_glance(detector, scope->prefix, weir_told_earliest(detector, scope),
+                               scope->began_us, &glance) ||
+        !is_beside_others(glance.controls) || mostly_fail(glance.controls))
+        return false;
+    detector->judgement.n_read = glance.n_read;
+    detector->stats.history_overrun += glance.overrun;
+    return true;
+}
+
 void weir_verdict_resolver(struct weir_detector *detector, const struct weir_scope *scope,
                            struct weir_verdict *ret_verdict) {
     struct weir_verdict *verdict = ret_verdict;
     struct weir_incident *record = &verdict->record;
     struct weir_addr resolver = *scope->prefix;
     weir_told_begin(detector, scope, verdict);
+    if (is_left_open(detector, scope)) {
+        verdict->open = true;
+        return;
+    }
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
     uint32_t place = weir_judgement_place(detector, &resolver);
     struct weir_pick pick = {.any_service = true,
@@ -27,11 +53,8 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
     struct weir_tally controls =
         weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->began_us, false, record);
     bool uplink = weir_uplink_is_raised(detector) || weir_uplink_is_seen(detector, scope) ||
-                  (controls.total >= 3 && weir_mostly_fails(controls) &&
-                   weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE));
-    /* Connections to addresses that are known already must work, or not be tried: an uplink that
-     * loses a third takes lookups, too. */
-    if (!uplink && (place == WEIR_INDEX_NONE || !weir_rest_is_fine(controls))) {
+                  (mostly_fail(controls) && weir_uplink_may_be_told(detector, WEIR_SERVICE_NONE));
+    if (!uplink && (place == WEIR_INDEX_NONE || is_beside_others(controls))) {
         verdict->open = true;
         return;
     }

@@ -63,6 +63,10 @@ static bool was_sick(const struct weir_detector *detector, uint8_t service, int6
     return incident->open && incident->record.onset_us < at_us;
 }
 
+static bool long_useless(const struct weir_detector *detector) {
+    return detector->now_us - (detector->uplink_ok_us + 1) > WEIR_SLOT_US;
+}
+
 /* Since the last connection that was of any use to anybody, others than this service fail as well,
  * and at more than one place: with the names gone few try to connect at all, but those that do
  * would get through, were it only the resolver. A dead service beside a client in bad WiFi looks
@@ -73,7 +77,7 @@ static bool nothing_works(const struct weir_detector *detector, weir_service_id 
     int64_t since_us = detector->uplink_ok_us + 1;
     uint32_t place = WEIR_INDEX_NONE, client = WEIR_INDEX_NONE;
     bool places = false, clients = detector->n_active <= 1;
-    if (detector->now_us - since_us <= WEIR_SLOT_US) return false;
+    if (!long_useless(detector)) return false;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         bool fails = trial->at_us >= since_us && (trial->flags & WEIR_ITEM_CONTROL) &&
@@ -126,6 +130,11 @@ bool weir_uplink_may_starve(const struct weir_detector *detector, const struct w
         served += seen[id] == SERVED;
     }
     return starving > 0 && starving >= served;
+}
+
+bool weir_uplink_may_be_seen(const struct weir_detector *detector, const struct weir_scope *scope) {
+    return is_congested(detector, scope) ||
+           (!scope->slow && (is_cut_off(detector) || long_useless(detector)));
 }
 
 bool weir_uplink_is_seen(const struct weir_detector *detector, const struct weir_scope *scope) {

@@ -152,6 +152,47 @@ static void looking_back(void **state) {
     weir_history_discard(&history);
 }
 
+/* What is read off the history is what a judgement finds. */
+static void a_glance_is_the_judgement(void **state) {
+    static struct site site;
+    site_begin(&site);
+    struct weir_detector *detector = site.detector;
+    struct weir_item one = {.service = NETFLIX};
+    for (unsigned i = 0; i < 400; i++) {
+        one.client = site_client(i % 37);
+        one.layer = (uint8_t)(i % WEIR_LAYER_N);
+        one.prefix = site_prefix(one.layer == WEIR_LAYER_DNS ? 90 : i % 7);
+        one.at_us = T0 + i * SECOND / 10;
+        one.flags = (uint8_t)(WEIR_ITEM_SCORED | (i % 3 ? WEIR_ITEM_OK : WEIR_ITEM_FAIL));
+        if (one.layer != WEIR_LAYER_DNS && i % 5) one.flags |= WEIR_ITEM_CONTROL;
+        weir_history_add(&detector->history, &one, NULL, true);
+    }
+    struct weir_addr resolver = site_prefix(90);
+    int64_t since_us = T0 + 15 * SECOND, began_us = T0 + 18 * SECOND;
+    struct weir_incident record = {.id = ""};
+    struct weir_glance glance;
+    assert_true(weir_judgement_glance(detector, &resolver, since_us, began_us, &glance));
+    weir_judgement_begin(detector, since_us);
+    struct weir_pick pick = {.any_service = true,
+                             .layer = WEIR_LAYER_DNS,
+                             .need = WEIR_ITEM_SCORED,
+                             .place = weir_judgement_place(detector, &resolver) + 1,
+                             .since_us = since_us};
+    assert_true(weir_judge_own(detector, &pick, &record).fail > 0);
+    struct weir_tally controls =
+        weir_judge_controls(detector, WEIR_SERVICE_NONE, began_us, false, &record);
+    assert_in_range(controls.fail, 1, controls.total - 1);
+    assert_int_equal(glance.controls.fail, controls.fail);
+    assert_int_equal(glance.controls.total, controls.total);
+    assert_int_equal(glance.n_read, detector->judgement.n_read);
+    /* a server of the resolver's address: then trials have to be told apart */
+    one.layer = WEIR_LAYER_CONNECT;
+    one.prefix = resolver;
+    weir_history_add(&detector->history, &one, NULL, true);
+    assert_false(weir_judgement_glance(detector, &resolver, since_us, began_us, &glance));
+    site_end(&site);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bound_is_rounded_down),
@@ -160,6 +201,7 @@ int main(void) {
         cmocka_unit_test(the_open_slot_is_written_anew),
         cmocka_unit_test(a_late_one_goes_before_the_open_slot),
         cmocka_unit_test(looking_back),
+        cmocka_unit_test(a_glance_is_the_judgement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
