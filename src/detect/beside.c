@@ -100,12 +100,13 @@ static double by_services(const struct weir_detector *detector,
 struct part {
     uint8_t flag;
     bool slow;
-    bool many; /* several clients fail */
+    bool many;  /* several clients fail */
+    bool names; /* lookups fail for several clients, or of several names that are no service's */
 };
 
 /* What fails where nothing is told apart by service: a lookup beside, by its resolver; what is no
  * service's, by its server, for these have nothing in common. Lookups of such names that fail for
- * several clients speak for no service's names at all. */
+ * several clients, or of several such names, speak for no service's names at all. */
 enum trouble { OF_SERVICE, OF_PLACE, OF_NOTHING };
 
 static bool is_lookup_beside(const struct part *part, const struct weir_judged *trial) {
@@ -116,7 +117,7 @@ static enum trouble trouble_of(const struct part *part, const struct weir_judged
     if (is_lookup_beside(part, trial)) return OF_PLACE;
     if (trial->service >= WEIR_SERVICE_FIRST) return OF_SERVICE;
     if (trial->layer != WEIR_LAYER_DNS) return OF_PLACE;
-    return part->many ? OF_NOTHING : OF_SERVICE;
+    return part->names ? OF_NOTHING : OF_SERVICE;
 }
 
 enum untaken { ALL, OF_UNTAKEN_CLIENTS, OF_UNTAKEN_CAUSES };
@@ -167,9 +168,27 @@ static bool several_clients_fail(const struct weir_judgement *judgement) {
     return rest.fail > 0;
 }
 
+/* One program may go on asking for one dead name, or for two. */
+static bool several_names_fail(const struct weir_judgement *judgement, uint8_t flag) {
+    enum { NAMES_MIN = 3 };
+    bool seen[UINT8_MAX + 1] = {true};
+    unsigned n = 0;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        bool fails = trial->flags & flag && trial->layer == WEIR_LAYER_DNS &&
+                     trial->service < WEIR_SERVICE_FIRST && trial->flags & WEIR_ITEM_FAIL &&
+                     !weir_is_answer(trial->kind);
+        n += fails && !seen[trial->name];
+        seen[trial->name] |= fails;
+    }
+    return n >= NAMES_MIN;
+}
+
 struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,
                                         bool slow) {
-    const struct part part = {flag, slow, several_clients_fail(&detector->judgement)};
+    bool many = several_clients_fail(&detector->judgement);
+    const struct part part = {flag, slow, many,
+                              many || several_names_fail(&detector->judgement, flag)};
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
     bool taken[WEIR_SERVICES_MAX];
     struct weir_beside beside = {.several_clients = part.many};

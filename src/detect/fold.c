@@ -111,6 +111,10 @@ static uint16_t useful_ms(const struct weir_trial *trial) {
     return (uint16_t)(ms < 0 ? 0 : ms > UINT16_MAX ? UINT16_MAX : ms);
 }
 
+static uint8_t name_of(const struct weir_trial *trial) {
+    return trial->fail && trial->host_hash ? (uint8_t)(1 + trial->host_hash % UINT8_MAX) : 0;
+}
+
 struct weir_item weir_item_of(const struct weir_trial *trial, uint8_t layer, uint8_t flags) {
     return (struct weir_item){
         .client = trial->client,
@@ -120,6 +124,7 @@ struct weir_item weir_item_of(const struct weir_trial *trial, uint8_t layer, uin
         .layer = layer,
         .kind = trial->kind,
         .role = trial->role,
+        .name = name_of(trial),
         .useful_ms = useful_ms(trial),
         .flags =
             (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),

@@ -96,6 +96,7 @@ void weir_history_add(struct weir_history *history, const struct weir_item *item
                            .kind = item->kind,
                            .flags = item->flags,
                            .role = item->role,
+                           .name = item->name,
                            .useful_ms = item->useful_ms};
     if (closed) history->n_closed = history->n;
 }

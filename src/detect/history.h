@@ -21,12 +21,13 @@ struct weir_item { /* one trial, as it is told and saved */
     struct weir_addr client, prefix;
     int64_t at_us; /* of its failure, or when it was first useful */
     uint8_t service, layer, kind, flags, role;
+    uint8_t name;       /* that failed: of its hash enough to tell some apart; 0: none */
     uint16_t useful_ms; /* from at_us to its last useful attempt */
 };
 struct weir_past { /* one trial, as it is kept */
     int64_t at_us;
     uint32_t client, place; /* numbers: of the client, of the prefix */
-    uint8_t service, layer, kind, flags, role;
+    uint8_t service, layer, kind, flags, role, name;
     uint16_t useful_ms;
 };
 struct weir_history {
@@ -76,5 +77,6 @@ static inline struct weir_item weir_history_item(const struct weir_history *hist
                               .kind = past->kind,
                               .flags = past->flags,
                               .role = past->role,
+                              .name = past->name,
                               .useful_ms = past->useful_ms};
 }

@@ -116,7 +116,8 @@ static void take(struct weir_detector *detector, const struct weir_past *item) {
                              .layer = item->layer,
                              .kind = item->kind,
                              .flags = item->flags,
-                             .role = item->role};
+                             .role = item->role,
+                             .name = item->name};
 }
 
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {

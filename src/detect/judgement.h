@@ -29,7 +29,7 @@ struct weir_judged { /* one trial */
     int64_t at_us;
     int64_t last_us;        /* when it was last useful; else at_us */
     uint32_t client, place; /* numbers */
-    uint8_t service, layer, kind, flags, role;
+    uint8_t service, layer, kind, flags, role, name;
 };
 struct weir_sums { /* of one client, or of one place: a server's prefix, a resolver */
     /* trials judged; of the same service's other layers; control trials */

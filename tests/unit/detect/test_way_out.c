@@ -170,6 +170,30 @@ static void resolver_is_dead(void **state) {
     assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 1);
 }
 
+/* One client asks for `names` names of no service, one a slot, in vain; a service that it watches
+ * goes on. */
+static bool told_of_one_client(unsigned names) {
+    for (int i = 0; i < 12; i++) {
+        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, 0, 53, 1);
+        site_rest(&site, 1, 1, true);
+        site_slot(&site);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        struct weir_trial *trial = site_fail(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_DNS, 0, 53, 6);
+        trial->host_hash = 1000 + i % names;
+        site_rest(&site, 1, 1, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_true(!raised || raised->cause == WEIR_CAUSE_DNS_RESOLVER);
+    return raised;
+}
+
+static void one_client_asks_for_several_names(void **state) { assert_true(told_of_one_client(3)); }
+static void one_client_asks_for_two_dead_names(void **state) {
+    assert_false(told_of_one_client(2));
+}
+
 /* Only names fail yet; but while clients send to two services nothing at all is heard any more: not
  * the resolver, the uplink. */
 static void nothing_is_heard(void **state) {
@@ -331,6 +355,8 @@ int main(void) {
         SCENARIO(what_failed_with_the_uplink_is_forgotten),
         SCENARIO(open_connections_and_cached_names),
         SCENARIO(throttled_a_minute_after_the_start),
+        SCENARIO(one_client_asks_for_several_names),
+        SCENARIO(one_client_asks_for_two_dead_names),
         SCENARIO(nothing_is_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
