@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "detect/state.h"
 
 enum { SAVED_ITEMS = 8192 };
@@ -291,6 +292,15 @@ static void walk_history(struct archive *archive, struct weir_detector *detector
 
 /* ---- the whole ---- */
 
+/* Why nothing was seen: its sentence needs it. */
+static void mend_blind(struct weir_blind *blind) {
+    blind->sight.where[sizeof blind->sight.where - 1] = '\0';
+    bool sane = (unsigned)blind->sight.blindness < WEIR_BLINDNESS_N &&
+                isfinite(blind->sight.share) && isfinite(blind->drop_share) &&
+                isfinite(blind->one_way_share) && weir_is_printable(blind->sight.where);
+    if (!sane) *blind = (struct weir_blind){.back_us = 0};
+}
+
 static void walk_site(struct archive *archive, struct weir_detector *detector) {
     struct weir_assoc *tables[N_TABLES] = {&detector->clients, &detector->active,
                                            &detector->destinations, &detector->prefixes,
@@ -302,6 +312,8 @@ static void walk_site(struct archive *archive, struct weir_detector *detector) {
     walk_track(archive, &detector->uplink);
     walk_case(archive, &detector->uplink_case);
     walk_case(archive, &detector->capture_case);
+    WALK(archive, detector->blind);
+    if (archive->reading) mend_blind(&detector->blind);
     for (int i = 0; i < WEIR_CLIENT_CASES; i++) walk_case(archive, &detector->client_cases[i]);
     for (int i = 0; i < WEIR_RESOLVER_CASES; i++) walk_case(archive, &detector->resolver_cases[i]);
     WALK(archive, detector->now_us);
@@ -321,6 +333,7 @@ uint32_t weir_detector_layout(void) {
                                    sizeof(struct weir_ends),
                                    sizeof(struct weir_baseline),
                                    sizeof(struct weir_case),
+                                   sizeof(struct weir_blind),
                                    sizeof(struct weir_client),
                                    sizeof(struct weir_destination),
                                    sizeof(struct weir_prefix),

@@ -69,6 +69,7 @@ def test_blind_before_the_restart_is_over_after_it(tmp_path):
     ends = [i for i in second if i["cause"] == "capture" and i["event"] == "cleared"]
     assert [i["cause"] for i in first if i["event"] == "raised"] == ["capture"]
     assert [i["id"] for i in ends] == [first[0]["id"]]
+    assert any("of the packets could not be decoded until" in i["text"] for i in second), "and why it was blind"
 
 
 def damaged(data):

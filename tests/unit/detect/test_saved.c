@@ -145,6 +145,8 @@ static void the_site_is_kept(void **state) {
     before->uplink = track_of(5);
     before->uplink_case = case_of(WEIR_CAUSE_UPLINK, WEIR_SERVICE_NONE, 1000);
     before->capture_case = case_of(WEIR_CAUSE_CAPTURE, WEIR_SERVICE_NONE, 1001);
+    before->blind.sight.blindness = WEIR_BLIND_LINK_DOWN;
+    strcpy(before->blind.sight.where, "eth7");
     for (unsigned i = 0; i < WEIR_CLIENT_CASES; i++)
         before->client_cases[i] = case_of(WEIR_CAUSE_CLIENT, WEIR_SERVICE_NONE, i);
     for (unsigned i = 0; i < WEIR_RESOLVER_CASES; i++)
@@ -156,6 +158,7 @@ static void the_site_is_kept(void **state) {
     assert_track(&after->uplink, 5);
     assert_case(&after->uplink_case, WEIR_CAUSE_UPLINK, 1000);
     assert_case(&after->capture_case, WEIR_CAUSE_CAPTURE, 1001);
+    assert_memory_equal(&after->blind, &before->blind, sizeof after->blind);
     for (unsigned i = 0; i < WEIR_CLIENT_CASES; i++)
         assert_case(&after->client_cases[i], WEIR_CAUSE_CLIENT, i);
     for (unsigned i = 0; i < WEIR_RESOLVER_CASES; i++)
@@ -168,8 +171,10 @@ static void the_site_is_kept(void **state) {
     assert_int_equal(after->n_active, 5);
     assert_int_equal(after->h_level, 2);
     before->h_level = 3;
+    before->blind.sight.blindness = 77;
     restart();
     assert_int_equal(after->h_level, 0);
+    assert_int_equal(after->blind.sight.blindness, WEIR_BLIND_NOT);
 }
 
 static void fill_tables(void) {
