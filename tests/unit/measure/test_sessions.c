@@ -132,6 +132,7 @@ static void test_rates_are_kept_closely(void **state) {
         weir_session_begin(&session, &evidence);
         weir_session_chunk(&session, &evidence);
         weir_session_report(&session, WEIR_KIND_VOD, &record);
+        weir_session_end(&session);
         assert_in_range(record.goodput_p50_bps, cases[i].least_bps, cases[i].most_bps);
     }
 }
