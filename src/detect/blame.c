@@ -49,7 +49,10 @@
 #include "detect/likelihood.h"
 #include "detect/state.h"
 
-enum { PROOF_OK = 2 }; /* useful trials elsewhere that prove a path */
+enum {
+    PROOF_OK = 2, /* useful trials elsewhere that prove a path */
+    AT_ONCE = 2   /* slots that show that a part gets through */
+};
 /* An attempt may have begun this long before the fault: what was useful so soon after its begin
  * says nothing. */
 #define BEFORE_US INT64_C(1000000)
@@ -163,6 +166,8 @@ struct elsewhere {
     /* by turns: trials in order of time, those in a row that came out alike counted once a side. A
      * service that flaps takes turns as well, but wherever it is tried. */
     struct weir_tally turns_here, turns_rest;
+    /* slots in which the place failed and was useful: it lets a part through, it does not flap */
+    unsigned at_once;
     bool fails, at_here, at_rest; /* the turn that goes on */
 };
 
@@ -183,6 +188,7 @@ static void take_turn(struct elsewhere *sum, bool fails, bool here) {
  * with it. */
 static void end_slot(struct slot_sum *slot, struct elsewhere *sum) {
     if (!slot->fails && !slot->oks && sum->here.total == 0) return;
+    sum->at_once += slot->fails && slot->oks;
     if (slot->fails && !slot->oks) {
         weir_tally_add(&sum->here, slot->here);
         weir_tally_add(&sum->rest, slot->rest);
@@ -247,15 +253,38 @@ static bool is_proven(const struct weir_detector *detector, const struct elsewhe
 }
 
 /* Log odds of the path against the service, by what other places did: what a service spoils it
- * spoils there in the same share as here. The worst of several places is worst by chance as well.
- */
+ * spoils there in the same share as here. */
 static double speaks_for_path(const struct weir_detector *detector, const struct elsewhere *sum) {
-    const struct weir_judgement *judgement = &detector->judgement;
     double p0 = detector->config.p0;
-    unsigned tried = 0;
-    for (size_t i = 0; i < judgement->places.n; i++) tried += judgement->by_place[i].own.total > 0;
     return weir_gain_of_service(sum->turns_here, p0) -
-           weir_gain_of_service(sum_of(sum->turns_here, sum->turns_rest), p0) - log(fmax(1, tried));
+           weir_gain_of_service(sum_of(sum->turns_here, sum->turns_rest), p0);
+}
+
+static unsigned places_tried(const struct weir_judgement *judgement) {
+    unsigned n = 0;
+    for (size_t i = 0; i < judgement->places.n; i++) n += judgement->by_place[i].own.total > 0;
+    return n ? n : 1;
+}
+
+/* Log odds of a place that nobody went round, against the service. A player whose server lets
+ * nothing through is sent to another one: where none went there, it is rather the service; and of
+ * several places one is always the worst. A server that lets a part through keeps its players, and
+ * few are seen elsewhere. Where these did well, or there were none, the two are as likely, but for
+ * the share that either spoils: services are out altogether, mostly; a place may be bad in any
+ * degree. */
+static double odds_unproven(const struct weir_detector *detector, const struct weir_scope *scope,
+                            const struct elsewhere *sum, struct weir_tally here) {
+    const struct weir_detect_config *config = &detector->config;
+    double share = weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
+                       ? config->share_path
+                       : config->share_path_only;
+    share /= places_tried(&detector->judgement);
+    bool part =
+        sum->turns_rest.total ? weir_rest_is_fine(sum->turns_rest) : sum->at_once >= AT_ONCE;
+    if (!part) return log(share);
+    double whole = weir_share_whole(here);
+    double degree = weir_gain_of_wide(here, config->p0) - weir_gain_of_service(here, config->p0);
+    return log(share * whole + 1 - whole) + fmax(0, degree);
 }
 
 static double gain_of_path(struct weir_tally own, struct weir_tally peer, double p0) {
@@ -302,14 +331,13 @@ static void blame_path(const struct weir_detector *detector, const struct weir_s
     }
     blame->elsewhere = sum.rest.total > sum.rest.fail ? sum.rest : sum.turns_rest;
     blame->score[WEIR_BY_PATH] = score + log(config->prior_path) + others;
-    double unproven =
-        weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
-            ? config->share_path
-            : config->share_path_only;
     if (!blame->proven)
         blame->score[WEIR_BY_PATH] =
             fmin(blame->score[WEIR_BY_PATH],
-                 blame->score[WEIR_BY_SERVICE] + log(unproven) + speaks_for_path(detector, &sum));
+                 blame->score[WEIR_BY_SERVICE] +
+                     odds_unproven(detector, scope, &sum,
+                                   sums_at(&detector->judgement, &blame->path).own) +
+                     speaks_for_path(detector, &sum));
 }
 
 /* How far it got: nobody there, turned away, let in and then failed. */

@@ -7,7 +7,7 @@
  * prefix that this service was never seen on: a shared CDN that dies must not look like a dead
  * uplink. A failure that is an answer (a reset, SERVFAIL) proves by itself that the client's
  * network works: dual-stack clients look names up over IPv4, and all else that they do may be over
- * IPv6.
+ * IPv6. For the same reason it is a witness for what else that client tries, as a useful trial is.
  *
  * Where nothing else was tried an answered lookup is a witness, too: it came through the client's
  * network; and so is what its link shows (links.c): most televisions do one thing.
@@ -113,13 +113,15 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
     struct weir_note *note = note_for(client, trial->service, &trial->prefix);
     bool same = note->at_us && note->service == trial->service &&
                 weir_addr_compare(&note->prefix, &trial->prefix) == 0;
-    /* A failure of the open slot may be taken back: it is dated only when the slot is closed. */
-    int64_t fail_us = trial->fail && closed ? trial->fail_us : same ? note->fail_us : 0;
+    /* A failure of the open slot may be taken back: it is dated only when the slot is closed. What
+     * was answered came through the client's network, whatever the answer said. */
+    bool lost = trial->fail && !answered;
+    int64_t fail_us = lost && closed ? trial->fail_us : same ? note->fail_us : 0;
     *note = (struct weir_note){.prefix = trial->prefix,
                                .at_us = decided_us(trial),
                                .fail_us = fail_us,
                                .service = trial->service,
-                               .ok = trial->ok};
+                               .ok = trial->ok || answered};
 }
 
 bool weir_is_answer(uint8_t kind) {
@@ -144,11 +146,12 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
         shaky |= note->fail_us && now_us - note->fail_us <= detector->config.control_us;
         if (!latest || note->at_us > latest->at_us) latest = note;
     }
+    if (weir_is_answer(trial->kind)) return 1;
     if (latest && !latest->ok) return 0;
     bool answered = trial->layer != WEIR_LAYER_DNS && client && client->answered_us &&
                     now_us - client->answered_us <= detector->config.control_us;
     bool vouched = latest || answered || weir_link_is_fine(detector, &trial->client, now_us);
-    return weir_is_answer(trial->kind) || (vouched && !shaky) ? 1 : detector->config.weight_unknown;
+    return vouched && !shaky ? 1 : detector->config.weight_unknown;
 }
 
 unsigned weir_prefixes_used(const struct weir_detector *detector, weir_service_id service,

@@ -46,6 +46,10 @@ double weir_gain_of_service(struct weir_tally tally, double p0) {
     return gain_of_either(tally, whole, part, p0);
 }
 
+double weir_share_whole(struct weir_tally tally) {
+    return 1 / (1 + exp(marginal(tally, part) - marginal(tally, whole)) / 3);
+}
+
 double weir_gain_of_client(struct weir_tally tally, double p0) {
     return gain_of_either(tally, lossy, whole, p0);
 }

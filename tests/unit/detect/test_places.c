@@ -191,6 +191,49 @@ static void one_clients_failures_are_no_uplink(void **state) {
     assert_false(was_told(WEIR_CAUSE_UPLINK));
 }
 
+/* Two services refuse every connection of three clients, and nothing else is tried: a refusal came
+ * back, so that the way there and back works. Each is told as itself. */
+static void all_that_is_tried_is_refused(void **state) {
+    site_healthy(&site, 12, 3);
+    for (int i = 0; i < 5; i++) {
+        for (unsigned client = 0; client < 3; client++) {
+            site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 1, 4)->kind =
+                WEIR_OUTCOME_REFUSED;
+            site_fail(&site, YOUTUBE, WEIR_LAYER_CONNECT, client, 3, 5)->kind =
+                WEIR_OUTCOME_REFUSED;
+        }
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 2);
+    bool netflix = false, youtube = false;
+    for (size_t i = 0; i < site.n_events; i++) {
+        netflix |= site.events[i].service == NETFLIX;
+        youtube |= site.events[i].service == YOUTUBE;
+        assert_true(site.events[i].cause == WEIR_CAUSE_SERVICE ||
+                    site.events[i].cause == WEIR_CAUSE_CDN_PATH);
+    }
+    assert_true(netflix && youtube);
+}
+
+/* One viewer, who keeps to one place. Half of what is tried there gets through, and what little is
+ * tried at the other place is useful: rather the place than the service. */
+static void a_place_that_lets_a_part_through(void **state) {
+    for (int half = 0; half < 2; half++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 1);
+        for (int i = 0; i < 12; i++) {
+            if (i % 5 == 4) site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, 0, 2, 8);
+            (half && i % 2 ? site_ok : site_fail)(&site, NETFLIX, WEIR_LAYER_CONNECT, 0, 1, 4);
+            (half && i % 3 ? site_ok : site_fail)(&site, NETFLIX, WEIR_LAYER_SERVE, 0, 1, 6);
+            site_well(&site, YOUTUBE, 3, 1);
+            site_slot(&site);
+        }
+        assert_true(site.n_events > 0);
+        assert_int_equal(site.events[0].cause, half ? WEIR_CAUSE_CDN_PATH : WEIR_CAUSE_SERVICE);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(a_place_has_two_names),
@@ -202,6 +245,8 @@ int main(void) {
         SCENARIO(names_of_no_service),
         SCENARIO(servers_of_no_service),
         SCENARIO(one_clients_failures_are_no_uplink),
+        SCENARIO(all_that_is_tried_is_refused),
+        SCENARIO(a_place_that_lets_a_part_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
