@@ -99,8 +99,10 @@ struct weir_detect_service_window {
         uint32_t samples; /* fewer than 5: added up with other windows (sparse.c) */
         uint32_t clients; /* that gave samples; 0: not known, taken as one */
     } value[WEIR_CONTINUOUS_N];
-    /* retransmitted / new bytes on the client's and the server's side; < 0: not known */
+    /* of what its servers sent over TCP: lost between here and the clients, on the way to here;
+     * < 0: not known */
     double loss_beyond, loss_before;
+    uint32_t segments_down; /* full TCP segments that came from its servers */
 };
 
 struct weir_detect_window {

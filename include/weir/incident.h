@@ -83,9 +83,10 @@ struct weir_incident_silence {
     double clients, expected; /* that tried to connect in it; how many are normal */
     double others_share;      /* the same of all other services, seen / normal */
 };
-/* a client's own link, its last bad window; segments 0: the incident isn't of that kind */
+/* a client's own link, its last bad window; or the way out, where packets of several services are
+ * lost on it; segments 0: the incident isn't of that kind */
 struct weir_incident_link {
-    uint32_t segments; /* sent to it */
+    uint32_t segments; /* sent to it; of the way out: to all clients */
     /* lost between weir and the client, and on the way to weir */
     uint32_t lost_beyond, lost_before;
     uint32_t others_segments, others_lost; /* the same of all other clients, lost beyond */

@@ -359,6 +359,8 @@ bool weir_rollup_service(const struct weir_rollup *rollup, weir_service_id servi
 double weir_rollup_one_way_share(const struct weir_rollup *rollup);
 /* IP payload that servers sent in the window, over all services. */
 uint64_t weir_rollup_down_bytes(const struct weir_rollup *rollup);
+/* Payload of TCP from the service's servers, bytes. */
+uint64_t weir_rollup_down_payload(const struct weir_rollup *rollup, weir_service_id service);
 /* Of each client that anything was sent to, in order of their addresses; valid until the window is
  * done. */
 size_t weir_rollup_links(struct weir_rollup *rollup, const struct weir_client_link **ret_links);

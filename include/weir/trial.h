@@ -73,6 +73,8 @@ enum weir_continuous {
     WEIR_CONTINUOUS_N
 };
 
+#define WEIR_SEGMENT_BYTES 1448 /* payload of a full TCP segment */
+
 /* One client's own link in a window, over all services: what passed here on its way to it, and what
  * of that was lost. A client that nothing was sent to has no row. */
 struct weir_client_link {

@@ -149,6 +149,7 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     detector->sound_run = sound ? detector->sound_run + 1 : 0;
     if (sound) weir_downlink_take(&detector->downlink, window->down_bps, window->start_us);
     if (sound) weir_links_take(detector, window);
+    if (sound) weir_losses_take(&detector->losses, window);
     for (size_t i = 0; sound && i < window->n_services; i++)
         if (window->services[i].service < detector->n_services)
             take_continuous(detector, &window->services[i], window->start_us);
@@ -271,7 +272,7 @@ void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool 
 }
 
 /* Several services starve at once; or one does, and what goes to the others waits in a queue that
- * it did not use to wait in. */
+ * it did not use to wait in, or is lost as its own is. */
 static void note_congestion(struct weir_detector *detector) {
     unsigned starved = 0, healthy = 0;
     bool queued = false;
@@ -286,7 +287,8 @@ static void note_congestion(struct weir_detector *detector) {
     }
     if (starved >= 2 && healthy == 0) detector->together_us = detector->now_us;
     bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
-    if (queued || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
+    bool loses = starved && weir_way_out_loses(detector);
+    if (queued || loses || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
         detector->congested_us = detector->now_us;
 }
 

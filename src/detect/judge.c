@@ -427,12 +427,25 @@ static void ask_uplink_again(struct weir_detector *detector) {
     detector->uplink_disproven = weir_uplink_is_disproven(detector);
 }
 
+static void offer_losses(const struct weir_detector *detector, struct candidate *best) {
+    const struct weir_losses *losses = &detector->losses;
+    struct weir_scope scope = {.layer = WEIR_LAYER_SERVE,
+                               .since_us = losses->onset_us,
+                               .began_us = losses->onset_us,
+                               .strength = 1};
+    if (!weir_way_out_loses(detector) ||
+        (!detector->uplink_case.open && !weir_viewers_suffer(detector)))
+        return;
+    offer(best, 10, scope, losses->bad_us);
+    best->attribute = weir_verdict_losses;
+}
+
 static void judge_uplink(struct weir_detector *detector) {
     struct weir_case *incident = &detector->uplink_case;
     const struct weir_track_state *state = now_of(detector, &detector->uplink);
     struct candidate worst = {0};
     struct weir_scope scope = {.layer = WEIR_LAYER_CONNECT};
-    if (incident->open && has_recovered(detector, incident)) {
+    if (incident->open && !weir_way_out_loses(detector) && has_recovered(detector, incident)) {
         clear_uplink(detector);
         return;
     }
@@ -449,6 +462,7 @@ static void judge_uplink(struct weir_detector *detector) {
         offer_hard(detector, &detector->congestion, incident->open, 20, scope, &worst);
         worst.attribute = weir_verdict_congestion;
     }
+    if (worst.rank <= 0 && !weir_uplink_is_out(detector)) offer_losses(detector, &worst);
     if (worst.rank > 0) {
         if (incident->open && (detector->now_us - incident->judged_us < WEIR_SLOT_US ||
                                worst.fail_us <= incident->evidence_us))
@@ -551,50 +565,8 @@ static void clear_the_gone(struct weir_detector *detector) {
     }
 }
 
-/* Whole windows count from a window's begin; sight that came back in the one before them came back
- * earlier. */
-static int64_t seen_again_us(const struct weir_detector *detector) {
-    int64_t sound_us = detector->open_start_us - (int64_t)detector->sound_run * WEIR_SLOT_US,
-            back_us = detector->blind.back_us;
-    return back_us && sound_us - back_us <= WEIR_SLOT_US ? back_us : sound_us;
-}
-
-/* Told at once the first time; a link that goes up and down is told of once a slot. */
-static void tell_sight(struct weir_detector *detector, struct weir_case *incident) {
-    bool first = incident->emitted_us == incident->reraised_us;
-    if (incident->record.recovered_us == detector->blind.back_us ||
-        (!first && detector->now_us - incident->emitted_us < WEIR_SLOT_US))
-        return;
-    weir_case_report(detector, incident);
-}
-
-static void judge_capture(struct weir_detector *detector) {
-    struct weir_case *incident = &detector->capture_case;
-    bool blind = detector->sight.blindness != WEIR_BLIND_NOT;
-    if (blind)
-        detector->blind = (struct weir_blind){.sight = detector->sight};
-    else if (detector->blind.sight.blindness && !detector->blind.back_us)
-        detector->blind.back_us = detector->now_us;
-    if (!incident->open && (blind || detector->frozen_run >= WEIR_CAPTURE_RUN)) {
-        int64_t onset_us = blind ? detector->sight.since_us
-                                 : detector->open_start_us - detector->frozen_run * WEIR_SLOT_US;
-        struct weir_verdict verdict = {.record = {.onset_us = onset_us,
-                                                  .state = WEIR_STATE_DEGRADED,
-                                                  .cause = WEIR_CAUSE_CAPTURE,
-                                                  .confidence = WEIR_CONFIDENCE_HIGH,
-                                                  .probability = 1,
-                                                  .trials = {.high = 1}}};
-        weir_case_apply(detector, incident, &verdict, detector->now_us);
-    } else if (incident->open && !blind && detector->sound_run >= WEIR_CAPTURE_RUN) {
-        incident->evidence_us = seen_again_us(detector);
-        weir_case_clear(detector, incident, NULL);
-        detector->blind = (struct weir_blind){.back_us = 0};
-    } else if (incident->open)
-        tell_sight(detector, incident);
-}
-
 void weir_judge(struct weir_detector *detector) {
-    judge_capture(detector);
+    weir_judge_capture(detector);
     for (unsigned i = 0; i < WEIR_FROZEN; i++)
         if (detector->frozen[i] == detector->open_start_us && detector->n_frozen > i) return;
     judge_uplink(detector);

@@ -183,7 +183,7 @@ static void say_evidence(struct text *text, const struct weir_case *incident) {
         say_silence(text, record);
         return;
     }
-    if (record->link.segments) {
+    if (record->link.segments && record->cause == WEIR_CAUSE_CLIENT) {
         say(text, ": of %u packets sent to it %u were lost on the last stretch",
             record->link.segments, record->link.lost_beyond);
         return;
@@ -308,6 +308,12 @@ static unsigned say_failing(struct text *text, const struct weir_detector *detec
 static void say_uplink(struct text *text, const struct weir_detector *detector,
                        const struct weir_incident *record) {
     unsigned failing = 0;
+    if (record->link.segments) {
+        say(text,
+            " Of %u packets of several services %u were lost on their way here: the way out, not one of them.",
+            record->link.segments, record->link.lost_before);
+        return;
+    }
     for (int i = 0; i < record->controls.n; i++) failing += record->controls.by_service[i].fail > 0;
     if (failing < 2) {
         say(text, record->state == WEIR_STATE_DEGRADED

@@ -9,6 +9,7 @@
 #include "detect/incidents.h"
 #include "detect/judgement.h"
 #include "detect/links.h"
+#include "detect/losses.h"
 #include "detect/verdict.h"
 #include "detect/watches.h"
 
@@ -63,6 +64,7 @@ struct weir_detector {
     unsigned silence_slots;               /* of the open one, judged */
 
     struct weir_downlink downlink;
+    struct weir_losses losses;
     struct weir_track uplink;
     /* starved requests while several services starve and none is served well */
     struct weir_track congestion;

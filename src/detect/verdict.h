@@ -19,6 +19,9 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
 /* Several services starve in the same slots, and none is served well. */
 void weir_verdict_congestion(struct weir_detector *detector, const struct weir_scope *scope,
                              struct weir_verdict *ret_verdict);
+/* Packets of several services are lost on their way here, and pictures stand still. */
+void weir_verdict_losses(struct weir_detector *detector, const struct weir_scope *scope,
+                         struct weir_verdict *ret_verdict);
 void weir_verdict_resolver(struct weir_detector *detector, const struct weir_scope *scope,
                            struct weir_verdict *ret_verdict);
 /* Continuous signals of a service deviate: degraded, if it isn't the uplink or the clients' own

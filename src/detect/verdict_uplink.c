@@ -213,6 +213,8 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
     bool congestion = record->trials.fail * 2 <= record->trials.total &&
                       detector->congested_us >= scope->since_us;
     record->state = congestion ? WEIR_STATE_DEGRADED : weir_severity(record, recent, scope->slow);
+    if (record->state == WEIR_STATE_DEGRADED && weir_way_out_loses(detector))
+        record->link = detector->losses.last;
     record->confidence = weir_confidence_of(record);
 }
 
@@ -306,4 +308,10 @@ void weir_verdict_congestion(struct weir_detector *detector, const struct weir_s
     weir_told_uplink(detector, scope, ret_verdict);
     ret_verdict->record.state = WEIR_STATE_DEGRADED;
     ret_verdict->record.probability = of_congestion;
+}
+
+void weir_verdict_losses(struct weir_detector *detector, const struct weir_scope *scope,
+                         struct weir_verdict *ret_verdict) {
+    weir_verdict_congestion(detector, scope, ret_verdict);
+    ret_verdict->record.link = detector->losses.last;
 }

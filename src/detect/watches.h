@@ -60,6 +60,9 @@ struct weir_service_state {
 /* judge.c: raises, updates and clears, by what the tracks say now. */
 void weir_judge(struct weir_detector *detector);
 
+/* capture.c: raises, updates and clears the capture's own incident. */
+void weir_judge_capture(struct weir_detector *detector);
+
 /* queue.c: in the last window most of the others' packets waited as this service's did, and as
  * never in ten minutes. */
 bool weir_queue_is_shared(const struct weir_detector *detector, weir_service_id service);

@@ -66,6 +66,9 @@ void weir_detect_input_window(struct weir_detector *detector, struct weir_rollup
         }
         service->loss_beyond = real_at(&record, fields->loss_beyond, -1);
         service->loss_before = real_at(&record, fields->loss_before, -1);
+        uint64_t segments =
+            weir_rollup_down_payload(rollup, (weir_service_id)id) / WEIR_SEGMENT_BYTES;
+        service->segments_down = (uint32_t)(segments < UINT32_MAX ? segments : UINT32_MAX);
     }
     const struct weir_client_link *links;
     size_t n_links = weir_rollup_links(rollup, &links);

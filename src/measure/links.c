@@ -22,13 +22,7 @@
 
 #include "measure/links.h"
 
-enum {
-    SEGMENT_BYTES = 1448,
-    GROW_FIRST = 64,
-    REFUSED = 0xff00,
-    RTT_FIRST_OCTAVE = 6,
-    RTT_LEAST = 64
-};
+enum { GROW_FIRST = 64, REFUSED = 0xff00, RTT_FIRST_OCTAVE = 6, RTT_LEAST = 64 };
 
 void weir_links_init(struct weir_links *links, size_t max_clients) {
     *links = (struct weir_links){.refused_mark = REFUSED};
@@ -89,8 +83,9 @@ void weir_links_packet(struct weir_links *links, struct weir_flow *flow, enum we
                        uint32_t payload_len) {
     struct weir_link_row *row = row_of(links, flow);
     if (!row) return;
-    uint32_t n =
-        payload_len <= SEGMENT_BYTES ? 1 : (payload_len + SEGMENT_BYTES - 1) / SEGMENT_BYTES;
+    uint32_t n = payload_len <= WEIR_SEGMENT_BYTES
+                     ? 1
+                     : (payload_len + WEIR_SEGMENT_BYTES - 1) / WEIR_SEGMENT_BYTES;
     if (sender == WEIR_CLIENT) {
         row->segments_up += n;
         return;

@@ -275,6 +275,10 @@ uint64_t weir_rollup_down_bytes(const struct weir_rollup *rollup) {
     return bytes;
 }
 
+uint64_t weir_rollup_down_payload(const struct weir_rollup *rollup, weir_service_id service) {
+    return window_of(rollup, service)->traffic.tcp_payload[WEIR_SERVER];
+}
+
 void weir_rollup_naming(const struct weir_rollup *rollup, uint64_t flows[WEIR_NAMED_N],
                         uint64_t bytes[WEIR_NAMED_N]) {
     for (size_t id = 0; id < rollup->n_services; id++)

@@ -78,6 +78,13 @@ static void show_link(const struct weir_detect_window *window,
            link->lost_before, link->segments_up, link->lost_up);
 }
 
+static void show_losses(const struct player *player, const struct weir_detect_window *window,
+                        const struct weir_detect_service_window *service) {
+    printf("# %.1f %s: %u segments, %.1f %% lost before, %.1f %% beyond\n",
+           (double)window->start_us / 1e6, player->names[service->service], service->segments_down,
+           100 * service->loss_before, 100 * service->loss_beyond);
+}
+
 /* ---- calls ---- */
 
 static void play_slot(struct player *player) {
@@ -105,6 +112,8 @@ static void play_window(struct player *player) {
     window.links = links;
     for (size_t i = 0; player->show && i < window.n_links; i++)
         if (links[i].lost_beyond * 50 > links[i].segments_down) show_link(&window, &links[i]);
+    for (size_t i = 0; player->show && i < window.n_services; i++)
+        if (services[i].loss_before > 0.005) show_losses(player, &window, &services[i]);
     weir_detector_window(player->detector, &window);
     free(services);
     free(links);

@@ -128,6 +128,7 @@ static void test_each_value_arrives_in_its_place(void **state) {
     }
     assert_true(window->loss_beyond > .009 && window->loss_beyond < .011);
     assert_true(window->loss_before > .028 && window->loss_before < .032);
+    assert_int_equal(window->segments_down, 100000 / WEIR_SEGMENT_BYTES);
     assert_int_equal(seen.window.start_us, T0);
     assert_true(seen.window.drop_share == .25 && seen.window.dns_blind);
     assert_true(seen.window.down_bps > 0);
