@@ -271,17 +271,19 @@ static unsigned places_tried(const struct weir_judgement *judgement) {
  * several places one is always the worst. A server that lets a part through keeps its players, and
  * few are seen elsewhere. Where these did well, or there were none, the two are as likely, but for
  * the share that either spoils: services are out altogether, mostly; a place may be bad in any
- * degree. */
+ * degree. A service that is seen at one place only is that place. What was told is not taken back
+ * for what is only as likely. */
 static double odds_unproven(const struct weir_detector *detector, const struct weir_scope *scope,
                             const struct elsewhere *sum, struct weir_tally here) {
     const struct weir_detect_config *config = &detector->config;
-    double share = weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2
-                       ? config->share_path
-                       : config->share_path_only;
+    bool several = weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2;
+    double share = several ? config->share_path : config->share_path_only;
     share /= places_tried(&detector->judgement);
     bool part =
         sum->turns_rest.total ? weir_rest_is_fine(sum->turns_rest) : sum->at_once >= AT_ONCE;
-    if (!part) return log(share);
+    const struct weir_case *told = &detector->services[scope->service].incident;
+    if (told->open && told->record.cause != WEIR_CAUSE_CDN_PATH) part = false;
+    if (!several || !part) return log(share);
     double whole = weir_share_whole(here);
     double degree = weir_gain_of_wide(here, config->p0) - weir_gain_of_service(here, config->p0);
     return log(share * whole + 1 - whole) + fmax(0, degree);

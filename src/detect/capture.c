@@ -1,7 +1,7 @@
 /* The capture's own incident: weir does not see enough to judge, and says so.
  *
- * Raised when a source stays silent, a link is down or packets are not decoded, or after six windows
- * in a row of which too much was lost. While it is open no service is judged.
+ * Raised when a source stays silent, a link is down or packets are not decoded, or after six
+ * windows in a row of which too much was lost. While it is open no service is judged.
  */
 #include "detect/state.h"
 

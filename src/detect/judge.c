@@ -11,6 +11,7 @@
 
 /* an incident that began this long before the uplink's may be a part of it */
 #define MERGE_US    INT64_C(120000000)
+#define REFILL_US   INT64_C(120000000)
 #define FAILS_ON_US INT64_C(60000000) /* and must have failed as lately as this */
 /* a raise needs a failure this fresh: what was held is not raised when it is over */
 #define FRESH_US (2 * WEIR_SLOT_US)
@@ -427,13 +428,20 @@ static void ask_uplink_again(struct weir_detector *detector) {
     detector->uplink_disproven = weir_uplink_is_disproven(detector);
 }
 
+/* After an outage or congestion all players fill their buffers at once, and queues run over. */
+static bool is_refilling(const struct weir_detector *detector) {
+    const struct weir_case *uplink = &detector->uplink_case;
+    return uplink->exists && !uplink->open &&
+           detector->now_us - uplink->record.cleared_us <= REFILL_US;
+}
+
 static void offer_losses(const struct weir_detector *detector, struct candidate *best) {
     const struct weir_losses *losses = &detector->losses;
     struct weir_scope scope = {.layer = WEIR_LAYER_SERVE,
                                .since_us = losses->onset_us,
                                .began_us = losses->onset_us,
                                .strength = 1};
-    if (!weir_way_out_loses(detector) ||
+    if (!weir_way_out_loses(detector) || is_refilling(detector) ||
         (!detector->uplink_case.open && !weir_viewers_suffer(detector)))
         return;
     offer(best, 10, scope, losses->bad_us);

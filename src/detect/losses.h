@@ -8,7 +8,7 @@ struct weir_detector;
 struct weir_losses {
     /* windows in a row that say either; a window with little to say counts as neither */
     uint32_t bad_run, good_run;
-    int64_t onset_us, bad_us; /* begin of the first bad window of the run; end of the last */
+    int64_t onset_us, bad_us;       /* begin of the first bad window of the run; end of the last */
     struct weir_incident_link last; /* of the last bad window: sent to all clients */
 };
 /* Takes a window's services. */

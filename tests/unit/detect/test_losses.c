@@ -98,10 +98,8 @@ static void starves_for_losses(void **state) {
         site_healthy(&site, 12, 3);
         live(2, loses ? both : well, 2, 0);
         for (int i = 0; i < 9; i++) {
-            struct weir_demand demand = {.service = NETFLIX,
-                                         .open = 3,
-                                         .clients_open = 3,
-                                         .clients_starved = 3};
+            struct weir_demand demand = {
+                .service = NETFLIX, .open = 3, .clients_open = 3, .clients_starved = 3};
             weir_detector_demand(site.detector, &demand);
             for (unsigned client = 0; client < 3; client++)
                 site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 6)->kind =
@@ -111,8 +109,7 @@ static void starves_for_losses(void **state) {
             window(loses ? both : well, 2);
         }
         assert_true(site.n_events > 0);
-        assert_int_equal(site.events[0].cause,
-                         loses ? WEIR_CAUSE_UPLINK : WEIR_CAUSE_SERVICE);
+        assert_int_equal(site.events[0].cause, loses ? WEIR_CAUSE_UPLINK : WEIR_CAUSE_SERVICE);
         assert_int_equal(site.events[0].state, WEIR_STATE_DEGRADED);
     }
 }
