@@ -48,7 +48,7 @@ CASES = [(name, change) for change in CHANGES for name in [*WORLDS, "own outage"
 @pytest.mark.parametrize("name, change", CASES)
 def test_the_verdict_stays(captures, tmp_path, name, change):
     path, before = captures[name]
-    if change == "over IPv6":  # two names of one client, or place, would be two afterwards
+    if change == "over IPv6" and name in WORLDS:  # two names of one client, or place, would be two afterwards
         assert not any(transform.network(frame)[1] == 0x86DD for _, _, frame in transform.read(path))
     changed = transform.write(tmp_path / "changed.pcap", CHANGES[change](transform.read(path)))
     after = verdict(test_worlds.said_of(changed))
