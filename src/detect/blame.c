@@ -260,6 +260,10 @@ static double speaks_for_path(const struct weir_detector *detector, const struct
            weir_gain_of_service(sum_of(sum->turns_here, sum->turns_rest), p0);
 }
 
+/* What is told first of two that nothing tells apart: a service that lets a part through is seen
+ * more often than a single place that does, outside of simulators. A guess. */
+static const double nearly_as_likely = 0.8;
+
 static unsigned places_tried(const struct weir_judgement *judgement) {
     unsigned n = 0;
     for (size_t i = 0; i < judgement->places.n; i++) n += judgement->by_place[i].own.total > 0;
@@ -269,10 +273,9 @@ static unsigned places_tried(const struct weir_judgement *judgement) {
 /* Log odds of a place that nobody went round, against the service. A player whose server lets
  * nothing through is sent to another one: where none went there, it is rather the service; and of
  * several places one is always the worst. A server that lets a part through keeps its players, and
- * few are seen elsewhere. Where these did well, or there were none, the two are as likely, but for
- * the share that either spoils: services are out altogether, mostly; a place may be bad in any
- * degree. A service that is seen at one place only is that place. What was told is not taken back
- * for what is only as likely. */
+ * few are seen elsewhere. Where these did well, or there were none, it is nearly as likely as the
+ * service: the service is told first, the place beside it. A service that is seen at one place only
+ * is that place. What was told is not taken back for that. */
 static double odds_unproven(const struct weir_detector *detector, const struct weir_scope *scope,
                             const struct elsewhere *sum, struct weir_tally here) {
     const struct weir_detect_config *config = &detector->config;
@@ -285,8 +288,7 @@ static double odds_unproven(const struct weir_detector *detector, const struct w
     if (told->open && told->record.cause != WEIR_CAUSE_CDN_PATH) part = false;
     if (!several || !part) return log(share);
     double whole = weir_share_whole(here);
-    double degree = weir_gain_of_wide(here, config->p0) - weir_gain_of_service(here, config->p0);
-    return log(share * whole + 1 - whole) + fmax(0, degree);
+    return log(share * whole + nearly_as_likely * (1 - whole));
 }
 
 static double gain_of_path(struct weir_tally own, struct weir_tally peer, double p0) {

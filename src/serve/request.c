@@ -73,6 +73,17 @@ bool weir_request_allowed(const char *header, const char *token) {
     return colon && same((const char *)colon + 1, length - (size_t)(colon + 1 - decoded), token);
 }
 
+/* A web site may give its own name this machine's address, and so read what only this machine may
+ * (DNS rebinding). Its name is still in the header. */
+bool weir_request_is_local(const char *host) {
+    if (!host) return true;
+    size_t n = strncmp(host, "127.", 4) == 0            ? strspn(host, "0123456789.")
+               : strncasecmp(host, "localhost", 9) == 0 ? 9
+               : strncmp(host, "[::1]", 5) == 0         ? 5
+                                                        : 0;
+    return n && (host[n] == ':' || host[n] == '\0');
+}
+
 bool weir_request_wants_open_metrics(const char *accept) {
     return accept && strstr(accept, "application/openmetrics-text") != NULL;
 }

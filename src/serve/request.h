@@ -28,5 +28,8 @@ struct weir_route weir_route_find(const char *path);
  * <base64 of any:token>", which a browser sends after asking for a password. Takes as long for a
  * wrong token as for the right one. `header` may be NULL. */
 bool weir_request_allowed(const char *header, const char *token);
+/* True where a Host header names this machine: localhost, or an address of loopback, with a port or
+ * without; also where there is none, as of HTTP/1.0. */
+bool weir_request_is_local(const char *host);
 /* True where an Accept header asks for OpenMetrics. NULL: it does not. */
 bool weir_request_wants_open_metrics(const char *accept);

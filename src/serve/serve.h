@@ -37,6 +37,7 @@ struct weir_server; /* opaque */
 struct weir_server_options {
     int fd;            /* listens; the server's from now on */
     const char *token; /* who has it may read; NULL: anybody */
+    bool local;        /* only who asks for this machine by its own name */
 };
 int weir_server_start(struct weir_server **ret_server, const struct weir_server_options *options,
                       struct weir_fault *fault);

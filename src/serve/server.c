@@ -34,6 +34,7 @@ struct stream {
 struct weir_server {
     struct MHD_Daemon *daemon;
     const char *token;
+    bool local;
     pthread_mutex_t lock; /* of all that follows */
     struct weir_shelf *shelf;
     struct stream *streams;
@@ -170,6 +171,12 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
         return notice(connection, MHD_HTTP_UNAUTHORIZED, "A token is needed",
                       "Give it as the password; the name does not matter.",
                       MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"weir\", charset=\"UTF-8\"");
+    if (server->local && !weir_request_is_local(MHD_lookup_connection_value(
+                             connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST)))
+        return notice(connection, MHD_HTTP_MISDIRECTED_REQUEST, "Another name",
+                      "Only this machine may read: ask for localhost. Behind a proxy, start weir "
+                      "serve with --token-file or --public.",
+                      NULL, NULL);
     struct weir_route route = weir_route_find(path);
     if (route.kind == WEIR_ROUTE_EVENTS && !head) return answer_events(server, connection);
     pthread_mutex_lock(&server->lock);
@@ -194,6 +201,7 @@ int weir_server_start(struct weir_server **ret_server, const struct weir_server_
     struct weir_server *server = calloc(1, sizeof *server);
     if (!server) return -ENOMEM;
     server->token = options->token;
+    server->local = options->local;
     pthread_mutex_init(&server->lock, NULL);
     errno = 0;
     server->daemon = MHD_start_daemon(

@@ -100,9 +100,9 @@ static void print_event(const struct asked *asked, const struct weir_view_event 
                         struct json_object *clients, bool open) {
     char clock[32];
     size_t n = json_object_array_length(clients);
-    printf("%s %s%s since %s, %.0f client%s hit%s  [%s]\n",
+    printf("%s %s%s %s %s, %.0f client%s hit%s  [%s]\n",
            event->service[0] ? event->service : event->cause, open ? "" : "was ", event->state,
-           weir_view_clock(clock, event->onset_us, 0), event->clients,
+           open ? "since" : "from", weir_view_clock(clock, event->onset_us, 0), event->clients,
            event->clients == 1 ? "" : "s", n < event->clients ? ", some of them" : "", event->id);
     for (size_t i = 0; i < n; i++) {
         const char *client = weir_untrusted_text(json_object_array_get_idx(clients, i)),

@@ -116,7 +116,8 @@ static int run_server(const struct serve *serve, const struct weir_prompt *promp
     struct weir_reader *reader = NULL;
     struct weir_server *server = NULL;
     const struct weir_server_options how = {.fd = fd,
-                                            .token = serve->token_file ? serve->token : NULL};
+                                            .token = serve->token_file ? serve->token : NULL,
+                                            .local = !serve->token_file && !serve->public};
     const struct sigaction stop = {.sa_handler = on_stop}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);

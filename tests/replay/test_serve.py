@@ -251,6 +251,14 @@ def test_past_comes_from_the_history(tmp_path):
         server.stop()
 
 
+def test_only_by_this_machine_s_names(place, serve, moments):
+    tell(place, moments["before"])
+    server = serve()
+    for host, status in (("localhost", 200), ("127.0.0.1:1", 200), ("rebound.example", 421), ("rebound.example:8470", 421)):
+        assert server.get("/", Host=host)[0] == status
+    assert serve("--public").get("/", Host="status.example")[0] == 200
+
+
 def test_what_is_refused(tmp_path):
     for options in (["--listen", "0.0.0.0:0"], ["--listen", ":0"], ["--listen", "[::]:0"]):
         weir("serve", "--state", tmp_path, *options, code=2)
@@ -275,7 +283,7 @@ def test_what_is_refused(tmp_path):
             assert status == 405 and headers["Allow"] == "GET, HEAD"
         assert server.get("/", method="HEAD")[1] == ""
         with socket.create_connection(("127.0.0.1", server.port)) as raw:
-            raw.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40000 + b"\r\n\r\n")
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 40000 + b"\r\n\r\n")
             assert re.match(rb"HTTP/1.. 4(13|14|31)|$", raw.recv(100))
         assert server.get("/")[0] == 200
         text = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
@@ -325,7 +333,7 @@ def test_streams_leave_room_for_scrapes(tmp_path):
     try:
         for _ in range(300):
             raw = socket.create_connection(("127.0.0.1", server.port))
-            raw.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+            raw.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             held.append(raw)
         for raw in held:
             raw.settimeout(5)

@@ -77,9 +77,25 @@ static void test_a_long_header(void **state) {
     assert_false(weir_request_allowed(header, "0123456789abcdef"));
 }
 
+static void test_only_this_machine_s_names(void **state) {
+    static const char *const own[] = {NULL,        "localhost",      "LOCALHOST:8470",
+                                      "127.0.0.1", "127.0.0.1:8470", "[::1]:8470"},
+                             *const others[] = {"",
+                                                "evil.example",
+                                                "localhost.evil.example",
+                                                "127.0.0.1.evil.example:8470",
+                                                "::1",
+                                                "10.0.0.1"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        assert_true(weir_request_is_local(own[i]));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(weir_request_is_local(others[i]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes), cmocka_unit_test(test_names_fit),
-        cmocka_unit_test(test_token), cmocka_unit_test(test_a_long_header)};
+        cmocka_unit_test(test_token), cmocka_unit_test(test_only_this_machine_s_names),
+        cmocka_unit_test(test_a_long_header)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
