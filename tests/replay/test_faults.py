@@ -124,11 +124,12 @@ def test_quic_retry(tmp_path, given, token, late):
     assert_answered(only_flow(tmp_path, quic.packets))
 
 
-@pytest.mark.parametrize("same_id", [True, False])
-def test_quic_version_negotiation(tmp_path, same_id):
+@pytest.mark.parametrize("same_id, versions, late", [(True, (1,), .020), (False, (1,), .020), (False, (0x4a6a8a9a, 0x6b3343cf, 1), .200), (True, (0x6b3343cf, 1), .0003)])
+def test_quic_version_negotiation(tmp_path, same_id, versions, late):
+    """The same id or another one afterwards; one version offered or several; quicker or slower than the answer."""
     quic, first = forge.Quic(), b"\1" * 8 if same_id else b"\2" * 8
     quic.send("up", b"\xca\x1a\x2a\x3a\x4a\x08" + first + b"\x08" + quic.CLIENT_ID + bytes(1200))
-    quic.send("down", b"\x80\0\0\0\0\x08" + quic.CLIENT_ID + b"\x08" + first + b"\0\0\0\1", .020)
+    quic.send("down", b"\x80\0\0\0\0\x08" + quic.CLIENT_ID + b"\x08" + first + struct.pack(f"!{len(versions)}I", *versions), late)
     quic.open(YOUTUBE, wait=.001).answer()
     assert_answered(only_flow(tmp_path, quic.packets))
 
