@@ -60,10 +60,18 @@ static void stage(u_char *context, const struct pcap_pkthdr *header, const u_cha
     if (!has_room(handle)) pcap_breakloop(handle->pcap); /* the rest stays in the ring */
 }
 
+/* 0: there is none of that name. By the packet socket: once it is confined, a process may not open
+ * the socket that if_nametoindex() needs. */
+static int index_of(const struct weir_handle *handle) {
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%.15s", handle->interface);
+    return ioctl(pcap_fileno(handle->pcap), SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
+}
+
 /* The interface is gone: waits, without ending the capture, until one of that name is there again.
  */
 static int come_back(struct weir_handle *handle, struct weir_fault *fault) {
-    unsigned index = if_nametoindex(handle->interface);
+    int index = index_of(handle);
     if (handle->in_fanout)
         return weir_fault_set(
             fault, -ENODEV,
@@ -73,7 +81,7 @@ static int come_back(struct weir_handle *handle, struct weir_fault *fault) {
         weir_log(WEIR_LOG_WARNING, "%s: the interface is gone; waiting for it", handle->interface);
     handle->away = true;
     const struct sockaddr_ll where = {
-        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)index};
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
     if (!index ||
         bind(pcap_fileno(handle->pcap), (const struct sockaddr *)&where, sizeof where) < 0)
         return 0;
@@ -89,7 +97,7 @@ static int come_back(struct weir_handle *handle, struct weir_fault *fault) {
 /* What a failed read means: an interface that is down, or was removed, may come back. */
 static int read_failed(struct weir_handle *handle, int answer, struct weir_fault *fault) {
     if (answer == PCAP_ERROR_IFACE_NOT_UP) return 0;
-    if (if_nametoindex(handle->interface) == 0 || strstr(pcap_geterr(handle->pcap), "disappeared"))
+    if (index_of(handle) == 0 || strstr(pcap_geterr(handle->pcap), "disappeared"))
         return come_back(handle, fault);
     return weir_fault_set(fault, -EIO, "%s: capture ended: %s", handle->interface,
                           pcap_geterr(handle->pcap));
