@@ -373,12 +373,12 @@ static int add_looked_at(scmp_filter_ctx filter) {
 
 /* What sanitizers do beside the program needs the calls whole. */
 static const int whole_for_sanitizers[] = {
-    SCMP_SYS(write),   SCMP_SYS(writev),   SCMP_SYS(pwrite64),  SCMP_SYS(setsockopt),
-    SCMP_SYS(dup),     SCMP_SYS(dup2),     SCMP_SYS(dup3),      SCMP_SYS(sendto),
-    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(fcntl),     SCMP_SYS(socket),
-    SCMP_SYS(connect), SCMP_SYS(bind),     SCMP_SYS(listen),    SCMP_SYS(accept),
-    SCMP_SYS(accept4), SCMP_SYS(ioctl),    SCMP_SYS(prlimit64), SCMP_SYS(fcntl64),
-    SCMP_SYS(send),
+    SCMP_SYS(write),   SCMP_SYS(writev),     SCMP_SYS(pwrite64),  SCMP_SYS(setsockopt),
+    SCMP_SYS(dup),     SCMP_SYS(dup2),       SCMP_SYS(dup3),      SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg),   SCMP_SYS(fcntl),     SCMP_SYS(socket),
+    SCMP_SYS(connect), SCMP_SYS(bind),       SCMP_SYS(listen),    SCMP_SYS(accept),
+    SCMP_SYS(accept4), SCMP_SYS(ioctl),      SCMP_SYS(prlimit64), SCMP_SYS(fcntl64),
+    SCMP_SYS(send),    SCMP_SYS(socketpair),
 };
 
 static int add_all_looked_at(scmp_filter_ctx filter, const struct weir_confinement *how) {
