@@ -100,7 +100,6 @@ static double by_services(const struct weir_detector *detector,
 struct part {
     uint8_t flag;
     bool slow;
-    bool many;  /* several clients fail */
     bool names; /* lookups fail for several clients, or of several names that are no service's */
 };
 
@@ -187,11 +186,10 @@ static bool several_names_fail(const struct weir_judgement *judgement, uint8_t f
 struct weir_beside weir_each_for_itself(const struct weir_detector *detector, uint8_t flag,
                                         bool slow) {
     bool many = several_clients_fail(&detector->judgement);
-    const struct part part = {flag, slow, many,
-                              many || several_names_fail(&detector->judgement, flag)};
+    const struct part part = {flag, slow, many || several_names_fail(&detector->judgement, flag)};
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
     bool taken[WEIR_SERVICES_MAX];
-    struct weir_beside beside = {.several_clients = part.many};
+    struct weir_beside beside = {.several_clients = many};
     sum_left(detector, &part, ALL, NULL, by_service);
     if (!any_failed(detector, by_service)) return beside;
     beside.causes = by_services(detector, by_service, taken);

@@ -260,8 +260,8 @@ static double speaks_for_path(const struct weir_detector *detector, const struct
            weir_gain_of_service(sum_of(sum->turns_here, sum->turns_rest), p0);
 }
 
-/* What is told first of two that nothing tells apart: a service that lets a part through is seen
- * more often than a single place that does, outside of simulators. A guess. */
+/* Of two that nothing tells apart the service is told first, and the place beside it. A guess: no
+ * run measured it. */
 static const double nearly_as_likely = 0.8;
 
 static unsigned places_tried(const struct weir_judgement *judgement) {

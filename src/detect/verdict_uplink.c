@@ -291,7 +291,7 @@ bool weir_uplink_is_disproven(struct weir_detector *detector) {
                              .need = WEIR_ITEM_UPLINK,
                              .since_us = scope.since_us,
                              .until_us = scope.until_us};
-    struct weir_incident record;
+    struct weir_incident record = {0}; /* told of nobody */
     if (!weir_uplink_is_out(detector)) return false;
     weir_judgement_begin(detector, weir_told_earliest(detector, &scope));
     weir_judge_own(detector, &pick, &record);

@@ -125,14 +125,15 @@ struct weir_flow {
         struct {
             uint32_t prev, next, born_ms, icmp_ms;
         } waiting; /* while FLOW_WAITING */
+        /* QUIC: what the client sent since it asked and heard nothing, the first and the last of
+         * it, the longest wait between two */
         struct {
             uint32_t since_ms, last_ms, longest_ms;
             uint8_t said, grown; /* grown: waits that were half as long again as all before */
             uint8_t probes;      /* of the server, at a time */
-            bool forgotten : 1, small : 1; /* small: what it began with asks for nothing */
-        } unheard;                         /* QUIC: what the client sent
-                                            * since it asked and heard nothing, the first and the last of it, the longest
-                                            * wait between two */
+            /* small: what it began with asks for nothing */
+            bool forgotten : 1, small : 1;
+        } unheard;
     };
 
     union {
