@@ -27,10 +27,9 @@ def weir(*arguments, code=0, stdin=None):
 
 
 def records(*arguments, kind=None, **options):
-    """The NDJSON records of a replay, all types."""
-    lines = weir("replay", "--json", "--records", "flow,window,service,session,incident,capture", *arguments, **options).splitlines()
-    parsed = [json.loads(line) for line in lines]
-    return [record for record in parsed if kind is None or record["type"] == kind]
+    """The NDJSON records of a replay: those of one type, or all."""
+    types = kind or "flow,window,service,session,incident,capture"
+    return [json.loads(line) for line in weir("replay", "--json", "--records", types, *arguments, **options).splitlines()]
 
 
 def packets_until(path, second):
