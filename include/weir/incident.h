@@ -66,6 +66,9 @@ const char *weir_cause_words(enum weir_cause cause);
 enum weir_whose weir_cause_whose(enum weir_cause cause);
 /* By its name in the records; WEIR_CAUSE_N: none is called so. */
 enum weir_cause weir_cause_find(const char *name);
+/* Watches of the detector, 0 to n - 1: the name in the records, what raises it; NULL: none. */
+const char *weir_watch_name(unsigned watch);
+const char *weir_watch_help(unsigned watch);
 const char *weir_part_name(enum weir_part part);
 const char *weir_confidence_name(enum weir_confidence confidence);
 
@@ -106,6 +109,7 @@ struct weir_incident {
      * `cleared`. */
     char id[40];
     uint8_t event, state, cause, confidence;
+    uint8_t watch; /* that raised it, or judged it last: see weir_watch_name */
     /* NONE when the cause is uplink, dns_resolver, client or capture */
     weir_service_id service;
     int64_t ts_us, onset_us;       /* decision; last time the evidence was clean */

@@ -22,7 +22,7 @@ static void tell_sight(struct weir_detector *detector, struct weir_case *inciden
     weir_case_report(detector, incident);
 }
 
-void weir_judge_capture(struct weir_detector *detector) {
+static void tick(struct weir_detector *detector) {
     struct weir_case *incident = &detector->capture_case;
     bool blind = detector->sight.blindness != WEIR_BLIND_NOT;
     if (blind)
@@ -37,7 +37,8 @@ void weir_judge_capture(struct weir_detector *detector) {
                                                   .cause = WEIR_CAUSE_CAPTURE,
                                                   .confidence = WEIR_CONFIDENCE_HIGH,
                                                   .probability = 1,
-                                                  .trials = {.high = 1}}};
+                                                  .trials = {.high = 1},
+                                                  .watch = WEIR_WATCH_capture}};
         weir_case_apply(detector, incident, &verdict, detector->now_us);
     } else if (incident->open && !blind && detector->sound_run >= WEIR_CAPTURE_RUN) {
         incident->evidence_us = seen_again_us(detector);
@@ -46,3 +47,11 @@ void weir_judge_capture(struct weir_detector *detector) {
     } else if (incident->open)
         tell_sight(detector, incident);
 }
+
+const struct weir_watch weir_watch_capture = {
+    .name = "capture",
+    .help = "too little is seen to judge",
+    .scope = WEIR_WATCHES_CAPTURE,
+    .tick = tick,
+    .state = {" is incomplete", " was incomplete"},
+};

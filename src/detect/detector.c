@@ -17,8 +17,8 @@ void weir_detector_free(struct weir_detector *detector) {
     for (size_t i = 0; detector->services && i < detector->n_services; i++) {
         for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++)
             free(detector->services[i].continuous.signals[signal]);
-        free(detector->services[i].silence);
     }
+    weir_watches_deinit(detector);
     free(detector->services);
     free(detector->regions);
     weir_assoc_deinit(&detector->links);
@@ -59,7 +59,8 @@ static int allocate(struct weir_detector *detector) {
                         (size_t)config->max_prefixes) < 0 ||
         weir_keyed_init(&detector->resolvers, sizeof(struct weir_resolver),
                         (size_t)config->max_resolvers) < 0 ||
-        weir_history_init(&detector->history, (size_t)config->max_history) < 0)
+        weir_history_init(&detector->history, (size_t)config->max_history) < 0 ||
+        weir_watches_init(detector) < 0)
         return -ENOMEM;
     return 0;
 }
@@ -112,29 +113,6 @@ void weir_detector_freeze(struct weir_detector *detector, int64_t slot_start_us)
         detector->frozen[detector->n_frozen++ % WEIR_FROZEN] = slot_start_us;
 }
 
-static void take_continuous(struct weir_detector *detector,
-                            const struct weir_detect_service_window *window, int64_t start_us) {
-    struct weir_continuous_state *state = &detector->services[window->service].continuous;
-    for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++) {
-        if (window->value[signal].samples == 0) continue;
-        if (!state->signals[signal])
-            state->signals[signal] = calloc(1, sizeof *state->signals[signal]);
-        struct weir_baseline *baseline = state->signals[signal];
-        if (!baseline) continue; /* without memory there is no baseline, and no alarm from it */
-        struct weir_sparse_window value = {start_us, (float)window->value[signal].value,
-                                           window->value[signal].samples,
-                                           window->value[signal].clients};
-        if (weir_sparse_take(&baseline->sparse, value, &value))
-            weir_baseline_take(baseline, &detector->config, (enum weir_continuous)signal,
-                               (double)value.value, value.clients, start_us);
-    }
-    if (window->loss_beyond >= 0 || window->loss_before >= 0) {
-        state->loss_beyond = window->loss_beyond;
-        state->loss_before = window->loss_before;
-        state->loss_us = start_us;
-    }
-}
-
 void weir_detector_window(struct weir_detector *detector, const struct weir_detect_window *window) {
     detector->dns_blind = window->dns_blind;
     bool whole = window->drop_share <= detector->config.drop_share &&
@@ -147,12 +125,8 @@ void weir_detector_window(struct weir_detector *detector, const struct weir_dete
     sound = sound && !is_frozen(detector, window->start_us);
     detector->frozen_run = sound ? 0 : detector->frozen_run + 1;
     detector->sound_run = sound ? detector->sound_run + 1 : 0;
-    if (sound) weir_downlink_take(&detector->downlink, window->down_bps, window->start_us);
-    if (sound) weir_links_take(detector, window);
-    if (sound) weir_losses_take(&detector->losses, window);
-    for (size_t i = 0; sound && i < window->n_services; i++)
-        if (window->services[i].service < detector->n_services)
-            take_continuous(detector, &window->services[i], window->start_us);
+    for (int i = 0; sound && i < WEIR_WATCH_N; i++)
+        if (weir_watches[i]->window) weir_watches[i]->window(detector, window);
 }
 
 void weir_detector_sight(struct weir_detector *detector, const struct weir_detect_sight *sight) {
@@ -162,7 +136,7 @@ void weir_detector_sight(struct weir_detector *detector, const struct weir_detec
 
 /* ---- trials ---- */
 
-static bool is_sane(const struct weir_detector *detector, const struct weir_trial *trial) {
+bool weir_trial_is_sane(const struct weir_detector *detector, const struct weir_trial *trial) {
     return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services &&
            trial->layer < WEIR_LAYER_N && trial->kind < WEIR_OUTCOME_N &&
            (trial->ok || trial->fail);
@@ -191,19 +165,19 @@ void weir_detector_slot(struct weir_detector *detector, const struct weir_slot *
     for (size_t i = 0; i < slot->n_trials; i++) {
         const struct weir_trial *trial = &slot->trials[i];
         if (i + SHOW_AHEAD < detector->shown_room) weir_shown_prefetch(&shown[i + SHOW_AHEAD]);
-        if (!is_sane(detector, trial)) continue;
+        if (!weir_trial_is_sane(detector, trial)) continue;
         if (!detector->shown) once = (struct weir_shown){0};
         weir_controls_note(detector, trial, detector->shown ? &shown[i] : &once, closed);
-        if (closed) weir_silence_note(detector, trial, slot->start_us);
         if (trial->ok) detector->services[trial->service].ok_slot_us[trial->layer] = slot->start_us;
     }
     for (size_t i = 0; i < slot->n_trials; i++) {
-        if (!is_sane(detector, &slot->trials[i])) continue;
+        if (!weir_trial_is_sane(detector, &slot->trials[i])) continue;
         if (!detector->shown) once = (struct weir_shown){0};
         weir_fold_trial(detector, &slot->trials[i], detector->shown ? &shown[i] : &once,
                         slot->start_us, closed);
     }
-    if (closed) weir_silence_slot(detector, slot->start_us);
+    for (int i = 0; closed && i < WEIR_WATCH_N; i++)
+        if (weir_watches[i]->slot) weir_watches[i]->slot(detector, slot);
 }
 
 /* ---- what isn't a trial ---- */
@@ -213,30 +187,7 @@ void weir_detector_connection_end(struct weir_detector *detector,
     if (end->service < WEIR_SERVICE_FIRST || end->service >= detector->n_services ||
         is_frozen(detector, detector->open_start_us))
         return;
-    struct weir_ends *ends = &detector->services[end->service].ends;
-    if (end->rst_mid) {
-        weir_cusum_fail(&ends->cusum, detector->ends_step, 1, 2 * detector->config.ends_h,
-                        end->ts_us, end->ts_us);
-        ends->resets++;
-        ends->clean_run = 0;
-        ends->last_reset_us = end->ts_us;
-    } else {
-        weir_cusum_ok(&ends->cusum, detector->ends_step);
-        ends->clean_run++;
-    }
-    if (ends->cusum.s <= 0) ends->resets = 0;
-    ends->alarm = ends->cusum.s >= detector->config.ends_h ||
-                  (ends->alarm && ends->cusum.s >= detector->config.ends_h / 4);
-    struct weir_trial trial = {.client = end->client,
-                               .prefix = end->prefix,
-                               .service = end->service,
-                               .ok = !end->rst_mid,
-                               .fail = end->rst_mid,
-                               .kind = end->rst_mid ? WEIR_OUTCOME_RST_MID : WEIR_OUTCOME_USEFUL,
-                               .ok_us = end->ts_us,
-                               .fail_us = end->ts_us};
-    struct weir_item item = weir_item_of(&trial, WEIR_STREAM_ENDS, WEIR_ITEM_SCORED);
-    weir_history_insert(&detector->history, &item);
+    weir_resets_take(detector, end);
 }
 
 static void note_hang(struct weir_service_state *service, int64_t slot_us) {
@@ -286,7 +237,7 @@ static void note_congestion(struct weir_detector *detector) {
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us >= lately_us;
     }
     if (starved >= 2 && healthy == 0) detector->together_us = detector->now_us;
-    bool full = weir_downlink_is_full(&detector->downlink, detector->now_us);
+    bool full = weir_downlink_is_full(weir_downlink_of(detector), detector->now_us);
     bool loses = starved && weir_way_out_loses(detector);
     if (queued || loses || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
         detector->congested_us = detector->now_us;
@@ -380,7 +331,7 @@ enum weir_state weir_detector_state(const struct weir_detector *detector, weir_s
     if (id < WEIR_SERVICE_FIRST || id >= detector->n_services) return WEIR_STATE_UNKNOWN;
     if (detector->sight.blindness || detector->capture_case.open) return WEIR_STATE_UNKNOWN;
     const struct weir_service_state *service = &detector->services[id];
-    if (service->incident.open && service->silence && service->silence->alarm)
+    if (service->incident.open && weir_silence_lasts(detector, id))
         return (enum weir_state)service->incident.record.state;
     uint32_t known = service->layer[WEIR_LAYER_CONNECT].useful +
                      service->layer[WEIR_LAYER_QUIC].useful +

@@ -10,9 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include <weir/trial.h>
-
-#include "detect/downlink.h"
+#include "detect/state.h"
 
 enum { WINDOWS_MIN = 360, WINDOWS_A_WEEK = 60480 };
 static const double full_share = 0.9;
@@ -46,3 +44,22 @@ void weir_downlink_mend(struct weir_downlink *downlink) {
     if (n != downlink->windows.n || !isfinite(downlink->bps) || !isfinite(downlink->p99_bps))
         memset(downlink, 0, sizeof *downlink);
 }
+
+struct weir_downlink *weir_downlink_of(const struct weir_detector *detector) {
+    return weir_watch_recall(detector, WEIR_SERVICE_NONE, WEIR_WATCH_downlink);
+}
+
+static void take(struct weir_detector *detector, const struct weir_detect_window *window) {
+    weir_downlink_take(weir_downlink_of(detector), window->down_bps, window->start_us);
+}
+
+static void mend(void *memory) { weir_downlink_mend(memory); }
+
+const struct weir_watch weir_watch_downlink = {
+    .name = "downlink",
+    .help = "none by itself: it says that the downlink is full",
+    .scope = WEIR_WATCHES_SITE,
+    .window = take,
+    .memory = sizeof(struct weir_downlink),
+    .mend = mend,
+};

@@ -49,7 +49,14 @@ struct weir_case *weir_case_of(struct weir_detector *detector, struct weir_case 
 /* Reports an open incident once more. */
 void weir_case_report(struct weir_detector *detector, struct weir_case *incident);
 
-/* sentence.c: fills record->text. `part_of`: the incident that it turned out to belong to, or NULL.
+/* sentence.c: a sentence that grows; what has no room is cut off. */
+struct weir_text {
+    char *at;
+    size_t room;
+};
+__attribute__((format(printf, 2, 3))) void weir_say(struct weir_text *text, const char *format,
+                                                    ...);
+/* Fills record->text. `part_of`: the incident that it turned out to belong to, or NULL.
  */
 void weir_sentence(const struct weir_detector *detector, struct weir_case *incident,
                    const struct weir_case *part_of);

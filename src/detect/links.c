@@ -97,7 +97,7 @@ static void take_row(struct weir_detector *detector, const struct weir_client_li
     }
 }
 
-void weir_links_take(struct weir_detector *detector, const struct weir_detect_window *window) {
+static void take(struct weir_detector *detector, const struct weir_detect_window *window) {
     struct sum all = sum_of(window);
     for (size_t i = 0; i < window->n_links; i++) {
         const struct weir_client_link *row = &window->links[i];
@@ -133,7 +133,8 @@ static void raise(struct weir_detector *detector, struct weir_case *incident,
                                               .n_clients = 1,
                                               .n_clients_seen = 1,
                                               .trials = {.high = 1},
-                                              .link = link->last}};
+                                              .link = link->last,
+                                              .watch = WEIR_WATCH_link}};
     verdict.record.clients[0] = link->head.addr;
     weir_case_apply(detector, incident, &verdict, link->bad_us);
 }
@@ -142,7 +143,7 @@ static bool is_fresh(const struct weir_detector *detector, const struct weir_lin
     return link->bad_run >= RAISE_WINDOWS && detector->now_us - link->bad_us <= 2 * WEIR_SLOT_US;
 }
 
-void weir_links_judge(struct weir_detector *detector) {
+static void tick(struct weir_detector *detector) {
     size_t cursor = 0;
     if (detector->links_judged_us == detector->open_start_us) /* once a window */
         return;
@@ -162,3 +163,17 @@ bool weir_link_is_over(const struct weir_detector *detector, const struct weir_c
     const struct weir_link *link = weir_keyed_find(&detector->links, &incident->subject, 0, 0);
     return !link || link->good_run >= CLEAR_WINDOWS;
 }
+
+static void say(struct weir_text *text, const struct weir_incident *record) {
+    weir_say(text, ": of %u packets sent to it %u were lost on the last stretch",
+             record->link.segments, record->link.lost_beyond);
+}
+
+const struct weir_watch weir_watch_link = {
+    .name = "link",
+    .help = "packets lost between here and one client",
+    .scope = WEIR_WATCHES_CLIENT,
+    .tick = tick,
+    .window = take,
+    .evidence = say,
+};

@@ -15,10 +15,6 @@ struct weir_link {
     /* end of the last window that showed it well; 0: the last one didn't */
     int64_t fine_us;
 };
-/* Takes a window's rows. */
-void weir_links_take(struct weir_detector *detector, const struct weir_detect_window *window);
-/* Raises, updates and clears incidents of clients by their links. */
-void weir_links_judge(struct weir_detector *detector);
 /* The incident was raised by its link, and the link is well again, or gone. */
 bool weir_link_is_over(const struct weir_detector *detector, const struct weir_case *incident);
 /* The client's last window shows that its link carries what is sent to it. */

@@ -19,11 +19,22 @@
 #include "detect/losses.h"
 #include "detect/state.h"
 
+/* After an outage or congestion all players fill their buffers at once, and queues run over. */
+#define REFILL_US INT64_C(120000000)
 enum { SEGMENTS_MIN = 60, FINE_MIN = 150, BAD_SERVICES = 2, FINE_FOR_EACH = 3, WINDOWS = 2 };
 static const double bad_share = 0.02, fine_share = 0.01;
 #define FRESH_US (3 * WEIR_SLOT_US)
 
-void weir_losses_take(struct weir_losses *losses, const struct weir_detect_window *window) {
+static struct weir_losses *of(const struct weir_detector *detector) {
+    return weir_watch_recall(detector, WEIR_SERVICE_NONE, WEIR_WATCH_losses);
+}
+
+struct weir_incident_link weir_losses_last(const struct weir_detector *detector) {
+    return of(detector)->last;
+}
+
+static void take(struct weir_detector *detector, const struct weir_detect_window *window) {
+    struct weir_losses *losses = of(detector);
     struct weir_incident_link sum = {0};
     unsigned bad = 0, fine = 0;
     for (size_t i = 0; i < window->n_services; i++) {
@@ -48,7 +59,7 @@ void weir_losses_take(struct weir_losses *losses, const struct weir_detect_windo
 }
 
 bool weir_way_out_loses(const struct weir_detector *detector) {
-    const struct weir_losses *losses = &detector->losses;
+    const struct weir_losses *losses = of(detector);
     return losses->bad_run >= WINDOWS && detector->now_us - losses->bad_us <= FRESH_US;
 }
 
@@ -61,3 +72,34 @@ bool weir_viewers_suffer(const struct weir_detector *detector) {
     }
     return false;
 }
+
+static bool is_refilling(const struct weir_detector *detector) {
+    const struct weir_case *uplink = &detector->uplink_case;
+    return uplink->exists && !uplink->open &&
+           detector->now_us - uplink->record.cleared_us <= REFILL_US;
+}
+
+/* Only where nothing says more. */
+static void offer(const struct weir_detector *detector, const struct weir_subject *subject,
+                  struct weir_alarm *best) {
+    const struct weir_losses *losses = of(detector);
+    struct weir_scope scope = {.layer = WEIR_LAYER_SERVE,
+                               .since_us = losses->onset_us,
+                               .began_us = losses->onset_us,
+                               .strength = 1};
+    if (best->rank > 0 || weir_uplink_is_out(detector) || !weir_way_out_loses(detector) ||
+        is_refilling(detector) || (!subject->incident->open && !weir_viewers_suffer(detector)))
+        return;
+    weir_alarm_offer(best, WEIR_WATCH_losses, scope, losses->bad_us);
+}
+
+const struct weir_watch weir_watch_losses = {
+    .name = "losses",
+    .help = "packets of several services lost on their way here",
+    .scope = WEIR_WATCHES_SITE,
+    .rank = 10,
+    .offer = offer,
+    .judge = weir_verdict_losses,
+    .window = take,
+    .memory = sizeof(struct weir_losses),
+};

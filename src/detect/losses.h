@@ -11,8 +11,8 @@ struct weir_losses {
     int64_t onset_us, bad_us;       /* begin of the first bad window of the run; end of the last */
     struct weir_incident_link last; /* of the last bad window: sent to all clients */
 };
-/* Takes a window's services. */
-void weir_losses_take(struct weir_losses *losses, const struct weir_detect_window *window);
+/* The last bad window. */
+struct weir_incident_link weir_losses_last(const struct weir_detector *detector);
 /* Somebody's picture stands still, or requests starve. */
 bool weir_viewers_suffer(const struct weir_detector *detector);
 /* The way out lost packets of several services in each of the last windows, and of none not. */

@@ -99,8 +99,9 @@ static void mend_case(const struct archive *archive, struct weir_case *incident)
     bool owned = record->service != WEIR_SERVICE_NONE;
     record->service = id_of(archive, record->service);
     bool sane = record->event < WEIR_INCIDENT_EVENT_N && record->state <= WEIR_STATE_RECOVERING &&
-                record->cause < WEIR_CAUSE_N && record->confidence <= WEIR_CONFIDENCE_HIGH &&
-                record->layer < WEIR_LAYER_N && record->controls.n <= WEIR_INCIDENT_LIST_MAX &&
+                record->cause < WEIR_CAUSE_N && record->watch < WEIR_WATCH_N &&
+                record->confidence <= WEIR_CONFIDENCE_HIGH && record->layer < WEIR_LAYER_N &&
+                record->controls.n <= WEIR_INCIDENT_LIST_MAX &&
                 record->n_regions <= WEIR_INCIDENT_REGIONS_MAX &&
                 (!owned || record->service >= WEIR_SERVICE_OTHER);
     for (unsigned i = 0; sane && i < record->n_regions; i++)
@@ -149,18 +150,22 @@ static void walk_continuous(struct archive *archive, struct weir_continuous_stat
     }
 }
 
-static void walk_silence(struct archive *archive, struct weir_service_state *service) {
-    uint8_t there = service->silence != NULL;
-    WALK(archive, there);
-    if (archive->error || !there) return;
-    if (archive->reading && !service->silence)
-        service->silence = calloc(1, sizeof *service->silence);
-    if (!service->silence) {
-        archive->error = -ENOMEM;
-        return;
+/* What watches remember of the site, or of one service: `memory` by row. */
+static void walk_memory(struct archive *archive, void *memory[WEIR_WATCH_N]) {
+    for (int i = 0; i < WEIR_WATCH_N; i++) {
+        const struct weir_watch *watch = weir_watches[i];
+        if (!watch->memory || !watch->mend) continue;
+        uint8_t there = memory[i] != NULL;
+        WALK(archive, there);
+        if (archive->error || !there) continue;
+        if (archive->reading && !memory[i]) memory[i] = calloc(1, watch->memory);
+        if (!memory[i]) {
+            archive->error = -ENOMEM;
+            return;
+        }
+        walk(archive, memory[i], watch->memory);
+        if (archive->reading) watch->mend(memory[i]);
     }
-    WALK(archive, *service->silence);
-    if (archive->reading) weir_silence_mend(service->silence);
 }
 
 static void walk_service(struct archive *archive, struct weir_service_state *service) {
@@ -172,7 +177,7 @@ static void walk_service(struct archive *archive, struct weir_service_state *ser
         truth(&service->ends.alarm);
     }
     walk_continuous(archive, &service->continuous);
-    walk_silence(archive, service);
+    walk_memory(archive, service->memory);
     WALK(archive, service->last_us);
     WALK(archive, service->ok_run);
     walk_case(archive, &service->incident);
@@ -183,8 +188,10 @@ static void free_learned(struct weir_service_state *service) {
         free(service->continuous.signals[i]);
         service->continuous.signals[i] = NULL;
     }
-    free(service->silence);
-    service->silence = NULL;
+    for (int i = 0; i < WEIR_WATCH_N; i++) {
+        free(service->memory[i]);
+        service->memory[i] = NULL;
+    }
 }
 
 static void write_services(struct archive *archive, struct weir_detector *detector) {
@@ -307,8 +314,7 @@ static void walk_site(struct archive *archive, struct weir_detector *detector) {
                                            &detector->resolvers};
     for (int i = 0; i < N_TABLES; i++) walk_table(archive, (enum table)i, tables[i]);
     walk_history(archive, detector);
-    WALK(archive, detector->downlink);
-    if (archive->reading) weir_downlink_mend(&detector->downlink);
+    walk_memory(archive, detector->memory);
     walk_track(archive, &detector->uplink);
     walk_case(archive, &detector->uplink_case);
     walk_case(archive, &detector->capture_case);
@@ -326,9 +332,7 @@ static void walk_site(struct archive *archive, struct weir_detector *detector) {
 }
 
 uint32_t weir_detector_layout(void) {
-    static const size_t sizes[] = {4 /* version of the walk */,
-                                   sizeof(struct weir_silence),
-                                   sizeof(struct weir_downlink),
+    static const size_t sizes[] = {5 /* version of the walk */,
                                    sizeof(struct weir_track),
                                    sizeof(struct weir_ends),
                                    sizeof(struct weir_baseline),
@@ -348,6 +352,8 @@ uint32_t weir_detector_layout(void) {
     uint32_t layout = 2166136261;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         layout = (layout ^ (uint32_t)sizes[i]) * 16777619;
+    for (int i = 0; i < WEIR_WATCH_N; i++)
+        layout = (layout ^ (uint32_t)weir_watches[i]->memory) * 16777619;
     return layout;
 }
 

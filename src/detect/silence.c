@@ -47,18 +47,26 @@ double weir_silence_tail(double x, double mean, double dispersion) {
     return sum;
 }
 
+/* NULL: the service was never tried. */
+static struct weir_silence *of(const struct weir_detector *detector, size_t id) {
+    return weir_watch_recall(detector, (weir_service_id)id, WEIR_WATCH_silence);
+}
+
+bool weir_silence_lasts(const struct weir_detector *detector, weir_service_id id) {
+    const struct weir_silence *silence = of(detector, id);
+    return silence && silence->alarm;
+}
+
 /* ---- counting ---- */
 
 void weir_silence_note(struct weir_detector *detector, const struct weir_trial *trial,
                        int64_t start_us) {
-    struct weir_service_state *service = &detector->services[trial->service];
     if (trial->layer != WEIR_LAYER_CONNECT && trial->layer != WEIR_LAYER_QUIC) return;
-    if (!service->silence) service->silence = calloc(1, sizeof *service->silence);
-    if (!service->silence) /* without memory nothing is learned, and nothing said */
+    struct weir_silence *silence = weir_watch_memory(detector, trial->service, WEIR_WATCH_silence);
+    if (!silence) /* without memory nothing is learned, and nothing said */
         return;
     int64_t minute = start_us / MINUTE_US;
-    struct weir_silence_minute *tried =
-        &service->silence->tried[(uint64_t)minute % WEIR_SILENCE_MINUTES];
+    struct weir_silence_minute *tried = &silence->tried[(uint64_t)minute % WEIR_SILENCE_MINUTES];
     if (tried->minute != minute) {
         memset(tried->bits, 0, sizeof tried->bits);
         tried->minute = minute;
@@ -147,11 +155,10 @@ static double dispersion(const struct weir_silence *silence, int w) {
 }
 
 /* A minute enters what is normal when it is known not to belong to a silence. */
-static void learn(const struct weir_detector *detector, struct weir_service_state *service,
-                  int64_t minute) {
-    struct weir_silence *silence = service->silence;
+static void learn(const struct weir_detector *detector, size_t id, int64_t minute) {
+    struct weir_silence *silence = of(detector, id);
     size_t hour = hour_of(minute);
-    if (silence->alarm || service->incident.open || detector->uplink_case.open ||
+    if (silence->alarm || detector->services[id].incident.open || detector->uplink_case.open ||
         *seen_at(&silence->windows[0], minute) < 0)
         return;
     uint32_t n = silence->n_hour[hour] += silence->n_hour[hour] < HOUR_MEMORY;
@@ -179,7 +186,7 @@ static void count_window(struct weir_detector *detector, int w, int64_t minute,
                          struct counts *counts) {
     *counts = (struct counts){0};
     for (size_t id = WEIR_SERVICE_OTHER; id < detector->n_services; id++) {
-        struct weir_silence *silence = detector->services[id].silence;
+        struct weir_silence *silence = of(detector, id);
         counts->seen[id] = silence ? *seen_at(&silence->windows[w], minute) : -1;
         counts->expected[id] = counts->seen[id] >= 0 ? expected(silence, w, minute) : -1;
         if (counts->expected[id] < 0) continue;
@@ -202,8 +209,7 @@ static bool is_silent(const struct weir_detector *detector, int w, const struct 
                                                 .expected = mean,
                                                 .others_share = others / others_expected};
     return counts->seen[id] <= (1 - missing_min) * mean &&
-           weir_silence_tail(floor(counts->seen[id]), mean,
-                             dispersion(detector->services[id].silence, w)) < p;
+           weir_silence_tail(floor(counts->seen[id]), mean, dispersion(of(detector, id), w)) < p;
 }
 
 static void begin(struct weir_silence *silence, int64_t minute) {
@@ -224,7 +230,7 @@ static void begin(struct weir_silence *silence, int64_t minute) {
 /* It is over when it is no longer remarkable; also because it is an hour at which few ask. After a
  * day the new level is normal. */
 static void go_on(struct weir_detector *detector, size_t id, int64_t minute) {
-    struct weir_silence *silence = detector->services[id].silence;
+    struct weir_silence *silence = of(detector, id);
     struct weir_incident_silence found;
     struct counts counts;
     int w = CLEAR_WINDOW;
@@ -249,26 +255,25 @@ static void judge(struct weir_detector *detector, int64_t minute) {
         struct counts counts;
         count_window(detector, w, minute, &counts);
         for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
-            struct weir_service_state *service = &detector->services[id];
-            bool asked = service->silence && !service->silence->alarm && !service->incident.open;
-            if (asked && is_silent(detector, w, &counts, id, detector->config.silence_p,
-                                   &service->silence->found))
-                begin(service->silence, minute);
+            struct weir_silence *silence = of(detector, id);
+            bool asked = silence && !silence->alarm && !detector->services[id].incident.open;
+            if (asked &&
+                is_silent(detector, w, &counts, id, detector->config.silence_p, &silence->found))
+                begin(silence, minute);
         }
     }
 }
 
 static void end_minute(struct weir_detector *detector, int64_t minute, bool whole) {
     for (size_t id = WEIR_SERVICE_OTHER; id < detector->n_services; id++) {
-        struct weir_service_state *service = &detector->services[id];
-        if (!service->silence) continue;
-        note_minute(service->silence, minute, minute - detector->silence_minute, whole);
-        learn(detector, service, minute - WEIR_SILENCE_MINUTES);
+        struct weir_silence *silence = of(detector, id);
+        if (!silence) continue;
+        note_minute(silence, minute, minute - detector->silence_minute, whole);
+        learn(detector, id, minute - WEIR_SILENCE_MINUTES);
     }
     detector->silence_minute = minute;
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++)
-        if (detector->services[id].silence && detector->services[id].silence->alarm)
-            go_on(detector, id, minute);
+        if (weir_silence_lasts(detector, (weir_service_id)id)) go_on(detector, id, minute);
     judge(detector, minute);
 }
 
@@ -308,3 +313,54 @@ void weir_silence_mend(struct weir_silence *silence) {
     for (int w = 0; w < WEIR_SILENCE_WINDOWS; w++)
         for (unsigned i = 0; i < WEIR_SILENCE_RING; i++) silence->windows[w].seen[i] = -1;
 }
+
+/* ---- its row ---- */
+
+static void take_slot(struct weir_detector *detector, const struct weir_slot *slot) {
+    for (size_t i = 0; i < slot->n_trials; i++)
+        if (weir_trial_is_sane(detector, &slot->trials[i]))
+            weir_silence_note(detector, &slot->trials[i], slot->start_us);
+    weir_silence_slot(detector, slot->start_us);
+}
+
+/* Only where nothing fails: whoever is tried and fails is not silent. */
+static void offer(const struct weir_detector *detector, const struct weir_subject *subject,
+                  struct weir_alarm *best) {
+    const struct weir_silence *silence = of(detector, subject->service);
+    if (best->rank > 0 || !silence || !silence->alarm) return;
+    struct weir_scope scope = {.service = subject->service,
+                               .layer = WEIR_LAYER_CONNECT,
+                               .since_us = silence->onset_us,
+                               .began_us = silence->onset_us};
+    weir_alarm_offer(best, WEIR_WATCH_silence, scope, silence->last_us);
+}
+
+static bool lasts(const struct weir_detector *detector, const struct weir_subject *subject) {
+    return weir_silence_lasts(detector, subject->service);
+}
+
+static void mend(void *memory) { weir_silence_mend(memory); }
+
+static void say(struct weir_text *text, const struct weir_incident *record) {
+    weir_say(
+        text,
+        ": nobody asks for it any more, %.0f client%s tried in %d min where %.0f are normal at this hour",
+        record->silence.clients,
+        record->silence.clients < 1.5 && record->silence.clients >= 0.5 ? "" : "s",
+        (int)(record->silence.window_us / 60000000), record->silence.expected);
+}
+
+const struct weir_watch weir_watch_silence = {
+    .name = "silence",
+    .help = "nobody asks for it any more",
+    .scope = WEIR_WATCHES_SERVICE,
+    .rank = 0.5,
+    .offer = offer,
+    .judge = weir_verdict_silence,
+    .slot = take_slot,
+    .lasts = lasts,
+    .memory = sizeof(struct weir_silence),
+    .mend = mend,
+    .state = {" has been silent", " was silent"},
+    .evidence = say,
+};

@@ -5,6 +5,8 @@
 
 #include "detect/baseline.h"
 
+struct weir_detector;
+
 enum {
     WEIR_SILENCE_BITS = 4096,
     WEIR_SILENCE_MINUTES = 10,
@@ -39,6 +41,7 @@ void weir_silence_note(struct weir_detector *detector, const struct weir_trial *
                        int64_t start_us);
 /* After these, at the end of the slot. */
 void weir_silence_slot(struct weir_detector *detector, int64_t start_us);
+bool weir_silence_lasts(const struct weir_detector *detector, weir_service_id service);
 /* After a restart: drops what is no number, or no longer of use. */
 void weir_silence_mend(struct weir_silence *silence);
 /* P(X <= x) for a count with this mean whose variance is mean + dispersion * mean^2 (negative

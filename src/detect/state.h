@@ -11,7 +11,8 @@
 #include "detect/links.h"
 #include "detect/losses.h"
 #include "detect/verdict.h"
-#include "detect/watches.h"
+#include "detect/watch.h"
+#include "detect/watched.h"
 
 enum { WEIR_CLIENT_CASES = 16, WEIR_RESOLVER_CASES = 16, WEIR_FROZEN = 64, WEIR_CAPTURE_RUN = 6 };
 
@@ -63,8 +64,7 @@ struct weir_detector {
     int64_t silence_minute, silence_open; /* the last that was over, the one that is open */
     unsigned silence_slots;               /* of the open one, judged */
 
-    struct weir_downlink downlink;
-    struct weir_losses losses;
+    void *memory[WEIR_WATCH_N]; /* of the site's watches, by row */
     struct weir_track uplink;
     /* starved requests while several services starve and none is served well */
     struct weir_track congestion;

@@ -58,6 +58,8 @@ void weir_verdict_silence(struct weir_detector *detector, const struct weir_scop
                           struct weir_verdict *ret_verdict) {
     struct weir_incident *record =
         begin_without_failures(detector, scope, WEIR_STATE_DOWN, ret_verdict);
-    record->silence = detector->services[scope->service].silence->found;
+    const struct weir_silence *silence =
+        weir_watch_recall(detector, scope->service, WEIR_WATCH_silence);
+    record->silence = silence->found;
     ret_verdict->open = weir_uplink_is_raised(detector);
 }

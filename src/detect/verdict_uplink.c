@@ -214,7 +214,7 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
                       detector->congested_us >= scope->since_us;
     record->state = congestion ? WEIR_STATE_DEGRADED : weir_severity(record, recent, scope->slow);
     if (record->state == WEIR_STATE_DEGRADED && weir_way_out_loses(detector))
-        record->link = detector->losses.last;
+        record->link = weir_losses_last(detector);
     record->confidence = weir_confidence_of(record);
 }
 
@@ -313,5 +313,5 @@ void weir_verdict_congestion(struct weir_detector *detector, const struct weir_s
 void weir_verdict_losses(struct weir_detector *detector, const struct weir_scope *scope,
                          struct weir_verdict *ret_verdict) {
     weir_verdict_congestion(detector, scope, ret_verdict);
-    ret_verdict->record.link = detector->losses.last;
+    ret_verdict->record.link = weir_losses_last(detector);
 }

@@ -228,11 +228,11 @@ static void rates_where_they_matter(void **state) {
 }
 
 static void nobody_asks(void **state) {
-    netflix->silence = calloc(1, sizeof *netflix->silence);
+    struct weir_silence *silence = weir_watch_memory(detector, NETFLIX, WEIR_WATCH_silence);
     assert_false(is_asked());
-    netflix->silence->alarm = true;
-    netflix->silence->onset_us = NOW - 60 * SECOND;
-    netflix->silence->found.window_us = 60 * SECOND;
+    silence->alarm = true;
+    silence->onset_us = NOW - 60 * SECOND;
+    silence->found.window_us = 60 * SECOND;
     weir_judge(detector);
     assert_int_equal(site.n_events, 1); /* this one needs no trial */
     assert_int_equal(site.events[0].service, NETFLIX);
@@ -349,8 +349,8 @@ static void what_watches_it_must_be_at_rest(void **state) {
     baseline->s -= 0.01;
     opened();
     assert_true(is_over());
-    netflix->silence = calloc(1, sizeof *netflix->silence);
-    netflix->silence->alarm = true;
+    struct weir_silence *silence = weir_watch_memory(detector, NETFLIX, WEIR_WATCH_silence);
+    silence->alarm = true;
     opened();
     assert_false(is_over());
 }

@@ -234,7 +234,7 @@ static void services_starve_together(void **state) {
     hulu->demand_slot_us--;
     assert_true(is_congested());
     hulu->demand_slot_us = NOW;
-    detector->downlink.full_us = NOW;
+    weir_downlink_of(detector)->full_us = NOW;
     assert_true(is_congested());
     assert_int_equal(detector->together_us, 0);
     detector->services[TWITCH].demand_slot_us = NOW;

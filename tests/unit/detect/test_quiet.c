@@ -20,7 +20,9 @@ static struct site site;
 static int64_t minute;
 static unsigned fresh; /* clients that nobody was yet */
 
-static struct weir_silence *of(weir_service_id id) { return site.detector->services[id].silence; }
+static struct weir_silence *of(weir_service_id id) {
+    return weir_watch_recall(site.detector, id, WEIR_WATCH_silence);
+}
 
 static void tried(weir_service_id id, enum weir_layer layer, unsigned client) {
     struct weir_trial trial = {

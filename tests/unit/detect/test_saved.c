@@ -94,6 +94,10 @@ static void assert_case(const struct weir_case *one, enum weir_cause cause, unsi
     assert_memory_equal(one, &want, sizeof want);
 }
 
+static struct weir_silence *silence_of(struct weir_detector *detector, weir_service_id id) {
+    return weir_watch_memory(detector, id, WEIR_WATCH_silence);
+}
+
 static void services_are_kept(void **state) {
     for (weir_service_id id = WEIR_SERVICE_OTHER; id < N_SITE_SERVICES; id++) {
         struct weir_service_state *service = &before->services[id];
@@ -108,8 +112,7 @@ static void services_are_kept(void **state) {
             service->continuous.signals[signal]->s = id * 10 + signal;
             service->continuous.signals[signal]->n = 500;
         }
-        service->silence = calloc(1, sizeof *service->silence);
-        service->silence->n_hour[WEIR_HOURS - 1] = id;
+        silence_of(before, id)->n_hour[WEIR_HOURS - 1] = id;
         service->last_us = T0 + id;
         service->ok_run = id + 20u;
         if (id >= WEIR_SERVICE_FIRST) service->incident = case_of(WEIR_CAUSE_SERVICE, id, id);
@@ -125,7 +128,7 @@ static void services_are_kept(void **state) {
             assert_memory_equal(service->continuous.signals[signal],
                                 before->services[id].continuous.signals[signal],
                                 sizeof(struct weir_baseline));
-        assert_int_equal(service->silence->n_hour[WEIR_HOURS - 1], id);
+        assert_int_equal(silence_of(after, id)->n_hour[WEIR_HOURS - 1], id);
         assert_int_equal(service->last_us, T0 + id);
         assert_int_equal(service->ok_run, id + 20u);
         if (id >= WEIR_SERVICE_FIRST) assert_case(&service->incident, WEIR_CAUSE_SERVICE, id);
@@ -135,7 +138,7 @@ static void services_are_kept(void **state) {
 /* Only what was learned: what was never seen takes no memory afterwards. */
 static void what_was_never_seen_is_not_made(void **state) {
     restart();
-    assert_null(after->services[NETFLIX].silence);
+    assert_null(weir_watch_recall(after, NETFLIX, WEIR_WATCH_silence));
     for (int signal = 0; signal < WEIR_CONTINUOUS_N; signal++)
         assert_null(after->services[NETFLIX].continuous.signals[signal]);
     assert_false(after->uplink_case.exists);
@@ -151,7 +154,7 @@ static void the_site_is_kept(void **state) {
         before->client_cases[i] = case_of(WEIR_CAUSE_CLIENT, WEIR_SERVICE_NONE, i);
     for (unsigned i = 0; i < WEIR_RESOLVER_CASES; i++)
         before->resolver_cases[i] = case_of(WEIR_CAUSE_DNS_RESOLVER, WEIR_SERVICE_NONE, 100 + i);
-    for (int i = 0; i < 500; i++) weir_downlink_take(&before->downlink, 1e6 + i, T0);
+    for (int i = 0; i < 500; i++) weir_downlink_take(weir_downlink_of(before), 1e6 + i, T0);
     before->now_us = T0 + 1, before->first_us = T0 + 2, before->uplink_ok_us = T0 + 3;
     before->n_known = 4, before->n_active = 5, before->h_level = 2;
     restart();
@@ -163,7 +166,8 @@ static void the_site_is_kept(void **state) {
         assert_case(&after->client_cases[i], WEIR_CAUSE_CLIENT, i);
     for (unsigned i = 0; i < WEIR_RESOLVER_CASES; i++)
         assert_case(&after->resolver_cases[i], WEIR_CAUSE_DNS_RESOLVER, 100 + i);
-    assert_memory_equal(&after->downlink, &before->downlink, sizeof after->downlink);
+    assert_memory_equal(weir_downlink_of(after), weir_downlink_of(before),
+                        sizeof(struct weir_downlink));
     assert_int_equal(after->now_us, T0 + 1);
     assert_int_equal(after->first_us, T0 + 2);
     assert_int_equal(after->uplink_ok_us, T0 + 3);
@@ -235,7 +239,7 @@ static void services_are_known_by_name(void **state) {
     before->services[NETFLIX].layer[1] = track_of(11);
     before->services[NETFLIX].incident = case_of(WEIR_CAUSE_SERVICE, NETFLIX, 1);
     before->services[TWITCH].incident = case_of(WEIR_CAUSE_SERVICE, TWITCH, 2);
-    before->services[TWITCH].silence = calloc(1, sizeof *before->services[TWITCH].silence);
+    assert_non_null(silence_of(before, TWITCH));
     struct weir_case *uplink = &before->uplink_case;
     *uplink = case_of(WEIR_CAUSE_UPLINK, WEIR_SERVICE_NONE, 3);
     uplink->record.controls.n = 2;
@@ -420,7 +424,7 @@ static void bytes_that_are_not_whole(void **state) {
     uint8_t *bytes, *more;
     size_t n;
     fill_tables();
-    before->services[NETFLIX].silence = calloc(1, sizeof *before->services[NETFLIX].silence);
+    assert_non_null(silence_of(before, NETFLIX));
     assert_int_equal(weir_detector_save(before, &bytes, &n), 0);
     for (size_t part = 0; part < n; part += part < 300 ? 7 : n / 150) {
         assert_int_equal(weir_detector_new(&after, &config, names, N_SITE_SERVICES, NULL, NULL), 0);

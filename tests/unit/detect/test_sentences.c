@@ -161,6 +161,8 @@ static void states_in_words(void **state) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         record->cause = words[i].cause;
         record->part = words[i].part;
+        record->watch =
+            words[i].cause == WEIR_CAUSE_CAPTURE ? WEIR_WATCH_capture : WEIR_WATCH_failures;
         record->state = words[i].state;
         record->recovered_us = 0;
         assert_says(words[i].now);
@@ -318,6 +320,7 @@ static void what_else_was_tried(void **state) {
 }
 
 static void silence(void **state) {
+    record->watch = WEIR_WATCH_silence;
     record->silence = (struct weir_incident_silence){
         .window_us = 300 * SECOND, .clients = 2, .expected = 31.2, .others_share = 0.94};
     assert_string_equal(
@@ -339,6 +342,7 @@ static void one_client(void **state) {
     assert_ends(" Nobody else tried the same meanwhile: it is likely this client or its WiFi.");
     beside(NETFLIX, 1, 30);
     assert_ends(" The others are fine (29/30 useful): it is this client or its WiFi.");
+    record->watch = WEIR_WATCH_link;
     record->link = (struct weir_incident_link){
         .segments = 800, .lost_beyond = 96, .others_segments = 5000, .others_lost = 3};
     assert_says(
@@ -367,12 +371,12 @@ static void a_full_downlink(void **state) {
     record->cause = WEIR_CAUSE_UPLINK;
     record->state = WEIR_STATE_DEGRADED;
     assert_says_not("it is full");
-    site.detector->downlink.full_us = site.detector->now_us - 2 * WEIR_SLOT_US;
+    weir_downlink_of(site.detector)->full_us = site.detector->now_us - 2 * WEIR_SLOT_US;
     assert_ends(" The downlink carries what it carries in its busiest hundredth of the time: it is "
                 "full.");
-    site.detector->downlink.full_us--;
+    weir_downlink_of(site.detector)->full_us--;
     assert_says_not("it is full");
-    site.detector->downlink.full_us = site.detector->now_us;
+    weir_downlink_of(site.detector)->full_us = site.detector->now_us;
     record->state = WEIR_STATE_DOWN; /* which a full link is not */
     assert_says_not("it is full");
 }
@@ -410,6 +414,7 @@ static void alternatives(void **state) {
 static void what_the_capture_misses(void **state) {
     struct weir_blind *blind = &site.detector->blind;
     record->cause = WEIR_CAUSE_CAPTURE;
+    record->watch = WEIR_WATCH_capture;
 #define HEAD "The capture is incomplete since 15:06:40 UTC. No service is judged meanwhile"
     assert_string_equal(said(), HEAD ".");
     blind->drop_share = 0.125;

@@ -152,9 +152,9 @@ static struct weir_client_link rows[2];
 static void one_window(uint32_t lost) {
     struct weir_detect_window one = {.start_us = NOW - WEIR_SLOT_US, .links = rows, .n_links = 2};
     rows[0].lost_beyond = lost;
-    weir_links_take(detector, &one);
+    weir_watches[WEIR_WATCH_link]->window(detector, &one);
     detector->open_start_us++; /* judged once a window */
-    weir_links_judge(detector);
+    weir_watches[WEIR_WATCH_link]->tick(detector);
 }
 
 static void bad_links(void **state) {
@@ -277,7 +277,7 @@ static void the_least_of_ten_minutes(void **state) {
 }
 
 static void a_full_downlink(void **state) {
-    struct weir_downlink *downlink = &detector->downlink;
+    struct weir_downlink *downlink = weir_downlink_of(detector);
     for (int i = 0; i < 359; i++) weir_downlink_take(downlink, 10e6, NOW);
     weir_downlink_take(downlink, 10e6, NOW); /* the 360th: nothing is known yet */
     assert_false(weir_downlink_is_full(downlink, NOW));

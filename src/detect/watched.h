@@ -1,4 +1,4 @@
-/* What is watched: see track.c, judge.c, queue.c. */
+/* What is watched: places, resolvers, services. See track.c, judge.c, queue.c. */
 #pragma once
 
 #include <weir/detect.h>
@@ -9,6 +9,7 @@
 #include "detect/keyed.h"
 #include "detect/silence.h"
 #include "detect/track.h"
+#include "detect/watch.h"
 
 struct weir_detector;
 
@@ -38,7 +39,7 @@ struct weir_service_state {
     struct weir_prefix *hot; /* the prefix whose track stands highest; check head.service */
     struct weir_ends ends;
     struct weir_continuous_state continuous;
-    struct weir_silence *silence; /* NULL: never tried */
+    void *memory[WEIR_WATCH_N]; /* of the service's watches, by row; NULL: none yet */
     /* slots in which every open request hung, the last two; 0: none */
     int64_t hang_slot_us[2];
     /* slots of the last starved, and of the last healthy demand */
@@ -60,8 +61,12 @@ struct weir_service_state {
 /* judge.c: raises, updates and clears, by what the tracks say now. */
 void weir_judge(struct weir_detector *detector);
 
-/* capture.c: raises, updates and clears the capture's own incident. */
-void weir_judge_capture(struct weir_detector *detector);
+/* failing.c: nothing of it is left. */
+bool weir_track_is_over(const struct weir_detector *detector, const struct weir_track *track);
+/* resets.c: takes the end of a connection. */
+void weir_resets_take(struct weir_detector *detector, const struct weir_connection_end *end);
+/* detector.c: its service and layer exist, and it says something. */
+bool weir_trial_is_sane(const struct weir_detector *detector, const struct weir_trial *trial);
 
 /* queue.c: in the last window most of the others' packets waited as this service's did, and as
  * never in ten minutes. */
