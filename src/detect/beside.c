@@ -64,16 +64,17 @@ static double worth_of(struct worths *worths, const struct weir_detect_config *c
     return worth;
 }
 
-/* `mark`: the clients that are taken out. */
-static double by_clients(const struct weir_detector *detector, bool mark) {
+/* `ret_any`: marks the clients that are taken out, and says whether there are any. */
+static double by_clients(const struct weir_detector *detector, bool *ret_any) {
     const struct weir_judgement *judgement = &detector->judgement;
     struct worths worths;
     double sum = 0;
+    if (ret_any) *ret_any = false;
     memset(worths.known, 0, sizeof worths.known);
     for (size_t i = 0; i < judgement->clients.n; i++) {
         struct weir_sums *client = &judgement->by_client[i];
         double worth = client->left.fail ? worth_of(&worths, &detector->config, client->left) : 0;
-        if (mark) client->taken = worth > 0;
+        if (ret_any) *ret_any |= client->taken = worth > 0;
         sum += fmax(0, worth);
     }
     return sum;
@@ -83,14 +84,15 @@ static double by_clients(const struct weir_detector *detector, bool mark) {
  * clients have left. Such a server is one of very many: it is as rare a trouble as a resolver. */
 static double by_services(const struct weir_detector *detector,
                           const struct weir_tally by_service[WEIR_SERVICES_MAX],
-                          bool ret_taken[WEIR_SERVICES_MAX]) {
+                          bool ret_taken[WEIR_SERVICES_MAX], bool *ret_any) {
     const struct weir_detect_config *config = &detector->config;
     const struct weir_judgement *judgement = &detector->judgement;
     double sum = several_services(detector, by_service, ret_taken);
+    *ret_any = memchr(ret_taken, true, WEIR_SERVICES_MAX) != NULL;
     for (size_t i = 0; i < judgement->places.n; i++) {
         struct weir_sums *place = &judgement->by_place[i];
         double worth = weir_own_trouble(place->left, config->prior_resolver, config->p0);
-        place->taken = worth > 0;
+        *ret_any |= place->taken = worth > 0;
         sum += worth;
     }
     return sum;
@@ -127,6 +129,8 @@ static void sum_left(const struct weir_detector *detector, const struct part *pa
                      enum untaken which, const bool taken[WEIR_SERVICES_MAX],
                      struct weir_tally by_service[WEIR_SERVICES_MAX]) {
     const struct weir_judgement *judgement = &detector->judgement;
+    const uint8_t concerned =
+        part->flag | (part->flag == WEIR_JUDGED_OTHER ? WEIR_JUDGED_LOOKUP : 0);
     memset(by_service, 0, WEIR_SERVICES_MAX * sizeof *by_service);
     for (size_t i = 0; i < judgement->clients.n; i++)
         judgement->by_client[i].left = (struct weir_tally){0};
@@ -134,9 +138,9 @@ static void sum_left(const struct weir_detector *detector, const struct part *pa
         judgement->by_place[i].left = (struct weir_tally){0};
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
+        if (!(trial->flags & concerned)) continue;
         struct weir_sums *client = &judgement->by_client[trial->client],
                          *place = &judgement->by_place[trial->place];
-        if (!is_lookup_beside(part, trial) && !(trial->flags & part->flag)) continue;
         enum trouble trouble = trouble_of(part, trial);
         if ((which == OF_UNTAKEN_CLIENTS && client->taken) ||
             (which == OF_UNTAKEN_CAUSES && trouble == OF_PLACE && place->taken) ||
@@ -188,17 +192,22 @@ struct weir_beside weir_each_for_itself(const struct weir_detector *detector, ui
     bool many = several_clients_fail(&detector->judgement);
     const struct part part = {flag, slow, many || several_names_fail(&detector->judgement, flag)};
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
-    bool taken[WEIR_SERVICES_MAX];
+    bool taken[WEIR_SERVICES_MAX], causes, clients;
     struct weir_beside beside = {.several_clients = many};
     sum_left(detector, &part, ALL, NULL, by_service);
     if (!any_failed(detector, by_service)) return beside;
-    beside.causes = by_services(detector, by_service, taken);
-    beside.clients = by_clients(detector, true);
-    sum_left(detector, &part, OF_UNTAKEN_CAUSES, taken, by_service);
-    double causes_first = beside.causes + by_clients(detector, false);
-    sum_left(detector, &part, OF_UNTAKEN_CLIENTS, NULL, by_service);
-    double clients_first = beside.clients + by_services(detector, by_service, taken);
-    beside.all = fmax(causes_first, clients_first);
+    beside.causes = by_services(detector, by_service, taken, &causes);
+    beside.clients = by_clients(detector, &clients);
+    double rest_of_clients = beside.clients, rest_of_causes = beside.causes;
+    if (causes) { /* else the sums would be the same again */
+        sum_left(detector, &part, OF_UNTAKEN_CAUSES, taken, by_service);
+        rest_of_clients = by_clients(detector, NULL);
+    }
+    if (clients) {
+        sum_left(detector, &part, OF_UNTAKEN_CLIENTS, NULL, by_service);
+        rest_of_causes = by_services(detector, by_service, taken, &causes);
+    }
+    beside.all = fmax(beside.causes + rest_of_clients, beside.clients + rest_of_causes);
     return beside;
 }
 

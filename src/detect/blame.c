@@ -139,7 +139,8 @@ static struct weir_sums sums_at(const struct weir_judgement *judgement,
 static uint8_t failing_role(const struct weir_judgement *judgement, const struct weir_pick *own,
                             const struct weir_place *place) {
     unsigned fails[3] = {0};
-    for (size_t i = 0; i < judgement->n; i++) {
+    for (size_t i = weir_pick_first(judgement, own); i < judgement->n;
+         i = weir_pick_next(judgement, own, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
         if (is_at(judgement, place, trial->place) && weir_pick_matches(judgement, own, trial) &&
             weir_item_tally(trial->flags, true).fail)
@@ -216,7 +217,8 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
     uint8_t role = failing_role(judgement, &own, place);
     struct slot_sum slot = {.slot = INT64_MIN};
     struct elsewhere sum = {{0}};
-    for (size_t i = 0; i < judgement->n; i++) {
+    for (size_t i = weir_pick_first(judgement, &own); i < judgement->n;
+         i = weir_pick_next(judgement, &own, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
         if (!bears(judgement, &own, trial)) continue;
         if (trial->at_us / WEIR_SLOT_US != slot.slot) {
@@ -224,7 +226,8 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
             slot.slot = trial->at_us / WEIR_SLOT_US;
         }
         struct weir_tally one = weir_item_tally(trial->flags, true);
-        if (!one.fail && trial->last_us < own.useful_us) continue; /* before the fault */
+        if (!one.fail && weir_judged_last_us(trial) < own.useful_us)
+            continue; /* before the fault */
         bool here = is_at(judgement, place, trial->place);
         if (!here && trial->role != role) continue;
         if (one.fail) take_turn(&sum, true, here);

@@ -35,7 +35,12 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                         struct weir_shown *shown, bool closed);
 /* A failure that came all the way to the client as an answer: its link and the uplink carried it.
  */
-bool weir_is_answer(uint8_t kind);
+static inline bool weir_is_answer(uint8_t kind) {
+    return kind == WEIR_OUTCOME_REFUSED || kind == WEIR_OUTCOME_TLS_ALERT ||
+           kind == WEIR_OUTCOME_QUIC_CLOSE || kind == WEIR_OUTCOME_HOLLOW ||
+           kind == WEIR_OUTCOME_DNS_SERVFAIL || kind == WEIR_OUTCOME_DNS_REFUSED ||
+           kind == WEIR_OUTCOME_DNS_NXDOMAIN;
+}
 /* 1, weight_unknown or 0: what a failure of this client at this service is worth. */
 double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial);
 /* True when the trial may speak for the path to the world: its destination is known to have worked.

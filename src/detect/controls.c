@@ -124,13 +124,6 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                                .ok = trial->ok || answered};
 }
 
-bool weir_is_answer(uint8_t kind) {
-    return kind == WEIR_OUTCOME_REFUSED || kind == WEIR_OUTCOME_TLS_ALERT ||
-           kind == WEIR_OUTCOME_QUIC_CLOSE || kind == WEIR_OUTCOME_HOLLOW ||
-           kind == WEIR_OUTCOME_DNS_SERVFAIL || kind == WEIR_OUTCOME_DNS_REFUSED ||
-           kind == WEIR_OUTCOME_DNS_NXDOMAIN;
-}
-
 double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial) {
     const struct weir_client *client = weir_keyed_find(&detector->clients, &trial->client, 0, 0);
     weir_service_id service = trial->service;

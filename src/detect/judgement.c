@@ -5,8 +5,8 @@
  *     history  --one pass-->  trials  --sums-->  own, peer, other, near, lookups  by client and by
  * place  -->  blame
  *
- * The sums are filled in the order own, controls, peers, lookups, neighbours: controls leave out
- * where own trials fail. From then on they are only read.
+ * The sums are filled in the order own, controls, peers, lookups: controls leave out where own
+ * trials fail. From then on they are only read.
  *
  * Severity is judged over the last five minutes at the most, and only up to the last failure: the
  * good trials after an outage say that it is over, not that it was mild.
@@ -107,17 +107,21 @@ static void take(struct weir_detector *detector, const struct weir_past *item) {
         sums->as = weir_as_of(detector, weir_history_place(history, item)).number;
         sums->is_server = true;
     }
-    judgement->trials[judgement->n++] =
-        (struct weir_judged){.at_us = item->at_us,
-                             .last_us = item->at_us + INT64_C(1000) * item->useful_ms,
-                             .client = client,
-                             .place = place,
-                             .service = item->service,
-                             .layer = item->layer,
-                             .kind = item->kind,
-                             .flags = item->flags,
-                             .role = item->role,
-                             .name = item->name};
+    uint32_t *last = &judgement->last[item->service], number = (uint32_t)judgement->n++;
+    *(*last == WEIR_JUDGED_NONE ? &judgement->first[item->service]
+                                : &judgement->trials[*last].next) = number;
+    *last = number;
+    judgement->trials[number] = (struct weir_judged){.at_us = item->at_us,
+                                                     .client = client,
+                                                     .place = place,
+                                                     .next = WEIR_JUDGED_NONE,
+                                                     .useful_ms = item->useful_ms,
+                                                     .service = item->service,
+                                                     .layer = item->layer,
+                                                     .kind = item->kind,
+                                                     .flags = item->flags,
+                                                     .role = item->role,
+                                                     .name = item->name};
 }
 
 void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
@@ -126,6 +130,8 @@ void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
     bool room = cast_clear(&judgement->clients, &history->clients);
     room = cast_clear(&judgement->places, &history->places) && room;
     judgement->n = 0;
+    memset(judgement->first, 0xff, sizeof judgement->first);
+    memset(judgement->last, 0xff, sizeof judgement->last);
     judgement->overrun = !room;
     bool overrun;
     for (uint64_t at = weir_history_since(history, since_us, &overrun); room && at < history->n;
@@ -138,6 +144,8 @@ void weir_judgement_begin(struct weir_detector *detector, int64_t since_us) {
 }
 
 void weir_judgement_forget_sums(struct weir_judgement *judgement) {
+    for (size_t i = 0; i < judgement->n; i++)
+        judgement->trials[i].flags &= (uint8_t)~WEIR_JUDGED_OWN;
     for (size_t i = 0; i < judgement->clients.n; i++)
         judgement->by_client[i] = (struct weir_sums){.as = 0};
     for (size_t i = 0; i < judgement->places.n; i++)
@@ -165,7 +173,7 @@ static bool has_layer(const struct weir_pick *pick, uint8_t layer) {
 
 bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
                        const struct weir_judged *trial) {
-    bool late = pick->useful_us && trial->last_us >= pick->useful_us;
+    bool late = pick->useful_us && weir_judged_last_us(trial) >= pick->useful_us;
     return (trial->at_us >= pick->since_us || late) &&
            (!pick->until_us || trial->at_us <= pick->until_us) &&
            (trial->flags & pick->need) == pick->need &&
@@ -176,16 +184,11 @@ bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir
            (!pick->as || judgement->by_place[trial->place].as == pick->as);
 }
 
-struct weir_tally weir_item_tally(uint8_t flags, bool slow) {
-    bool ok = flags & WEIR_ITEM_OK, fail = flags & WEIR_ITEM_FAIL;
-    if (ok && fail && slow) return (struct weir_tally){.fail = 1, .total = 2};
-    return (struct weir_tally){.fail = fail && !ok, .total = 1};
-}
-
 struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement,
                                      const struct weir_pick *pick) {
     struct weir_tally sum = {0};
-    for (size_t i = 0; i < judgement->n; i++)
+    for (size_t i = weir_pick_first(judgement, pick); i < judgement->n;
+         i = weir_pick_next(judgement, pick, i))
         if (weir_pick_matches(judgement, pick, &judgement->trials[i]))
             weir_tally_add(&sum, weir_item_tally(judgement->trials[i].flags, pick->slow));
     return sum;
@@ -196,7 +199,8 @@ struct weir_tally weir_judge_severity(struct weir_detector *detector, const stru
     const struct weir_judgement *judgement = &detector->judgement;
     struct weir_tally all = {0}, recent = {0}, tail = {0};
     memset(record->kinds, 0, sizeof record->kinds);
-    for (size_t i = 0; i < judgement->n; i++) {
+    for (size_t i = weir_pick_first(judgement, pick); i < judgement->n;
+         i = weir_pick_next(judgement, pick, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
         if (!weir_pick_matches(judgement, pick, trial)) continue;
         struct weir_tally one = weir_item_tally(trial->flags, pick->slow);
@@ -252,9 +256,9 @@ struct weir_tally weir_judge_own(struct weir_detector *detector, const struct we
                                  struct weir_incident *record) {
     struct weir_judgement *judgement = &detector->judgement;
     struct weir_tally sum = {0}, families[2] = {{0}};
-    for (size_t i = 0; i < judgement->n; i++) {
+    for (size_t i = weir_pick_first(judgement, pick); i < judgement->n;
+         i = weir_pick_next(judgement, pick, i)) {
         struct weir_judged *trial = &judgement->trials[i];
-        trial->flags &= (uint8_t)~WEIR_JUDGED_OWN;
         if (!weir_pick_matches(judgement, pick, trial)) continue;
         trial->flags |= WEIR_JUDGED_OWN;
         struct weir_tally one = weir_item_tally(trial->flags, pick->slow);
@@ -335,15 +339,20 @@ static struct weir_tally count_controls(struct weir_judgement *judgement, weir_s
         judgement->by_client[i].other = sum;
         judgement->by_client[i].other_answers = 0;
     }
+    for (size_t i = 0; i < judgement->places.n; i++) {
+        judgement->by_place[i].near = sum;
+        judgement->by_place[i].near_answers = 0;
+    }
     for (size_t i = 0; i < judgement->n; i++) {
         struct weir_judged *trial = &judgement->trials[i];
-        const struct weir_sums *place = &judgement->by_place[trial->place];
+        struct weir_sums *place = &judgement->by_place[trial->place];
         trial->flags &= (uint8_t)~WEIR_JUDGED_OTHER;
-        if (!is_control(trial, service, since_us) || place->own.fail > 0 ||
-            (place->as && holds(systems, place->as)))
-            continue;
-        trial->flags |= WEIR_JUDGED_OTHER;
+        if (!is_control(trial, service, since_us)) continue;
         struct weir_tally one = weir_item_tally(trial->flags, slow);
+        weir_tally_add(&place->near, one);
+        place->near_answers += is_answered(trial, one);
+        if (place->own.fail > 0 || (place->as && holds(systems, place->as))) continue;
+        trial->flags |= WEIR_JUDGED_OTHER;
         weir_tally_add(&judgement->by_client[trial->client].other, one);
         judgement->by_client[trial->client].other_answers += is_answered(trial, one);
         weir_tally_add(&by_service[trial->service], one);
@@ -374,25 +383,15 @@ struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_servi
     return sum;
 }
 
-void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service,
-                           int64_t since_us, bool slow) {
-    struct weir_judgement *judgement = &detector->judgement;
-    for (size_t i = 0; i < judgement->n; i++) {
-        const struct weir_judged *trial = &judgement->trials[i];
-        if (!is_control(trial, service, since_us)) continue;
-        struct weir_tally one = weir_item_tally(trial->flags, slow);
-        weir_tally_add(&judgement->by_place[trial->place].near, one);
-        judgement->by_place[trial->place].near_answers += is_answered(trial, one);
-    }
-}
-
 void weir_judge_peers(struct weir_detector *detector, weir_service_id service, uint8_t layer,
                       int64_t since_us, bool slow) {
     struct weir_judgement *judgement = &detector->judgement;
-    for (size_t i = 0; i < judgement->n; i++) {
+    const struct weir_pick its = {.service = service};
+    for (size_t i = weir_pick_first(judgement, &its); i < judgement->n;
+         i = weir_pick_next(judgement, &its, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (trial->at_us < since_us || trial->service != service || trial->layer == layer ||
-            trial->layer >= WEIR_LAYER_N || !(trial->flags & WEIR_ITEM_SCORED))
+        if (trial->at_us < since_us || trial->layer == layer || trial->layer >= WEIR_LAYER_N ||
+            !(trial->flags & WEIR_ITEM_SCORED))
             continue;
         struct weir_tally one = weir_item_tally(trial->flags, slow);
         weir_tally_add(&judgement->by_client[trial->client].peer, one);

@@ -27,8 +27,9 @@ struct weir_scope {
 enum { WEIR_JUDGED_OWN = 128, WEIR_JUDGED_OTHER = 64, WEIR_JUDGED_LOOKUP = 32 };
 struct weir_judged { /* one trial */
     int64_t at_us;
-    int64_t last_us;        /* when it was last useful; else at_us */
     uint32_t client, place; /* numbers */
+    uint32_t next;          /* of the same service: its place in the list, or WEIR_JUDGED_NONE */
+    uint16_t useful_ms;     /* from at_us to when it was last useful */
     uint8_t service, layer, kind, flags, role, name;
 };
 struct weir_sums { /* of one client, or of one place: a server's prefix, a resolver */
@@ -58,12 +59,16 @@ struct weir_judgement {
     struct weir_sums *by_client, *by_place; /* by number */
     struct weir_judged *trials;             /* in order of time, nearly */
     size_t n, room;
+    /* The first and the last trial of each service. An alarm asks for its own service's trials a
+     * dozen times, and these are a twentieth of all. */
+    uint32_t first[WEIR_SERVICES_MAX], last[WEIR_SERVICES_MAX];
     size_t n_read; /* items of the history that the last judgement, or glance, has read */
     struct weir_tally by_service[WEIR_SERVICES_MAX]; /* controls, as they are published */
     /* more than could be told apart, or the history does not reach back so far */
     bool overrun;
 };
 enum { WEIR_JUDGED_MAX = 1 << 18 }; /* clients, and places, that are told apart */
+#define WEIR_JUDGED_NONE UINT32_MAX
 
 void weir_judgement_deinit(struct weir_judgement *judgement);
 /* All trials that were decided since then, at the earliest; forgets the judgement before. */
@@ -78,7 +83,7 @@ struct weir_glance {
 };
 bool weir_judgement_glance(const struct weir_detector *detector, const struct weir_addr *resolver,
                            int64_t since_us, int64_t began_us, struct weir_glance *ret_glance);
-/* The trials stay: they are summed anew, for another subject. */
+/* The trials stay, nobody's own: they are summed anew, for another subject. */
 void weir_judgement_forget_sums(struct weir_judgement *judgement);
 
 /* The number of a place that appeared, or WEIR_INDEX_NONE. */
@@ -99,7 +104,26 @@ struct weir_pick {                       /* trials judged; unset members match a
 struct weir_pick weir_own_pick(const struct weir_scope *scope);
 bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
                        const struct weir_judged *trial);
-struct weir_tally weir_item_tally(uint8_t flags, bool slow);
+/* Where trials that match the pick may be, in order: from the first on, while below judgement->n.
+ */
+static inline size_t weir_pick_first(const struct weir_judgement *judgement,
+                                     const struct weir_pick *pick) {
+    return pick->any_service ? 0 : judgement->first[pick->service];
+}
+static inline size_t weir_pick_next(const struct weir_judgement *judgement,
+                                    const struct weir_pick *pick, size_t i) {
+    return pick->any_service ? i + 1 : judgement->trials[i].next;
+}
+/* When it was last useful; else at_us. */
+static inline int64_t weir_judged_last_us(const struct weir_judged *trial) {
+    return trial->at_us + INT64_C(1000) * trial->useful_ms;
+}
+/* What one trial counts. */
+static inline struct weir_tally weir_item_tally(uint8_t flags, bool slow) {
+    bool ok = flags & WEIR_ITEM_OK, fail = flags & WEIR_ITEM_FAIL;
+    if (ok && fail && slow) return (struct weir_tally){.fail = 1, .total = 2};
+    return (struct weir_tally){.fail = fail && !ok, .total = 1};
+}
 struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement,
                                      const struct weir_pick *pick);
 
@@ -112,7 +136,8 @@ struct weir_tally weir_judge_severity(struct weir_detector *detector, const stru
 struct weir_tally weir_judge_own(struct weir_detector *detector, const struct weir_pick *pick,
                                  struct weir_incident *record);
 /* Control trials since, outside `service` and outside places with own failures, and where enough
- * are left also outside the autonomous systems of these: fills controls, `other` of clients. */
+ * are left also outside the autonomous systems of these: fills controls, `other` of clients. Those
+ * of all but `service` by place, whether or not these fail: `near`. */
 struct weir_tally weir_judge_controls(struct weir_detector *detector, weir_service_id service,
                                       int64_t since_us, bool slow, struct weir_incident *record);
 /* Trials of the same service in other layers: `peer`. */
@@ -120,9 +145,6 @@ void weir_judge_peers(struct weir_detector *detector, weir_service_id service, u
                       int64_t since_us, bool slow);
 /* Lookups of all names that peers leave out: `lookups`. */
 void weir_judge_lookups(struct weir_detector *detector, const struct weir_scope *scope);
-/* Control trials of all but `service` by place, whether or not these fail: `near`. */
-void weir_judge_neighbours(struct weir_detector *detector, weir_service_id service,
-                           int64_t since_us, bool slow);
 
 /* The number with most own failures, or WEIR_INDEX_NONE; *ret_rest all others. */
 uint32_t weir_sums_top(const struct weir_sums *sums, size_t n, struct weir_tally *ret_rest);

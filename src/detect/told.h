@@ -23,6 +23,9 @@ void weir_told_client(struct weir_detector *detector, const struct weir_scope *s
 bool weir_uplink_is_seen(const struct weir_detector *detector, const struct weir_scope *scope);
 /* False: it is not, and no trial needs to be read to know that. */
 bool weir_uplink_may_be_seen(const struct weir_detector *detector, const struct weir_scope *scope);
+/* Congestion while the uplink is out: whatever the trials say is a part of that, and stays open.
+ */
+bool weir_uplink_holds(const struct weir_detector *detector, const struct weir_scope *scope);
 /* Too few of the services in use were tried since: the rest will tell, two slots later at most. */
 bool weir_uplink_is_early(const struct weir_detector *detector, const struct weir_scope *scope);
 /* Of a service that starves: it may be the uplink, which is not known yet. */

@@ -94,11 +94,12 @@ static bool is_failing(struct weir_tally tally) {
 static enum weir_part part_of(const struct weir_judgement *judgement,
                               const struct weir_scope *scope) {
     struct weir_tally role[3] = {{0}};
-    for (size_t i = 0; i < judgement->n; i++) {
+    const struct weir_pick its = {.service = scope->service};
+    for (size_t i = weir_pick_first(judgement, &its); i < judgement->n;
+         i = weir_pick_next(judgement, &its, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (trial->service == scope->service && trial->at_us >= scope->since_us &&
-            trial->layer < WEIR_LAYER_N && trial->layer != WEIR_LAYER_DNS &&
-            (trial->flags & WEIR_ITEM_SCORED))
+        if (trial->at_us >= scope->since_us && trial->layer < WEIR_LAYER_N &&
+            trial->layer != WEIR_LAYER_DNS && (trial->flags & WEIR_ITEM_SCORED))
             weir_tally_add(&role[trial->role % 3], weir_item_tally(trial->flags, false));
     }
     bool media_fine = is_fine(role[WEIR_ROLE_MEDIA]);
@@ -177,22 +178,26 @@ static void be_resolver(struct weir_detector *detector, const struct weir_scope 
                                   (uint32_t)detector->config.clear_ok;
 }
 
-/* The sums of the judgement, and the record's numbers that don't depend on the cause. */
-static void gather(struct weir_detector *detector, const struct weir_scope *scope,
-                   struct weir_verdict *verdict) {
+/* The service's own sums, and the record's numbers that don't depend on the cause. */
+static void gather_own(struct weir_detector *detector, const struct weir_scope *scope,
+                       struct weir_incident *record) {
     struct weir_pick pick = weir_own_pick(scope);
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
-    weir_judge_own(detector, &pick, &verdict->record);
+    weir_judge_own(detector, &pick, record);
+    weir_judge_severity(detector, &pick, record);
+}
+
+/* The sums of all else. */
+static void gather_rest(struct weir_detector *detector, const struct weir_scope *scope,
+                        struct weir_incident *record) {
     /* Controls count from when the first failing attempt began: what was useful while it hung
      * speaks as well. */
-    weir_judge_controls(detector, scope->service, scope->began_us, scope->slow, &verdict->record);
+    weir_judge_controls(detector, scope->service, scope->began_us, scope->slow, record);
     if (!scope->pooled)
         weir_judge_peers(detector, scope->service, scope->layer, scope->began_us, scope->slow);
     if (detector->h_level == 0 ||
         scope->layer == WEIR_LAYER_DNS) /* where clients are many, so are witnesses */
         weir_judge_lookups(detector, scope);
-    weir_judge_neighbours(detector, scope->service, scope->began_us, scope->slow);
-    weir_judge_severity(detector, &pick, &verdict->record);
 }
 
 void weir_verdict_service(struct weir_detector *detector, const struct weir_scope *scope,
@@ -200,14 +205,16 @@ void weir_verdict_service(struct weir_detector *detector, const struct weir_scop
     struct weir_verdict *verdict = ret_verdict;
     struct weir_incident *record = &verdict->record;
     weir_told_begin(detector, scope, verdict);
-    gather(detector, scope, verdict);
-    if (scope->slow && record->n_clients < 2 && record->n_prefixes < 2) {
-        verdict->open = true;
-        return;
-    }
-    struct weir_blame blame = weir_blame_service(detector, scope);
+    gather_own(detector, scope, record);
+    verdict->open = scope->slow && record->n_clients < 2 && record->n_prefixes < 2;
+    if (verdict->open) return;
     if (weir_is_starvation(record) && weir_queue_is_shared(detector, scope->service))
         detector->congested_us = detector->now_us; /* also where not all who ask are starved yet */
+    /* Asked by every service in each slot of an outage: the rest, most of the work, is not read. */
+    verdict->open = weir_uplink_holds(detector, scope);
+    if (verdict->open) return;
+    gather_rest(detector, scope, record);
+    struct weir_blame blame = weir_blame_service(detector, scope);
     if (scope->layer == WEIR_LAYER_DNS && !lookups_alone_fail(detector, scope)) {
         blame.score[WEIR_BY_SERVICE] = blame.score[WEIR_BY_NAMES];
         blame.score[WEIR_BY_NAMES] = blame.score[WEIR_BY_RESOLVER] = -HUGE_VAL;

@@ -122,7 +122,7 @@ bool weir_uplink_may_starve(const struct weir_detector *detector, const struct w
         bool fails = trial->flags & WEIR_ITEM_FAIL, ok = trial->flags & WEIR_ITEM_OK;
         if (fails && !ok && trial->kind == WEIR_OUTCOME_STARVED && trial->at_us >= scope->since_us)
             seen[trial->service] |= STARVES;
-        else if (ok && !fails && trial->last_us >= scope->since_us + SERVED_AFTER_US)
+        else if (ok && !fails && weir_judged_last_us(trial) >= scope->since_us + SERVED_AFTER_US)
             seen[trial->service] |= SERVED;
     }
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
@@ -130,6 +130,10 @@ bool weir_uplink_may_starve(const struct weir_detector *detector, const struct w
         served += seen[id] == SERVED;
     }
     return starving > 0 && starving >= served;
+}
+
+bool weir_uplink_holds(const struct weir_detector *detector, const struct weir_scope *scope) {
+    return weir_uplink_is_out(detector) && is_congested(detector, scope);
 }
 
 bool weir_uplink_may_be_seen(const struct weir_detector *detector, const struct weir_scope *scope) {
