@@ -12,6 +12,7 @@
  * once or twice, and its pieces after that are small. The resolution is the tick, a second. What
  * comes on other connections leaves an answer alone that has rested once.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "measure/lasting.h"
@@ -21,6 +22,16 @@
 #define TICK_US INT64_C(1000000)
 #define SAME_US INT64_C(1500000)
 enum { BURST_MIN = 100000 };
+
+void weir_lasting_deinit(struct weir_lasting *lasting) {
+    free(lasting->kept);
+    lasting->kept = NULL;
+}
+
+/* Another answer, or none: only the memory stays. */
+static void forget(struct weir_lasting *lasting, int64_t asked_us, uint16_t port) {
+    *lasting = (struct weir_lasting){.asked_us = asked_us, .port = port, .kept = lasting->kept};
+}
 
 static bool is_same(const struct weir_lasting *lasting, uint16_t port, int64_t asked_us) {
     int64_t apart_us = asked_us - lasting->asked_us;
@@ -35,9 +46,11 @@ static void begin(struct weir_lasting *lasting, int64_t last_us) {
     lasting->bytes = 0;
 }
 
-/* The burst that is over; one too many joins the one before. */
+/* The burst that is over; one too many joins the one before. Without memory it is lost. */
 static void keep(struct weir_lasting *lasting, int64_t rest_us) {
     struct weir_lasting_burst burst = {lasting->from_us, lasting->last_us, rest_us, lasting->bytes};
+    if (!lasting->kept) lasting->kept = calloc(WEIR_LASTING_BURSTS, sizeof *lasting->kept);
+    if (!lasting->kept) return;
     if (lasting->n_kept == WEIR_LASTING_BURSTS) {
         const struct weir_lasting_burst *before = &lasting->kept[--lasting->n_kept];
         burst.from_us = before->from_us;
@@ -49,7 +62,7 @@ static void keep(struct weir_lasting *lasting, int64_t rest_us) {
 /* All that are kept. */
 static int tell(struct weir_lasting *lasting, struct weir_lasting_burst *ret_bursts) {
     int n = lasting->n_kept;
-    memcpy(ret_bursts, lasting->kept, (size_t)n * sizeof *ret_bursts);
+    if (n) memcpy(ret_bursts, lasting->kept, (size_t)n * sizeof *ret_bursts);
     for (int i = 0; i < n; i++) lasting->told_bytes += ret_bursts[i].bytes;
     lasting->told = true;
     lasting->n_kept = 0;
@@ -62,7 +75,7 @@ int weir_lasting_tick(struct weir_lasting *lasting, uint16_t port, int64_t asked
     bool goes_on = last_us - lasting->last_us < LONG_US;
     if (lasting->port != port && goes_on && (lasting->told || lasting->n_kept)) return 0;
     if (!is_same(lasting, port, asked_us)) {
-        *lasting = (struct weir_lasting){.asked_us = asked_us, .port = port};
+        forget(lasting, asked_us, port);
         begin(lasting, last_us);
         lasting->last_us = last_us;
     }
@@ -87,7 +100,7 @@ bool weir_lasting_end(struct weir_lasting *lasting, uint16_t port, int64_t asked
                       uint64_t all_bytes, struct weir_lasting_burst *ret_burst) {
     struct weir_lasting ended = *lasting;
     if (!is_same(lasting, port, asked_us)) return false;
-    *lasting = (struct weir_lasting){0};
+    forget(lasting, 0, 0);
     if (!ended.told) return false;
     uint64_t rest = all_bytes > ended.told_bytes ? all_bytes - ended.told_bytes : 0;
     *ret_burst = (struct weir_lasting_burst){ended.from_us, ended.last_us, 0,

@@ -21,8 +21,11 @@ struct weir_lasting {           /* zeroed memory is none */
     uint16_t port;
     bool told;      /* this answer's bursts are told */
     uint8_t n_kept; /* until then */
-    struct weir_lasting_burst kept[WEIR_LASTING_BURSTS];
+    /* room for WEIR_LASTING_BURSTS, its own; NULL until an answer rests, which few do */
+    struct weir_lasting_burst *kept;
 };
+
+void weir_lasting_deinit(struct weir_lasting *lasting);
 
 /* A tick in which `bytes` of the answer came, the last one at `last_us`. `known`: others of this
  * session were such answers. Returns the number of bursts that are over and were not told yet, the

@@ -39,6 +39,11 @@
 #define JOIN_US       INT64_C(500000) /* two stalls with less between them are one */
 enum { AWAY_MAX = 8 };
 
+void weir_playout_deinit(struct weir_playout *playout) {
+    free(playout->story);
+    playout->story = NULL;
+}
+
 static int compare_u32(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
@@ -67,7 +72,7 @@ static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us) 
     if (to_us - from_us < STALL_MIN_US || !playout->known) return;
     uint32_t listed =
         playout->n_stalls < WEIR_PLAYOUT_STALLS ? playout->n_stalls : WEIR_PLAYOUT_STALLS;
-    struct weir_standstill *last = listed ? &playout->stalls[listed - 1] : NULL;
+    struct weir_standstill *last = listed ? &playout->story->stalls[listed - 1] : NULL;
     playout->stalled_us += to_us - from_us;
     if (last && listed == playout->n_stalls &&
         from_us - last->start_us - last->duration_us < JOIN_US) {
@@ -75,7 +80,7 @@ static void stall(struct weir_playout *playout, int64_t from_us, int64_t to_us) 
         return;
     }
     if (listed < WEIR_PLAYOUT_STALLS)
-        playout->stalls[listed] = (struct weir_standstill){from_us, to_us - from_us};
+        playout->story->stalls[listed] = (struct weir_standstill){from_us, to_us - from_us};
     playout->n_stalls++;
 }
 
@@ -98,7 +103,7 @@ static int64_t full_us(const struct weir_playout *playout, int64_t value_us) {
 /* States from the last answer over a rest, and then while it plays `asked_us` without any more. */
 static void note_states(struct weir_playout *playout, int64_t from_us, int64_t to_us,
                         int64_t asked_us, int64_t full_us) {
-    struct weir_fullness *fullness = &playout->fullness;
+    struct weir_fullness *fullness = &playout->story->fullness;
     bool rested = from_us - playout->at_us >= REST_US;
     enum weir_buffer_state before = playout->buffer_us <= 0                   ? WEIR_BUFFER_EMPTY
                                     : rested || playout->buffer_us >= full_us ? WEIR_BUFFER_FULL
@@ -186,9 +191,9 @@ static int64_t order_us(const struct weir_playout_note *note) {
 }
 
 static void take_oldest(struct weir_playout *playout, int64_t value_us) {
-    struct weir_playout_note oldest = playout->queue[0];
+    struct weir_playout_note *queue = playout->story->queue, oldest = queue[0];
     playout->n_queue--;
-    memmove(playout->queue, playout->queue + 1, playout->n_queue * sizeof *playout->queue);
+    memmove(queue, queue + 1, playout->n_queue * sizeof *queue);
     if (oldest.answer)
         take_answer(playout, &oldest, value_us);
     else
@@ -196,11 +201,13 @@ static void take_oldest(struct weir_playout *playout, int64_t value_us) {
 }
 
 static void enqueue(struct weir_playout *playout, struct weir_playout_note note, int64_t value_us) {
+    if (!playout->story) playout->story = calloc(1, sizeof *playout->story);
+    if (!playout->story) return;
     if (playout->n_queue == WEIR_PLAYOUT_QUEUE) take_oldest(playout, value_us);
+    struct weir_playout_note *queue = playout->story->queue;
     int at = playout->n_queue++;
-    for (; at > 0 && order_us(&playout->queue[at - 1]) > order_us(&note); at--)
-        playout->queue[at] = playout->queue[at - 1];
-    playout->queue[at] = note;
+    for (; at > 0 && order_us(&queue[at - 1]) > order_us(&note); at--) queue[at] = queue[at - 1];
+    queue[at] = note;
 }
 
 void weir_playout_answer(struct weir_playout *playout, int64_t request_us, int64_t done_us,
@@ -214,7 +221,7 @@ void weir_playout_take_back(struct weir_playout *playout, uint32_t found) {
 
 void weir_playout_give_up(struct weir_playout *playout, int64_t value_us) {
     bool waits = false;
-    for (int i = 0; i < playout->n_queue; i++) waits |= playout->queue[i].answer;
+    for (int i = 0; i < playout->n_queue; i++) waits |= playout->story->queue[i].answer;
     if (waits || !playout->known)
         playout->debt++;
     else
@@ -225,7 +232,7 @@ void weir_playout_give_up(struct weir_playout *playout, int64_t value_us) {
 void weir_playout_wanted(struct weir_playout *playout, int64_t since_us, int64_t until_us,
                          int64_t value_us) {
     for (int i = playout->n_queue; i-- > 0;) {
-        struct weir_playout_note *note = &playout->queue[i];
+        struct weir_playout_note *note = &playout->story->queue[i];
         if (note->answer || llabs(note->from_us - since_us) > REST_US) continue;
         note->at_us = until_us > note->at_us ? until_us : note->at_us;
         return;
@@ -234,7 +241,7 @@ void weir_playout_wanted(struct weir_playout *playout, int64_t since_us, int64_t
 }
 
 void weir_playout_settle(struct weir_playout *playout, int64_t until_us, int64_t value_us) {
-    while (playout->n_queue && order_us(&playout->queue[0]) <= until_us)
+    while (playout->n_queue && order_us(&playout->story->queue[0]) <= until_us)
         take_oldest(playout, value_us);
 }
 
@@ -243,11 +250,16 @@ void weir_playout_finish(struct weir_playout *playout, int64_t value_us) {
     if (playout->wanted_us) lapse(playout, value_us);
 }
 
-/* The model as it would stand if nothing more came up to `now_us`. */
+/* The model as it would stand if nothing more came up to `now_us`; without a story. */
 static struct weir_playout look_ahead(const struct weir_playout *playout, int64_t now_us,
                                       int64_t value_us) {
     struct weir_playout ahead = *playout;
-    weir_playout_settle(&ahead, now_us, value_us);
+    if (playout->n_queue) { /* else nothing is to be worked out */
+        struct weir_playout_story story = *playout->story;
+        ahead.story = &story;
+        weir_playout_settle(&ahead, now_us, value_us);
+    }
+    ahead.story = NULL;
     return ahead;
 }
 

@@ -17,6 +17,14 @@ struct weir_standstill {
     int64_t start_us, duration_us;
 };
 
+/* What only a picture has whose rhythm is known: one session in ten or fewer, and more bytes than
+ * all else of a session together. Made when the first thing waits. */
+struct weir_playout_story {
+    struct weir_playout_note queue[WEIR_PLAYOUT_QUEUE]; /* answers by at_us, signs by from_us */
+    struct weir_standstill stalls[WEIR_PLAYOUT_STALLS];
+    struct weir_fullness fullness;
+};
+
 struct weir_playout { /* zeroed memory is an empty one; what each tick asks is at its begin */
     uint8_t n_queue;
     bool playing, known;        /* begun; the value is known, and what came before was counted */
@@ -30,12 +38,13 @@ struct weir_playout { /* zeroed memory is an empty one; what each tick asks is a
     uint8_t n_asks, n_away;     /* levels at which it asked after a rest; those in a row far off */
     uint32_t ask_ms[WEIR_PLAYOUT_ASKS];
     uint32_t n_stalls; /* all; the first WEIR_PLAYOUT_STALLS are listed */
-    struct weir_standstill stalls[WEIR_PLAYOUT_STALLS];
     int64_t stalled_us;
-    struct weir_playout_note queue[WEIR_PLAYOUT_QUEUE]; /* answers by at_us, signs by from_us */
-    struct weir_fullness fullness;
+    struct weir_playout_story *story; /* its own; NULL: nothing has waited yet */
 };
 
+void weir_playout_deinit(struct weir_playout *playout);
+
+/* What comes first without memory for its story is lost. */
 /* A complete answer of the picture. It carries `value_us` of playing time, 0: not known yet. */
 void weir_playout_answer(struct weir_playout *playout, int64_t request_us, int64_t done_us,
                          int64_t value_us);

@@ -62,6 +62,8 @@ void weir_session_begin(struct weir_session *session, const struct weir_evidence
 void weir_session_end(struct weir_session *session) {
     weir_early_deinit(&session->early);
     weir_reserve_deinit(&session->reserve);
+    weir_playout_deinit(&session->playout);
+    weir_lasting_deinit(&session->lasting);
 }
 
 bool weir_session_has_all_the_same(const struct weir_session *session,

@@ -34,7 +34,7 @@ static void put_states(const struct weir_fullness *fullness, struct weir_session
     }
 }
 
-/* The first of `n_stalls`. */
+/* The first of `n_stalls`, of which there are none where there is no list. */
 static void list_stalls(const struct weir_standstill *stalls, struct weir_session_record *record) {
     for (uint32_t i = 0; i < record->n_stalls && i < WEIR_SESSION_STALLS_MAX; i++) {
         record->stalls[i].start_us = stalls[i].start_us;
@@ -50,7 +50,7 @@ static void report_stalls(const struct weir_session *session, struct weir_sessio
     record->n_stalls = picture ? session->playout.n_stalls : 0;
     record->stalled_us =
         picture && session->playout.known ? session->playout.stalled_us : WEIR_NULL;
-    list_stalls(session->playout.stalls, record);
+    if (session->playout.story) list_stalls(session->playout.story->stalls, record);
 }
 
 void weir_session_report(struct weir_session *session, enum weir_service_kind kind,
@@ -82,7 +82,8 @@ void weir_session_report(struct weir_session *session, enum weir_service_kind ki
     };
     report_startup(session, ret_record);
     static const struct weir_fullness unknown;
-    put_states(session->playout.known ? &session->playout.fullness : &unknown, ret_record);
+    const struct weir_playout *playout = &session->playout;
+    put_states(playout->known && playout->story ? &playout->story->fullness : &unknown, ret_record);
     report_stalls(session, ret_record);
     ret_record->confidence = (uint8_t)confidence_of(session, ret_record->n_stalls);
 }

@@ -10,6 +10,7 @@ static struct weir_playout playout;
 
 /* It plays, and has ten seconds at T0. */
 static int begin(void **state) {
+    weir_playout_deinit(&playout);
     playout = (struct weir_playout){.playing = true,
                                     .known = true,
                                     .answers = 9,
@@ -151,8 +152,8 @@ static void how_long_a_stall_is(void **state) {
         answered(T0, T0 + 10 * S + cases[i].us); /* asked at once: ten seconds were left */
         assert_int_equal(playout.n_stalls, cases[i].n);
         assert_int_equal(playout.stalled_us, cases[i].n ? cases[i].us : 0);
-        assert_int_equal(playout.stalls[0].start_us, cases[i].n ? T0 + 10 * S : 0);
-        assert_int_equal(playout.stalls[0].duration_us, cases[i].n ? cases[i].us : 0);
+        assert_int_equal(playout.story->stalls[0].start_us, cases[i].n ? T0 + 10 * S : 0);
+        assert_int_equal(playout.story->stalls[0].duration_us, cases[i].n ? cases[i].us : 0);
         assert_int_equal(playout.buffer_us, VALUE);
     }
 }
@@ -167,7 +168,7 @@ static void stalls_that_are_one(void **state) {
         answered(T0 + S, T0 + 3 * S);
         assert_int_equal(playout.n_stalls, 1 + apart);
         assert_int_equal(playout.stalled_us, 2500 * MS + 1 - apart);
-        assert_int_equal(playout.stalls[0].duration_us, apart ? S : 3 * S);
+        assert_int_equal(playout.story->stalls[0].duration_us, apart ? S : 3 * S);
     }
 }
 
@@ -179,7 +180,7 @@ static void more_stalls_than_are_listed(void **state) {
         answered(at_us, at_us + 5 * S);
     }
     assert_int_equal(playout.n_stalls, WEIR_PLAYOUT_STALLS + 2);
-    assert_int_equal(playout.stalls[WEIR_PLAYOUT_STALLS - 1].duration_us, S);
+    assert_int_equal(playout.story->stalls[WEIR_PLAYOUT_STALLS - 1].duration_us, S);
     assert_int_equal(playout.stalled_us, (WEIR_PLAYOUT_STALLS + 2 + 4) * S);
 }
 
@@ -190,12 +191,12 @@ static void demand_that_goes_on_is_one_note(void **state) {
     wanted(T0 + 5 * S + 700 * MS, T0 + 8 * S);
     wanted(T0 + 5 * S - 700 * MS, T0 + 7 * S);
     assert_int_equal(playout.n_queue, 1);
-    assert_int_equal(playout.queue[0].at_us, T0 + 8 * S);
+    assert_int_equal(playout.story->queue[0].at_us, T0 + 8 * S);
     wanted(T0 + 5 * S + 701 * MS, T0 + 9 * S);
     assert_int_equal(playout.n_queue, 2);
     weir_playout_answer(&playout, T0, T0 + 3 * S, VALUE); /* before both */
-    assert_true(playout.queue[0].answer);
-    assert_int_equal(playout.queue[1].from_us, T0 + 5 * S);
+    assert_true(playout.story->queue[0].answer);
+    assert_int_equal(playout.story->queue[1].from_us, T0 + 5 * S);
 }
 
 static void what_is_older_than_the_buffer_says_nothing(void **state) {
@@ -217,7 +218,7 @@ static void demand_lapses(void **state) {
         weir_playout_settle(&playout, T0 + 62 * S, VALUE);
         assert_int_equal(playout.wanted_us, late ? T0 + 60 * S + 1 : T0 + S);
         assert_int_equal(playout.n_stalls, late); /* it ended with its last sign */
-        if (late) assert_int_equal(playout.stalls[0].duration_us, 5 * S);
+        if (late) assert_int_equal(playout.story->stalls[0].duration_us, 5 * S);
     }
 }
 

@@ -8,6 +8,7 @@ static struct weir_lasting lasting;
 static struct weir_lasting_burst bursts[WEIR_LASTING_BURSTS];
 
 static int setup(void **state) {
+    weir_lasting_deinit(&lasting);
     lasting = (struct weir_lasting){0};
     return 0;
 }

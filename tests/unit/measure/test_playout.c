@@ -19,6 +19,7 @@ static struct weir_playout started;
 static int64_t next_us;
 
 static int setup(void **state) {
+    weir_playout_deinit(&started);
     started = (struct weir_playout){0};
     next_us = play(&started, T0, 20);
     return 0;
@@ -53,8 +54,8 @@ static void test_an_outage(void **state) {
     play(&started, next_us + 30 * S, 10);
     weir_playout_finish(&started, VALUE);
     assert_int_equal(started.n_stalls, 1);
-    assert_int_equal(seconds(started.stalls[0].start_us - next_us), 12);
-    assert_int_equal(seconds(started.stalls[0].duration_us), 18);
+    assert_int_equal(seconds(started.story->stalls[0].start_us - next_us), 12);
+    assert_int_equal(seconds(started.story->stalls[0].duration_us), 18);
 }
 
 /* The same outage, over before the buffer is empty. */
@@ -82,7 +83,7 @@ static void test_giving_up(void **state) {
     weir_playout_settle(&started, next_us + 200 * S, VALUE);
     weir_playout_finish(&started, VALUE);
     assert_int_equal(started.n_stalls, 1);
-    assert_int_equal(seconds(started.stalls[0].duration_us), 13);
+    assert_int_equal(seconds(started.story->stalls[0].duration_us), 13);
 }
 
 /* One failure, and two minutes later the viewer looks on: demand does not last without a sign. */
@@ -115,6 +116,7 @@ static void test_no_drift(void **state) {
         }
         assert_int_equal(playout.n_stalls, 0);
         assert_in_range(seconds(playout.buffer_us), 8, 24);
+        weir_playout_deinit(&playout);
     }
 }
 
@@ -129,8 +131,9 @@ static void test_live(void **state) {
     weir_playout_wanted(&playout, at_us, at_us + 9 * S, 2 * S);
     weir_playout_finish(&playout, 2 * S);
     assert_int_equal(playout.n_stalls, 1);
-    assert_int_equal(seconds(playout.stalls[0].start_us - at_us), 2);
-    assert_int_equal(seconds(playout.stalls[0].duration_us), 7);
+    assert_int_equal(seconds(playout.story->stalls[0].start_us - at_us), 2);
+    assert_int_equal(seconds(playout.story->stalls[0].duration_us), 7);
+    weir_playout_deinit(&playout);
 }
 
 /* Sound was counted as picture: taken back. */
@@ -141,6 +144,7 @@ static void test_take_back(void **state) {
     weir_playout_take_back(&playout, 3);
     weir_playout_finish(&playout, VALUE);
     assert_in_range(seconds(playout.buffer_us), 10, 12);
+    weir_playout_deinit(&playout);
 }
 
 /* More stalls than are listed are counted; a queue that is full loses nothing. */
@@ -157,6 +161,7 @@ static void test_bounds(void **state) {
     assert_in_range(seconds(playout.stalled_us), 40 * 26 - 20, 40 * 26);
     weir_playout_finish(&playout, VALUE);
     assert_int_equal(playout.n_stalls, 40);
+    weir_playout_deinit(&playout);
 }
 
 int main(void) {

@@ -350,7 +350,9 @@ static void how_sure_a_stall_is(void **state) {
         session.playout.at_us = T0;
         session.playout.n_stalls = 20;
         session.playout.stalled_us = 30 * S;
-        session.playout.stalls[0] = (struct weir_standstill){T0, 2 * S};
+        session.playout.story = calloc(1, sizeof *session.playout.story);
+        assert_non_null(session.playout.story);
+        session.playout.story->stalls[0] = (struct weir_standstill){T0, 2 * S};
         session.playout.n_asks = cases[i].n_asks;
         session.cadence.good = cases[i].good;
         weir_session_report(&session, WEIR_KIND_LIVE, &record);
