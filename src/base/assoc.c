@@ -17,6 +17,7 @@
  * makes another one go.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,12 @@ void *weir_assoc_get_again(struct weir_assoc *assoc, void *before, const void *k
         return weir_assoc_get(assoc, key, now_us);
     mark->last_us = now_us;
     return mark;
+}
+
+void *weir_assoc_find_again(const struct weir_assoc *assoc, void *before, const void *key) {
+    struct weir_assoc_mark *mark = before;
+    bool still = mark && memcmp(mark + 1, key, assoc->key_size) == 0;
+    return still ? mark : weir_assoc_find(assoc, key);
 }
 
 void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor) {

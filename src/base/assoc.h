@@ -31,5 +31,7 @@ void *weir_assoc_get(struct weir_assoc *assoc, const void *key, int64_t now_us);
 /* The same, begun at the entry that the caller had for this key before, or at NULL: where it still
  * is that one nothing is hashed and no other entry touched. */
 void *weir_assoc_get_again(struct weir_assoc *assoc, void *before, const void *key, int64_t now_us);
+/* The same, but makes none: NULL where there is none. */
+void *weir_assoc_find_again(const struct weir_assoc *assoc, void *before, const void *key);
 /* Visits all entries: *cursor begins at 0; NULL at the end. */
 void *weir_assoc_next(const struct weir_assoc *assoc, size_t *cursor);

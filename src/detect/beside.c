@@ -121,16 +121,22 @@ static enum trouble trouble_of(const struct part *part, const struct weir_judged
     return part->names ? OF_NOTHING : OF_SERVICE;
 }
 
-enum untaken { ALL, OF_UNTAKEN_CLIENTS, OF_UNTAKEN_CAUSES };
+/* The flags of trials that the part may hold. */
+static uint8_t flags_of(const struct part *part) {
+    return part->flag | (part->flag == WEIR_JUDGED_OTHER ? WEIR_JUDGED_LOOKUP : 0);
+}
 
-/* Sums what is left: by client, by service, and lookups by resolver. `taken`: services, for
- * OF_UNTAKEN_CAUSES. */
-static void sum_left(const struct weir_detector *detector, const struct part *part,
-                     enum untaken which, const bool taken[WEIR_SERVICES_MAX],
-                     struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+/* What a trial says of its client's link. */
+static struct weir_tally of_link(const struct weir_judged *trial, struct weir_tally one) {
+    if (weir_is_answer(trial->kind)) one.fail = 0;
+    return one;
+}
+
+/* Sums what is left: by client, by service, and lookups by resolver. */
+static void sum_all(const struct weir_detector *detector, const struct part *part,
+                    struct weir_tally by_service[WEIR_SERVICES_MAX]) {
     const struct weir_judgement *judgement = &detector->judgement;
-    const uint8_t concerned =
-        part->flag | (part->flag == WEIR_JUDGED_OTHER ? WEIR_JUDGED_LOOKUP : 0);
+    const uint8_t flags = flags_of(part);
     memset(by_service, 0, WEIR_SERVICES_MAX * sizeof *by_service);
     for (size_t i = 0; i < judgement->clients.n; i++)
         judgement->by_client[i].left = (struct weir_tally){0};
@@ -138,20 +144,42 @@ static void sum_left(const struct weir_detector *detector, const struct part *pa
         judgement->by_place[i].left = (struct weir_tally){0};
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (!(trial->flags & concerned)) continue;
+        if (!(trial->flags & flags)) continue;
+        enum trouble trouble = trouble_of(part, trial);
+        struct weir_tally one = weir_item_tally(trial->flags, part->slow);
+        weir_tally_add(&judgement->by_client[trial->client].left, of_link(trial, one));
+        if (trouble != OF_NOTHING)
+            weir_tally_add(trouble == OF_PLACE ? &judgement->by_place[trial->place].left
+                                               : &by_service[trial->service],
+                           one);
+    }
+}
+
+static void take_from(struct weir_tally *sum, struct weir_tally less) {
+    sum->fail -= less.fail;
+    sum->total -= less.total;
+}
+
+/* From clients what the causes that are taken out explain; from causes what such clients do. */
+static void take_out(const struct weir_detector *detector, const struct part *part,
+                     const bool taken[WEIR_SERVICES_MAX],
+                     struct weir_tally by_service[WEIR_SERVICES_MAX]) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    const uint8_t flags = flags_of(part);
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (!(trial->flags & flags)) continue;
         struct weir_sums *client = &judgement->by_client[trial->client],
                          *place = &judgement->by_place[trial->place];
         enum trouble trouble = trouble_of(part, trial);
-        if ((which == OF_UNTAKEN_CLIENTS && client->taken) ||
-            (which == OF_UNTAKEN_CAUSES && trouble == OF_PLACE && place->taken) ||
-            (which == OF_UNTAKEN_CAUSES && trouble == OF_SERVICE && taken[trial->service]))
-            continue;
+        bool by_cause = (trouble == OF_PLACE && place->taken) ||
+                        (trouble == OF_SERVICE && taken[trial->service]),
+             by_client = trouble != OF_NOTHING && client->taken;
+        if (!by_cause && !by_client) continue;
         struct weir_tally one = weir_item_tally(trial->flags, part->slow);
-        struct weir_tally of_link = one;
-        if (weir_is_answer(trial->kind)) of_link.fail = 0;
-        weir_tally_add(&client->left, of_link);
-        if (trouble != OF_NOTHING)
-            weir_tally_add(trouble == OF_PLACE ? &place->left : &by_service[trial->service], one);
+        if (by_cause) take_from(&client->left, of_link(trial, one));
+        if (by_client)
+            take_from(trouble == OF_PLACE ? &place->left : &by_service[trial->service], one);
     }
 }
 
@@ -192,21 +220,16 @@ struct weir_beside weir_each_for_itself(const struct weir_detector *detector, ui
     bool many = several_clients_fail(&detector->judgement);
     const struct part part = {flag, slow, many || several_names_fail(&detector->judgement, flag)};
     struct weir_tally by_service[WEIR_SERVICES_MAX] = {{0}};
-    bool taken[WEIR_SERVICES_MAX], causes, clients;
+    bool taken[WEIR_SERVICES_MAX], any_cause, any_client;
     struct weir_beside beside = {.several_clients = many};
-    sum_left(detector, &part, ALL, NULL, by_service);
+    sum_all(detector, &part, by_service);
     if (!any_failed(detector, by_service)) return beside;
-    beside.causes = by_services(detector, by_service, taken, &causes);
-    beside.clients = by_clients(detector, &clients);
-    double rest_of_clients = beside.clients, rest_of_causes = beside.causes;
-    if (causes) { /* else the sums would be the same again */
-        sum_left(detector, &part, OF_UNTAKEN_CAUSES, taken, by_service);
-        rest_of_clients = by_clients(detector, NULL);
-    }
-    if (clients) {
-        sum_left(detector, &part, OF_UNTAKEN_CLIENTS, NULL, by_service);
-        rest_of_causes = by_services(detector, by_service, taken, &causes);
-    }
+    beside.causes = by_services(detector, by_service, taken, &any_cause);
+    beside.clients = by_clients(detector, &any_client);
+    if (any_cause || any_client) take_out(detector, &part, taken, by_service);
+    double rest_of_clients = any_cause ? by_clients(detector, NULL) : beside.clients,
+           rest_of_causes =
+               any_client ? by_services(detector, by_service, taken, &any_cause) : beside.causes;
     beside.all = fmax(beside.causes + rest_of_clients, beside.clients + rest_of_causes);
     return beside;
 }

@@ -41,8 +41,10 @@ static inline bool weir_is_answer(uint8_t kind) {
            kind == WEIR_OUTCOME_DNS_SERVFAIL || kind == WEIR_OUTCOME_DNS_REFUSED ||
            kind == WEIR_OUTCOME_DNS_NXDOMAIN;
 }
-/* 1, weight_unknown or 0: what a failure of this client at this service is worth. */
-double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial);
+/* 1, weight_unknown or 0: what a failure of this client at this service is worth. `shown`: of this
+ * trial, or zero. */
+double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial,
+                            const struct weir_shown *shown);
 /* True when the trial may speak for the path to the world: its destination is known to have worked.
  */
 bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);

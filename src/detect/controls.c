@@ -124,8 +124,11 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                                .ok = trial->ok || answered};
 }
 
-double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial) {
-    const struct weir_client *client = weir_keyed_find(&detector->clients, &trial->client, 0, 0);
+double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial,
+                            const struct weir_shown *shown) {
+    if (weir_is_answer(trial->kind)) return 1;
+    const struct weir_client *client =
+        weir_keyed_find_again(&detector->clients, shown->client, &trial->client, 0, 0);
     weir_service_id service = trial->service;
     int64_t now_us = trial->fail_us;
     const struct weir_note *latest = NULL;
@@ -139,7 +142,6 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
         shaky |= note->fail_us && now_us - note->fail_us <= detector->config.control_us;
         if (!latest || note->at_us > latest->at_us) latest = note;
     }
-    if (weir_is_answer(trial->kind)) return 1;
     if (latest && !latest->ok) return 0;
     bool answered = trial->layer != WEIR_LAYER_DNS && client && client->answered_us &&
                     now_us - client->answered_us <= detector->config.control_us;

@@ -3,6 +3,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,7 @@ int weir_detector_new(struct weir_detector **ret_detector, const struct weir_det
                                               .h_slow = config->h_slow,
                                               .sprt_bound = weir_sprt_bound(config->sprt_error),
                                               .stale_us = config->stale_us};
+    detector->p0_nats = -log(config->p0);
     detector->ends_step = weir_bernoulli(config->ends_p0, config->ends_p1);
     detector->generation = 1; /* tracks begin at 0: their open state isn't valid */
     apply_h(detector);

@@ -39,10 +39,10 @@ static bool is_known(const struct weir_detector *detector, const struct weir_tri
     return n >= (uint64_t)detector->config.guard_useful;
 }
 
-static bool resolver_is_known(const struct weir_detector *detector,
-                              const struct weir_trial *trial) {
+static bool resolver_is_known(const struct weir_detector *detector, const struct weir_trial *trial,
+                              const struct weir_shown *shown) {
     const struct weir_resolver *resolver =
-        weir_keyed_find(&detector->resolvers, &trial->prefix, 0, 0);
+        weir_keyed_find_again(&detector->resolvers, shown->resolver, &trial->prefix, 0, 0);
     return resolver && resolver->track.useful >= (uint64_t)detector->config.guard_useful;
 }
 
@@ -76,7 +76,7 @@ static bool is_total_freeze(const struct weir_detector *detector, const struct w
 /* What its failure says: that such a one is rare, or how rare it is that this service's answers
  * take so long. */
 static double nats_of(const struct weir_detector *detector, const struct weir_trial *trial) {
-    return fmax(-log(detector->config.p0), fmin(trial->wait_nats, 2 * -log(detector->config.p0)));
+    return fmax(detector->p0_nats, fmin(trial->wait_nats, 2 * detector->p0_nats));
 }
 
 static struct weir_track_trial step_of(const struct weir_trial *trial, double weight, double factor,
@@ -173,10 +173,10 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
 }
 
 static void fold_resolver(struct weir_detector *detector, const struct weir_trial *trial,
-                          double weight, bool closed) {
-    struct weir_track_trial step = step_of(trial, weight, 1, -log(detector->config.p0));
-    struct weir_resolver *resolver =
-        weir_keyed_get(&detector->resolvers, &trial->prefix, 0, 0, step.at_us);
+                          double weight, struct weir_shown *shown, bool closed) {
+    struct weir_track_trial step = step_of(trial, weight, 1, detector->p0_nats);
+    struct weir_resolver *resolver = weir_keyed_get_again(&detector->resolvers, &shown->resolver,
+                                                          &trial->prefix, 0, 0, step.at_us);
     fold(detector, &resolver->track, &step,
          resolver->track.useful >= (uint64_t)detector->config.guard_useful, closed);
 }
@@ -212,28 +212,28 @@ void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *tr
                      struct weir_shown *shown, int64_t slot_start_us, bool closed) {
     bool control = weir_controls_counts(detector, trial),
          real = trial->service >= WEIR_SERVICE_FIRST, dns = trial->layer == WEIR_LAYER_DNS;
-    double weight = trial->fail ? weir_controls_weight(detector, trial) : 1;
+    double weight = trial->fail ? weir_controls_weight(detector, trial, shown) : 1;
     bool fell_back =
         trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
     bool scored = (!real || is_known(detector, trial)) &&
-                  (!dns || resolver_is_known(detector, trial)) && !fell_back &&
+                  (!dns || resolver_is_known(detector, trial, shown)) && !fell_back &&
                   !is_dead_alternative(detector, trial, slot_start_us);
     detector->stats.trials_unscored += closed && !scored;
     control = control && (!real || scored);
-    if (dns) fold_resolver(detector, trial, weight, closed);
+    if (dns) fold_resolver(detector, trial, weight, shown, closed);
     if (real && !fell_back)
         fold_service(detector, trial, weight, shown, scored, slot_start_us, closed);
     if (real && trial->layer == WEIR_LAYER_QUIC) fold_fallback(detector, trial, shown, closed);
     if (real && trial->layer == WEIR_LAYER_SERVE &&
         (!trial->fail || trial->ok || is_of_congestion(detector, trial))) {
-        struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
+        struct weir_track_trial step = step_of(trial, 1, 1, detector->p0_nats);
         fold(detector, &detector->congestion, &step, scored, closed);
     }
     bool uplink = control ? trial->layer == WEIR_LAYER_CONNECT || is_blackout(detector, trial)
                           : dns && scored && trial->kind == WEIR_OUTCOME_DNS_TIMEOUT &&
                                 is_blackout(detector, trial);
     if (uplink) {
-        struct weir_track_trial step = step_of(trial, 1, 1, -log(detector->config.p0));
+        struct weir_track_trial step = step_of(trial, 1, 1, detector->p0_nats);
         if (step.fail && weir_is_answer(trial->kind)) { /* it came by the uplink */
             step.ok = true;
             step.fail = uplink = false;

@@ -173,10 +173,10 @@ static bool has_layer(const struct weir_pick *pick, uint8_t layer) {
 
 bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,
                        const struct weir_judged *trial) {
+    if ((trial->flags & pick->need) != pick->need) return false;
     bool late = pick->useful_us && weir_judged_last_us(trial) >= pick->useful_us;
     return (trial->at_us >= pick->since_us || late) &&
            (!pick->until_us || trial->at_us <= pick->until_us) &&
-           (trial->flags & pick->need) == pick->need &&
            (pick->any_service || trial->service == pick->service) &&
            has_layer(pick, trial->layer) && (!pick->client || pick->client - 1 == trial->client) &&
            (!pick->place || pick->place - 1 == trial->place ||

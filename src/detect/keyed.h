@@ -51,3 +51,10 @@ static inline void *weir_keyed_get_again(struct weir_assoc *keyed, void **seen,
     const struct weir_key key = {.addr = *addr, .service = service, .layer = layer};
     return *seen = weir_assoc_get_again(keyed, *seen, &key, now_us);
 }
+/* The same, but makes none: NULL where there is none. */
+static inline void *weir_keyed_find_again(const struct weir_assoc *keyed, void *seen,
+                                          const struct weir_addr *addr, uint8_t service,
+                                          uint8_t layer) {
+    const struct weir_key key = {.addr = *addr, .service = service, .layer = layer};
+    return weir_assoc_find_again(keyed, seen, &key);
+}

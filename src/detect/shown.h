@@ -7,7 +7,7 @@
 
 struct weir_shown {
     /* entries of the tables of these names, which check them; NULL: none yet */
-    void *active, *client, *destination, *prefix;
+    void *active, *client, *destination, *prefix, *resolver;
     struct weir_numbers numbers; /* the history's */
 };
 

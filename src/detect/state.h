@@ -34,6 +34,7 @@ struct weir_detector {
 
     struct weir_track_rule rule;
     struct weir_bernoulli ends_step;
+    double p0_nats; /* -ln p0: what one failure says, asked for each trial in each tick */
     uint8_t h_level, h_wanted; /* 0 small, 1 medium, 2 large; h_wanted held since h_since_us */
     int64_t h_since_us;
     /* clients with a trial in active_us (IPv6: /64s); devices in a day */

@@ -47,7 +47,7 @@ static struct weir_trial of(weir_service_id service, unsigned prefix, bool ok, i
 
 static double weight_at(int64_t at_us) {
     struct weir_trial trial = of(NETFLIX, 1, false, at_us);
-    return weir_controls_weight(detector, &trial);
+    return weir_controls_weight(detector, &trial, &(struct weir_shown){0});
 }
 
 static void beside(weir_service_id service, unsigned prefix, bool ok, int64_t at_us) {
@@ -73,7 +73,7 @@ static void what_a_failure_weighs(void **state) {
     assert_true(weight_at(NOW + lately_us + 1) == unknown);
     struct weir_trial answer = of(NETFLIX, 1, false, NOW);
     answer.kind = WEIR_OUTCOME_REFUSED; /* it came through the client's network */
-    assert_true(weir_controls_weight(detector, &answer) == 1);
+    assert_true(weir_controls_weight(detector, &answer, &(struct weir_shown){0}) == 1);
 }
 
 static void an_answered_lookup_is_a_witness(void **state) {
@@ -85,7 +85,8 @@ static void an_answered_lookup_is_a_witness(void **state) {
                 detector->config.weight_unknown);
     struct weir_trial failing = of(NETFLIX, 53, false, NOW);
     failing.layer = WEIR_LAYER_DNS; /* of lookups it is no other */
-    assert_true(weir_controls_weight(detector, &failing) == detector->config.weight_unknown);
+    assert_true(weir_controls_weight(detector, &failing, &(struct weir_shown){0}) ==
+                detector->config.weight_unknown);
 }
 
 /* A destination that never worked, or is long dead while others answer, says nothing of the way. */
