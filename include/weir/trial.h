@@ -29,6 +29,9 @@ struct weir_trial {
     int64_t ok_us, fail_us; /* engine's clock of the first of each, 0: none */
     int64_t last_ok_us;     /* stamp of the last useful one */
     int64_t first_us;       /* when the earliest failing attempt began */
+    /* when the latest failing attempt began, or was seen to starve; the first useful one after
+     * that, as far as known; 0: none */
+    int64_t last_began_us, back_us;
     uint32_t attempts_ok, attempts_fail;
     /* of attempts_fail: requests that may still be answered, which takes the failure back */
     uint32_t attempts_overdue;

@@ -111,6 +111,13 @@ static uint16_t useful_ms(const struct weir_trial *trial) {
     return (uint16_t)(ms < 0 ? 0 : ms > UINT16_MAX ? UINT16_MAX : ms);
 }
 
+/* Of its latest failing attempt; who does not say when it began has seen it fail. */
+static int64_t began_us(const struct weir_trial *trial) {
+    bool plausible = trial->last_began_us > 0 && trial->last_began_us <= trial->fail_us &&
+                     trial->fail_us - trial->last_began_us <= BEGAN_MAX_US;
+    return !trial->fail ? 0 : plausible ? trial->last_began_us : trial->fail_us;
+}
+
 static uint8_t name_of(const struct weir_trial *trial) {
     return trial->fail && trial->host_hash ? (uint8_t)(1 + trial->host_hash % UINT8_MAX) : 0;
 }
@@ -126,6 +133,8 @@ struct weir_item weir_item_of(const struct weir_trial *trial, uint8_t layer, uin
         .role = trial->role,
         .name = name_of(trial),
         .useful_ms = useful_ms(trial),
+        .began_us = began_us(trial),
+        .back_us = trial->fail ? trial->back_us : trial->ok_us,
         .flags =
             (uint8_t)((trial->ok ? WEIR_ITEM_OK : 0) | (trial->fail ? WEIR_ITEM_FAIL : 0) | flags),
     };

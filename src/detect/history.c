@@ -17,7 +17,7 @@
 #include "detect/state.h"
 
 /* Addresses that no item names any more stay in the index until there are as many again as then. */
-enum { SPARE = 4096 };
+enum { SPARE = 4096, DAY_MS = 86400000 };
 
 static void bound(struct weir_history *history, struct weir_index *index) {
     size_t spare = index->n < SPARE ? SPARE : index->n;
@@ -77,6 +77,12 @@ static uint32_t number_of(struct weir_history *history, struct weir_index *index
     return weir_index_get(index, addr);
 }
 
+/* In milliseconds after the item's own; what is a day away belongs to no trial of ten seconds. */
+static int32_t moment(const struct weir_item *item, int64_t us) {
+    int64_t ms = (us - item->at_us) / 1000;
+    return us == 0 || ms > DAY_MS || ms < -DAY_MS ? WEIR_PAST_NONE : (int32_t)ms;
+}
+
 void weir_history_add(struct weir_history *history, const struct weir_item *item,
                       struct weir_numbers *numbers, bool closed) {
     struct weir_numbers before = {WEIR_INDEX_NONE, WEIR_INDEX_NONE};
@@ -97,7 +103,9 @@ void weir_history_add(struct weir_history *history, const struct weir_item *item
                            .flags = item->flags,
                            .role = item->role,
                            .name = item->name,
-                           .useful_ms = item->useful_ms};
+                           .useful_ms = item->useful_ms,
+                           .began_ms = moment(item, item->began_us),
+                           .back_ms = moment(item, item->back_us)};
     if (closed) history->n_closed = history->n;
 }
 

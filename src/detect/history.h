@@ -23,12 +23,16 @@ struct weir_item { /* one trial, as it is told and saved */
     uint8_t service, layer, kind, flags, role;
     uint8_t name;       /* that failed: of its hash enough to tell some apart; 0: none */
     uint16_t useful_ms; /* from at_us to its last useful attempt */
+    /* when its latest failing attempt began; its first useful one after that; 0: none */
+    int64_t began_us, back_us;
 };
+enum { WEIR_PAST_NONE = INT32_MIN };
 struct weir_past { /* one trial, as it is kept */
     int64_t at_us;
     uint32_t client, place; /* numbers: of the client, of the prefix */
     uint8_t service, layer, kind, flags, role, name;
     uint16_t useful_ms;
+    int32_t began_ms, back_ms; /* after at_us; WEIR_PAST_NONE: none */
 };
 struct weir_history {
     struct weir_past *items; /* ring of `size` (a power of two); positions count up for ever */
@@ -66,6 +70,10 @@ static inline const struct weir_addr *weir_history_place(const struct weir_histo
                                                          const struct weir_past *past) {
     return &history->places.addrs[past->place];
 }
+/* One of its moments; 0: none. */
+static inline int64_t weir_past_us(const struct weir_past *past, int32_t ms) {
+    return ms == WEIR_PAST_NONE ? 0 : past->at_us + (int64_t)ms * 1000;
+}
 static inline struct weir_item weir_history_item(const struct weir_history *history,
                                                  uint64_t position) {
     const struct weir_past *past = weir_history_at(history, position);
@@ -78,5 +86,7 @@ static inline struct weir_item weir_history_item(const struct weir_history *hist
                               .flags = past->flags,
                               .role = past->role,
                               .name = past->name,
-                              .useful_ms = past->useful_ms};
+                              .useful_ms = past->useful_ms,
+                              .began_us = weir_past_us(past, past->began_ms),
+                              .back_us = weir_past_us(past, past->back_ms)};
 }

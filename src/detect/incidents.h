@@ -14,6 +14,7 @@ struct weir_case {
     bool exists, open;   /* exists && !open: cleared, may be reopened */
     int64_t reraised_us; /* the last raise: record.raised_us is the first */
     int64_t evidence_us; /* of the last failure that spoke for it */
+    int64_t over_us;     /* cleared: the first useful trial after which none failed */
     int64_t judged_us;   /* when its verdict was last worked out */
     int64_t asked_us;    /* when it was last asked whether it is over */
     int64_t emitted_us;
@@ -30,6 +31,10 @@ struct weir_recovery {
 };
 struct weir_recovery weir_recovery_of(const struct weir_detector *detector,
                                       const struct weir_case *incident);
+/* When it was over, as it is told: the first useful answer after which no attempt began that
+ * failed, at_us at the latest; 0: it lasts. */
+int64_t weir_recovery_end(const struct weir_detector *detector, const struct weir_case *incident,
+                          const struct weir_recovery *recovery);
 
 /* lifecycle.c: raises, reopens or updates. `evidence_us`: of the last failure that speaks for it.
  */

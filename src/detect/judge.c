@@ -159,7 +159,7 @@ static bool failed_with_uplink(const struct weir_detector *detector,
     bool congestion = uplink->state == WEIR_STATE_DEGRADED && state->hard.s > 0;
     int64_t fail_us = congestion ? state->hard.onset_us : state->last_fail_us;
     return state->last_fail_us >= uplink->onset_us &&
-           fail_us <= uplink->recovered_us + WEIR_SLOT_US;
+           fail_us <= detector->uplink_case.over_us + WEIR_SLOT_US;
 }
 
 static void forget_with_uplink(const struct weir_detector *detector, struct weir_track *track) {

@@ -130,7 +130,9 @@ void weir_case_clear(struct weir_detector *detector, struct weir_case *incident,
     struct weir_recovery recovery = weir_recovery_of(detector, incident);
     incident->open = false;
     incident->record.cleared_us = detector->now_us;
-    incident->record.recovered_us = recovery.at_us ? recovery.at_us : incident->evidence_us;
+    incident->over_us = recovery.at_us ? recovery.at_us : incident->evidence_us;
+    incident->record.recovered_us =
+        recovery.at_us ? weir_recovery_end(detector, incident, &recovery) : incident->over_us;
     if (incident->record.recovered_us < incident->record.onset_us)
         incident->record.recovered_us = incident->record.onset_us;
     emit(detector, incident, WEIR_INCIDENT_CLEARED, part_of);
@@ -147,8 +149,9 @@ void weir_case_report(struct weir_detector *detector, struct weir_case *incident
     if (incident->record.cause == WEIR_CAUSE_CAPTURE) /* no trial tells its end */
         incident->record.recovered_us = detector->blind.back_us;
     else
-        incident->record.recovered_us =
-            incident->record.trials.fail && recovery.seems_over ? recovery.at_us : 0;
+        incident->record.recovered_us = incident->record.trials.fail && recovery.seems_over
+                                            ? weir_recovery_end(detector, incident, &recovery)
+                                            : 0;
     emit(detector, incident, WEIR_INCIDENT_UPDATED, NULL);
 }
 

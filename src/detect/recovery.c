@@ -19,6 +19,7 @@
 #include "detect/state.h"
 
 static const double least_share = 0.1, most_share = 0.9;
+#define REACH_US INT64_C(60000000) /* an attempt that began longer ago dates nothing */
 enum { SEEMS_OVER = 3 };
 
 enum bearing { NO_BEARING, SPEAKS_BOTH_WAYS, FAILURES_ONLY };
@@ -112,4 +113,55 @@ struct weir_recovery weir_recovery_of(const struct weir_detector *detector,
                     detector->now_us - recovery.at_us >= WEIR_SLOT_US;
     recovery.seems_over = d > 0 && recovery.run >= SEEMS_OVER;
     return recovery;
+}
+
+/* ---- when it was over ---- */
+
+/* An attempt that began before the end may still fail after it: a request that nobody answers
+ * fails five seconds later, and its client hangs on, while others are served. So what counts is
+ * when attempts began; of those that were tried again with success only as long as such ones spoke
+ * for the incident. `at`: the first position that may bear on it. */
+static int64_t last_began(const struct weir_detector *detector, const struct weir_case *incident,
+                          int64_t over_us, uint64_t at) {
+    int64_t last_us = 0;
+    for (; at < detector->history.n; at++) {
+        const struct weir_past *item = weir_history_at(&detector->history, at);
+        int64_t began_us = weir_past_us(item, item->began_ms);
+        bool again = item->flags & WEIR_ITEM_OK;
+        if ((item->flags & WEIR_ITEM_FAIL) && began_us > last_us &&
+            (again ? began_us <= incident->evidence_us : item->at_us <= over_us) &&
+            bearing_of(detector, incident, item) != NO_BEARING)
+            last_us = began_us;
+    }
+    return last_us;
+}
+
+static int64_t useful_since(const struct weir_past *item, int64_t since_us) {
+    int64_t back_us = weir_past_us(item, item->back_ms),
+            last_us = item->at_us + (int64_t)item->useful_ms * 1000;
+    bool useful = item->flags & WEIR_ITEM_OK;
+    return back_us >= since_us ? back_us : useful && last_us >= since_us ? last_us : INT64_MAX;
+}
+
+/* A connection that ends well is no answer, unless connections that do not are what is told. */
+static bool is_answer(const struct weir_case *incident, const struct weir_past *item) {
+    return item->layer != WEIR_STREAM_ENDS || incident->record.layer == WEIR_STREAM_ENDS;
+}
+
+int64_t weir_recovery_end(const struct weir_detector *detector, const struct weir_case *incident,
+                          const struct weir_recovery *recovery) {
+    bool overrun;
+    if (!recovery->at_us) return 0;
+    uint64_t first =
+        weir_history_since(&detector->history, incident->evidence_us - REACH_US, &overrun);
+    int64_t began_us = last_began(detector, incident, recovery->at_us, first),
+            end_us = recovery->at_us;
+    for (uint64_t at = first; at < detector->history.n; at++) {
+        const struct weir_past *item = weir_history_at(&detector->history, at);
+        int64_t useful_us = useful_since(item, began_us);
+        if (useful_us < end_us && is_answer(incident, item) &&
+            bearing_of(detector, incident, item) == SPEAKS_BOTH_WAYS)
+            end_us = useful_us;
+    }
+    return end_us;
 }

@@ -85,7 +85,8 @@ static void take_back(struct weir_trial *trial) {
     trial->fail = false;
     trial->ok = trial->attempts_ok > 0;
     trial->kind = WEIR_OUTCOME_USEFUL;
-    trial->fail_us = trial->first_us = 0;
+    trial->fail_us = trial->first_us = trial->last_began_us = 0;
+    trial->back_us = trial->ok ? trial->ok_us : 0;
 }
 
 void weir_overdue_answer(struct weir_overdue *overdue, const struct weir_evidence *evidence,

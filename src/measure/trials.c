@@ -15,6 +15,7 @@
 
 #include "measure/known_names.h"
 #include "measure/lifetimes.h"
+#include "measure/need.h"
 #include "measure/overdue.h"
 #include "measure/policy.h"
 #include "measure/race.h"
@@ -143,6 +144,20 @@ static void slot_open(struct weir_trials *trials, int64_t now_us) {
     trials->open = true;
 }
 
+/* The latest failing attempt, and what was useful after it. An attempt fails with its first packet;
+ * an answer that is hollow when that is seen. Starving is half of what is needed, over ten seconds:
+ * what comes in full again for five of them does not look so. */
+static void note_began(struct weir_trial *trial, const struct weir_evidence *evidence) {
+    int64_t began_us = evidence->outcome == WEIR_OUTCOME_STARVED
+                           ? evidence->ts_us - (int64_t)WEIR_NEED_TICKS * WEIR_TICK_US / 2
+                       : evidence->outcome == WEIR_OUTCOME_HOLLOW ? evidence->ts_us
+                                                                  : evidence->first_us;
+    if (began_us <= trial->last_began_us) return;
+    trial->last_began_us = began_us;
+    if (trial->back_us < began_us)
+        trial->back_us = trial->last_ok_us >= began_us ? trial->last_ok_us : 0;
+}
+
 /* The attempt counts now. */
 static void count(struct weir_trials *trials, const struct weir_evidence *evidence, int64_t now_us,
                   bool fell_back) {
@@ -160,6 +175,8 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
                                ? evidence->ts_us
                                : now_us;
         if (evidence->ts_us > trial->last_ok_us) trial->last_ok_us = evidence->ts_us;
+        if (!trial->back_us && evidence->ts_us >= trial->last_began_us)
+            trial->back_us = evidence->ts_us;
         trial->ok = true;
         trial->attempts_ok++;
         return;
@@ -177,6 +194,7 @@ static void count(struct weir_trials *trials, const struct weir_evidence *eviden
         trial->host_hash = evidence->host_hash;
     }
     if (evidence->first_us < trial->first_us) trial->first_us = evidence->first_us;
+    note_began(trial, evidence);
     trial->fail = true;
     trial->quic_fell_back |= fell_back;
     trial->quic_died |= weir_race_died(evidence);

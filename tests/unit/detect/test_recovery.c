@@ -115,6 +115,75 @@ static void it_seems_over_after_three(void **state) {
     assert_int_equal(weir_recovery_of(detector, &lasting).at_us, NOW - 30 * SECOND);
 }
 
+/* ---- when it was over, as it is told ---- */
+
+struct moments {
+    bool ok, fail;
+    unsigned layer;
+    int64_t at, began,
+        back; /* seconds after the last failure of the incident; began, back 0: none */
+};
+
+static void lived(struct moments moments) {
+    struct weir_item item = {.client = site_client(2),
+                             .prefix = site_prefix(7),
+                             .at_us = lasting.evidence_us + moments.at * SECOND,
+                             .service = NETFLIX,
+                             .role = WEIR_ROLE_MEDIA};
+    item.layer = (uint8_t)moments.layer;
+    item.flags = (uint8_t)(WEIR_ITEM_SCORED | (moments.ok ? WEIR_ITEM_OK : 0) |
+                           (moments.fail ? WEIR_ITEM_FAIL : 0));
+    item.began_us = moments.began ? lasting.evidence_us + moments.began * SECOND : 0;
+    item.back_us = moments.back ? lasting.evidence_us + moments.back * SECOND : 0;
+    weir_history_add(&detector->history, &item, NULL, true);
+}
+
+static int64_t end_after(void) {
+    struct weir_recovery recovery = weir_recovery_of(detector, &lasting);
+    int64_t end_us = weir_recovery_end(detector, &lasting, &recovery);
+    return end_us ? (end_us - lasting.evidence_us) / SECOND : INT64_MAX;
+}
+
+static void lasting_until_a_hang_fails(void) {
+    half_failed();
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = -12, .back = -12});
+    lived((struct moments){.fail = true, .layer = WEIR_LAYER_SERVE, .at = 0, .began = -9});
+}
+
+/* A request that hung before the end fails after it. */
+static void attempts_date_from_their_begin(void **state) {
+    lasting_until_a_hang_fails();
+    assert_int_equal(end_after(), INT64_MAX);
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = 6, .back = 6});
+    assert_int_equal(end_after(), 6);
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = -5, .back = -5});
+    assert_int_equal(end_after(), -5);
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_CONNECT, .at = -8, .back = -8});
+    lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = -8, .back = -8});
+    assert_int_equal(end_after(), -5);       /* neither is an answer to a request */
+    lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = 7, .back = 7});
+    lasting.record.layer = WEIR_STREAM_ENDS; /* connections that are cut off are over so */
+    assert_int_equal(end_after(), -8);
+}
+
+static void mixed_slots_date_while_they_spoke(void **state) {
+    lasting_until_a_hang_fails();
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = -8, .back = -8});
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = 9, .back = 9});
+    assert_int_equal(end_after(), -8);
+    lived((struct moments){
+        .ok = true, .fail = true, .layer = WEIR_LAYER_SERVE, .at = -3, .began = -4, .back = -2});
+    assert_int_equal(end_after(), -2);
+    lived((struct moments){/* one that went wrong afterwards, as in health */
+                           .ok = true,
+                           .fail = true,
+                           .layer = WEIR_LAYER_SERVE,
+                           .at = 20,
+                           .began = 21,
+                           .back = 22});
+    assert_int_equal(end_after(), -2);
+}
+
 /* What was useful before the last failure says nothing. */
 static void only_what_came_after_it(void **state) {
     half_failed();
@@ -271,6 +340,8 @@ int main(void) {
         TEST(how_many_useful_trials_end_it),
         TEST(it_must_have_lasted_a_slot),
         TEST(it_seems_over_after_three),
+        TEST(attempts_date_from_their_begin),
+        TEST(mixed_slots_date_while_they_spoke),
         TEST(only_what_came_after_it),
         TEST(layers_that_speak),
         TEST(places_that_speak),

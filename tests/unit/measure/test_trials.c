@@ -99,11 +99,33 @@ static void test_a_fault_sets_in(void **state) {
     assert_int_equal(seen.open[0].kind, WEIR_OUTCOME_REFUSED);
     assert_int_equal(seen.open[0].first_us, T0 + 3 * S);
     assert_int_equal(seen.open[0].fail_us, T0 + 6 * S);
+    assert_int_equal(seen.open[0].last_began_us, T0 + 3 * S);
+    assert_int_equal(seen.open[0].back_us, 0); /* nothing was useful since it began */
     put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_USEFUL, T0 + 8 * S, S / 2);
     /* began before that */
     put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_SYN_TIMEOUT, T0 + 9 * S, 3 * S);
     weir_trials_tick(trials, T0 + 9 * S);
     assert_true(seen.open[0].fail && seen.open[0].ok);
+    assert_int_equal(seen.open[0].last_began_us, T0 + 6 * S);
+    assert_int_equal(seen.open[0].back_us, T0 + 8 * S);
+}
+
+/* Starving is seen late: it dates from five seconds before. A hollow answer is seen at once. */
+static void test_when_an_answer_failed(void **state) {
+    struct weir_trials *trials = *state;
+    struct weir_evidence answer = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_SERVE,
+                                               WEIR_OUTCOME_STARVED, T0 + 8 * S, 30 * S);
+    answer.media = answer.by_session = true;
+    weir_trials_take(trials, &answer);
+    weir_trials_tick(trials, T0 + 8 * S);
+    assert_int_equal(seen.open[0].first_us, T0 - 22 * S);
+    assert_int_equal(seen.open[0].last_began_us, T0 + 3 * S);
+    answer = fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_SERVE, WEIR_OUTCOME_HOLLOW, T0 + 9 * S,
+                          2 * S);
+    answer.media = answer.by_session = true;
+    weir_trials_take(trials, &answer);
+    weir_trials_tick(trials, T0 + 9 * S);
+    assert_int_equal(seen.open[0].last_began_us, T0 + 9 * S);
 }
 
 static void test_slots_have_edges(void **state) {
@@ -720,6 +742,7 @@ int main(void) {
         TEST(test_a_late_answer_answers_for_itself),
         TEST(test_roles_are_kept_apart),
         TEST(test_a_request_that_hangs_fails_in_each_slot),
+        TEST(test_when_an_answer_failed),
         cmocka_unit_test(test_bounds_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
