@@ -160,7 +160,7 @@ static void attempts_date_from_their_begin(void **state) {
     assert_int_equal(end_after(), -5);
     lived((struct moments){.ok = true, .layer = WEIR_LAYER_CONNECT, .at = -8, .back = -8});
     lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = -8, .back = -8});
-    assert_int_equal(end_after(), -5);       /* neither is an answer to a request */
+    assert_int_equal(end_after(), -5); /* neither is an answer to a request */
     lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = 7, .back = 7});
     lasting.record.layer = WEIR_STREAM_ENDS; /* connections that are cut off are over so */
     assert_int_equal(end_after(), -8);
