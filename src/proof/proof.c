@@ -30,7 +30,7 @@ static const int64_t ahead_us = INT64_C(120000000), again_us = INT64_C(20000000)
 
 struct task {
     struct weir_incident incident;
-    int64_t until_us;
+    int64_t told_us, until_us;
     struct weir_service_set *set; /* a reference */
     char text[4096];
 };
@@ -116,10 +116,16 @@ static int fill(struct weir_pcapng *file, const struct task *task,
 
 static int build(struct weir_proof *proof, const struct task *task, struct weir_pcapng *file) {
     struct gathered gathered = {0};
+    unsigned n_prefixes = task->incident.n_prefixes < WEIR_INCIDENT_LIST_MAX
+                              ? task->incident.n_prefixes
+                              : WEIR_INCIDENT_LIST_MAX;
     const struct weir_proof_case about = {.service = task->incident.service,
                                           .onset_us = task->incident.onset_us,
                                           .until_us = task->until_us,
-                                          .bytes_max = WEIR_PROOF_FILE_MAX - 8192};
+                                          .told_us = task->told_us,
+                                          .bytes_max = WEIR_PROOF_FILE_MAX - 8192,
+                                          .n_prefixes = n_prefixes,
+                                          .prefixes = task->incident.prefixes};
     int error = 0;
     for (unsigned i = 0; !error && i < proof->n_rings; i++)
         error = weir_proof_ring_read(proof->rings[i], about.onset_us - ahead_us, about.until_us,
@@ -213,7 +219,7 @@ static void write_comment(struct task *task, const struct weir_publish_context *
     add_time(task, "onset", incident->onset_us);
     add_time(task, "raised", incident->raised_us);
     add_time(task, "told", incident->ts_us);
-    add_time(task, "until", task->until_us);
+    add_time(task, "written", task->until_us);
     add_line(task, "trials: %u of %u failed (95 %%: %.1f to %.1f %%)\n", incident->trials.fail,
              incident->trials.total, incident->trials.low * 100, incident->trials.high * 100);
     for (int kind = 0; kind < WEIR_OUTCOME_N; kind++)
@@ -289,6 +295,7 @@ static int write_one(struct proof_sink *sink, struct told *told, struct weir_fau
     struct task *task = calloc(1, sizeof *task);
     if (!task) return 0;
     task->incident = told->last;
+    task->told_us = told->changed_us;
     task->until_us = sink->now_us;
     task->set = weir_service_set_ref(sink->context->set);
     write_comment(task, sink->context);

@@ -23,8 +23,10 @@ struct weir_proof_entry {
     uint8_t options; /* enum weir_proof_option bits */
     uint8_t service; /* weir_service_id of its flow when it came */
     bool from_client;
-    bool bulk;   /* may be joined with the next of its flow */
-    bool may_go; /* for thin.c: the next acknowledgement comes soon */
+    bool bulk; /* may be joined with the next of its flow */
+    /* for thin.c: the next acknowledgement comes soon; bytes that came before; what it has is sent
+     * again later */
+    bool may_go : 1, again : 1, needed : 1;
     /* from_client: what it was sent from on this network; all zero: not known */
     uint8_t mac[6];
 };

@@ -3,15 +3,19 @@
  *
  *      speaks    of the incident's service, alive since the onset    60 % of the room
  *      spoke     of it, before that                                  what is left of these
- *      lookups   they name flows that fail, and clear the resolver   15 %
- *      controls  of other services                                   20 %, three flows a service
+ *      near      of other services, since then, where it fails       10 %, and what is left
+ *      lookups   they name flows that fail, and clear the resolver   10 %
+ *      controls  of other services                                   15 %, three flows a service
  *      others    all else used meanwhile                             what is left, three of a kind
  *
  * Then, in this order, whatever there is room for. Within each the services take turns, and the
- * newest flow of each comes first: a control proves most when it is of yet another service.
+ * newest flow of each comes first: a control proves most when it is of yet another service. What
+ * other services do where this one fails tells a shared CDN from a service, whichever it is.
  *
  * Where not all finds room, transfers become coarser (thin.c) before flows are left out. What went
- * before the fault, and who was well meanwhile, is what a verdict rests on.
+ * before the fault, and who was well meanwhile, is what a verdict rests on. Where the service's own
+ * flows are still more than their share, all flows end earlier, together, but not before the
+ * verdict was said: what comes later tells how long it lasted, and no more.
  *
  * A connection that fails never says its name: an address that served the service of the incident
  * speaks for it.
@@ -23,7 +27,7 @@
 #include "proof/select.h"
 #include "proof/thin.h"
 
-enum kind { KIND_SPEAKS, KIND_SPOKE, KIND_LOOKUP, KIND_CONTROL, KIND_OTHER, KIND_N };
+enum kind { KIND_SPEAKS, KIND_SPOKE, KIND_NEAR, KIND_LOOKUP, KIND_CONTROL, KIND_OTHER, KIND_N };
 
 struct flow {
     size_t first, n; /* in the list sorted by flow */
@@ -98,6 +102,13 @@ static size_t size_of(const struct weir_proof_entry *entry) {
     return (32 + 14 + headers + entry->kept + 3) & ~(size_t)3;
 }
 
+static bool is_near(const struct weir_proof_entry *entry, const struct weir_proof_case *about) {
+    struct weir_addr prefix = weir_addr_prefix(server_of(entry));
+    for (unsigned i = 0; i < about->n_prefixes; i++)
+        if (weir_addr_compare(&prefix, &about->prefixes[i]) == 0) return true;
+    return false;
+}
+
 static void judge(struct weir_proof_entry **entries, struct flow *flow,
                   const struct weir_proof_case *about) {
     weir_service_id service = service_of(entries, flow);
@@ -111,7 +122,9 @@ static void judge(struct weir_proof_entry **entries, struct flow *flow,
     else if (ours)
         flow->kind = flow->end_us >= about->onset_us ? KIND_SPEAKS : KIND_SPOKE;
     else if (service > WEIR_SERVICE_OTHER)
-        flow->kind = KIND_CONTROL;
+        flow->kind = flow->end_us >= about->onset_us && is_near(entries[flow->first], about)
+                         ? KIND_NEAR
+                         : KIND_CONTROL;
     else
         flow->kind = is_game(entries[flow->first]) ? KIND_N : KIND_OTHER;
 }
@@ -181,20 +194,54 @@ static size_t find_flows(struct weir_proof_entry **entries, size_t n,
     return n_flows;
 }
 
-/* As coarse as it must be for all to find room, and no coarser. */
-static void thin(struct weir_proof_entry **entries, struct flow *flows, size_t n,
-                 size_t bytes_max) {
-    size_t wanted = SIZE_MAX;
-    for (unsigned grain = 0; grain < WEIR_PROOF_GRAINS && wanted > bytes_max; grain++) {
-        wanted = 0;
-        for (struct flow *flow = flows; flow < flows + n; flow++) {
-            flow->n = weir_proof_thin(entries + flow->first, flow->n, grain);
-            flow->bytes = 0;
-            for (size_t i = flow->first; i < flow->first + flow->n; i++)
-                flow->bytes += size_of(entries[i]);
-            wanted += flow->kind < KIND_N ? flow->bytes : 0;
-        }
+/* Of the room in hundredths, for all kinds up to this one. */
+typedef unsigned char shares[KIND_N];
+
+static const unsigned char *shares_of(const struct weir_proof_case *about) {
+    static const shares of_service = {[KIND_SPEAKS] = 60, [KIND_SPOKE] = 60,   [KIND_NEAR] = 70,
+                                      [KIND_LOOKUP] = 80, [KIND_CONTROL] = 95, [KIND_OTHER] = 100},
+                        of_nobody = {[KIND_SPEAKS] = 85, [KIND_SPOKE] = 85,   [KIND_NEAR] = 85,
+                                     [KIND_LOOKUP] = 95, [KIND_CONTROL] = 95, [KIND_OTHER] = 100};
+    return about->service == WEIR_SERVICE_NONE ? of_nobody : of_service;
+}
+
+static size_t bytes_until(enum kind last, struct weir_proof_entry *const *entries,
+                          struct flow *flows, size_t n) {
+    size_t bytes = 0;
+    for (struct flow *flow = flows; flow < flows + n; flow++) {
+        flow->bytes = 0;
+        for (size_t i = flow->first; i < flow->first + flow->n; i++)
+            flow->bytes += size_of(entries[i]);
+        bytes += flow->kind <= last ? flow->bytes : 0;
     }
+    return bytes;
+}
+
+static void end_at(int64_t until_us, struct weir_proof_entry *const *entries, struct flow *flows,
+                   size_t n) {
+    for (struct flow *flow = flows; flow < flows + n; flow++) {
+        while (flow->n && entries[flow->first + flow->n - 1]->ts_us > until_us) flow->n--;
+        if (!flow->n) flow->kind = KIND_N;
+    }
+}
+
+/* As coarse as it must be for all to find room, and no coarser; then as short. */
+static void thin(struct weir_proof_entry **entries, struct flow *flows, size_t n,
+                 const struct weir_proof_case *about) {
+    const int64_t step_us = INT64_C(2000000);
+    size_t wanted = SIZE_MAX;
+    for (unsigned grain = 0; grain < WEIR_PROOF_GRAINS && wanted > about->bytes_max; grain++) {
+        for (struct flow *flow = flows; flow < flows + n; flow++)
+            flow->n = weir_proof_thin(entries + flow->first, flow->n, grain);
+        wanted = bytes_until(KIND_OTHER, entries, flows, n);
+    }
+    if (wanted <= about->bytes_max) return;
+    size_t most = about->bytes_max / 100 * shares_of(about)[KIND_SPOKE];
+    for (int64_t until_us = about->until_us - step_us;
+         until_us >= about->told_us && bytes_until(KIND_SPOKE, entries, flows, n) > most;
+         until_us -= step_us)
+        end_at(until_us, entries, flows, n);
+    bytes_until(KIND_N, entries, flows, n);
 }
 
 /* The services take turns, the newest flow of each first. */
@@ -208,20 +255,16 @@ static void put_in_order(struct flow *flows, struct flow **order, size_t n) {
 
 /* First each kind within its share, and of each control service a few flows; then, in their order,
  * whatever there is room for. */
-static void choose(struct flow **order, size_t n, size_t bytes_max) {
+static void choose(struct flow **order, size_t n, const struct weir_proof_case *about) {
     enum { CONTROLS_FIRST = 3 };
-    static const unsigned char share[KIND_N] = {[KIND_SPEAKS] = 60,
-                                                [KIND_SPOKE] = 60,
-                                                [KIND_LOOKUP] = 75,
-                                                [KIND_CONTROL] = 95,
-                                                [KIND_OTHER] = 100};
+    const unsigned char *share = shares_of(about);
     size_t used = 0;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < n && order[i]->kind < KIND_N; i++) {
             struct flow *flow = order[i];
             bool further = flow->kind > KIND_LOOKUP && flow->turn >= CONTROLS_FIRST;
             if (flow->chosen || (pass == 0 && further) ||
-                used + flow->bytes > bytes_max / 100 * (pass ? 100 : share[flow->kind]))
+                used + flow->bytes > about->bytes_max / 100 * (pass ? 100 : share[flow->kind]))
                 continue;
             used += flow->bytes;
             flow->chosen = true;
@@ -247,9 +290,9 @@ long weir_proof_select(struct weir_proof_entry **entries, size_t n,
         name_by_address(&addresses, entries, n);
         qsort(entries, n, sizeof *entries, by_flow);
         size_t n_flows = find_flows(entries, n, about, flows);
-        thin(entries, flows, n_flows, about->bytes_max);
+        thin(entries, flows, n_flows, about);
         put_in_order(flows, order, n_flows);
-        choose(order, n_flows, about->bytes_max);
+        choose(order, n_flows, about);
         kept = (long)keep_chosen(entries, flows, n_flows);
     }
     free(addresses.slots);

@@ -6,7 +6,10 @@
 struct weir_proof_case {
     weir_service_id service; /* NONE: the incident is nobody's service, so all flows speak for it */
     int64_t onset_us, until_us;
+    int64_t told_us;  /* when the verdict was said; what came later may be left out */
     size_t bytes_max; /* of the file */
+    unsigned n_prefixes;
+    const struct weir_addr *prefixes; /* where it fails: see weir_addr_prefix */
 };
 
 /* Sorts `entries` by time, in place, and leaves in front those that are chosen; returns how many.

@@ -12,29 +12,40 @@
  * stamp: a round trip that begins with it is exact. Acknowledgements within it would tell of bytes
  * that were not seen yet, so they go; behind each joined packet one is waited for.
  *
- * Joined is only what follows without a hole, within GAP_US, and with nothing between but plain
+ * Joined is only what follows without a hole, in time, and with nothing between but plain
  * acknowledgements. A hole, a repetition, a closed window and a word of the client stay as they
- * were seen. GAP_US is below the least time for which an acknowledgement of a lone segment is held
+ * were seen. The gap is below the least time for which an acknowledgement of a lone segment is held
  * back (40 ms): a trickle stays a trickle. What ends a burst is never joined, so that an answer
  * which is over can be told from one that was cut.
  *
+ * While a hole is open, a client acknowledges each packet and says which bytes it has: with a way
+ * that loses, half of all packets. What was lost is seen from the hole and its filler. What the
+ * client has is of use only where it is sent again. So of these words, too, the first and the last
+ * are enough, at one hole. A transfer neither ends nor begins at a hole or its filler: what comes
+ * before them may be joined. The packet that shows a hole stands at its own time.
+ *
  * Of acknowledgements elsewhere the first and the last of each ACKS_US are enough. Behind the
  * handshake, what is kept of a payload is its first bytes: which kind of record it begins with.
+ * Behind a reset, repetitions and further resets say nothing new, and go.
  */
 #include <string.h>
+
+#include <weir/wire.h>
 
 #include "proof/thin.h"
 
 enum {
     ACKS_US = 10000,
-    GAP_US = 20000,
+    AGAIN_MAX = 64,
     JOINED_BYTES_MAX = 60000,
     BULK_MIN = 1000,
     DATAGRAM_ACK_MAX = 45,
     HANDSHAKE_MAX = 16384,
-    RECORD_BYTES = 8
+    RECORD_BYTES = 8,
+    DATA_BYTES = 24
 };
 static const int64_t grain_us[WEIR_PROOF_GRAINS] = {2000, 25000, 75000, 200000};
+static const int64_t gap_us[WEIR_PROOF_GRAINS] = {20000, 20000, 20000, 35000};
 
 static bool is_tcp(const struct weir_proof_entry *entry) {
     return entry->transport == WEIR_TRANSPORT_TCP;
@@ -42,33 +53,102 @@ static bool is_tcp(const struct weir_proof_entry *entry) {
 
 /* ---- acknowledgements ---- */
 
-static bool is_plain_ack(const struct weir_proof_entry *entry) {
+static bool is_ack(const struct weir_proof_entry *entry) {
     return is_tcp(entry) && entry->tcp_flags == WEIR_TCP_ACK && !entry->payload_len &&
-           entry->window && !(entry->options & WEIR_PROOF_SACK);
+           entry->window;
+}
+
+static bool is_before(uint32_t a, uint32_t b) { return (int32_t)(b - a) > 0; }
+
+static bool is_sack(const struct weir_proof_entry *entry) {
+    return is_tcp(entry) && entry->options & WEIR_PROOF_SACK;
+}
+
+/* The second says all that the first did, or what the first said beside is of no use. */
+static bool goes_on(const struct weir_proof_entry *second, const struct weir_proof_entry *first) {
+    if (is_sack(first) != is_sack(second)) return false;
+    return !is_sack(first) ||
+           (second->ack == first->ack &&
+            (!first->needed || (second->sack_left == first->sack_left &&
+                                !is_before(second->sack_right, first->sack_right))));
+}
+
+/* That a client has some bytes is of use when they are sent again: then they were not lost. Of the
+ * repetitions that follow the next AGAIN_MAX are asked. */
+static void find_needed(struct weir_proof_entry *const *entries, size_t n) {
+    const struct weir_proof_entry *again[AGAIN_MAX] = {NULL};
+    uint32_t end[2] = {0};
+    bool any[2] = {false};
+    for (size_t i = 0; i < n; i++) {
+        struct weir_proof_entry *entry = entries[i];
+        bool *known = &any[entry->from_client];
+        uint32_t *highest = &end[entry->from_client], behind = entry->seq + entry->payload_len;
+        if (!is_tcp(entry) || !entry->payload_len) continue;
+        entry->again = *known && is_before(entry->seq, *highest);
+        if (!*known || is_before(*highest, behind)) *highest = behind;
+        *known = true;
+    }
+    for (size_t i = n, n_again = 0; i-- > 0;) {
+        struct weir_proof_entry *entry = entries[i];
+        if (entry->again) again[n_again++ % AGAIN_MAX] = entry;
+        entry->needed = false;
+        for (size_t k = 0; is_sack(entry) && k < n_again && k < AGAIN_MAX; k++)
+            entry->needed |= again[k]->from_client != entry->from_client &&
+                             is_before(again[k]->seq, entry->sack_right) &&
+                             is_before(entry->sack_left, again[k]->seq + again[k]->payload_len);
+    }
 }
 
 /* QUIC's are small datagrams. */
 static bool acknowledges(const struct weir_proof_entry *entry) {
-    return is_plain_ack(entry) ||
+    return is_ack(entry) ||
            (entry->transport == WEIR_TRANSPORT_UDP && !weir_proof_is_lookup(entry) &&
             entry->payload_len < DATAGRAM_ACK_MAX &&
             (!entry->kept || !(*(const uint8_t *)(entry + 1) & 0x80)));
 }
 
+/* Of those within ACKS_US that go on from each other the first and the last. */
 static size_t thin_acks(struct weir_proof_entry **entries, size_t n) {
-    int64_t kept_us[2] = {INT64_MIN / 2, INT64_MIN / 2}, next_us[2] = {INT64_MAX, INT64_MAX};
+    const struct weir_proof_entry *next[2] = {NULL}, *kept[2] = {NULL};
+    find_needed(entries, n);
     for (size_t i = n; i-- > 0;) { /* backwards: when the next one of its direction comes */
-        int side = entries[i]->from_client;
-        if (!is_plain_ack(entries[i])) continue;
-        entries[i]->may_go = next_us[side] - entries[i]->ts_us < ACKS_US;
-        next_us[side] = entries[i]->ts_us;
+        const struct weir_proof_entry **of_side = &next[entries[i]->from_client];
+        if (!is_ack(entries[i])) continue;
+        entries[i]->may_go = *of_side && goes_on(*of_side, entries[i]) &&
+                             (*of_side)->ts_us - entries[i]->ts_us < ACKS_US;
+        *of_side = entries[i];
     }
     size_t left = 0;
     for (size_t i = 0; i < n; i++) {
-        int side = entries[i]->from_client;
-        if (is_plain_ack(entries[i])) {
-            if (entries[i]->may_go && entries[i]->ts_us - kept_us[side] < ACKS_US) continue;
-            kept_us[side] = entries[i]->ts_us;
+        const struct weir_proof_entry **of_side = &kept[entries[i]->from_client];
+        if (is_ack(entries[i])) {
+            if (entries[i]->may_go && *of_side && goes_on(entries[i], *of_side) &&
+                entries[i]->ts_us - (*of_side)->ts_us < ACKS_US)
+                continue;
+            *of_side = entries[i];
+        }
+        entries[left++] = entries[i];
+    }
+    return left;
+}
+
+/* ---- behind a reset ---- */
+
+static size_t end_with_reset(struct weir_proof_entry **entries, size_t n) {
+    uint32_t end[2] = {0};
+    bool spoke[2] = {false}, over = false;
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct weir_proof_entry *entry = entries[i];
+        int side = entry->from_client;
+        if (is_tcp(entry) && entry->tcp_flags & WEIR_TCP_SYN) over = spoke[0] = spoke[1] = false;
+        uint32_t behind = entry->seq + entry->payload_len;
+        bool again = entry->payload_len && spoke[side] && (int32_t)(behind - end[side]) <= 0;
+        if (over && is_tcp(entry) && (again || entry->tcp_flags & WEIR_TCP_RST)) continue;
+        over |= is_tcp(entry) && entry->tcp_flags & WEIR_TCP_RST;
+        if (entry->payload_len && (!spoke[side] || !again)) {
+            end[side] = behind;
+            spoke[side] = true;
         }
         entries[left++] = entries[i];
     }
@@ -77,13 +157,16 @@ static size_t thin_acks(struct weir_proof_entry **entries, size_t n) {
 
 /* ---- payload ---- */
 
-/* Once the server has said so much, nothing in clear comes any more. */
+/* Once the server has said so much, nothing in clear comes any more. Application data never is. */
 static void cut_payload(struct weir_proof_entry *const *entries, size_t n) {
     uint64_t said = 0;
     for (size_t i = 0; i < n; i++) {
         struct weir_proof_entry *entry = entries[i];
         if (entry->transport == WEIR_TRANSPORT_ICMP || weir_proof_is_lookup(entry)) continue;
-        if (said > HANDSHAKE_MAX && entry->kept > RECORD_BYTES) entry->kept = RECORD_BYTES;
+        bool data = is_tcp(entry) && entry->kept &&
+                    *(const uint8_t *)(entry + 1) == WEIR_TLS_DATA && !entry->from_client;
+        uint16_t most = said > HANDSHAKE_MAX ? RECORD_BYTES : data ? DATA_BYTES : UINT16_MAX;
+        if (entry->kept > most) entry->kept = most;
         if (!entry->from_client) said += entry->payload_len;
     }
 }
@@ -101,10 +184,11 @@ static bool is_data(const struct weir_proof_entry *entry) {
            entry->payload_len >= BULK_MIN && !(*(const uint8_t *)(entry + 1) & 0x80);
 }
 
-static bool follows(const struct weir_proof_entry *entry, const struct weir_proof_entry *last) {
+static bool follows(const struct weir_proof_entry *entry, const struct weir_proof_entry *last,
+                    int64_t most_us) {
     bool behind = !is_tcp(entry) || entry->seq == last->seq + last->payload_len;
     return behind && entry->from_client == last->from_client &&
-           entry->ts_us - last->ts_us <= GAP_US;
+           entry->ts_us - last->ts_us <= most_us;
 }
 
 /* A list that is made shorter while it is read: its first `left` entries stay.
@@ -116,10 +200,11 @@ static bool follows(const struct weir_proof_entry *entry, const struct weir_proo
 struct joining {
     struct weir_proof_entry **entries;
     size_t left, run, last;
-    int64_t grain_us, begin_us; /* of the run */
-    bool burst, has_run;        /* whether there is a last, and a run */
-    bool first;                 /* the last is a burst's first, and stays */
-    bool owed;                  /* an acknowledgement, before anything more is joined */
+    int64_t grain_us, gap_us, begin_us; /* of the run */
+    bool burst, has_run;                /* whether there is a last, and a run */
+    bool first;                         /* the last is a burst's first, and stays */
+    bool owed;                          /* an acknowledgement, before anything more is joined */
+    uint32_t end;                       /* of what came in order */
 };
 
 static bool may_join(const struct joining *joining) {
@@ -141,8 +226,18 @@ static void take_run(struct joining *joining) {
     joining->left -= joining->last - joining->run;
 }
 
+/* Behind a hole, or with its filler. */
+static bool goes_on_elsewhere(const struct joining *joining, const struct weir_proof_entry *entry) {
+    const struct weir_proof_entry *last = joining->entries[joining->last];
+    return is_tcp(entry) && entry->from_client == last->from_client &&
+           entry->ts_us - last->ts_us <= joining->gap_us;
+}
+
 static void see_data(struct joining *joining, struct weir_proof_entry *entry) {
-    bool more = joining->burst && follows(entry, joining->entries[joining->last]);
+    bool more = joining->burst && follows(entry, joining->entries[joining->last], joining->gap_us),
+         elsewhere = !more && joining->burst && goes_on_elsewhere(joining, entry),
+         back = elsewhere && entry->seq == joining->end;
+    if (elsewhere && joining->has_run && may_join(joining)) take_run(joining);
     if (!more) {
         joining->has_run = joining->owed = false;
     } else if (joining->has_run && may_join(joining)) {
@@ -155,9 +250,11 @@ static void see_data(struct joining *joining, struct weir_proof_entry *entry) {
         joining->begin_us = joining->entries[joining->last]->ts_us;
         joining->has_run = true;
     }
-    joining->first = !more;
+    joining->first = !more && !back;
     joining->burst = true;
     joining->last = joining->left;
+    if (!elsewhere || is_before(joining->end, entry->seq + entry->payload_len))
+        joining->end = entry->seq + entry->payload_len;
 }
 
 static void see_other(struct joining *joining, const struct weir_proof_entry *entry) {
@@ -169,8 +266,9 @@ static void see_other(struct joining *joining, const struct weir_proof_entry *en
     }
 }
 
-static size_t join(struct weir_proof_entry **entries, size_t n, int64_t grain) {
-    struct joining joining = {.entries = entries, .grain_us = grain};
+static size_t join(struct weir_proof_entry **entries, size_t n, unsigned grain) {
+    struct joining joining = {
+        .entries = entries, .grain_us = grain_us[grain], .gap_us = gap_us[grain]};
     for (size_t i = 0; i < n; i++) {
         struct weir_proof_entry *entry = entries[i];
         if (is_data(entry))
@@ -185,7 +283,8 @@ static size_t join(struct weir_proof_entry **entries, size_t n, int64_t grain) {
 size_t weir_proof_thin(struct weir_proof_entry **entries, size_t n, unsigned grain) {
     if (grain == 0) {
         cut_payload(entries, n);
+        n = end_with_reset(entries, n);
         n = thin_acks(entries, n);
     }
-    return join(entries, n, grain_us[grain]);
+    return join(entries, n, grain);
 }

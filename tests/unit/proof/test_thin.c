@@ -135,6 +135,74 @@ static void test_faults_stay(void **state) {
     assert_true(n < n_made / 2);
 }
 
+static struct weir_proof_entry *has(int64_t ts_us, uint32_t ack, uint32_t left, uint32_t right) {
+    struct weir_proof_entry *entry = add(ts_us, true);
+    entry->options |= WEIR_PROOF_SACK;
+    entry->ack = ack;
+    entry->sack_left = left;
+    entry->sack_right = right;
+    return entry;
+}
+
+/* A hole, and behind it `n` segments, each of which the client says to have. */
+static uint32_t behind_a_hole(uint32_t hole, unsigned n) {
+    uint32_t seq = hole + SEGMENT;
+    for (unsigned i = 0; i < n; i++, seq += SEGMENT) {
+        data(1000000 + i * 500, seq, SEGMENT);
+        has(1000100 + i * 500, hole, hole + SEGMENT, seq + SEGMENT);
+    }
+    return seq;
+}
+
+/* What was lost is seen from the packet that shows the hole, at its own time, and from the filler.
+ */
+static void test_a_hole(void **state) {
+    uint32_t hole = transfer(900000, 7000, 40, 1000), end = behind_a_hole(hole, 40);
+    data(1020000, hole, SEGMENT);
+    transfer(1020500, end, 40, 1000);
+    size_t n = thin_all(), shown = 0, filled = 0;
+    assert_int_equal(bytes_of(n), 121 * SEGMENT);
+    for (size_t i = 0; i < n; i++) {
+        shown += list[i]->seq == hole + SEGMENT && list[i]->ts_us == 1000000;
+        filled += list[i]->seq == hole && list[i]->payload_len == SEGMENT;
+    }
+    assert_int_equal(shown, 1);
+    assert_int_equal(filled, 1);
+    assert_true(n < 30);
+}
+
+/* Of two ranges the first is needed only where it is sent again. */
+static void test_what_a_client_has(void **state) {
+    for (int again = 0; again < 2; again++) {
+        n_made = 0;
+        uint32_t start = 7000;
+        for (unsigned i = 0; i < 6; i++) {
+            uint32_t seq = start + (2 * i + 1) * SEGMENT; /* each second one is lost */
+            data(1000000 + i * 1000, seq, SEGMENT);
+            has(1000100 + i * 1000, start, seq, seq + SEGMENT);
+        }
+        for (unsigned i = 0; i < 12; i++)
+            if (again || i % 2 == 0) data(1040000 + i * 100, start + i * SEGMENT, SEGMENT);
+        size_t n = weir_proof_thin(list, n_made, 0), words = 0;
+        for (size_t i = 0; i < n; i++) words += list[i]->from_client;
+        assert_int_equal(words, again ? 6 : 2);
+    }
+}
+
+static void test_behind_a_reset(void **state) {
+    uint32_t end = transfer(1000000, 7000, 20, 1000);
+    add(1020000, true)->tcp_flags = WEIR_TCP_RST;
+    for (int i = 0; i < 6; i++) {
+        data(1100000 + i * 100000, end - SEGMENT, SEGMENT);
+        add(1100100 + i * 100000, true)->tcp_flags = WEIR_TCP_RST;
+    }
+    data(1900000, end, SEGMENT); /* new: it stays */
+    size_t n = thin_all(), resets = 0;
+    for (size_t i = 0; i < n; i++) resets += list[i]->tcp_flags == WEIR_TCP_RST;
+    assert_int_equal(resets, 1);
+    assert_int_equal(bytes_of(n), 21 * SEGMENT);
+}
+
 /* What a client says ends a burst, and stays: the first byte behind it is exact. */
 static void test_words_stay(void **state) {
     uint32_t seq = transfer(1000000, 7000, 20, 1000);
@@ -178,6 +246,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_a_transfer, setup),
                                        cmocka_unit_test_setup(test_a_trickle_stays, setup),
                                        cmocka_unit_test_setup(test_faults_stay, setup),
+                                       cmocka_unit_test_setup(test_a_hole, setup),
+                                       cmocka_unit_test_setup(test_what_a_client_has, setup),
+                                       cmocka_unit_test_setup(test_behind_a_reset, setup),
                                        cmocka_unit_test_setup(test_words_stay, setup),
                                        cmocka_unit_test_setup(test_datagrams, setup),
                                        cmocka_unit_test_setup(test_content_goes, setup)};
