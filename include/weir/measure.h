@@ -118,6 +118,7 @@ struct weir_evidence {
             int64_t reset_pause_us;
             uint8_t end;
             bool rst_mid;
+            bool unasked; /* the client sent nothing but acknowledgements and resets */
         } end;
         struct {
             int64_t us;

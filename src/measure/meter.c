@@ -343,6 +343,7 @@ static void on_end(struct weir_meter *meter, struct weir_flow *flow,
     evidence->end.end = (uint8_t)event->end.end;
     evidence->end.reset_pause_us = weir_flow_reset_pause_us(flow);
     evidence->end.rst_mid = evidence->outcome == WEIR_OUTCOME_RST_MID;
+    evidence->end.unasked = weir_flow_payload(flow, WEIR_CLIENT) == 0;
 }
 
 static void count_event(struct weir_meter *meter, struct weir_flow *flow, weir_service_id service,

@@ -393,8 +393,16 @@ static void take_progress(struct weir_trials *trials, const struct weir_evidence
     }
 }
 
+/* A server goes on repeating, for minutes, what was never acknowledged; a client that has closed
+ * answers with a reset each time. These are no connections that ended well: after an outage by
+ * resets there are several of each that broke. */
+static bool is_leftover(const struct weir_evidence *evidence) {
+    return evidence->midstream && evidence->end.unasked && !evidence->end.rst_mid;
+}
+
 static void take_end(struct weir_trials *trials, const struct weir_evidence *evidence) {
-    bool finished = evidence->end.end != WEIR_END_OPEN && evidence->transport == WEIR_TRANSPORT_TCP;
+    bool finished = evidence->end.end != WEIR_END_OPEN && !is_leftover(evidence) &&
+                    evidence->transport == WEIR_TRANSPORT_TCP;
     if (!finished || !evidence->media || !trials->config.on_connection_end) return;
     struct weir_connection_end end = {
         .client = evidence->client,

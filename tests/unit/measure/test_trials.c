@@ -481,6 +481,24 @@ static void test_connection_ends(void **state) {
     assert_int_equal(seen.n_open, 0);
 }
 
+/* What a server repeats to a client that is gone; a long download that was running before. */
+static void test_leftovers_did_not_end_well(void **state) {
+    struct weir_trials *trials = *state;
+    struct weir_evidence end =
+        fake_attempt(FILM, CLIENT, SERVER, WEIR_LAYER_CONNECT, WEIR_OUTCOME_NONE, T0 + S, S);
+    end.kind = WEIR_EVIDENCE_END;
+    end.end.end = WEIR_END_RST;
+    end.midstream = end.end.unasked = true;
+    weir_trials_take(trials, &end);
+    assert_int_equal(seen.n_ends, 0);
+    end.end.rst_mid = true;
+    weir_trials_take(trials, &end);
+    assert_int_equal(seen.n_ends, 1);
+    end.end.rst_mid = end.end.unasked = false;
+    weir_trials_take(trials, &end);
+    assert_int_equal(seen.n_ends, 2);
+}
+
 static void test_finish_decides_what_is_held(void **state) {
     struct weir_trials *trials = *state;
     put(trials, WEIR_LAYER_CONNECT, WEIR_OUTCOME_REFUSED, T0 + S, S / 10);
@@ -734,6 +752,7 @@ int main(void) {
         TEST(test_silence_counts_at_once_after_a_retry_or_for_a_known_name),
         TEST(test_rejects_need_two_clients),
         TEST(test_connection_ends),
+        TEST(test_leftovers_did_not_end_well),
         TEST(test_finish_decides_what_is_held),
         TEST(test_a_late_answer_takes_the_fail_back),
         TEST(test_a_late_answer_of_the_next_slot),
