@@ -161,6 +161,8 @@ static void print_services(const struct asked *asked, const struct weir_history 
         struct weir_history_span sum = sum_of(asked, &history->services[i]);
         print_row(history->services[i].name, 13, &sum);
     }
+    if (history->n_services)
+        puts("  times: counted in spans of 10 s; those of incidents are exact");
 }
 
 static void print_spans(const struct asked *asked, const struct weir_history_service *service) {
@@ -341,9 +343,33 @@ static void print_json(const struct asked *asked, const struct weir_history *his
 
 /* ---- the command ---- */
 
+/* When a capture ended; 0: not known any more. */
+static int64_t last_heard_us(const struct asked *asked, const struct weir_history_where *where,
+                             const char *site) {
+    const struct weir_view_where status = {.redis = where->redis,
+                                           .password_file = where->password_file,
+                                           .state = where->state,
+                                           .site = site};
+    struct weir_view_source *source = NULL;
+    struct weir_view *view = calloc(1, sizeof *view);
+    struct weir_fault fault = {0};
+    int64_t heard_us = 0;
+    if (view && weir_view_source_new(&source, &status, &fault) == 0) {
+        bool same = weir_view_load(source, asked->now_us, 0, view, &fault) == 0 &&
+                    strcmp(view->site, site) == 0;
+        heard_us = same ? view->seen_us : 0;
+        weir_view_deinit(view);
+    }
+    weir_view_source_free(source);
+    free(view);
+    return heard_us;
+}
+
 /* A capture's history ends with its packets, not today. */
-static void settle_times(struct asked *asked, const struct weir_history *history) {
-    int64_t newest_us = 0;
+static void settle_times(struct asked *asked, const struct weir_history_where *where,
+                         const struct weir_history *history) {
+    bool replay = strncmp(history->site, "replay:", 7) == 0;
+    int64_t newest_us = 0, heard_us = replay ? last_heard_us(asked, where, history->site) : 0;
     for (size_t i = 0; i < history->n_services; i++) {
         const struct weir_history_service *service = &history->services[i];
         if (service->n_hours &&
@@ -352,7 +378,7 @@ static void settle_times(struct asked *asked, const struct weir_history *history
     }
     for (size_t i = 0; i < history->n_incidents; i++)
         if (history->incidents[i].told_us > newest_us) newest_us = history->incidents[i].told_us;
-    if (strncmp(history->site, "replay:", 7) == 0 && newest_us) asked->now_us = newest_us;
+    if (replay && newest_us) asked->now_us = heard_us ? heard_us : newest_us;
     asked->from_us = asked->now_us > asked->since_us ? asked->now_us - asked->since_us : 0;
     if (!asked->step_set)
         asked->step = asked->since_us >= INT64_C(200) * 86400000000  ? WEIR_HISTORY_MONTH
@@ -404,7 +430,7 @@ static int show(struct asked *asked, struct weir_fault *fault) {
     int error = weir_history_load(&history, &where, fault);
     if (error) return error;
     bool nothing = asked->service && !history.n_services && !history.n_incidents;
-    settle_times(asked, &history);
+    settle_times(asked, &where, &history);
     cut(asked, &history);
     if (nothing) error = must_be_service(asked->service, fault);
     if (error)

@@ -132,6 +132,8 @@ void weir_status_print(const struct weir_view *view, const char *service,
              "; useful: trials of the last 5 min; seen: how long ago; read from %s", view->from);
     putchar('\n');
     weir_status_wrapped(line, 0);
+    if (incident && incident->service[0])
+        printf("Which devices it hits: weir clients %s\n", incident->service);
 }
 
 /* ---- JSON ---- */

@@ -215,7 +215,7 @@ static void list(char *text, size_t size, const char *name) {
 }
 
 void weir_view_judge_site(const struct weir_view *view, struct weir_view_judgement *judgement) {
-    char sick[600] = "";
+    char sick[600] = "", unreached[600] = "";
     size_t n_sick = 0, n_well = 0, n_unknown = 0;
     const struct weir_view_event *first = NULL;
     *judgement = (struct weir_view_judgement){0};
@@ -228,7 +228,10 @@ void weir_view_judge_site(const struct weir_view *view, struct weir_view_judgeme
         weir_view_judge_service(view, view->services[i].name, &one);
         n_sick += one.health == WEIR_VIEW_SICK;
         n_well += one.health == WEIR_VIEW_HEALTHY;
-        n_unknown += one.health == WEIR_VIEW_UNKNOWN;
+        if (one.health == WEIR_VIEW_UNKNOWN && never_reached(&view->services[i]) > 0)
+            list(unreached, sizeof unreached, view->services[i].name);
+        else
+            n_unknown += one.health == WEIR_VIEW_UNKNOWN;
         if (one.health == WEIR_VIEW_SICK) {
             char words[128];
             snprintf(words, sizeof words, "%.63s %s", view->services[i].name,
@@ -241,12 +244,19 @@ void weir_view_judge_site(const struct weir_view *view, struct weir_view_judgeme
         conclude(judgement, WEIR_VIEW_SICK, "sick", "%s; %zu other service%s work%s%s.", sick,
                  n_well, n_well == 1 ? "" : "s", n_well == 1 ? "s" : "",
                  n_unknown ? ", some are unknown" : "");
+    else if (n_well && unreached[0])
+        conclude(judgement, WEIR_VIEW_HEALTHY, "healthy",
+                 "%zu service%s work%s. Tried in vain, but never seen to work here, so not judged: "
+                 "%s%s.",
+                 n_well, n_well == 1 ? "" : "s", n_well == 1 ? "s" : "", unreached,
+                 n_unknown ? "; of some too little was seen to say" : "");
     else if (n_well)
         conclude(judgement, WEIR_VIEW_HEALTHY, "healthy", "All is well: %zu service%s work%s%s.",
                  n_well, n_well == 1 ? "" : "s", n_well == 1 ? "s" : "",
                  n_unknown ? "; of some too little was seen to say" : "");
     else
         conclude(judgement, WEIR_VIEW_UNKNOWN, "unknown",
-                 "Unknown: too little was seen of any service at site %s.", view->site);
+                 "Unknown: too little was seen of any service at site %s%s%s.", view->site,
+                 unreached[0] ? "; tried in vain: " : "", unreached);
     judgement->incident = first;
 }

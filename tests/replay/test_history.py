@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import PCAPS, weir
+from conftest import PCAPS, packets_until, weir
 
 
 @pytest.fixture
@@ -58,6 +58,16 @@ def test_text_csv_and_errors(state, tmp_path):
     weir("history", "--state", tmp_path, code=2)
     assert "no history yet" in weir.stderr
     weir("history", "--state", state, "--since", "yesterday", code=2)
+
+
+def test_an_outage_that_stands_at_a_captures_end(tmp_path):
+    """It lasted until the last packet, as far as anybody knows: not until the hour's end, and not until today."""
+    capture = tmp_path / "standing.pcap"
+    capture.write_bytes(packets_until(PCAPS / "outage.pcap", 1795469650))
+    weir("replay", "-q", "--state", tmp_path, capture)
+    (incident,) = history("--state", tmp_path)["incidents"]
+    assert not incident["cleared_ts"] and 30 <= incident["duration_s"] <= 41
+    assert f"{incident['duration_s']} s so far" in weir("history", "--state", tmp_path, "--outages")
 
 
 def test_replayed_again_nothing_is_counted_twice(state):

@@ -48,8 +48,10 @@ def test_outage_then_recovery(place, standing):
     assert answer["health"] == "sick" and answer["state"] == "down" and answer["incident"]["cause"] == "service"
     assert "netflix is down" in weir("status", *place, code=3)
     weir("status", *place, "youtube", code=0)
+    assert text.splitlines()[-1].endswith("weir clients netflix")
 
     weir("replay", *place, PCAPS / "outage.pcap")
+    assert "weir clients" not in weir("status", *place)
     assert "netflix works" in weir("status", *place, "netflix", code=0)
     assert json.loads(weir("status", *place, "--json", code=0))["health"] == "healthy"
 
@@ -203,3 +205,10 @@ def test_announced_work_alerts_nobody(place, standing, tmp_path):
 def test_a_bad_window_is_named(window, standing):
     weir("replay", "--maintenance", window, standing, code=2)
     assert "maintenance" in weir.stderr and window[:20] in weir.stderr
+
+
+def test_a_service_that_is_only_tried_in_vain(tmp_path):
+    """It is blocked from the first packet on: no outage that weir could judge, but nobody may read that all is well."""
+    weir("replay", "-q", "--state", tmp_path, PCAPS / "lab-blocked.pcap.zst")
+    text = " ".join(weir("status", "--state", tmp_path, code=0).split("\n\n")[0].split())
+    assert text == "4 services work. Tried in vain, but never seen to work here, so not judged: netflix."
