@@ -1,5 +1,7 @@
 /* From blocks to records.
  *
+ * Its parts are made in coordinator_parts.c; what outlasts a run is coordinator_saved.c's.
+ *
  * Within a tick the order is fixed: learn addresses, flow records, evidence (sessions, trials,
  * rollup), accumulators, timers, slots, windows, decision. Facts and learned time-outs go back to
  * the workers one window later, at a place of their packet order that is the same for all. Who
@@ -15,116 +17,13 @@
 #include <weir/measure.h>
 
 #include "base/log.h"
-#include "engine/asn.h"
 #include "engine/bounds.h"
-#include "engine/coordinator.h"
+#include "engine/coordinator_inside.h"
 #include "engine/counters.h"
-#include "engine/maintenance.h"
 #include "engine/detect_input.h"
-#include "engine/sight.h"
-#include "engine/state_file.h"
 
 enum { AHEAD = 8 };            /* pieces of evidence whose places in tables are prefetched */
 enum { EVIDENCE_PART = 2048 }; /* pieces taken at a time, while other workers go on */
-enum { STATE_WINDOWS = 60 };   /* from one write of the state to the next, unless there is news */
-
-struct weir_coordinator {
-    const struct weir_engine_options *options;
-    size_t n_services;
-    const struct weir_classifier *namer;
-
-    const struct weir_block *blocks; /* of the tick that is worked on, one a worker */
-    enum { PART_BEGIN, PART_EVIDENCE, PART_SESSIONS, PART_DECIDE } part; /* the next of it */
-    double dropped;                                   /* of the window up to this tick, a share */
-    struct weir_evidence **evidence;                  /* of the tick, in order */
-    size_t n_evidence, evidence_seen, evidence_taken; /* seen: of looked ahead at */
-    int error;                                        /* of a sink: first one */
-    struct weir_fault fault;
-
-    struct weir_names_file *names; /* an earlier run's; NULL: none */
-    struct weir_address_memory *addresses;
-    struct weir_devices *devices;
-    /* of the window that is open, and of the one before (what workers may learn) */
-    struct weir_address_fact *facts;
-    size_t n_facts, facts_max;
-    struct weir_address_fact *bulletin_facts;
-    size_t n_bulletin_facts;
-    int64_t bulletin_timeouts[WEIR_SERVICES_MAX];
-    struct weir_ask_page bulletin_asks[WEIR_SERVICES_MAX];
-
-    struct weir_gather *gather;
-    struct weir_sessions *sessions;
-    struct weir_trials *trials;
-    struct weir_rollup *rollup;
-    struct weir_detector *detector;
-    struct weir_counters counters;         /* all workers', at the last tick */
-    const struct weir_flow_record **flows; /* of a tick, sorted */
-    size_t flows_room;
-    int64_t now_us;
-    struct weir_source *live; /* or NULL */
-    struct {
-        uint64_t packets, dropped;
-    } before; /* the open window began */
-    struct weir_sight sight;
-    bool state_read;
-    bool state_failed;             /* and said so */
-    unsigned state_due, names_due; /* windows until the state, and what DNS told, is written */
-    bool incident_said;            /* since the last flush */
-    bool at_rest;                  /* no worker runs any more */
-};
-
-static void publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us,
-                    const void *body) {
-    if (c->error) return;
-    struct weir_record record = {.type = type, .ts_us = ts_us, .flow = body};
-    c->error = weir_publisher_record(c->options->publisher, &record, &c->fault);
-}
-
-/* ---- callbacks of measure and detect ---- */
-
-#define BLOCKED_US INT64_C(600000000) /* a name that was blocked within this is told of */
-
-static void fill_blocked(const struct weir_coordinator *c, struct weir_incident *incident) {
-    struct weir_blocked_names names;
-    if (!incident->service) return;
-    weir_trials_blocked(c->trials, incident->service, incident->onset_us - BLOCKED_US, &names);
-    incident->n_blocked_names =
-        names.n < WEIR_INCIDENT_NAMES_MAX ? names.n : WEIR_INCIDENT_NAMES_MAX;
-    memcpy(incident->blocked_names, names.text, incident->n_blocked_names * sizeof names.text[0]);
-}
-
-static void on_incident(void *context, const struct weir_incident *incident) {
-    struct weir_coordinator *c = context;
-    c->state_due = 0; /* a restart must know of it */
-    c->incident_said = true;
-    struct weir_incident said = *incident;
-    fill_blocked(c, &said);
-    const struct weir_service *service =
-        said.service ? weir_service_get(c->options->set, said.service) : NULL;
-    said.maintenance = weir_maintenance_covers(c->options->maintenance, c->options->n_maintenance,
-                                               service ? service->id : NULL, said.raised_us);
-    publish(c, WEIR_RECORD_INCIDENT, said.ts_us, &said);
-}
-
-static void on_session(void *context, const struct weir_session_record *session) {
-    publish(context, WEIR_RECORD_SESSION, session->end_us, session);
-}
-
-static void on_attempt(void *context, const struct weir_evidence *attempt) {
-    struct weir_coordinator *c = context;
-    weir_trials_take(c->trials, attempt);
-}
-
-static void on_slot(void *context, const struct weir_slot *slot, bool closed) {
-    struct weir_coordinator *c = context;
-    weir_detector_slot(c->detector, slot, closed);
-    if (closed) weir_rollup_slot(c->rollup, slot);
-}
-
-static void on_connection_end(void *context, const struct weir_connection_end *end) {
-    struct weir_coordinator *c = context;
-    weir_detector_connection_end(c->detector, end);
-}
 
 /* ---- one tick ---- */
 
@@ -222,7 +121,7 @@ static void publish_flow(struct weir_coordinator *c, const struct weir_flow_reco
     if (weir_trials_is_premature(c->trials, record.named.service, record.named.role,
                                  &record.addr[WEIR_SERVER], record.reset_pause_us))
         record.outcome = WEIR_OUTCOME_RST_MID;
-    publish(c, WEIR_RECORD_FLOW, record.last_ts_us, &record);
+    coordinator_publish(c, WEIR_RECORD_FLOW, record.last_ts_us, &record);
 }
 
 static void publish_flows(struct weir_coordinator *c) {
@@ -280,7 +179,11 @@ static void publish_capture(struct weir_coordinator *c, struct weir_source *sour
     read_source(c, source, &stats);
     weir_counters_fill(&c->counters, &stats, &capture);
     weir_counters_fill_measured(c->trials, c->sessions, c->rollup, &capture);
-    publish(c, WEIR_RECORD_CAPTURE, ts_us ? ts_us : stats.packets ? stats.last_ts_us : 0, &capture);
+    coordinator_publish(c, WEIR_RECORD_CAPTURE,
+                        ts_us           ? ts_us
+                        : stats.packets ? stats.last_ts_us
+                                        : 0,
+                        &capture);
 }
 
 /* What the capture lost of the window so far, as a share. Known before a tick decides, so that our
@@ -317,63 +220,13 @@ static void end_window(struct weir_coordinator *c) {
         window.state = weir_detector_state(c->detector, (weir_service_id)id);
         weir_trials_blocked(c->trials, (weir_service_id)id, c->now_us - BLOCKED_US,
                             &window.blocked);
-        publish(c, WEIR_RECORD_WINDOW, c->now_us, &window);
+        coordinator_publish(c, WEIR_RECORD_WINDOW, c->now_us, &window);
     }
     weir_rollup_window_done(c->rollup, c->now_us);
     if (c->live) publish_capture(c, c->live, c->now_us, true);
 }
 
-/* ---- what outlasts the run ---- */
-
-static int new_detector(struct weir_coordinator *c);
-
-static void take_fact(void *context, const struct weir_address_fact *fact, int64_t learned_us) {
-    struct weir_coordinator *c = context;
-    if (c->n_facts < c->facts_max)
-        c->facts[c->n_facts++] = *fact; /* the workers are told with the first bulletin */
-}
-
-/* At the first tick: only then it is known what time it is. */
-static void read_state(struct weir_coordinator *c) {
-    struct weir_fault fault = {0};
-    c->state_read = true;
-    if (!c->options->state) return;
-    int error = weir_state_file_read(c->options->state, c->detector, c->addresses, c->options->set,
-                                     c->now_us, &fault);
-    if (fault.text[0]) weir_log(WEIR_LOG_WARNING, "%s", fault.text);
-    if (error < 0) {
-        weir_detector_free(c->detector);
-        c->detector = NULL;
-        c->error = new_detector(c);
-        return;
-    }
-    weir_address_memory_each(c->addresses, take_fact, c);
-    weir_detector_report(c->detector, c->now_us);
-}
-
-static void write_state(struct weir_coordinator *c) {
-    struct weir_fault fault = {0};
-    if (!c->options->state || !c->detector) return;
-    if (weir_state_file_write(c->options->state, c->detector, c->addresses, c->options->set,
-                              c->now_us, &fault) < 0 &&
-        !c->state_failed)
-        weir_log(WEIR_LOG_WARNING, "%s; what was learned will be lost at the end", fault.text);
-    c->state_failed = fault.text[0] != '\0';
-    c->state_due = STATE_WINDOWS;
-}
-
-/* Workers that run own their names: with several these are written at the end only. */
-static void write_names(struct weir_coordinator *c) {
-    struct weir_fault fault = {0};
-    if (!c->options->state || (c->options->n_workers > 1 && !c->at_rest) || !c->namer) return;
-    if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 &&
-        !c->state_failed)
-        weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end",
-                 fault.text);
-    c->names_due = STATE_WINDOWS;
-}
-
-static void post_requests(struct weir_coordinator *c) {
+void coordinator_post_requests(struct weir_coordinator *c) {
     memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions),
            c->n_services * sizeof c->bulletin_timeouts[0]);
     memcpy(c->bulletin_asks, weir_sessions_asks(c->sessions),
@@ -387,12 +240,12 @@ static void issue_bulletin(struct weir_coordinator *c) {
     c->n_bulletin_facts = c->n_facts;
     c->facts = spare;
     c->n_facts = 0;
-    post_requests(c);
+    coordinator_post_requests(c);
 }
 
 static void begin_tick(struct weir_coordinator *c) {
     c->now_us = c->blocks[0].tick_us;
-    if (!c->state_read) read_state(c);
+    if (!c->state_read) coordinator_read_state(c);
     if (c->error) return;
     c->dropped = watch_drops(c, c->blocks[0].window_end);
     weir_counters_sum(&c->counters, c->blocks, c->options->n_workers, c->options->lanes);
@@ -434,8 +287,8 @@ static void decide(struct weir_coordinator *c) {
     c->incident_said = false;
     if (window_end) {
         issue_bulletin(c);
-        if (c->state_due == 0 || --c->state_due == 0) write_state(c);
-        if (--c->names_due == 0) write_names(c);
+        if (c->state_due == 0 || --c->state_due == 0) coordinator_write_state(c);
+        if (--c->names_due == 0) coordinator_write_names(c);
     }
 }
 
@@ -481,7 +334,7 @@ static void publish_services(struct weir_coordinator *c) {
         if (!weir_rollup_service(c->rollup, (weir_service_id)id, &service)) continue;
         service.state = weir_detector_state(c->detector, (weir_service_id)id);
         weir_trials_blocked(c->trials, (weir_service_id)id, INT64_MIN, &service.blocked);
-        publish(c, WEIR_RECORD_SERVICE, c->now_us, &service);
+        coordinator_publish(c, WEIR_RECORD_SERVICE, c->now_us, &service);
     }
 }
 
@@ -494,8 +347,8 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
         weir_trials_finish(c->trials, now_us);
         weir_detector_step(c->detector, now_us);
         weir_detector_finish(c->detector, now_us);
-        write_state(c);
-        write_names(c);
+        coordinator_write_state(c);
+        coordinator_write_names(c);
         weir_rollup_window_done(c->rollup, now_us);
     }
     publish_services(c);
@@ -505,105 +358,4 @@ int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct w
     if (!c->error) c->error = weir_publisher_flush(c->options->publisher, &c->fault);
     if (c->error && fault) *fault = c->fault;
     return c->error;
-}
-
-/* ---- life ---- */
-
-void weir_coordinator_set_namer(struct weir_coordinator *c, const struct weir_classifier *namer) {
-    c->namer = namer;
-}
-
-void weir_coordinator_watch(struct weir_coordinator *c, struct weir_source *source) {
-    c->live = source;
-}
-
-static int new_measure(struct weir_coordinator *c) {
-    struct weir_service_set *set = c->options->set;
-    const struct weir_engine_options *options = c->options;
-    const struct weir_trials_config trials = {.set = set,
-                                              .on_slot = on_slot,
-                                              .on_connection_end = on_connection_end,
-                                              .context = c,
-                                              .local = options->local,
-                                              .n_local = options->n_local,
-                                              .trials_max = engine_bound(options, BOUND_TRIALS),
-                                              .held_max = engine_bound(options, BOUND_HELD),
-                                              .useful_max = engine_bound(options, BOUND_USEFUL),
-                                              .names_max =
-                                                  engine_bound(options, BOUND_KNOWN_NAMES)};
-    const struct weir_sessions_config sessions = {
-        .set = set,
-        .n_services = c->n_services,
-        .on_attempt = on_attempt,
-        .on_session = on_session,
-        .context = c,
-        .sessions_max = engine_bound(options, BOUND_SESSIONS),
-        .hosts_max = engine_bound(options, BOUND_SMALL_HOSTS)};
-    int error = weir_trials_new(&c->trials, &trials);
-    if (!error) error = weir_sessions_new(&c->sessions, &sessions);
-    if (!error)
-        error = weir_rollup_new(&c->rollup, c->n_services, engine_bound(options, BOUND_CLIENTS));
-    return error;
-}
-
-static int new_detector(struct weir_coordinator *c) {
-    const char *names[WEIR_SERVICES_MAX];
-    for (size_t id = 0; id < c->n_services; id++)
-        names[id] = weir_service_get(c->options->set, (weir_service_id)id)->id;
-    int error =
-        weir_detector_new(&c->detector, c->options->detect, names, c->n_services, on_incident, c);
-    if (!error && c->options->asn)
-        weir_detector_set_as_lookup(c->detector, weir_asn_lookup, c->options->asn);
-    return error
-               ? error
-               : weir_detector_set_regions(c->detector, c->options->regions, c->options->n_regions);
-}
-
-static int read_names(struct weir_coordinator *c) {
-    struct weir_fault fault = {0};
-    int error = c->options->state ? weir_names_file_read(&c->names, c->options->state, &fault) : 0;
-    if (fault.text[0]) weir_log(WEIR_LOG_WARNING, "%s", fault.text);
-    c->names_due = STATE_WINDOWS;
-    return error;
-}
-
-int weir_coordinator_new(struct weir_coordinator **ret_coordinator,
-                         const struct weir_engine_options *options) {
-    struct weir_coordinator *c = calloc(1, sizeof *c);
-    if (!c) return -ENOMEM;
-    c->options = options;
-    c->n_services = weir_service_set_count(options->set);
-    c->facts_max = engine_bound(options, BOUND_ADDRESSES);
-    c->facts = calloc(c->facts_max, sizeof *c->facts);
-    c->bulletin_facts = calloc(c->facts_max, sizeof *c->bulletin_facts);
-    int error = c->facts && c->bulletin_facts ? 0 : -ENOMEM;
-    if (!error) error = weir_address_memory_new(&c->addresses, c->facts_max, 0);
-    if (!error) error = weir_devices_new(&c->devices, 0);
-    if (!error) error = new_measure(c);
-    if (!error) weir_rollup_by_device(c->rollup, c->devices);
-    if (!error) error = new_detector(c);
-    if (!error) error = read_names(c);
-    if (error) {
-        weir_coordinator_free(c);
-        return error;
-    }
-    post_requests(c);
-    *ret_coordinator = c;
-    return 0;
-}
-
-void weir_coordinator_free(struct weir_coordinator *c) {
-    if (!c) return;
-    weir_detector_free(c->detector);
-    weir_rollup_free(c->rollup);
-    weir_sessions_free(c->sessions);
-    weir_trials_free(c->trials);
-    weir_gather_free(c->gather);
-    weir_address_memory_free(c->addresses);
-    weir_devices_free(c->devices);
-    weir_names_file_free(c->names);
-    free(c->flows);
-    free(c->bulletin_facts);
-    free(c->facts);
-    free(c);
 }
