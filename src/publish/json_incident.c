@@ -139,6 +139,7 @@ void weir_json_incident(const struct weir_publish_context *context, struct json_
     json_put(object, "recovered_ts",
              incident->recovered_us ? json_time(incident->recovered_us) : NULL);
     json_put(object, "cleared_ts", incident->cleared_us ? json_time(incident->cleared_us) : NULL);
+    json_put_text(object, "watch", weir_watch_name(incident->watch));
     json_put_text(object, "layer", weir_layer_name(incident->layer));
     json_put(object, "kinds", kinds(incident));
     json_put_uint(object, "clients", incident->n_clients);

@@ -212,18 +212,25 @@ static void print_names(void) {
 #undef EACH
 #undef BY_SENDER
     };
-    const char *causes[WEIR_CAUSE_N], *outcomes[WEIR_OUTCOME_N], *counts[WEIR_PAIRS_MAX];
-    size_t n, n_counts = 0;
+    const char *causes[WEIR_CAUSE_N], *outcomes[WEIR_OUTCOME_N], *counts[WEIR_PAIRS_MAX],
+        *watches[UINT8_MAX];
+    size_t n, n_counts = 0, n_watches = 0;
     const struct weir_counter *counters = weir_counters(&n);
     for (int i = 0; i < WEIR_CAUSE_N; i++) causes[i] = weir_cause_name((enum weir_cause)i);
     for (int i = 1; i < WEIR_OUTCOME_N; i++) /* without NONE: told as neutral */
         outcomes[i - 1] = weir_outcome_name((enum weir_outcome)i);
+    while (n_watches < UINT8_MAX && weir_watch_name((unsigned)n_watches)) {
+        watches[n_watches] = weir_watch_name((unsigned)n_watches);
+        n_watches++;
+    }
     for (size_t i = 0; i < n; i++)
         if (!strchr(counters[i].json, '.')) counts[n_counts++] = counters[i].json;
     printf("{");
     print_list("cause", causes, WEIR_CAUSE_N);
     printf(",\n ");
     print_list("outcome", outcomes, WEIR_OUTCOME_N - 1);
+    printf(",\n ");
+    print_list("watch", watches, n_watches);
     printf(",\n ");
     print_list("flow", of_flow, sizeof of_flow / sizeof of_flow[0]);
     printf(",\n ");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lines of record.schema.json that the program's rows make: causes, outcomes, what is counted of a flow's segments and of a capture.
+"""Lines of record.schema.json that the program's rows make: causes, outcomes, watches, what is counted of a flow's segments and of a capture.
 
 usage: tests/schema/made.py WEIR    writes them anew, after a row was added; a test says when that is due
 """
@@ -30,7 +30,7 @@ def properties(places):
 def made(text, weir):
     """The schema's text with these lines as `weir keys --names` has them."""
     names = json.loads(subprocess.run([weir, "keys", "--names"], check=True, capture_output=True, text=True).stdout)
-    lines = {f'    "{kind}": ': json.dumps({"enum": names[kind]}) for kind in ("cause", "outcome")}
+    lines = {f'    "{kind}": ': json.dumps({"enum": names[kind]}) for kind in ("cause", "outcome", "watch")}
     for record in ("flow", "capture"):
         first, rest = properties(names[record]).split(": ", 1)
         lines[f"        {first}: "] = rest
