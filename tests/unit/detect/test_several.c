@@ -31,6 +31,9 @@ struct world {
     unsigned from, to;      /* ..for these clients */
     bool one_place;         /* all services live in one prefix */
     bool many_places;       /* a prefix a client */
+    bool names;             /* all look up names, at a resolver that fails */
+    bool bad_wifi;          /* the last client fails with whatever it tries */
+    unsigned calm, ticks;   /* slots before, looks at a slot; 0: 12, 10 */
     unsigned share;         /* of a hundred trials of what fails */
 };
 
@@ -124,38 +127,44 @@ static struct weir_addr server_addr(unsigned i) {
 }
 
 static void slot(struct world *world, bool trouble) {
-    struct weir_trial *trials = calloc((size_t)world->clients * 3, sizeof *trials);
+    enum { EACH = 4 }; /* trials of a client, its lookup the last */
+    struct weir_trial *trials = calloc((size_t)world->clients * EACH, sizeof *trials);
     size_t n = 0;
     assert_non_null(trials);
     for (unsigned i = 0; i < world->clients; i++)
-        for (unsigned k = 0; k < 3; k++) {
+        for (unsigned k = 0; k < (world->names ? EACH : EACH - 1); k++) {
             unsigned service = k == 2 ? WEIR_SERVICE_OTHER : FIRST + (i + k * 7) % world->used;
             int64_t at_us = world->slot_us + SECOND / 2 +
-                            (int64_t)(i * 3 + k) * 9 * SECOND / (world->clients * 3);
+                            (int64_t)(i * EACH + k) * 9 * SECOND / (world->clients * EACH);
             bool fails = trouble && k < 2 && service - FIRST < world->failing && i >= world->from &&
                          i < world->to &&
                          (i * 37 + k * 11 + (unsigned)(world->slot_us / WEIR_SLOT_US) * 53) % 100 <
                              world->share;
+            fails |= trouble && (k == 3 || (world->bad_wifi && i == world->clients - 1));
             unsigned place = world->many_places ? 256 * (1000 + i)
                              : world->one_place ? 256
                                                 : 256 * (service + 10);
-            trials[n++] =
-                (struct weir_trial){.client = client_addr(i),
-                                    .prefix = server_addr(k == 2 ? 256 * 200 : place),
-                                    .service = (weir_service_id)service,
-                                    .layer = WEIR_LAYER_CONNECT,
-                                    .kind = fails ? WEIR_OUTCOME_SYN_TIMEOUT : WEIR_OUTCOME_USEFUL,
-                                    .ok = !fails,
-                                    .fail = fails,
-                                    .ok_us = fails ? 0 : at_us,
-                                    .fail_us = fails ? at_us : 0,
-                                    .first_us = at_us - 3 * SECOND};
+            trials[n++] = (struct weir_trial){.client = client_addr(i),
+                                              .prefix = server_addr(k == 2   ? 256 * 200
+                                                                    : k == 3 ? 256 * 201
+                                                                             : place),
+                                              .service = (weir_service_id)service,
+                                              .layer = k == 3 ? WEIR_LAYER_DNS : WEIR_LAYER_CONNECT,
+                                              .kind = !fails   ? WEIR_OUTCOME_USEFUL
+                                                      : k == 3 ? WEIR_OUTCOME_DNS_TIMEOUT
+                                                               : WEIR_OUTCOME_SYN_TIMEOUT,
+                                              .ok = !fails,
+                                              .fail = fails,
+                                              .ok_us = fails ? 0 : at_us,
+                                              .fail_us = fails ? at_us : 0,
+                                              .first_us = at_us - 3 * SECOND};
         }
-    for (int tick = 1; tick <= 10; tick++) {
+    unsigned ticks = world->ticks ? world->ticks : 10;
+    for (unsigned tick = 1; tick <= ticks; tick++) {
         struct weir_slot open = {
-            .start_us = world->slot_us, .trials = trials, .n_trials = n * (size_t)tick / 10};
-        weir_detector_slot(world->detector, &open, tick == 10);
-        weir_detector_step(world->detector, world->slot_us + tick * SECOND);
+            .start_us = world->slot_us, .trials = trials, .n_trials = n * tick / ticks};
+        weir_detector_slot(world->detector, &open, tick == ticks);
+        weir_detector_step(world->detector, world->slot_us + tick * WEIR_SLOT_US / ticks);
     }
     world->slot_us += WEIR_SLOT_US;
     free(trials);
@@ -176,7 +185,7 @@ static void run(struct world *world, unsigned slots) {
     world->n_events = 0;
     world->to = world->to ? world->to : world->clients;
     world->share = world->share ? world->share : 100;
-    for (int i = 0; i < 12; i++) slot(world, false);
+    for (unsigned i = 0; i < (world->calm ? world->calm : 12); i++) slot(world, false);
     assert_int_equal(world->n_events, 0);
     for (unsigned i = 0; i < slots; i++) slot(world, true);
 }
@@ -277,10 +286,62 @@ static void places_without_number(void **state) {
     weir_detector_free(world.detector);
 }
 
+/* Sites of an ISP: few looks, for each shows a hundred thousand trials. */
+static void many_clients(void **state) {
+    static const struct world rows[] = {
+        {.clients = 20000, .used = 23, .failing = 1},
+        {.clients = 20000, .used = 23, .failing = 3},
+        {.clients = 20000, .used = 23, .failing = 10},
+        {.clients = 50000, .used = 2, .failing = 1, .many_places = true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        static struct world world;
+        unsigned by_cause[WEIR_CAUSE_N];
+        world = rows[i];
+        world.calm = 4;
+        world.ticks = 2;
+        run(&world, 2);
+        count(&world, by_cause);
+        if (by_cause[WEIR_CAUSE_UPLINK] || by_cause[WEIR_CAUSE_CLIENT] ||
+            by_cause[WEIR_CAUSE_SERVICE] != rows[i].failing)
+            fail_msg("row %zu: %u services, %u uplink, %u client", i, by_cause[WEIR_CAUSE_SERVICE],
+                     by_cause[WEIR_CAUSE_UPLINK], by_cause[WEIR_CAUSE_CLIENT]);
+        weir_detector_free(world.detector);
+    }
+}
+
+/* All lookups fail, and one service: names that are known go on. */
+static void a_resolver_beside_a_service(void **state) {
+    static struct world world;
+    unsigned by_cause[WEIR_CAUSE_N];
+    (void)state;
+    world = (struct world){.clients = 40, .used = 10, .failing = 1, .names = true};
+    run(&world, 6);
+    count(&world, by_cause);
+    assert_int_equal(by_cause[WEIR_CAUSE_DNS_RESOLVER], 1);
+    assert_int_equal(by_cause[WEIR_CAUSE_SERVICE], 1);
+    assert_int_equal(by_cause[WEIR_CAUSE_UPLINK], 0);
+    recover(&world);
+}
+
+/* One client loses everything while one service fails for all. */
+static void bad_wifi_beside_an_outage(void **state) {
+    static struct world world;
+    unsigned by_cause[WEIR_CAUSE_N];
+    (void)state;
+    world = (struct world){.clients = 12, .used = 10, .failing = 1, .bad_wifi = true};
+    run(&world, 12);
+    count(&world, by_cause);
+    assert_int_equal(by_cause[WEIR_CAUSE_SERVICE], 1);
+    assert_int_equal(by_cause[WEIR_CAUSE_UPLINK], 0);
+    recover(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_are_several), cmocka_unit_test(a_shared_place),
+        cmocka_unit_test(several_are_several),         cmocka_unit_test(a_shared_place),
         cmocka_unit_test(one_client_beside_an_outage), cmocka_unit_test(a_third_fails),
-        cmocka_unit_test(places_without_number)};
+        cmocka_unit_test(places_without_number),       cmocka_unit_test(many_clients),
+        cmocka_unit_test(a_resolver_beside_a_service), cmocka_unit_test(bad_wifi_beside_an_outage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
