@@ -87,8 +87,9 @@ bool weir_filter_matches(struct weir_filter *filter, const struct weir_frame *fr
     struct program *program = &filter->programs[filter->last];
     if (program->linktype != frame->linktype) program = find_program(filter, frame->linktype);
     if (!program) program = add_program(filter, frame->linktype, NULL);
+    const struct pcap_pkthdr header = {.caplen = frame->caplen, .len = frame->wirelen};
     return program && program->compiled &&
-           bpf_filter(program->bpf.bf_insns, frame->data, frame->wirelen, frame->caplen) != 0;
+           pcap_offline_filter(&program->bpf, &header, frame->data) != 0;
 }
 
 int weir_filter_new(struct weir_filter **ret_filter, const char *expression,

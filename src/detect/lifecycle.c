@@ -77,10 +77,11 @@ static void open_new(struct weir_detector *detector, struct weir_case *incident,
 }
 
 /* What is down stays so until it is certain that less than four fifths fail: a few good trials are
- * not yet a recovery. */
+ * not yet a recovery. That it was the way in alone shows only once viewers are seen to go on. */
 static void keep_down(const struct weir_case *incident, struct weir_verdict *verdict) {
     if (incident->record.state == WEIR_STATE_DOWN && verdict->record.state == WEIR_STATE_PARTIAL &&
-        incident->record.cause == verdict->record.cause && verdict->record.trials.high > 0.8)
+        incident->record.cause == verdict->record.cause &&
+        verdict->record.part != WEIR_PART_CONTROL && verdict->record.trials.high > 0.8)
         verdict->record.state = WEIR_STATE_DOWN;
 }
 

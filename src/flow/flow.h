@@ -78,10 +78,18 @@ enum serve_state {
     SERVE_ANSWERING, /* the answer is arriving */
     SERVE_SILENT,    /* the answer has been reported as complete; more of it may still come */
 };
+/* Of a flow's chunks before the one that is open. */
+enum serve_told {
+    TOLD_NOTHING,
+    TOLD_GREETING, /* one of few bytes: settings and tickets, most likely */
+    TOLD_MORE,
+};
+#define CHUNK_BYTES_MAX ((UINT64_C(1) << 34) - 1)
 enum { REQUEST_BYTES_MAX = 4095, TICK_BYTES_MAX = (1 << 28) - 1, COPIES_TOLD = 7 };
 struct serve { /* the request that is open, or was last */
     int64_t asked_us, last_byte_us;
-    uint64_t chunk_bytes : 36; /* 64 GiB */
+    uint64_t chunk_bytes : 34; /* at most CHUNK_BYTES_MAX */
+    uint64_t told : 2;         /* enum serve_told */
     /* of the request: weir_ask_size() of its largest packet; 0: several asked at once */
     uint64_t size : 7;
     /* of what the client said while the answer was arriving, at next_us; 0: nothing */

@@ -21,6 +21,10 @@
  * the answer goes on, whatever was asked (HTTP/2 and QUIC: the two are one chunk). After a pause,
  * or with nothing more, a new chunk began with the request.
  *
+ *   behind a greeting   an HTTP/2 connection begins with settings and their acknowledgements. The
+ *             server's first frame below 60 bytes behind them answers no request: the request
+ *             waits on.
+ *
  * A server that says a little after long silences, unasked, pushes (WebSockets): on its flow
  * nothing waits. While the client is still sending much, the clock of its request starts over: an
  * upload is not waiting.
@@ -39,6 +43,8 @@ enum {
     BURST_US = 20000,
     THIN_ANSWER_US = 2000000,
     LITTLE_MAX = 100,
+    GREETING_MAX = 1000,
+    FRAME_MAX = 60,
     PAUSE_UNKNOWN_US = 100,
     PAUSE_MAX_US = 5000,
     DATA_MIN = 500,
@@ -131,6 +137,8 @@ void request_chunk_done(struct weir_flow *flow, struct serve *serve, int64_t ts_
                   .known = ask_is_known(flow, serve->size),
                   .cut = flow_is(flow, FLOW_RST) && (flow->reset & 15) == WEIR_RESET_MID}};
     ask_learn(flow, serve);
+    serve->told = serve->told == TOLD_NOTHING && serve->chunk_bytes < GREETING_MAX ? TOLD_GREETING
+                                                                                   : TOLD_MORE;
     emit(flow, event, serve->last_byte_us, now_us);
 }
 
@@ -361,14 +369,24 @@ static void judge_thin(struct weir_flow *flow, struct serve *serve,
     }
 }
 
+/* Little bytes of the server while a request waits: they acknowledge what the client said since (a
+ * PING), or its settings, where nothing but a greeting was told on this connection. A first answer
+ * names its kind, date and length in full, so it is longer than a control frame. */
+static bool acknowledges(const struct weir_flow *flow, const struct serve *serve, uint32_t bytes) {
+    if (serve->next_size && bytes < LITTLE_MAX) return true;
+    return bytes < FRAME_MAX && serve->told == TOLD_GREETING && !serve->timed_out &&
+           flow->transport == WEIR_TRANSPORT_TCP;
+}
+
 void request_server(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes) {
     struct serve *serve = flow_serve(flow);
     if (!serve || bytes == 0 || serve->state == SERVE_IDLE) return;
     if (serve->state == SERVE_ANSWERING && serve->next_size) judge_next(flow, serve, packet);
     if (serve->state == SERVE_SILENT && serve->next_size) judge_thin(flow, serve, packet, bytes);
     if (serve->state == SERVE_SILENT && bytes < STALL_AFTER_MIN) return;
-    if (serve->state == SERVE_WAITING && serve->next_size && bytes < LITTLE_MAX) {
-        serve->next_size = 0; /* acknowledges what the client said since: a PING */
+    if (serve->state == SERVE_WAITING && acknowledges(flow, serve, bytes)) {
+        serve->next_size = 0;
+        watch(flow, packet->now_us);
         return;
     }
     if (serve->state == SERVE_WAITING) {
@@ -378,7 +396,9 @@ void request_server(struct weir_flow *flow, const struct weir_packet *packet, ui
     } else
         next_bytes(flow, serve, packet, bytes);
     flow->flags &= ~(uint32_t)FLOW_ZERO_SINCE;
-    serve->chunk_bytes += bytes;
+    serve->chunk_bytes = (serve->chunk_bytes + bytes < CHUNK_BYTES_MAX ? serve->chunk_bytes + bytes
+                                                                       : CHUNK_BYTES_MAX) &
+                         CHUNK_BYTES_MAX;
     serve->tick_bytes = serve->tick_bytes + bytes < TICK_BYTES_MAX
                             ? (serve->tick_bytes + bytes) & TICK_BYTES_MAX
                             : TICK_BYTES_MAX;

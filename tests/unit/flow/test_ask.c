@@ -173,6 +173,47 @@ static void test_preconnects(void **state) {
     assert_int_equal(rig_record(rig)->outcome, WEIR_OUTCOME_NEUTRAL);
 }
 
+/* A connection opened, greeted, and asked for the first time: preface and settings, then a request
+ * with the acknowledgement of the server's settings. `bytes`: of the server's first frame behind. */
+static struct rig *greeted(uint32_t bytes) {
+    enum { PREFACE = 125, SETTINGS = 73, FIRST_REQUEST = 121 };
+    struct rig *rig = media();
+    say(rig, PREFACE);
+    rig_wait(rig, 10 * MS);
+    rig_tcp(rig, &talk, SV, ACK, SETTINGS);
+    rig_wait(rig, 1 * MS);
+    say(rig, FIRST_REQUEST);
+    say(rig, SETTINGS_ACK);
+    rig_wait(rig, 10 * MS);
+    rig_tcp(rig, &talk, SV, ACK, bytes);
+    return rig;
+}
+
+/* The server's acknowledgement of the client's settings answers no request: one that hangs behind
+ * it is in doubt as any first request, and an answer is timed from its request on. */
+static void test_settings_answer_no_request(void **state) {
+    struct rig *rig = greeted(SETTINGS_ACK + 9);
+    rig_wait(rig, 4 * S);
+    assert_true(rig_last(rig, WEIR_EVENT_PROGRESS)->progress.unsure_us >= 3 * S);
+    answer(rig, 50, 1 * MS);
+    rig_wait(rig, 6 * S);
+    const struct weir_event *chunk = rig_last(rig, WEIR_EVENT_CHUNK);
+    assert_int_equal(chunks(rig), 2);
+    assert_int_equal(chunk->chunk.bytes, 50000);
+    assert_true(chunk->chunk.ttfb_us >= 4 * S);
+    nothing_waits(rig);
+    rig_close(rig);
+}
+
+/* The shortest first answer has more than a frame to say. */
+static void test_a_short_first_answer(void **state) {
+    struct rig *rig = greeted(90);
+    rig_wait(rig, 4 * S);
+    assert_int_equal(rig_last(rig, WEIR_EVENT_PROGRESS)->progress.unsure_us, 0);
+    rig_close(rig);
+    assert_int_equal(rig_last(rig, WEIR_EVENT_CHUNK)->chunk.bytes, 90);
+}
+
 /* A poll that is held: its size was never answered, so it waits for nothing that counts; what the
  * page says of it does. */
 static void test_long_polls(void **state) {
@@ -431,6 +472,8 @@ int main(void) {
         cmocka_unit_test(test_pings),
         cmocka_unit_test(test_frames_before_a_request_do_not_start_its_clock),
         cmocka_unit_test(test_preconnects),
+        cmocka_unit_test(test_settings_answer_no_request),
+        cmocka_unit_test(test_a_short_first_answer),
         cmocka_unit_test(test_long_polls),
         cmocka_unit_test(test_held_playlists),
         cmocka_unit_test(test_web_sockets),
