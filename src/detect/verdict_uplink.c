@@ -176,6 +176,23 @@ bool weir_uplink_is_early(const struct weir_detector *detector, const struct wei
     return 2 * failing < served;
 }
 
+/* A way out that fails in part drops some of everything. Where each place is dead, and more than
+ * once, or well, and more are well than dead, those are dead by themselves: sites that nobody here
+ * knows by name. */
+static bool fails_by_places(struct weir_detector *detector, const struct weir_scope *scope) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    struct weir_incident record = {0}; /* told of nobody */
+    size_t dead = 0, well = 0;
+    weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, &record);
+    for (size_t i = 0; i < judgement->places.n; i++) {
+        struct weir_tally near = judgement->by_place[i].near;
+        if (near.fail > 0 && (near.fail < near.total || near.fail < 2)) return false;
+        dead += near.fail > 0;
+        well += near.fail == 0 && near.total > 0;
+    }
+    return well > dead;
+}
+
 /* Its story leads; it must also be one of now, and of more than one client where there are more. */
 bool weir_uplink_may_be_told(const struct weir_detector *detector, weir_service_id service) {
     return !weir_rest_is_fine(controls_now(detector, service)) &&
@@ -251,7 +268,8 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
      * tried for two slots, the likelier one is told, with the other beside it. */
     if (top == WEIR_INDEX_NONE || all.fail - names.fail < 2 ||
         blame.score[WEIR_BY_UPLINK] - wide < (is_young(detector, scope) ? lead : 0) ||
-        blame.score[WEIR_BY_UPLINK] - narrow < lead || weir_uplink_is_early(detector, scope)) {
+        blame.score[WEIR_BY_UPLINK] - narrow < lead || weir_uplink_is_early(detector, scope) ||
+        fails_by_places(detector, scope)) {
         verdict->open = true;
         return;
     }

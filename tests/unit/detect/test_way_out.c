@@ -57,6 +57,23 @@ static void what_failed_with_the_uplink_is_forgotten(void **state) {
     assert_true(weir_detector_state(site.detector, TWITCH) != WEIR_STATE_HEALTHY);
 }
 
+/* A shop and a smart home's cloud die: sites that nobody here knows by name. All that watch are served
+ * on connections that they keep. */
+static void dead_sites_of_no_service_are_no_uplink(void **state) {
+    for (int i = 0; i < 24; i++) {
+        for (unsigned client = 0; client < 5; client++) {
+            site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 2);
+            site_ok(&site, YOUTUBE, WEIR_LAYER_SERVE, client, 3, 3);
+            site_ok(&site, TWITCH, WEIR_LAYER_SERVE, client, 6, 3);
+            for (unsigned place = 9; place <= 14; place += 5)
+                (i < 12 ? site_ok : site_fail)(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT,
+                                               client, place, 4.5);
+        }
+        site_slot(&site);
+    }
+    assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 0);
+}
+
 /* Only netflix is used when the uplink dies; the rest is tried a minute later. */
 static void service_turns_out_to_be_the_uplink(void **state) {
     site_healthy(&site, 12, 3);
@@ -346,6 +363,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(uplink_is_one_incident),
         SCENARIO(service_turns_out_to_be_the_uplink),
+        SCENARIO(dead_sites_of_no_service_are_no_uplink),
         SCENARIO(one_service_before_the_rest_is_tried),
         SCENARIO(uplink_turns_out_to_be_two_services),
         SCENARIO(resolver_is_dead),
