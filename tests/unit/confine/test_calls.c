@@ -81,8 +81,8 @@ static void change_filter(void) {
 static void rename_socket(void) { dup(CAPTURE); }
 static void rename_socket_to(void) { dup2(CAPTURE, CAPTURE + 20); }
 static void copy_socket(void) { fcntl(CAPTURE, F_DUPFD_CLOEXEC, CAPTURE + 20); }
-/* The kernel takes the lower half of a register of 64 bits, the filter sees all of it. Where registers
- * have 32 bits, it is the descriptor itself. */
+/* The kernel takes the lower half of a register of 64 bits, the filter sees all of it. Where
+ * registers have 32 bits, it is the descriptor itself. */
 static const long capture_again = (long)(CAPTURE + (1LL << 32));
 static void forge_by_high_bits(void) { syscall(SYS_write, capture_again, "x", 1L); }
 static void send_by_high_bits(void) { syscall(SYS_sendto, capture_again, "x", 1L, 0L, NULL, 0L); }

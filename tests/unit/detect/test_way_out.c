@@ -57,8 +57,8 @@ static void what_failed_with_the_uplink_is_forgotten(void **state) {
     assert_true(weir_detector_state(site.detector, TWITCH) != WEIR_STATE_HEALTHY);
 }
 
-/* A shop and a smart home's cloud die: sites that nobody here knows by name. All that watch are served
- * on connections that they keep. */
+/* A shop and a smart home's cloud die: sites that nobody here knows by name. All that watch are
+ * served on connections that they keep. */
 static void dead_sites_of_no_service_are_no_uplink(void **state) {
     for (int i = 0; i < 24; i++) {
         for (unsigned client = 0; client < 5; client++) {

@@ -174,7 +174,8 @@ static void test_preconnects(void **state) {
 }
 
 /* A connection opened, greeted, and asked for the first time: preface and settings, then a request
- * with the acknowledgement of the server's settings. `bytes`: of the server's first frame behind. */
+ * with the acknowledgement of the server's settings. `bytes`: of the server's first frame behind.
+ */
 static struct rig *greeted(uint32_t bytes) {
     enum { PREFACE = 125, SETTINGS = 73, FIRST_REQUEST = 121 };
     struct rig *rig = media();
