@@ -44,36 +44,15 @@ static double several_services(const struct weir_detector *detector,
     return fmax(each, together);
 }
 
-/* Of many clients most have made the same few trials: what those are worth is asked once for all.
- */
-enum { ALIKE = 16 };
-struct worths {
-    bool known[ALIKE][ALIKE]; /* by fail and total */
-    double worth[ALIKE][ALIKE];
-};
-
-static double worth_of(struct worths *worths, const struct weir_detect_config *config,
-                       struct weir_tally left) {
-    bool alike = left.fail < ALIKE && left.total < ALIKE;
-    if (alike && worths->known[left.fail][left.total]) return worths->worth[left.fail][left.total];
-    double worth = weir_gain_of_client(left, config->p0) + log(config->prior_client);
-    if (alike) {
-        worths->known[left.fail][left.total] = true;
-        worths->worth[left.fail][left.total] = worth;
-    }
-    return worth;
-}
-
 /* `ret_any`: marks the clients that are taken out, and says whether there are any. */
 static double by_clients(const struct weir_detector *detector, bool *ret_any) {
     const struct weir_judgement *judgement = &detector->judgement;
-    struct worths worths;
-    double sum = 0;
+    struct weir_gains gains = {.p0 = detector->config.p0};
+    double sum = 0, prior = log(detector->config.prior_client);
     if (ret_any) *ret_any = false;
-    memset(worths.known, 0, sizeof worths.known);
     for (size_t i = 0; i < judgement->clients.n; i++) {
         struct weir_sums *client = &judgement->by_client[i];
-        double worth = client->left.fail ? worth_of(&worths, &detector->config, client->left) : 0;
+        double worth = client->left.fail ? weir_gain_again(&gains, client->left) + prior : 0;
         if (ret_any) *ret_any |= client->taken = worth > 0;
         sum += fmax(0, worth);
     }

@@ -71,16 +71,17 @@ static void blame_clients(const struct weir_detector *detector, const struct wei
                           struct weir_blame *blame) {
     const struct weir_judgement *judgement = &detector->judgement;
     double p0 = detector->config.p0, prior = log(detector->config.prior_client), all = 0, top = 0;
+    struct weir_gains gains = {.p0 = p0};
     unsigned n = 0;
     for (size_t i = 0; i < judgement->clients.n; i++) {
         const struct weir_sums *client = &judgement->by_client[i];
         if (client->own.fail + client->other.fail + client->lookups.fail == 0) continue;
         struct weir_tally elsewhere = sum_of(client->other, client->lookups);
-        double alone = elsewhere.fail ? fmax(0, weir_gain_of_client(elsewhere, p0) + prior) : 0;
+        double alone = elsewhere.fail ? fmax(0, weir_gain_again(&gains, elsewhere) + prior) : 0;
         elsewhere.fail -= client->other_answers;
         struct weir_tally everything = sum_of(sum_of(client->own, client->peer), elsewhere);
         everything.fail -= client->own_answers;
-        double with = weir_gain_of_client(everything, p0) + prior;
+        double with = weir_gain_again(&gains, everything) + prior;
         all += fmax(alone, with);
         if (client->own.fail == 0 || with <= alone) continue;
         n++;

@@ -47,7 +47,8 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
                             const struct weir_shown *shown);
 /* True when the trial may speak for the path to the world: its destination is known to have worked.
  */
-bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial);
+bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial,
+                          const struct weir_shown *shown);
 void weir_controls_count_clients(struct weir_detector *detector, int64_t now_us);
 
 /* Prefixes that served the service in this layer, in the ten minutes before. */

@@ -36,14 +36,15 @@ static bool seen_on(const struct weir_detector *detector, const struct weir_addr
     return destination && (destination->services[service / 64] >> (service % 64) & 1);
 }
 
-bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial) {
+bool weir_controls_counts(const struct weir_detector *detector, const struct weir_trial *trial,
+                          const struct weir_shown *shown) {
     if (trial->layer == WEIR_LAYER_DNS ||
         (trial->layer == WEIR_LAYER_QUIC && trial->fail && trial->quic_fell_back))
         return false;
     if (trial->ok) return true;
     if (trial->kind == WEIR_OUTCOME_STARVED || trial->kind == WEIR_OUTCOME_HOLLOW) return false;
     const struct weir_destination *destination =
-        weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
+        weir_keyed_find_again(&detector->destinations, shown->destination, &trial->prefix, 0, 0);
     if (!destination || destination->useful == 0) return false;
     return destination->fail_run < DEAD_RUN ||
            trial->fail_us - destination->last_ok_us <= DEAD_US ||
@@ -100,7 +101,7 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
     note_active(detector, trial, shown);
     struct weir_client *client = weir_keyed_get_again(&detector->clients, &shown->client,
                                                       &trial->client, 0, 0, decided_us(trial));
-    bool counts = weir_controls_counts(detector, trial);
+    bool counts = weir_controls_counts(detector, trial, shown);
     if (trial->layer == WEIR_LAYER_DNS && trial->ok && trial->ok_us > client->answered_us)
         client->answered_us = trial->ok_us;
     if (trial->layer != WEIR_LAYER_DNS) note_destination(detector, trial, shown, closed);
@@ -138,9 +139,11 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
         if (!note->at_us || note->service == service ||
             now_us - note->at_us > detector->config.control_us)
             continue;
-        if (seen_on(detector, &note->prefix, service)) continue;
-        shaky |= note->fail_us && now_us - note->fail_us <= detector->config.control_us;
-        if (!latest || note->at_us > latest->at_us) latest = note;
+        bool failed = note->fail_us && now_us - note->fail_us <= detector->config.control_us,
+             newer = !latest || note->at_us > latest->at_us;
+        if ((!newer && (shaky || !failed)) || seen_on(detector, &note->prefix, service)) continue;
+        shaky |= failed;
+        if (newer) latest = note;
     }
     if (latest && !latest->ok) return 0;
     bool answered = trial->layer != WEIR_LAYER_DNS && client && client->answered_us &&

@@ -48,12 +48,13 @@ static bool resolver_is_known(const struct weir_detector *detector, const struct
 
 /* A prefix that never worked, while the service works from others in the same slot. */
 static bool is_dead_alternative(const struct weir_detector *detector,
-                                const struct weir_trial *trial, int64_t slot_start_us) {
+                                const struct weir_trial *trial, const struct weir_shown *shown,
+                                int64_t slot_start_us) {
     if (trial->ok || trial->layer == WEIR_LAYER_DNS ||
         detector->services[trial->service].ok_slot_us[trial->layer] != slot_start_us)
         return false;
     const struct weir_destination *destination =
-        weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
+        weir_keyed_find_again(&detector->destinations, shown->destination, &trial->prefix, 0, 0);
     return !destination || destination->useful == 0;
 }
 
@@ -172,7 +173,7 @@ static void fold_fallback(struct weir_detector *detector, const struct weir_tria
     if (!failed && !trial->ok) return;
     /* where nothing ever got through (a dead IPv6), it is not QUIC that is missing */
     const struct weir_destination *destination =
-        weir_keyed_find(&detector->destinations, &trial->prefix, 0, 0);
+        weir_keyed_find_again(&detector->destinations, shown->destination, &trial->prefix, 0, 0);
     bool scored = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_SERVE) >=
                       (uint64_t)detector->config.guard_useful &&
                   destination && destination->useful > 0;
@@ -219,14 +220,14 @@ static bool is_of_congestion(const struct weir_detector *detector, const struct 
 
 void weir_fold_trial(struct weir_detector *detector, const struct weir_trial *trial,
                      struct weir_shown *shown, int64_t slot_start_us, bool closed) {
-    bool control = weir_controls_counts(detector, trial),
+    bool control = weir_controls_counts(detector, trial, shown),
          real = trial->service >= WEIR_SERVICE_FIRST, dns = trial->layer == WEIR_LAYER_DNS;
     double weight = trial->fail ? weir_controls_weight(detector, trial, shown) : 1;
     bool fell_back =
         trial->layer == WEIR_LAYER_QUIC && trial->fail && !trial->ok && trial->quic_fell_back;
     bool scored = (!real || is_known(detector, trial)) &&
                   (!dns || resolver_is_known(detector, trial, shown)) && !fell_back &&
-                  !is_dead_alternative(detector, trial, slot_start_us);
+                  !is_dead_alternative(detector, trial, shown, slot_start_us);
     detector->stats.trials_unscored += closed && !scored;
     control = control && (!real || scored);
     if (dns) fold_resolver(detector, trial, weight, shown, closed);

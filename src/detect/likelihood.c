@@ -53,3 +53,13 @@ double weir_share_whole(struct weir_tally tally) {
 double weir_gain_of_client(struct weir_tally tally, double p0) {
     return gain_of_either(tally, lossy, whole, p0);
 }
+
+double weir_gain_again(struct weir_gains *gains, struct weir_tally tally) {
+    if (tally.fail >= WEIR_GAINS_FAIL || tally.total >= WEIR_GAINS_TOTAL)
+        return weir_gain_of_client(tally, gains->p0);
+    bool *known = &gains->known[tally.fail][tally.total];
+    double *gain = &gains->gain[tally.fail][tally.total];
+    if (!*known) *gain = weir_gain_of_client(tally, gains->p0);
+    *known = true;
+    return *gain;
+}

@@ -57,8 +57,13 @@ static void test_assoc_get_again(void **state) {
     struct entry *another = weir_assoc_get_again(&assoc, entry, &other, 30);
     assert_ptr_not_equal(another, entry);
     assert_ptr_equal(weir_assoc_find(&assoc, &other), another);
+    assert_ptr_equal(weir_assoc_find_again(&assoc, entry, &one), entry);
+    assert_int_equal(entry->mark.last_us, 20); /* who only looks does not use it */
+    assert_ptr_equal(weir_assoc_find_again(&assoc, another, &one), entry);
+    assert_ptr_equal(weir_assoc_find_again(&assoc, NULL, &one), entry);
     for (uint64_t key = 100; key < 1100; key++) weir_assoc_get(&assoc, &key, (int64_t)key);
     assert_null(weir_assoc_find(&assoc, &one)); /* pushed out: its place is another's */
+    assert_null(weir_assoc_find_again(&assoc, entry, &one));
     assert_int_equal(((struct entry *)weir_assoc_get_again(&assoc, entry, &one, 2000))->key, 1);
     assert_non_null(weir_assoc_find(&assoc, &one));
     weir_assoc_deinit(&assoc);

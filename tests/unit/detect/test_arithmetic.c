@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "detect/likelihood.h"
 #include "site.h"
 
 #define assert_near(a, b, by) assert_true(fabs((a) - (b)) <= (by))
@@ -314,6 +315,18 @@ static void baseline_of_the_hour(void **state) {
     free(baseline);
 }
 
+/* Asked again or for the first time, within the table or beyond it: the same to the bit. */
+static void gains_again(void **state) {
+    struct weir_gains gains = {.p0 = 0.02};
+    for (int round = 0; round < 2; round++)
+        for (uint32_t total = 0; total < WEIR_GAINS_TOTAL + 2; total++)
+            for (uint32_t fail = 0; fail <= total && fail < WEIR_GAINS_FAIL + 2; fail++) {
+                struct weir_tally tally = {.fail = fail, .total = total};
+                double once = weir_gain_of_client(tally, 0.02);
+                assert_true(weir_gain_again(&gains, tally) == once);
+            }
+}
+
 static void names_are_whole(void **state) {
     for (int i = 0; i < WEIR_CAUSE_N; i++)
         assert_true(weir_cause_name((enum weir_cause)i) && *weir_cause_name((enum weir_cause)i));
@@ -341,6 +354,7 @@ int main(void) {
         cmocka_unit_test(options_are_whole),
         cmocka_unit_test(baseline_of_ten_minutes),
         cmocka_unit_test(baseline_of_the_hour),
+        cmocka_unit_test(gains_again),
         cmocka_unit_test(names_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

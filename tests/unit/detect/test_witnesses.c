@@ -18,6 +18,7 @@
 
 static struct site site;
 static struct weir_detector *detector;
+static const struct weir_shown none; /* nothing is remembered of a trial */
 
 static int begin(void **state) {
     site_begin(&site);
@@ -45,9 +46,16 @@ static struct weir_trial of(weir_service_id service, unsigned prefix, bool ok, i
                                .fail_us = at_us};
 }
 
+/* What a tick remembers of a trial, right or of another client, changes nothing. */
 static double weight_at(int64_t at_us) {
     struct weir_trial trial = of(NETFLIX, 1, false, at_us);
-    return weir_controls_weight(detector, &trial, &(struct weir_shown){0});
+    double weight = weir_controls_weight(detector, &trial, &none);
+    struct weir_addr other = site_client(2);
+    struct weir_shown right = {.client = weir_keyed_find(&detector->clients, &trial.client, 0, 0)},
+                      wrong = {.client = weir_keyed_get(&detector->clients, &other, 0, 0, at_us)};
+    assert_true(weir_controls_weight(detector, &trial, &right) == weight);
+    assert_true(weir_controls_weight(detector, &trial, &wrong) == weight);
+    return weight;
 }
 
 static void beside(weir_service_id service, unsigned prefix, bool ok, int64_t at_us) {
@@ -73,7 +81,7 @@ static void what_a_failure_weighs(void **state) {
     assert_true(weight_at(NOW + lately_us + 1) == unknown);
     struct weir_trial answer = of(NETFLIX, 1, false, NOW);
     answer.kind = WEIR_OUTCOME_REFUSED; /* it came through the client's network */
-    assert_true(weir_controls_weight(detector, &answer, &(struct weir_shown){0}) == 1);
+    assert_true(weir_controls_weight(detector, &answer, &none) == 1);
 }
 
 static void an_answered_lookup_is_a_witness(void **state) {
@@ -85,30 +93,29 @@ static void an_answered_lookup_is_a_witness(void **state) {
                 detector->config.weight_unknown);
     struct weir_trial failing = of(NETFLIX, 53, false, NOW);
     failing.layer = WEIR_LAYER_DNS; /* of lookups it is no other */
-    assert_true(weir_controls_weight(detector, &failing, &(struct weir_shown){0}) ==
-                detector->config.weight_unknown);
+    assert_true(weir_controls_weight(detector, &failing, &none) == detector->config.weight_unknown);
 }
 
 /* A destination that never worked, or is long dead while others answer, says nothing of the way. */
 static void dead_destinations(void **state) {
     struct weir_trial failing = of(WEIR_SERVICE_OTHER, 9, false, NOW);
-    assert_false(weir_controls_counts(detector, &failing));
+    assert_false(weir_controls_counts(detector, &failing, &none));
     beside(WEIR_SERVICE_OTHER, 9, true, NOW - 1200 * SECOND);
     for (int i = 0; i < 5; i++) beside(WEIR_SERVICE_OTHER, 9, false, NOW - 700 * SECOND + i);
     beside(YOUTUBE, 3, true, NOW - 30 * SECOND);
-    assert_true(weir_controls_counts(detector, &failing)); /* five failures */
+    assert_true(weir_controls_counts(detector, &failing, &none)); /* five failures */
     beside(WEIR_SERVICE_OTHER, 9, false, NOW - 650 * SECOND);
-    assert_false(weir_controls_counts(detector, &failing));
+    assert_false(weir_controls_counts(detector, &failing, &none));
     failing.fail_us = NOW - 600 * SECOND; /* of the ten minutes after it worked */
-    assert_true(weir_controls_counts(detector, &failing));
+    assert_true(weir_controls_counts(detector, &failing, &none));
     failing.fail_us++;
-    assert_false(weir_controls_counts(detector, &failing));
+    assert_false(weir_controls_counts(detector, &failing, &none));
     failing.fail_us = NOW + 1; /* nothing else has answered for 30 s */
-    assert_true(weir_controls_counts(detector, &failing));
+    assert_true(weir_controls_counts(detector, &failing, &none));
     failing.kind = WEIR_OUTCOME_STARVED;
-    assert_false(weir_controls_counts(detector, &failing));
+    assert_false(weir_controls_counts(detector, &failing, &none));
     failing.kind = WEIR_OUTCOME_HOLLOW;
-    assert_false(weir_controls_counts(detector, &failing));
+    assert_false(weir_controls_counts(detector, &failing, &none));
 }
 
 /* A client's notes: one a service and prefix; a service with many gives up its own oldest. */
