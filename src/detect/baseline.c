@@ -80,21 +80,26 @@ static double normal_of_hour(const struct weir_baseline *baseline, int64_t start
 }
 
 /* A rolling minimum, known long before a normal is: a minute's few windows have crossed an empty
- * queue. */
-static enum weir_against_least against_least(const struct weir_baseline *baseline,
+ * queue. Far above it is also a window in which only the farther of several servers were asked; but
+ * that was so before, and a queue that is full delays by more than any window did. */
+static enum weir_against_least against_least(struct weir_baseline *baseline,
                                              enum weir_continuous signal, double value,
                                              int64_t start_us) {
-    double least = HUGE_VAL;
+    double least = HUGE_VAL, most = 0;
     size_t n = 0;
     for (size_t i = 0; i < WEIR_RECENT; i++) {
         if (!baseline->recent_us[i] || start_us - baseline->recent_us[i] > RECENT_US) continue;
-        least = fmin(least, exp(baseline->recent[i]));
+        double then = exp(baseline->recent[i]);
+        least = fmin(least, then);
+        if (!baseline->unseen_us || baseline->recent_us[i] < baseline->unseen_us)
+            most = fmax(most, then);
         n++;
     }
-    if (n < LEAST_SAMPLES) return WEIR_LEAST_UNKNOWN;
-    bool above =
-        value >= signals[signal].least_ratio * least && value - least >= signals[signal].least_step;
-    return above ? WEIR_ABOVE_LEAST : WEIR_NEAR_LEAST;
+    bool above = n >= LEAST_SAMPLES && value >= signals[signal].least_ratio * least &&
+                 value - least >= signals[signal].least_step;
+    bool unseen = above && value - most >= signals[signal].least_step;
+    baseline->unseen_us = !unseen ? 0 : baseline->unseen_us ? baseline->unseen_us : start_us;
+    return n < LEAST_SAMPLES ? WEIR_LEAST_UNKNOWN : above ? WEIR_ABOVE_LEAST : WEIR_NEAR_LEAST;
 }
 
 /* True when there is a normal to compare with. */

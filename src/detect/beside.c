@@ -227,3 +227,35 @@ struct weir_beside weir_beside(const struct weir_detector *detector, bool slow) 
     }
     return beside;
 }
+
+/* It was told that the service fails by itself, while something else worked later; and it fails where
+ * the asked one does not, so that it would go on failing whatever is wrong with the asked one. */
+static bool fails_by_itself(const struct weir_detector *detector, size_t id) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    const struct weir_case *incident = &detector->services[id].incident;
+    if (!incident->exists || incident->record.cause != WEIR_CAUSE_SERVICE ||
+        detector->uplink_ok_us - incident->record.onset_us < WEIR_SLOT_US)
+        return false;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (trial->service == id && trial->flags & WEIR_ITEM_CONTROL &&
+            weir_item_tally(trial->flags, false).fail && !judgement->by_place[trial->place].own.fail)
+            return true;
+    }
+    return false;
+}
+
+void weir_set_aside(struct weir_detector *detector, weir_service_id service) {
+    struct weir_judgement *judgement = &detector->judgement;
+    int64_t until_us[WEIR_SERVICES_MAX] = {0};
+    for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
+        const struct weir_case *incident = &detector->services[id].incident;
+        if (id != service && fails_by_itself(detector, id))
+            until_us[id] = incident->open ? INT64_MAX : incident->record.cleared_us;
+    }
+    for (size_t i = 0; i < judgement->n; i++) {
+        struct weir_judged *trial = &judgement->trials[i];
+        if (trial->at_us <= until_us[trial->service] && weir_item_tally(trial->flags, false).fail)
+            trial->flags &= (uint8_t)~WEIR_ITEM_CONTROL;
+    }
+}

@@ -12,6 +12,9 @@
  * Where nothing else was tried an answered lookup is a witness, too: it came through the client's
  * network; and so is what its link shows (links.c): most televisions do one thing.
  *
+ * A service that was told to fail by itself says nothing of the client when it fails on: else of two
+ * services that fail for one client the second would never be told.
+ *
  * Bad WiFi lets some trials through: a client whose controls were useful and failed within the
  * minute weighs a half.
  *
@@ -125,9 +128,18 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                                .ok = trial->ok || answered};
 }
 
+/* It was told that this service fails by itself: its failures are no witness of the client's network.
+ */
+static bool is_told(const struct weir_detector *detector, weir_service_id service) {
+    return service >= WEIR_SERVICE_FIRST && detector->services[service].incident.open;
+}
+
 double weir_controls_weight(const struct weir_detector *detector, const struct weir_trial *trial,
                             const struct weir_shown *shown) {
     if (weir_is_answer(trial->kind)) return 1;
+    if (trial->kind == WEIR_OUTCOME_STARVED &&
+        weir_link_is_bad(detector, &trial->client, trial->fail_us))
+        return 0;
     const struct weir_client *client =
         weir_keyed_find_again(&detector->clients, shown->client, &trial->client, 0, 0);
     weir_service_id service = trial->service;
@@ -139,8 +151,10 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
         if (!note->at_us || note->service == service ||
             now_us - note->at_us > detector->config.control_us)
             continue;
-        bool failed = note->fail_us && now_us - note->fail_us <= detector->config.control_us,
-             newer = !latest || note->at_us > latest->at_us;
+        bool told = is_told(detector, note->service), newer = !latest || note->at_us > latest->at_us,
+             failed = !told && note->fail_us &&
+                      now_us - note->fail_us <= detector->config.control_us;
+        if (told && !note->ok) continue;
         if ((!newer && (shaky || !failed)) || seen_on(detector, &note->prefix, service)) continue;
         shaky |= failed;
         if (newer) latest = note;

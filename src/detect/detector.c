@@ -208,9 +208,11 @@ void weir_detector_demand(struct weir_detector *detector, const struct weir_dema
     if (demand->open > 0 && demand->overdue >= demand->open &&
         (demand->clients_overdue >= 2 || demand->overdue >= 2))
         note_hang(service, detector->open_start_us);
-    if (demand->clients_starved > 0 && demand->clients_starved >= demand->clients_open)
+    if (demand->clients_starved > 0 && demand->clients_starved >= demand->clients_open) {
+        if (detector->open_start_us - service->starved_slot_us > WEIR_SLOT_US)
+            service->starved_since_us = detector->now_us;
         service->starved_slot_us = detector->open_start_us;
-    else if (demand->clients_open > demand->clients_starved)
+    } else if (demand->clients_open > demand->clients_starved)
         service->demand_slot_us = detector->open_start_us;
 }
 
@@ -224,8 +226,8 @@ void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool 
     for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++) detector->asking[i] |= asking[i];
 }
 
-/* Several services starve at once; or one does, and what goes to the others waits in a queue that
- * it did not use to wait in, or is lost as its own is. */
+/* Several services starve at once, and nothing shows that the way out is free; or one does, and what
+ * goes to the others waits in a queue that it did not use to wait in, or is lost as its own is. */
 static void note_congestion(struct weir_detector *detector) {
     unsigned starved = 0, healthy = 0;
     bool queued = false;
@@ -238,10 +240,11 @@ static void note_congestion(struct weir_detector *detector) {
         queued |= is_starved && weir_queue_is_shared(detector, (weir_service_id)id);
         healthy += !is_starved && service->demand_slot_us && service->demand_slot_us >= lately_us;
     }
-    if (starved >= 2 && healthy == 0) detector->together_us = detector->now_us;
     bool full = weir_downlink_is_full(weir_downlink_of(detector), detector->now_us);
     bool loses = starved && weir_way_out_loses(detector);
-    if (queued || loses || (starved >= 2 && (healthy == 0 || (full && starved > healthy))))
+    bool together = starved >= 2 && healthy == 0 && !weir_way_out_is_free(detector);
+    if (together) detector->together_us = detector->now_us;
+    if (queued || loses || together || (starved >= 2 && full && starved > healthy))
         detector->congested_us = detector->now_us;
 }
 

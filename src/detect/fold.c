@@ -147,6 +147,23 @@ static void remember(struct weir_detector *detector, const struct weir_trial *tr
     weir_history_add(&detector->history, &item, &shown->numbers, closed);
 }
 
+static uint64_t useful_at(const struct weir_detector *detector, const struct weir_trial *trial,
+                          enum weir_layer layer) {
+    const struct weir_prefix *prefix =
+        weir_keyed_find(&detector->prefixes, &trial->prefix, trial->service, (uint8_t)layer);
+    return prefix ? prefix->track.useful : 0;
+}
+
+/* Of a place as of its service: what was reached by QUIC, or served, is there for TCP as well. */
+static bool place_is_known(const struct weir_detector *detector, const struct weir_trial *trial,
+                           const struct weir_prefix *prefix) {
+    uint64_t n = prefix->track.useful;
+    if (trial->layer == WEIR_LAYER_CONNECT && n < (uint64_t)detector->config.guard_useful)
+        n += useful_at(detector, trial, WEIR_LAYER_QUIC) +
+             useful_at(detector, trial, WEIR_LAYER_SERVE);
+    return n >= (uint64_t)detector->config.guard_useful;
+}
+
 static void fold_prefix(struct weir_detector *detector, const struct weir_trial *trial,
                         const struct weir_track_trial *step, struct weir_shown *shown, bool scored,
                         bool closed) {
@@ -154,8 +171,8 @@ static void fold_prefix(struct weir_detector *detector, const struct weir_trial 
     struct weir_prefix *prefix =
         weir_keyed_get_again(&detector->prefixes, &shown->prefix, &trial->prefix, trial->service,
                              trial->layer, step->at_us);
-    bool known = prefix->track.useful >= (uint64_t)detector->config.guard_useful;
-    fold(detector, &prefix->track, step, scored && (known || trial->ok), closed);
+    bool known = trial->ok || place_is_known(detector, trial, prefix);
+    fold(detector, &prefix->track, step, scored && known, closed);
     double s = weir_track_now(&prefix->track, detector->generation)->hard.s;
     const struct weir_prefix *hot = service->hot;
     if (s >= detector->rule.h / 2 &&

@@ -9,7 +9,8 @@
  * median and 4 % in its worst tenth. Two bad windows raise it, as this client's; two good ones end
  * it.
  *
- * What counts as good is under half of that. A client whose link is visibly fine is believed when
+ * Who is served by such a link starves, whatever is watched: that it does is no evidence against the
+ * service. What counts as good is under half of that. A client whose link is visibly fine is believed when
  * it says that a service fails: a television that does one thing only has no other witness.
  *
  * Blind spots: QUIC shows no loss; where there is no other client nothing tells the client's link
@@ -116,6 +117,13 @@ bool weir_link_is_fine(const struct weir_detector *detector, const struct weir_a
                        int64_t now_us) {
     const struct weir_link *link = weir_keyed_find(&detector->links, client, 0, 0);
     return link && link->fine_us && now_us - link->fine_us <= detector->config.control_us;
+}
+
+bool weir_link_is_bad(const struct weir_detector *detector, const struct weir_addr *client,
+                      int64_t now_us) {
+    const struct weir_link *link = weir_keyed_find(&detector->links, client, 0, 0);
+    return link && link->bad_run >= RAISE_WINDOWS &&
+           now_us - link->bad_us <= detector->config.control_us;
 }
 
 /* ---- incidents ---- */

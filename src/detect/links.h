@@ -20,3 +20,6 @@ bool weir_link_is_over(const struct weir_detector *detector, const struct weir_c
 /* The client's last window shows that its link carries what is sent to it. */
 bool weir_link_is_fine(const struct weir_detector *detector, const struct weir_addr *client,
                        int64_t now_us);
+/* Its last windows show that its link loses what is sent to it. */
+bool weir_link_is_bad(const struct weir_detector *detector, const struct weir_addr *client,
+                      int64_t now_us);

@@ -12,6 +12,7 @@
  */
 #include <math.h>
 
+#include "detect/beside.h"
 #include "detect/blame.h"
 #include "detect/told.h"
 
@@ -190,6 +191,7 @@ static void gather_own(struct weir_detector *detector, const struct weir_scope *
 /* The sums of all else. */
 static void gather_rest(struct weir_detector *detector, const struct weir_scope *scope,
                         struct weir_incident *record) {
+    weir_set_aside(detector, scope->service);
     /* Controls count from when the first failing attempt began: what was useful while it hung
      * speaks as well. */
     weir_judge_controls(detector, scope->service, scope->began_us, scope->slow, record);

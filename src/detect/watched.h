@@ -44,6 +44,7 @@ struct weir_service_state {
     int64_t hang_slot_us[2];
     /* slots of the last starved, and of the last healthy demand */
     int64_t starved_slot_us, demand_slot_us;
+    int64_t starved_since_us; /* when the starved slots in a row began */
     int64_t last_us; /* last trial */
     /* slot in which a trial of that layer was useful last */
     int64_t ok_slot_us[WEIR_LAYER_N];
@@ -71,3 +72,5 @@ bool weir_trial_is_sane(const struct weir_detector *detector, const struct weir_
 /* queue.c: in the last window most of the others' packets waited as this service's did, and as
  * never in ten minutes. */
 bool weir_queue_is_shared(const struct weir_detector *detector, weir_service_id service);
+/* Packets of a service that starves pass as fast as ever, nobody's wait, none are lost. */
+bool weir_way_out_is_free(const struct weir_detector *detector);

@@ -204,6 +204,13 @@ static void who_starves(void **state) {
     assert_true(netflix->starved_slot_us == 0 && netflix->demand_slot_us == 0);
     demand(NETFLIX, 3, 0, 0, 3, 3);
     assert_true(netflix->starved_slot_us == NOW && netflix->demand_slot_us == 0);
+    assert_true(netflix->starved_since_us == NOW);
+    detector->now_us = NOW + 1;
+    demand(NETFLIX, 3, 0, 0, 3, 3); /* it goes on */
+    assert_true(netflix->starved_since_us == NOW);
+    netflix->starved_slot_us = NOW - 2 * WEIR_SLOT_US;
+    demand(NETFLIX, 3, 0, 0, 3, 3); /* a slot without it lies between */
+    assert_true(netflix->starved_since_us == NOW + 1);
     detector->open_start_us++;
     demand(NETFLIX, 3, 0, 0, 3, 2); /* one is served well */
     assert_true(netflix->starved_slot_us == NOW && netflix->demand_slot_us == NOW + 1);
@@ -247,6 +254,7 @@ static struct weir_baseline *delay(weir_service_id id, enum weir_against_least a
         seen->signals[WEIR_CONTINUOUS_RTT_SERVER] = calloc(1, sizeof(struct weir_baseline));
     struct weir_baseline *far = seen->signals[WEIR_CONTINUOUS_RTT_SERVER];
     far->against_least = against;
+    far->unseen_us = against == WEIR_ABOVE_LEAST ? NOW : 0;
     far->last_us = NOW - 2 * WEIR_SLOT_US;
     return far;
 }
@@ -269,6 +277,35 @@ static void a_queue_that_is_shared(void **state) {
     assert_false(weir_queue_is_shared(detector, NETFLIX));
     delay(WEIR_SERVICE_OTHER, WEIR_LEAST_UNKNOWN);
     netflix->starved_slot_us = NOW; /* then one that starves is enough */
+    assert_true(is_congested());
+}
+
+/* Far servers were asked before: that others are far above their least is a queue only where this
+ * service waits, too. */
+static void a_delay_that_was_seen_before(void **state) {
+    delay(YOUTUBE, WEIR_ABOVE_LEAST)->unseen_us = 0;
+    assert_false(weir_queue_is_shared(detector, NETFLIX));
+    delay(NETFLIX, WEIR_ABOVE_LEAST)->unseen_us = 0;
+    assert_true(weir_queue_is_shared(detector, NETFLIX));
+}
+
+/* Two services starve, and packets pass as fast as ever in a window in which they starved. */
+static void a_way_out_that_is_free(void **state) {
+    struct weir_service_state *youtube = &detector->services[YOUTUBE];
+    netflix->starved_slot_us = youtube->starved_slot_us = NOW;
+    netflix->starved_since_us = NOW - 2 * WEIR_SLOT_US;
+    assert_true(is_congested());
+    delay(NETFLIX, WEIR_NEAR_LEAST);
+    assert_false(is_congested());
+    netflix->starved_since_us++; /* it began to starve within that window */
+    assert_true(is_congested());
+    netflix->starved_since_us--;
+    delay(HULU, WEIR_ABOVE_LEAST); /* somebody waits */
+    assert_true(is_congested());
+    delay(HULU, WEIR_LEAST_UNKNOWN);
+    assert_false(is_congested());
+    detector->losses.bad_run = 2;
+    detector->losses.bad_us = NOW;
     assert_true(is_congested());
 }
 
@@ -525,6 +562,8 @@ int main(void) {
         TEST(who_starves),
         TEST(services_starve_together),
         TEST(a_queue_that_is_shared),
+        TEST(a_delay_that_was_seen_before),
+        TEST(a_way_out_that_is_free),
         TEST(packets_that_come),
         TEST(evidence_by_number_of_clients),
         TEST(states_of_a_service),

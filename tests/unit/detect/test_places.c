@@ -234,6 +234,46 @@ static void a_place_that_lets_a_part_through(void **state) {
     }
 }
 
+/* A browser that was served by QUIC goes on by TCP, where nobody connected before. */
+static void a_place_known_by_quic(void **state) {
+    for (int i = 0; i < 12; i++) {
+        site_ok(&site, HULU, WEIR_LAYER_QUIC, 0, 6, 1);
+        site_well(&site, HULU, 7, 3);
+        site_rest(&site, 3, 3, true);
+        site_slot(&site);
+    }
+    for (int i = 0; i < 6; i++) {
+        site_fail(&site, HULU, WEIR_LAYER_CONNECT, 0, 6, 4);
+        site_well(&site, HULU, 7, 3);
+        site_rest(&site, 3, 3, true);
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->service, HULU);
+    assert_int_equal(raised->cause, WEIR_CAUSE_CDN_PATH);
+}
+
+/* One client, or one address for all of a house: the second service that fails is told beside the
+ * first, of which it was said that it fails by itself. */
+static void two_services_of_one_client(void **state) {
+    site_healthy(&site, 12, 1);
+    for (int i = 0; i < 9; i++) {
+        site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, 0, 1, 4);
+        site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, 0, 2, 4);
+        if (i >= 3) site_fail(&site, YOUTUBE, WEIR_LAYER_CONNECT, 0, 3, 3);
+        if (i >= 3) site_fail(&site, YOUTUBE, WEIR_LAYER_CONNECT, 0, 1, 3);
+        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 9, 1);
+        site_slot(&site);
+    }
+    bool told[N_SITE_SERVICES] = {false};
+    for (size_t i = 0; i < site.n_events; i++) {
+        assert_int_equal(site.events[i].cause, WEIR_CAUSE_SERVICE);
+        told[site.events[i].service] = true;
+    }
+    assert_true(told[NETFLIX] && told[YOUTUBE]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(a_place_has_two_names),
@@ -247,6 +287,8 @@ int main(void) {
         SCENARIO(one_clients_failures_are_no_uplink),
         SCENARIO(all_that_is_tried_is_refused),
         SCENARIO(a_place_that_lets_a_part_through),
+        SCENARIO(a_place_known_by_quic),
+        SCENARIO(two_services_of_one_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

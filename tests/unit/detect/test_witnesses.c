@@ -79,6 +79,12 @@ static void what_a_failure_weighs(void **state) {
     assert_true(weight_at(NOW + lately_us + 1) == 1);
     beside(NETFLIX, 3, true, NOW + 1); /* a place of its own after all: no other */
     assert_true(weight_at(NOW + lately_us + 1) == unknown);
+    beside(HULU, 5, true, NOW);
+    beside(TWITCH, 6, true, NOW);
+    beside(TWITCH, 6, false, NOW + 1);
+    assert_true(weight_at(NOW + 1) == 0);
+    detector->services[TWITCH].incident.open = true; /* it was told: it is no witness any more */
+    assert_true(weight_at(NOW + 1) == 1);
     struct weir_trial answer = of(NETFLIX, 1, false, NOW);
     answer.kind = WEIR_OUTCOME_REFUSED; /* it came through the client's network */
     assert_true(weir_controls_weight(detector, &answer, &none) == 1);
@@ -220,6 +226,26 @@ static void bad_links(void **state) {
     assert_true(weir_link_is_over(detector, incident));
 }
 
+/* Who is served by a bad link starves, whatever is watched. */
+static void who_starves_behind_a_bad_link(void **state) {
+    struct weir_trial starved = of(NETFLIX, 1, false, NOW);
+    starved.kind = WEIR_OUTCOME_STARVED;
+    rows[0] = (struct weir_client_link){.client = site_client(1),
+                                        .services = {1u << NETFLIX | 1u << YOUTUBE},
+                                        .segments_down = 200};
+    rows[1] = (struct weir_client_link){.client = site_client(2), .segments_down = 200};
+    one_window(20);
+    assert_true(weir_controls_weight(detector, &starved) > 0); /* one window is none */
+    one_window(20);
+    assert_true(weir_controls_weight(detector, &starved) == 0);
+    assert_true(weight_at(NOW) > 0); /* what gets no answer at all */
+    starved.client = site_client(2);
+    assert_true(weir_controls_weight(detector, &starved) > 0);
+    starved.client = site_client(1);
+    starved.fail_us = NOW + detector->config.control_us + 1;
+    assert_true(weir_controls_weight(detector, &starved) > 0);
+}
+
 /* What it does beside, and does well, speaks against its link. */
 static void what_it_does_beside(void **state) {
     rows[0] = (struct weir_client_link){
@@ -284,6 +310,22 @@ static void the_least_of_ten_minutes(void **state) {
     free(baseline);
 }
 
+/* Longer by 20 ms than in any window before those that are so themselves. */
+static void beyond_the_most_of_ten_minutes(void **state) {
+    struct weir_baseline *baseline = calloc(1, sizeof *baseline);
+    int64_t at_us = T0;
+    for (int i = 0; i < 6; i++) (void)TAKE(i == 3 ? 50e3 : 10e3);
+    assert_int_equal(TAKE(69e3), WEIR_ABOVE_LEAST);
+    assert_int_equal(baseline->unseen_us, 0);
+    assert_int_equal(TAKE(90e3), WEIR_ABOVE_LEAST);
+    assert_int_equal(baseline->unseen_us, at_us - WEIR_SLOT_US);
+    (void)TAKE(90e3); /* it goes on */
+    assert_int_equal(baseline->unseen_us, at_us - 2 * WEIR_SLOT_US);
+    (void)TAKE(80e3);
+    assert_int_equal(baseline->unseen_us, 0);
+    free(baseline);
+}
+
 static void a_full_downlink(void **state) {
     struct weir_downlink *downlink = weir_downlink_of(detector);
     for (int i = 0; i < 359; i++) weir_downlink_take(downlink, 10e6, NOW);
@@ -318,10 +360,12 @@ int main(void) {
         TEST(notes_of_a_client),
         TEST(active_clients_by_network),
         TEST(bad_links),
+        TEST(who_starves_behind_a_bad_link),
         TEST(what_it_does_beside),
         TEST(a_link_that_is_fine),
         TEST(the_middle_of_an_even_number),
         TEST(the_least_of_ten_minutes),
+        TEST(beyond_the_most_of_ten_minutes),
         TEST(a_full_downlink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
