@@ -228,13 +228,26 @@ struct weir_beside weir_beside(const struct weir_detector *detector, bool slow) 
     return beside;
 }
 
-/* It was told that the service fails by itself, while something else worked later; and it fails where
- * the asked one does not, so that it would go on failing whatever is wrong with the asked one. */
+/* Of the others in the incident's last record, those that were not told to fail themselves. */
+static bool others_went_on(const struct weir_detector *detector, const struct weir_incident *record) {
+    enum { OTHERS_OK = 4 };
+    struct weir_tally others = {0};
+    for (unsigned i = 0; i < record->controls.n; i++) {
+        weir_service_id id = record->controls.by_service[i].service;
+        if (id >= WEIR_SERVICE_FIRST && detector->services[id].incident.open) continue;
+        others.fail += record->controls.by_service[i].fail;
+        others.total += record->controls.by_service[i].total;
+    }
+    return others.total - others.fail >= OTHERS_OK && weir_rest_is_fine(others);
+}
+
+/* It was told that the service fails by itself, while others went on working; and it fails where the
+ * asked one does not, so that it would go on failing whatever is wrong with the asked one. */
 static bool fails_by_itself(const struct weir_detector *detector, size_t id) {
     const struct weir_judgement *judgement = &detector->judgement;
     const struct weir_case *incident = &detector->services[id].incident;
     if (!incident->exists || incident->record.cause != WEIR_CAUSE_SERVICE ||
-        detector->uplink_ok_us - incident->record.onset_us < WEIR_SLOT_US)
+        !others_went_on(detector, &incident->record))
         return false;
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
@@ -256,6 +269,6 @@ void weir_set_aside(struct weir_detector *detector, weir_service_id service) {
     for (size_t i = 0; i < judgement->n; i++) {
         struct weir_judged *trial = &judgement->trials[i];
         if (trial->at_us <= until_us[trial->service] && weir_item_tally(trial->flags, false).fail)
-            trial->flags &= (uint8_t)~WEIR_ITEM_CONTROL;
+            trial->flags &= (uint8_t)~(WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK);
     }
 }

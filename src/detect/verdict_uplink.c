@@ -6,6 +6,7 @@
  */
 #include <math.h>
 
+#include "detect/beside.h"
 #include "detect/blame.h"
 #include "detect/told.h"
 
@@ -251,6 +252,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
                              .since_us = scope->since_us,
                              .slow = scope->slow};
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
+    weir_set_aside(detector, WEIR_SERVICE_NONE);
     struct weir_tally all = weir_judge_own(detector, &pick, &verdict->record);
     struct weir_blame blame = weir_blame_uplink(detector, scope);
     struct weir_tally rest;

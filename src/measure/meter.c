@@ -185,10 +185,12 @@ static void evidence_of_flow(struct weir_evidence *evidence, struct weir_flow *f
     evidence->flow_first_us = weir_flow_first_ts_us(flow);
 }
 
-/* DNS transactions have their own event, with more to tell. */
+/* DNS transactions have their own event, with more to tell. A host that is never counted may fail:
+ * a log collector that a filter blocks is no witness against anybody's network either. */
 static void on_attempt(struct weir_meter *meter, struct weir_flow *flow,
                        const struct weir_event *event) {
     if (event->attempt.layer == WEIR_LAYER_DNS) return;
+    if (weir_flow_named(flow)->never_count && weir_outcome_failed(event->attempt.outcome)) return;
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_ATTEMPT, event);
     if (!evidence) return;
     evidence_of_flow(evidence, flow);
@@ -266,6 +268,9 @@ static void on_dns(struct weir_meter *meter, const struct weir_event *event) {
     weir_accumulator_event(accumulator_of(meter, match.service), &sample);
     weir_links_event(&meter->links[meter->window & 1], NULL, match.service, &sample);
 
+    /* that a resolver is silent is its own doing, whatever it is asked for */
+    bool failed = weir_outcome_failed(event->dns.outcome);
+    if (match.never_count && failed && event->dns.outcome != WEIR_OUTCOME_DNS_TIMEOUT) return;
     struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_DNS, event);
     if (!evidence) return;
     evidence->client = *event->dns.client;

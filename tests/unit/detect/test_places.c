@@ -264,6 +264,7 @@ static void two_services_of_one_client(void **state) {
         if (i >= 3) site_fail(&site, YOUTUBE, WEIR_LAYER_CONNECT, 0, 3, 3);
         if (i >= 3) site_fail(&site, YOUTUBE, WEIR_LAYER_CONNECT, 0, 1, 3);
         site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 9, 1);
+        site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, 0, 10, 2);
         site_slot(&site);
     }
     bool told[N_SITE_SERVICES] = {false};

@@ -73,8 +73,10 @@ struct weir_match weir_service_match_host(const struct weir_service_set *set, co
                                           size_t length) {
     (void)set;
     bool film = length >= 8 && memcmp(host + length - 8, "film.net", 8) == 0;
+    bool never = length >= 7 && memcmp(host, "log.net", 7) == 0;
     return (struct weir_match){.service = film ? FILM : WEIR_SERVICE_OTHER,
-                               .role = film ? WEIR_ROLE_MEDIA : WEIR_ROLE_OTHER};
+                               .role = film ? WEIR_ROLE_MEDIA : WEIR_ROLE_OTHER,
+                               .never_count = never};
 }
 
 struct weir_addr fake_addr(const char *text) {

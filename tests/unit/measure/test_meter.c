@@ -184,6 +184,45 @@ static void test_end_tells_of_resets_in_mid_transfer(void **state) {
     weir_meter_free(meter);
 }
 
+/* What a host fails with that is never counted is evidence of nothing; that a resolver is silent is
+ * the resolver's. */
+static void test_never_counted(void **state) {
+    static const struct {
+        enum weir_outcome lookup, attempt;
+        size_t n;
+    } cases[] = {{WEIR_OUTCOME_USEFUL, WEIR_OUTCOME_USEFUL, 2},
+                 {WEIR_OUTCOME_DNS_NXDOMAIN, WEIR_OUTCOME_USEFUL, 1},
+                 {WEIR_OUTCOME_DNS_SERVFAIL, WEIR_OUTCOME_SYN_TIMEOUT, 0},
+                 {WEIR_OUTCOME_DNS_TIMEOUT, WEIR_OUTCOME_REFUSED, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct weir_meter *meter = new_meter(NULL);
+        struct weir_addr client = fake_addr("10.0.0.1"), resolver = fake_addr("10.0.0.53");
+        struct weir_event lookup = {.kind = WEIR_EVENT_DNS,
+                                    .ts_us = T0,
+                                    .now_us = T0,
+                                    .dns = {.client = &client,
+                                            .resolver = &resolver,
+                                            .qname = "log.net",
+                                            .qtype = 1,
+                                            .outcome = cases[i].lookup,
+                                            .first_us = T0,
+                                            .queries = 1}};
+        struct weir_event attempt = {.kind = WEIR_EVENT_ATTEMPT,
+                                     .ts_us = T0,
+                                     .now_us = T0,
+                                     .attempt = {WEIR_LAYER_CONNECT, cases[i].attempt, T0}};
+        struct weir_flow flow =
+            fake_flow("10.0.0.1", "192.0.2.1", WEIR_SERVICE_OTHER, WEIR_ROLE_OTHER);
+        flow.named.never_count = true;
+        weir_meter_event(meter, NULL, &lookup);
+        weir_meter_event(meter, &flow, &attempt);
+        struct weir_block block;
+        weir_meter_take(meter, &block, T0 + S, false);
+        assert_int_equal(block.n_evidence, cases[i].n);
+        weir_meter_free(meter);
+    }
+}
+
 static void test_bounds_are_counted(void **state) {
     struct weir_meter *meter = new_meter(&(struct weir_meter_config){
         .evidence_max = 3, .records_max = 2, .pending_max = 1, .flow_records = true});
@@ -349,6 +388,7 @@ int main(void) {
         cmocka_unit_test(test_evidence_of_dns),
         cmocka_unit_test(test_only_media_gives_chunks),
         cmocka_unit_test(test_end_tells_of_resets_in_mid_transfer),
+        cmocka_unit_test(test_never_counted),
         cmocka_unit_test(test_bounds_are_counted),
         cmocka_unit_test(test_one_way_share),
         cmocka_unit_test(test_pending_survives_churn),
