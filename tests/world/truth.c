@@ -32,10 +32,17 @@ static bool told_by_site(const struct fault *fault) {
     return scope == ON_SITE || scope == ON_RESOLVER || scope == ON_CLIENT;
 }
 
+/* Only one service met it: nothing tells that it was the site's. */
+static bool of_one_service(const struct fault *fault) {
+    return fault->row->scope == ON_SITE && __builtin_popcountll(fault->services) < 2;
+}
+
 static void put_services(const struct world *world, const struct fault *fault, FILE *out) {
     fputs("\"services\": [", out);
     if (told_by_site(fault)) {
         fputs("null", out);
+        for (unsigned i = 0; i < world->n_services && of_one_service(fault); i++)
+            if (fault->services >> (i + 1) & 1) fprintf(out, ", \"%s\"", id_of(world, (int)i));
     } else if (fault->row->scope == ON_QUIC) {
         const char *comma = "";
         for (unsigned i = 0; i < world->n_services; i++)
@@ -69,8 +76,7 @@ static const char *causes_of(const struct fault *fault, char *room, size_t size)
     const struct fault_row *row = fault->row;
     snprintf(room, size, "%s", row->causes);
     size_t at = strlen(room);
-    unsigned n_places = (unsigned)__builtin_popcountll(fault->places),
-             n_services = (unsigned)__builtin_popcountll(fault->services);
+    unsigned n_places = (unsigned)__builtin_popcountll(fault->places);
     if (row->scope == ON_SERVICE && n_places < 2 && fault->part != CONTROL &&
         !fault->n_well_elsewhere)
         at += (size_t)snprintf(room + at, size - at, "|cdn_path");
@@ -79,7 +85,7 @@ static const char *causes_of(const struct fault *fault, char *room, size_t size)
     if (row->scope == ON_SHARED &&
         (fault->n_trials_other < 3 || fault->n_trials - fault->n_trials_other < 3))
         at += (size_t)snprintf(room + at, size - at, "|cdn_path|service");
-    if (row->scope == ON_SITE && n_services < 2)
+    if (of_one_service(fault))
         at += (size_t)snprintf(room + at, size - at, "|service|cdn_path");
     if (row->scope == ON_SERVICE && fault->n_controls < CONTROLS)
         at += (size_t)snprintf(room + at, size - at, "|uplink|client");
