@@ -21,7 +21,7 @@ struct weir_baseline {
     int64_t first_us, last_us;
     /* the last window, of the least in the ten minutes before */
     enum weir_against_least against_least;
-    int64_t unseen_us; /* since when it is above the most as well; 0: it is not */
+    int64_t unseen_us;         /* since when it is above the most as well; 0: it is not */
     struct weir_sparse sparse; /* windows that wait for others */
     uint64_t n;
     /* the last 10 minutes' windows; an hour's, where they are added up */

@@ -229,7 +229,8 @@ struct weir_beside weir_beside(const struct weir_detector *detector, bool slow) 
 }
 
 /* Of the others in the incident's last record, those that were not told to fail themselves. */
-static bool others_went_on(const struct weir_detector *detector, const struct weir_incident *record) {
+static bool others_went_on(const struct weir_detector *detector,
+                           const struct weir_incident *record) {
     enum { OTHERS_OK = 4 };
     struct weir_tally others = {0};
     for (unsigned i = 0; i < record->controls.n; i++) {
@@ -241,34 +242,36 @@ static bool others_went_on(const struct weir_detector *detector, const struct we
     return others.total - others.fail >= OTHERS_OK && weir_rest_is_fine(others);
 }
 
-/* It was told that the service fails by itself, while others went on working; and it fails where the
- * asked one does not, so that it would go on failing whatever is wrong with the asked one. */
-static bool fails_by_itself(const struct weir_detector *detector, size_t id) {
-    const struct weir_judgement *judgement = &detector->judgement;
+/* Until when it was told that the service fails by itself, while others went on working; 0: it was
+ * not. */
+static int64_t told_until_us(const struct weir_detector *detector, size_t id) {
     const struct weir_case *incident = &detector->services[id].incident;
     if (!incident->exists || incident->record.cause != WEIR_CAUSE_SERVICE ||
         !others_went_on(detector, &incident->record))
-        return false;
-    for (size_t i = 0; i < judgement->n; i++) {
-        const struct weir_judged *trial = &judgement->trials[i];
-        if (trial->service == id && trial->flags & WEIR_ITEM_CONTROL &&
-            weir_item_tally(trial->flags, false).fail && !judgement->by_place[trial->place].own.fail)
-            return true;
-    }
-    return false;
+        return 0;
+    return incident->open ? INT64_MAX : incident->record.cleared_us;
 }
 
+/* It fails where the asked one does not, too: so it would go on failing whatever is wrong there. */
 void weir_set_aside(struct weir_detector *detector, weir_service_id service) {
     struct weir_judgement *judgement = &detector->judgement;
     int64_t until_us[WEIR_SERVICES_MAX] = {0};
+    bool any = false, elsewhere[WEIR_SERVICES_MAX] = {false};
     for (size_t id = WEIR_SERVICE_FIRST; id < detector->n_services; id++) {
-        const struct weir_case *incident = &detector->services[id].incident;
-        if (id != service && fails_by_itself(detector, id))
-            until_us[id] = incident->open ? INT64_MAX : incident->record.cleared_us;
+        until_us[id] = id == service ? 0 : told_until_us(detector, id);
+        any |= until_us[id] > 0;
+    }
+    if (!any) return;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        elsewhere[trial->service] |= trial->flags & WEIR_ITEM_CONTROL &&
+                                     weir_item_tally(trial->flags, false).fail &&
+                                     !judgement->by_place[trial->place].own.fail;
     }
     for (size_t i = 0; i < judgement->n; i++) {
         struct weir_judged *trial = &judgement->trials[i];
-        if (trial->at_us <= until_us[trial->service] && weir_item_tally(trial->flags, false).fail)
-            trial->flags &= (uint8_t)~(WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK);
+        if (elsewhere[trial->service] && trial->at_us <= until_us[trial->service] &&
+            weir_item_tally(trial->flags, false).fail)
+            trial->flags &= (uint8_t) ~(WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK);
     }
 }

@@ -19,7 +19,7 @@ struct weir_beside weir_each_for_itself(const struct weir_detector *detector, ui
 /* A trouble of its own, where the tally is worth its price; else 0. */
 double weir_own_trouble(struct weir_tally tally, double prior, double p0);
 
-/* Failures of other services that were told to fail by themselves are known: they say nothing of the
- * uplink, of a client or of a place that is asked about now, and are no controls in this judgement.
- * After the own sums, before the controls. */
+/* Failures of other services that were told to fail by themselves are known: they say nothing of
+ * the uplink, of a client or of a place that is asked about now, and are no controls in this
+ * judgement. After the own sums, before the controls. */
 void weir_set_aside(struct weir_detector *detector, weir_service_id service);

@@ -12,8 +12,8 @@
  * Where nothing else was tried an answered lookup is a witness, too: it came through the client's
  * network; and so is what its link shows (links.c): most televisions do one thing.
  *
- * A service that was told to fail by itself says nothing of the client when it fails on: else of two
- * services that fail for one client the second would never be told.
+ * A service that was told to fail by itself says nothing of the client when it fails on: else of
+ * two services that fail for one client the second would never be told.
  *
  * Bad WiFi lets some trials through: a client whose controls were useful and failed within the
  * minute weighs a half.
@@ -128,7 +128,8 @@ void weir_controls_note(struct weir_detector *detector, const struct weir_trial 
                                .ok = trial->ok || answered};
 }
 
-/* It was told that this service fails by itself: its failures are no witness of the client's network.
+/* It was told that this service fails by itself: its failures are no witness of the client's
+ * network.
  */
 static bool is_told(const struct weir_detector *detector, weir_service_id service) {
     return service >= WEIR_SERVICE_FIRST && detector->services[service].incident.open;

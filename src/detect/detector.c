@@ -226,8 +226,9 @@ void weir_detector_traffic(struct weir_detector *detector, int64_t now_us, bool 
     for (size_t i = 0; i < WEIR_SERVICES_MAX / 64; i++) detector->asking[i] |= asking[i];
 }
 
-/* Several services starve at once, and nothing shows that the way out is free; or one does, and what
- * goes to the others waits in a queue that it did not use to wait in, or is lost as its own is. */
+/* Several services starve at once, and nothing shows that the way out is free; or one does, and
+ * what goes to the others waits in a queue that it did not use to wait in, or is lost as its own
+ * is. */
 static void note_congestion(struct weir_detector *detector) {
     unsigned starved = 0, healthy = 0;
     bool queued = false;

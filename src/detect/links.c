@@ -9,9 +9,10 @@
  * median and 4 % in its worst tenth. Two bad windows raise it, as this client's; two good ones end
  * it.
  *
- * Who is served by such a link starves, whatever is watched: that it does is no evidence against the
- * service. What counts as good is under half of that. A client whose link is visibly fine is believed when
- * it says that a service fails: a television that does one thing only has no other witness.
+ * Who is served by such a link starves, whatever is watched: that it does is no evidence against
+ * the service. What counts as good is under half of that. A client whose link is visibly fine is
+ * believed when it says that a service fails: a television that does one thing only has no other
+ * witness.
  *
  * Blind spots: QUIC shows no loss; where there is no other client nothing tells the client's link
  * from a fault of the gateway's own network; a link that drops all packets shows as silence.

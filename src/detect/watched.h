@@ -45,7 +45,7 @@ struct weir_service_state {
     /* slots of the last starved, and of the last healthy demand */
     int64_t starved_slot_us, demand_slot_us;
     int64_t starved_since_us; /* when the starved slots in a row began */
-    int64_t last_us; /* last trial */
+    int64_t last_us;          /* last trial */
     /* slot in which a trial of that layer was useful last */
     int64_t ok_slot_us[WEIR_LAYER_N];
     /* trials of closed slots since the last failure, any layer but dns */

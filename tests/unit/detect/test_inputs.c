@@ -304,8 +304,17 @@ static void a_way_out_that_is_free(void **state) {
     assert_true(is_congested());
     delay(HULU, WEIR_LEAST_UNKNOWN);
     assert_false(is_congested());
-    detector->losses.bad_run = 2;
-    detector->losses.bad_us = NOW;
+    for (int i = 2; i > 0; i--) { /* both lose what was sent to them */
+        struct weir_detect_service_window services[2] = {
+            {.service = NETFLIX, .loss_before = 0.1, .segments_down = 1000},
+            {.service = YOUTUBE, .loss_before = 0.1, .segments_down = 1000}};
+        weir_detector_window(detector,
+                             &(struct weir_detect_window){.start_us = NOW - i * WEIR_SLOT_US,
+                                                          .services = services,
+                                                          .n_services = 2});
+    }
+    netflix->starved_slot_us = youtube->starved_slot_us = NOW;
+    assert_true(weir_way_out_loses(detector));
     assert_true(is_congested());
 }
 

@@ -235,15 +235,16 @@ static void who_starves_behind_a_bad_link(void **state) {
                                         .segments_down = 200};
     rows[1] = (struct weir_client_link){.client = site_client(2), .segments_down = 200};
     one_window(20);
-    assert_true(weir_controls_weight(detector, &starved) > 0); /* one window is none */
+    assert_true(weir_controls_weight(detector, &starved, &(struct weir_shown){0}) >
+                0); /* one window is none */
     one_window(20);
-    assert_true(weir_controls_weight(detector, &starved) == 0);
+    assert_true(weir_controls_weight(detector, &starved, &(struct weir_shown){0}) == 0);
     assert_true(weight_at(NOW) > 0); /* what gets no answer at all */
     starved.client = site_client(2);
-    assert_true(weir_controls_weight(detector, &starved) > 0);
+    assert_true(weir_controls_weight(detector, &starved, &(struct weir_shown){0}) > 0);
     starved.client = site_client(1);
     starved.fail_us = NOW + detector->config.control_us + 1;
-    assert_true(weir_controls_weight(detector, &starved) > 0);
+    assert_true(weir_controls_weight(detector, &starved, &(struct weir_shown){0}) > 0);
 }
 
 /* What it does beside, and does well, speaks against its link. */
