@@ -225,8 +225,10 @@ static int add_hosts(struct weir_service_set *set, uint8_t id, struct weir_fault
         const struct weir_service_host *host = &service->hosts[i];
         struct weir_match match = {.service = id, .role = (uint8_t)host->role};
         error = claim(set, signature, id,
-                      host->role == WEIR_ROLE_MEDIA ? "hosts.media" : "hosts.control", host->suffix,
-                      match, fault);
+                      host->role == WEIR_ROLE_MEDIA     ? "hosts.media"
+                      : host->role == WEIR_ROLE_CONTROL ? "hosts.control"
+                                                        : "hosts.other",
+                      host->suffix, match, fault);
     }
     for (size_t i = 0; error == 0 && i < service->n_never_count; i++) {
         struct weir_match match = {

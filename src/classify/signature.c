@@ -21,8 +21,8 @@
 #include "signature.h"
 
 struct roles {
-    char **media, **control;
-    uint32_t media_count, control_count;
+    char **media, **control, **other;
+    uint32_t media_count, control_count, other_count;
 };
 
 struct document {
@@ -62,6 +62,7 @@ static const cyaml_schema_value_t asn_value = {CYAML_VALUE_UINT(CYAML_FLAG_DEFAU
 static const cyaml_schema_field_t host_fields[] = {
     LIST("media", struct roles, media, &host_value, WEIR_SIGNATURE_HOSTS_MAX),
     LIST("control", struct roles, control, &host_value, WEIR_SIGNATURE_HOSTS_MAX),
+    LIST("other", struct roles, other, &host_value, WEIR_SIGNATURE_HOSTS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t prefix_fields[] = {
@@ -331,19 +332,23 @@ static int take_hosts(struct weir_signature *signature, struct weir_fault *fault
         error =
             check_hosts(signature, "hosts.control", roles->control, roles->control_count, fault);
     if (error == 0)
+        error = check_hosts(signature, "hosts.other", roles->other, roles->other_count, fault);
+    if (error == 0)
         error = check_hosts(signature, "never_count", document->never_count,
                             document->never_count_count, fault);
     if (error < 0) return error;
 
-    struct weir_service_host *hosts = calloc(n, sizeof *hosts);
+    struct weir_service_host *hosts = calloc(n + roles->other_count, sizeof *hosts);
     if (!hosts) return weir_fault_set(fault, -ENOMEM, "%s: out of memory", signature->path);
     for (uint32_t i = 0; i < roles->media_count; i++)
         hosts[i] = (struct weir_service_host){roles->media[i], WEIR_ROLE_MEDIA};
     for (uint32_t i = 0; i < roles->control_count; i++)
         hosts[roles->media_count + i] =
             (struct weir_service_host){roles->control[i], WEIR_ROLE_CONTROL};
+    for (uint32_t i = 0; i < roles->other_count; i++)
+        hosts[n + i] = (struct weir_service_host){roles->other[i], WEIR_ROLE_OTHER};
     signature->service.hosts = hosts;
-    signature->service.n_hosts = n;
+    signature->service.n_hosts = n + roles->other_count;
     return 0;
 }
 

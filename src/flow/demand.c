@@ -12,7 +12,8 @@
  *               saw, its window is open. It waits as a request does, since its last byte.
  *   given up    while it waited, the client said something thin that the server acknowledged
  *               without a word in two seconds (a stream's reset); over QUIC the client's last
- *               datagram was small. A PING is answered.
+ *               datagram was small. A PING is answered. A datagram as small as an acknowledgement
+ *               that has nothing to acknowledge and that nobody acknowledges closes the connection.
  *   unacked     over TCP, sent again twice or more and acknowledged by nobody for three seconds, or
  *               eight round trips where these are longer, with nothing heard from the server
  *               meanwhile
@@ -29,6 +30,7 @@ enum {
     FROZEN_MIN_MS = 1000,
     FROZEN_MAX_MS = 60000, /* below the span of byte_ms */
     CANCELLED_US = 2000000,
+    CLOSE_MAX = 60, /* a close without much of a reason */
     COPIES_MIN = 2,
     UNSURE_MIN_MS = 1000,
     UNACKED_MIN_MS = 3000,
@@ -120,12 +122,21 @@ static bool is_frozen(const struct weir_flow *flow, const struct serve *serve) {
            !flow_is(flow, FLOW_ZERO_SINCE | FLOW_UNSEEN | FLOW_FIN << WEIR_CLIENT);
 }
 
+/* The client's last word over QUIC. One as small as an acknowledgement is a PING, which the server
+ * acknowledges, or which is said again; or it closes the connection: then there is nothing to
+ * acknowledge, and nobody says another word (RFC 9000 10.2, 13.2.1). */
+static bool is_last_word(const struct weir_flow *flow, const struct serve *serve) {
+    bool answered = (int32_t)(flow->payload_us[WEIR_SERVER] - flow->next_us) >= 0;
+    return flow->payload_us[WEIR_CLIENT] == flow->next_us &&
+           (weir_ask_bytes(serve->next_size) >= CLOSE_MAX ||
+            (!answered && flow->unheard.said <= 1));
+}
+
 /* While it waited the client said something small, which the server took without a word: it gave
  * the request up. */
 static bool is_cancelled(const struct weir_flow *flow, const struct serve *serve, int64_t now_us) {
     if (!serve->next_size || low_span(flow->next_us, now_us) < CANCELLED_US) return false;
-    return flow->transport == WEIR_TRANSPORT_UDP ? flow->payload_us[WEIR_CLIENT] == flow->next_us
-                                                 : is_acked(flow);
+    return flow->transport == WEIR_TRANSPORT_UDP ? is_last_word(flow, serve) : is_acked(flow);
 }
 
 /* ---- ticks ---- */

@@ -121,6 +121,17 @@ static bool acknowledges(struct weir_flow *flow, uint32_t bytes) {
     return bytes < ACK_MAX && bytes <= before + ACK_STEP;
 }
 
+/* It is as small as an acknowledgement, and there is nothing to acknowledge: while a request waits
+ * the client speaks of its own accord, well after all that the server said must have reached it. It
+ * closes the connection, or pings (demand.c tells them apart). */
+static bool speaks_unasked(const struct weir_flow *flow, const struct weir_packet *packet) {
+    enum { RTT_UNKNOWN_US = 100000, ACK_DELAYED_US = 50000 }; /* 25 ms, and timers */
+    uint32_t rtt_us = flow->opening_rtt_us[WEIR_CLIENT];
+    if (rtt_us == RTT_NONE) rtt_us = RTT_UNKNOWN_US;
+    return request_waiting(flow) &&
+           low_span(flow->payload_us[WEIR_SERVER], packet->ts_us) > rtt_us + ACK_DELAYED_US;
+}
+
 /* Behind the snap length may have been what a stage begins with: later sightings of it time
  * nothing. */
 static void blind(struct weir_flow *flow, struct shake *shake, const struct datagram *datagram) {
@@ -366,7 +377,8 @@ void quic_packet(struct weir_flow *flow, const struct weir_packet *packet, enum 
         (packet->payload[0] & 0x80 || (flow_is(flow, FLOW_GQUIC) && packet->payload[0] & 1)))
         return; /* of a handshake */
     if (side == WEIR_CLIENT) {
-        if (!probes_size(flow, packet) && !acknowledges(flow, packet->payload_len))
+        if (!probes_size(flow, packet) &&
+            (!acknowledges(flow, packet->payload_len) || speaks_unasked(flow, packet)))
             request_client(flow, packet, packet->payload_len);
     } else if (packet->payload_len >= ANSWER_MIN) {
         request_server(flow, packet, packet->payload_len);

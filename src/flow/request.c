@@ -264,8 +264,7 @@ static void said_thin(struct weir_flow *flow, struct serve *serve, const struct 
 void request_client(struct weir_flow *flow, const struct weir_packet *packet, uint32_t bytes) {
     struct serve *serve = &flow->serve;
     if (bytes == 0 || flow_is(flow, FLOW_DNS)) return;
-    if (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN &&
-        serve->state != SERVE_WAITING)
+    if (flow->transport == WEIR_TRANSPORT_UDP && bytes < DATAGRAM_MIN && !request_waiting(flow))
         return;
     if (serve->state == SERVE_WAITING)
         said_waiting(flow, serve, packet, bytes);

