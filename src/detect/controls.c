@@ -152,9 +152,10 @@ double weir_controls_weight(const struct weir_detector *detector, const struct w
         if (!note->at_us || note->service == service ||
             now_us - note->at_us > detector->config.control_us)
             continue;
-        bool told = is_told(detector, note->service), newer = !latest || note->at_us > latest->at_us,
-             failed = !told && note->fail_us &&
-                      now_us - note->fail_us <= detector->config.control_us;
+        bool told = is_told(detector, note->service),
+             newer = !latest || note->at_us > latest->at_us,
+             failed =
+                 !told && note->fail_us && now_us - note->fail_us <= detector->config.control_us;
         if (told && !note->ok) continue;
         if ((!newer && (shaky || !failed)) || seen_on(detector, &note->prefix, service)) continue;
         shaky |= failed;
