@@ -16,7 +16,9 @@
  *               that has nothing to acknowledge and that nobody acknowledges closes the connection.
  *   unacked     over TCP, sent again twice or more and acknowledged by nobody for three seconds, or
  *               eight round trips where these are longer, with nothing heard from the server
- *               meanwhile
+ *               meanwhile. Of words that may be no request (a PING, a message of a web socket) it is
+ *               the fifth copy that tells: each waits twice as long as the one before, 200 ms at
+ *               the least.
  *
  * Blind spots: where the client's segment size is not known (no SYN was seen) nothing freezes; nor
  * does an answer whose server writes in pieces of its own. A request that was given up with the
@@ -32,6 +34,7 @@ enum {
     CANCELLED_US = 2000000,
     CLOSE_MAX = 60, /* a close without much of a reason */
     COPIES_MIN = 2,
+    COPIES_LONG = 5,
     UNSURE_MIN_MS = 1000,
     UNACKED_MIN_MS = 3000,
     UNACKED_RTTS = 8,
@@ -89,7 +92,22 @@ static uint32_t unacked_limit_ms(const struct weir_flow *flow) {
 void request_copy(struct weir_flow *flow, const struct weir_packet *packet) {
     struct serve *serve = flow_serve(flow);
     if (!serve || flow_is(flow, FLOW_DNS) || serve->copies >= COPIES_TOLD - 1) return;
-    if (++serve->copies == COPIES_MIN) timer_by(flow, packet->now_us + 1);
+    serve->copies++;
+    if (serve->copies == COPIES_MIN || serve->copies == COPIES_LONG)
+        timer_by(flow, packet->now_us + 1);
+}
+
+static void tell_unacked(struct weir_flow *flow, struct serve *serve, int64_t first_us,
+                         int64_t now_us) {
+    bool media = flow_is_media(flow);
+    serve->copies = COPIES_TOLD;
+    if (media || !flow_is(flow, FLOW_MID))
+        flow_attempt(flow, now_us, now_us, media ? WEIR_LAYER_SERVE : WEIR_LAYER_CONNECT,
+                     WEIR_OUTCOME_UNACKED, first_us);
+}
+
+static bool is_stale(const struct weir_flow *flow, int64_t at_us) {
+    return low_span(flow->payload_us[WEIR_SERVER], at_us) >= STALE_US;
 }
 
 /* The client's network has carried it as far as here, so it was lost behind us. A connection that
@@ -98,16 +116,20 @@ void request_copy(struct weir_flow *flow, const struct weir_packet *packet) {
 static int64_t unacked_timer(struct weir_flow *flow, struct serve *serve, int64_t now_us) {
     if (serve->state != SERVE_WAITING || serve->copies < COPIES_MIN ||
         serve->copies == COPIES_TOLD || is_acked(flow) || flow->transport != WEIR_TRANSPORT_TCP ||
-        low_span(flow->payload_us[WEIR_SERVER], serve->asked_us) >= STALE_US)
+        is_stale(flow, serve->asked_us))
         return INT64_MAX;
     uint32_t waited_ms = now_ms(now_us) - serve->asked_ms, limit_ms = unacked_limit_ms(flow);
     if (waited_ms < limit_ms) return now_us + (int64_t)(limit_ms - waited_ms) * 1000;
-    serve->copies = COPIES_TOLD;
-    bool media = flow_is_media(flow);
-    if (media || !flow_is(flow, FLOW_MID))
-        flow_attempt(flow, now_us, now_us, media ? WEIR_LAYER_SERVE : WEIR_LAYER_CONNECT,
-                     WEIR_OUTCOME_UNACKED, serve->asked_us);
+    tell_unacked(flow, serve, serve->asked_us, now_us);
     return INT64_MAX;
+}
+
+/* The same of words that opened no chunk. */
+static void check_unacked_words(struct weir_flow *flow, struct serve *serve, int64_t now_us) {
+    if (serve->copies >= COPIES_LONG && serve->copies < COPIES_TOLD && !is_acked(flow) &&
+        flow->transport == WEIR_TRANSPORT_TCP && !flow_is(flow, FLOW_FIN << WEIR_CLIENT) &&
+        !is_stale(flow, now_us))
+        tell_unacked(flow, serve, now_us - UNACKED_MIN_MS * INT64_C(1000), now_us);
 }
 
 /* ---- what froze, what was given up ---- */
@@ -177,9 +199,9 @@ static int64_t waiting_timer(struct weir_flow *flow, struct serve *serve, int64_
 
 int64_t request_timer(struct weir_flow *flow, int64_t now_us) {
     struct serve *serve = flow_serve(flow);
-    if (!serve || flow->state == STATE_CLOSED ||
-        (serve->state != SERVE_WAITING && serve->state != SERVE_ANSWERING))
-        return INT64_MAX;
+    if (!serve || flow->state == STATE_CLOSED) return INT64_MAX;
+    if (serve->state != SERVE_WAITING) check_unacked_words(flow, serve, now_us);
+    if (serve->state != SERVE_WAITING && serve->state != SERVE_ANSWERING) return INT64_MAX;
     if (serve->state == SERVE_WAITING && flow_is(flow, FLOW_FIN << WEIR_CLIENT))
         return INT64_MAX; /* given up, though a dead server may leave the flow open for minutes */
     if (serve->state == SERVE_ANSWERING && serve->next_size &&

@@ -395,6 +395,32 @@ static void test_data_that_nobody_acknowledges(void **state) {
     unacked_case(3, false, 1 * S, true, false); /* the client leaves */
 }
 
+/* A PING is no request; that it is sent again five times says that nobody is there, unless the
+ * connection had rested for two minutes. */
+static void ping_case(unsigned copies, int64_t idle_us, bool fails) {
+    struct rig *rig = media();
+    say(rig, REQUEST);
+    answer(rig, 50, 1 * MS);
+    rig_wait(rig, idle_us);
+    say(rig, PING);
+    int64_t apart_us = 200 * MS;
+    for (unsigned i = 0; i < copies; i++, apart_us *= 2) {
+        rig_wait(rig, apart_us);
+        talk.seq[C] -= PING;
+        say(rig, PING);
+    }
+    rig_wait(rig, 20 * S);
+    assert_int_equal(rig_attempts(rig, WEIR_LAYER_SERVE, WEIR_OUTCOME_UNACKED), fails);
+    rig_close(rig);
+}
+
+static void test_words_that_nobody_acknowledges(void **state) {
+    ping_case(6, 1 * S, true);
+    ping_case(6, 20 * S, true);
+    ping_case(3, 20 * S, false);
+    ping_case(6, 130 * S, false);
+}
+
 /* Of a size that was never answered, and of a host without media: a failure of the connection. */
 static void test_first_request_that_nobody_acknowledges(void **state) {
     struct rig *rig = media();
@@ -527,6 +553,7 @@ int main(void) {
         cmocka_unit_test(test_a_request_behind_an_answer_hangs),
         cmocka_unit_test(test_an_answer_that_freezes),
         cmocka_unit_test(test_data_that_nobody_acknowledges),
+        cmocka_unit_test(test_words_that_nobody_acknowledges),
         cmocka_unit_test(test_first_request_that_nobody_acknowledges),
         cmocka_unit_test(test_quic_acknowledgements),
         cmocka_unit_test(test_quic_is_closed),
