@@ -138,12 +138,6 @@ void weir_detector_sight(struct weir_detector *detector, const struct weir_detec
 
 /* ---- trials ---- */
 
-bool weir_trial_is_sane(const struct weir_detector *detector, const struct weir_trial *trial) {
-    return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services &&
-           trial->layer < WEIR_LAYER_N && trial->kind < WEIR_OUTCOME_N &&
-           (trial->ok || trial->fail);
-}
-
 /* Room for what is looked up for `n` trials. Without memory nothing is remembered. */
 static void show_room(struct weir_detector *detector, size_t n) {
     if (n <= detector->shown_room) return;

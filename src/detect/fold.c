@@ -23,6 +23,12 @@
 /* an attempt that began longer ago doesn't date the onset  */
 #define BEGAN_MAX_US INT64_C(60000000)
 
+bool weir_trial_is_sane(const struct weir_detector *detector, const struct weir_trial *trial) {
+    return trial->service >= WEIR_SERVICE_OTHER && trial->service < detector->n_services &&
+           trial->layer < WEIR_LAYER_N && trial->kind < WEIR_OUTCOME_N &&
+           (trial->ok || trial->fail);
+}
+
 static uint32_t useful(const struct weir_service_state *service, enum weir_layer layer) {
     return service->layer[layer].useful;
 }

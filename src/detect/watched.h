@@ -66,7 +66,7 @@ void weir_judge(struct weir_detector *detector);
 bool weir_track_is_over(const struct weir_detector *detector, const struct weir_track *track);
 /* resets.c: takes the end of a connection. */
 void weir_resets_take(struct weir_detector *detector, const struct weir_connection_end *end);
-/* detector.c: its service and layer exist, and it says something. */
+/* fold.c: its service and layer exist, and it says something. */
 bool weir_trial_is_sane(const struct weir_detector *detector, const struct weir_trial *trial);
 
 /* queue.c: in the last window most of the others' packets waited as this service's did, and as

@@ -19,7 +19,7 @@
 #include "engine/config_options.h"
 #include "publish/redis_url.h"
 
-enum { N_ROWS = WEIR_CONFIG_OPTIONS };
+enum { MOST = WEIR_CONFIG_OPTIONS_MAX };
 static const struct weir_config_option *const rows = weir_config_options;
 
 void weir_config_init(struct weir_config *config) {
@@ -65,7 +65,7 @@ static bool concerns(const struct weir_config_option *row, enum weir_config_comm
 static void print_help(enum weir_config_command command, const char *usage) {
     weir_help_usage(usage);
     puts("\nOptions:");
-    for (int i = 0; i < N_ROWS; i++)
+    for (int i = 0; i < weir_config_n_options; i++)
         if (rows[i].help && concerns(&rows[i], command))
             weir_help_option(rows[i].letter, rows[i].name, rows[i].argument, rows[i].help);
 }
@@ -81,7 +81,7 @@ struct file_value {
     unsigned n_texts;
 };
 struct file_values {
-    struct file_value row[N_ROWS];
+    struct file_value row[MOST];
     struct {
         char *text[DETECT_MAX];
     } * detect;
@@ -117,7 +117,7 @@ static int load_detect(struct weir_config *config, const struct file_values *val
 
 static int load_rows(struct weir_config *config, const struct file_values *values, const char *path,
                      struct weir_fault *fault) {
-    for (int i = 0; i < N_ROWS; i++) {
+    for (int i = 0; i < weir_config_n_options; i++) {
         const struct file_value *value = &values->row[i];
         for (unsigned n = 0; n < (value->text ? 1 : value->n_texts); n++) {
             struct weir_fault inner = {0};
@@ -161,10 +161,10 @@ static void detect_fields(cyaml_schema_field_t fields[DETECT_MAX + 1]) {
 }
 
 int weir_config_load(struct weir_config *config, const char *path, struct weir_fault *fault) {
-    cyaml_schema_field_t detect[DETECT_MAX + 1] = {0}, fields[N_ROWS + 2] = {0};
+    cyaml_schema_field_t detect[DETECT_MAX + 1] = {0}, fields[MOST + 2] = {0};
     detect_fields(detect);
     int n = 0;
-    for (int i = 0; i < N_ROWS; i++)
+    for (int i = 0; i < weir_config_n_options; i++)
         if (!rows[i].command_line_only) {
             size_t base = offsetof(struct file_values, row) + (size_t)i * sizeof(struct file_value);
             fields[n++] = rows[i].repeatable
@@ -212,10 +212,11 @@ static int find_config_file(int argc, char **argv, const struct option *options,
 }
 
 static int bad_option(int argc, char **argv, int letter, struct weir_fault *fault) {
-    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "", *names[N_ROWS];
+    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "", *names[MOST];
     if (letter == ':') return weir_fault_set(fault, -EINVAL, "%s: needs a value; see --help", word);
-    for (int i = 0; i < N_ROWS; i++) names[i] = rows[i].name;
-    const char *near = strncmp(word, "--", 2) == 0 ? weir_nearest(word + 2, names, N_ROWS) : NULL;
+    for (int i = 0; i < weir_config_n_options; i++) names[i] = rows[i].name;
+    const char *near =
+        strncmp(word, "--", 2) == 0 ? weir_nearest(word + 2, names, weir_config_n_options) : NULL;
     return near ? weir_fault_set(fault, -EINVAL,
                                  "%s: no such option; did you mean --%s? See --help", word, near)
                 : weir_fault_set(fault, -EINVAL, "%s: no such option; see --help", word);
@@ -230,9 +231,9 @@ static void take_budget(struct weir_config *config) {
 
 int weir_config_parse(struct weir_config *config, enum weir_config_command command, int argc,
                       char **argv, const char *usage, struct weir_fault *fault) {
-    struct option options[N_ROWS + 1] = {0};
-    char letters[2 * N_ROWS + 2] = ":";
-    for (int i = 0, n = 0; i < N_ROWS; i++) {
+    struct option options[MOST + 1] = {0};
+    char letters[2 * MOST + 2] = ":";
+    for (int i = 0, n = 0; i < weir_config_n_options; i++) {
         if (!concerns(&rows[i], command)) continue;
         options[n++] =
             (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL,
@@ -249,8 +250,9 @@ int weir_config_parse(struct weir_config *config, enum weir_config_command comma
     if (path && !error) error = (config->path = strdup(path)) ? 0 : -ENOMEM;
     while (!error && (letter = getopt_long(argc, argv, letters, options, NULL)) != -1) {
         int i = 0;
-        while (i < N_ROWS && letter != (rows[i].letter ? rows[i].letter : 256 + i)) i++;
-        if (i == N_ROWS) return bad_option(argc, argv, letter, fault);
+        while (i < weir_config_n_options && letter != (rows[i].letter ? rows[i].letter : 256 + i))
+            i++;
+        if (i == weir_config_n_options) return bad_option(argc, argv, letter, fault);
         if (letter == 'h') {
             print_help(command, usage);
             return WEIR_CONFIG_HELP;

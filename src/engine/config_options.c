@@ -403,5 +403,6 @@ const struct weir_config_option weir_config_options[] = {
     {"no-color", 0, NULL, false, true, read_no_colour, NULL},
     {"help", 'h', NULL, false, true, NULL, "show this"},
 };
-static_assert(sizeof weir_config_options / sizeof weir_config_options[0] == WEIR_CONFIG_OPTIONS,
-              "the header says how many there are");
+const int weir_config_n_options = sizeof weir_config_options / sizeof weir_config_options[0];
+static_assert(sizeof weir_config_options / sizeof weir_config_options[0] <= WEIR_CONFIG_OPTIONS_MAX,
+              "whoever reads the table has room for so many");

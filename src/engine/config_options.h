@@ -15,5 +15,6 @@ struct weir_config_option {
     unsigned commands; /* enum weir_config_command bits; 0: all */
 };
 
-enum { WEIR_CONFIG_OPTIONS = 38 };
-extern const struct weir_config_option weir_config_options[WEIR_CONFIG_OPTIONS];
+enum { WEIR_CONFIG_OPTIONS_MAX = 64 };
+extern const struct weir_config_option weir_config_options[];
+extern const int weir_config_n_options; /* at most WEIR_CONFIG_OPTIONS_MAX */

@@ -226,13 +226,6 @@ static void end_window(struct weir_coordinator *c) {
     if (c->live) publish_capture(c, c->live, c->now_us, true);
 }
 
-void coordinator_post_requests(struct weir_coordinator *c) {
-    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions),
-           c->n_services * sizeof c->bulletin_timeouts[0]);
-    memcpy(c->bulletin_asks, weir_sessions_asks(c->sessions),
-           c->n_services * sizeof c->bulletin_asks[0]);
-}
-
 /* What this window taught goes to the workers at the end of the next one. */
 static void issue_bulletin(struct weir_coordinator *c) {
     struct weir_address_fact *spare = c->bulletin_facts;
@@ -245,7 +238,11 @@ static void issue_bulletin(struct weir_coordinator *c) {
 
 static void begin_tick(struct weir_coordinator *c) {
     c->now_us = c->blocks[0].tick_us;
-    if (!c->state_read) coordinator_read_state(c);
+    if (!c->state_read && !coordinator_read_state(c)) {
+        weir_detector_free(c->detector);
+        c->detector = NULL;
+        c->error = coordinator_new_detector(c);
+    }
     if (c->error) return;
     c->dropped = watch_drops(c, c->blocks[0].window_end);
     weir_counters_sum(&c->counters, c->blocks, c->options->n_workers, c->options->lanes);

@@ -61,17 +61,17 @@ struct weir_coordinator {
     bool at_rest;                  /* no worker runs any more */
 };
 
-/* coordinator.c: time-outs and pages of the sessions, for the workers' next bulletin. */
-void coordinator_post_requests(struct weir_coordinator *c);
-
 /* coordinator_parts.c: a record for all sinks; the first error stays in c->error. */
 void coordinator_publish(struct weir_coordinator *c, enum weir_record_type type, int64_t ts_us,
                          const void *body);
+/* Time-outs and pages of the sessions, for the workers' next bulletin. */
+void coordinator_post_requests(struct weir_coordinator *c);
 /* 0 or -ENOMEM. */
 int coordinator_new_detector(struct weir_coordinator *c);
 
-/* coordinator_saved.c: at the first tick, for only then it is known what time it is. */
-void coordinator_read_state(struct weir_coordinator *c);
+/* coordinator_saved.c: at the first tick, for only then it is known what time it is. False: the
+ * detector holds half a file, and must be made anew. */
+bool coordinator_read_state(struct weir_coordinator *c);
 void coordinator_write_state(struct weir_coordinator *c);
 /* Workers that run own their names: with several these are written at the end only. */
 void coordinator_write_names(struct weir_coordinator *c);

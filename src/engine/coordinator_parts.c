@@ -61,6 +61,13 @@ static void on_connection_end(void *context, const struct weir_connection_end *e
     weir_detector_connection_end(c->detector, end);
 }
 
+void coordinator_post_requests(struct weir_coordinator *c) {
+    memcpy(c->bulletin_timeouts, weir_sessions_request_timeouts(c->sessions),
+           c->n_services * sizeof c->bulletin_timeouts[0]);
+    memcpy(c->bulletin_asks, weir_sessions_asks(c->sessions),
+           c->n_services * sizeof c->bulletin_asks[0]);
+}
+
 /* ---- life ---- */
 
 void weir_coordinator_set_namer(struct weir_coordinator *c, const struct weir_classifier *namer) {

@@ -13,21 +13,17 @@ static void take_fact(void *context, const struct weir_address_fact *fact, int64
         c->facts[c->n_facts++] = *fact; /* the workers are told with the first bulletin */
 }
 
-void coordinator_read_state(struct weir_coordinator *c) {
+bool coordinator_read_state(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
     c->state_read = true;
-    if (!c->options->state) return;
+    if (!c->options->state) return true;
     int error = weir_state_file_read(c->options->state, c->detector, c->addresses, c->options->set,
                                      c->now_us, &fault);
     if (fault.text[0]) weir_log(WEIR_LOG_WARNING, "%s", fault.text);
-    if (error < 0) {
-        weir_detector_free(c->detector);
-        c->detector = NULL;
-        c->error = coordinator_new_detector(c);
-        return;
-    }
+    if (error < 0) return false;
     weir_address_memory_each(c->addresses, take_fact, c);
     weir_detector_report(c->detector, c->now_us);
+    return true;
 }
 
 void coordinator_write_state(struct weir_coordinator *c) {

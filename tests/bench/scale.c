@@ -21,7 +21,7 @@ enum { SERVICES = 24, SLOTS = 6, TICKS = 10 };
 struct row {
     const char *name;
     unsigned failing; /* services */
-    bool dns, many_prefixes, ipv6;
+    bool dns, many_prefixes, ipv6, random_stamps;
 };
 static const struct row rows[] = {
     {.name = "1 service", .failing = 1},
@@ -30,6 +30,7 @@ static const struct row rows[] = {
     {.name = "resolver", .dns = true},
     {.name = "a prefix a client", .failing = 1, .many_prefixes = true},
     {.name = "IPv6, /64s of one /48", .failing = 1, .ipv6 = true},
+    {.name = "random time stamps", .failing = 1, .random_stamps = true},
 };
 static const unsigned sizes[] = {100, 1000, 8000, 20000, 50000, 200000};
 enum { ROWS = sizeof rows / sizeof *rows, SIZES = sizeof sizes / sizeof *sizes };
@@ -57,7 +58,9 @@ static size_t make_slot(const struct row *row, unsigned clients, bool failing, i
     size_t n = 0;
     unsigned used = row->failing ? row->failing : SERVICES - WEIR_SERVICE_FIRST;
     for (unsigned i = 0; i < clients; i++) {
-        int64_t at_us = start_us + 100000 + (int64_t)i * 9800000 / clients;
+        int64_t at_us = start_us + 100000 +
+                        (row->random_stamps ? (int64_t)(i * 2654435761u) % 9800000
+                                            : (int64_t)i * 9800000 / clients);
         struct weir_trial trial = {
             .client = client_addr(i, row->ipv6),
             .prefix = row->dns ? server_addr(53)
