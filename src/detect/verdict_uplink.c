@@ -177,21 +177,26 @@ bool weir_uplink_is_early(const struct weir_detector *detector, const struct wei
     return 2 * failing < served;
 }
 
-/* A way out that fails in part drops some of everything. Where each place is dead, and more than
- * once, or well, and more are well than dead, those are dead by themselves: sites that nobody here
- * knows by name. */
-static bool fails_by_places(struct weir_detector *detector, const struct weir_scope *scope) {
+/* A way out that fails in part drops some of everything. Where no service fails at all, and more
+ * places are well than not, those that are not fail by themselves: sites that nobody here knows by
+ * name. One trial at a place tells nothing of this; the next ones there would come out otherwise as
+ * often as not. */
+static bool only_unnamed_fail(struct weir_detector *detector, const struct weir_scope *scope) {
+    enum { AGAIN_MIN = 5 };
     const struct weir_judgement *judgement = &detector->judgement;
     struct weir_incident record = {0}; /* told of nobody */
-    size_t dead = 0, well = 0;
+    size_t sick = 0, well = 0, again = 0;
     weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, &record);
+    for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++)
+        if (judgement->by_service[id].fail > 0) return false;
     for (size_t i = 0; i < judgement->places.n; i++) {
         struct weir_tally near = judgement->by_place[i].near;
-        if (near.fail > 0 && (near.fail < near.total || near.fail < 2)) return false;
-        dead += near.fail > 0;
-        well += near.fail == 0 && near.total > 0;
+        if (near.total == 0) continue;
+        sick += near.fail > 0;
+        well += near.fail == 0;
+        again += near.total - 1;
     }
-    return well > dead;
+    return well > sick && again >= AGAIN_MIN;
 }
 
 /* Its story leads; it must also be one of now, and of more than one client where there are more. */
@@ -271,7 +276,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
     if (top == WEIR_INDEX_NONE || all.fail - names.fail < 2 ||
         blame.score[WEIR_BY_UPLINK] - wide < (is_young(detector, scope) ? lead : 0) ||
         blame.score[WEIR_BY_UPLINK] - narrow < lead || weir_uplink_is_early(detector, scope) ||
-        fails_by_places(detector, scope)) {
+        only_unnamed_fail(detector, scope)) {
         verdict->open = true;
         return;
     }
