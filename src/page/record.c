@@ -9,6 +9,7 @@
 #include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/local_time.h"
@@ -52,6 +53,11 @@ static size_t length_of(struct json_object *list) {
 
 /* ---- an incident ---- */
 
+static int most_first(const void *a, const void *b) {
+    const struct weir_page_counted *x = a, *y = b;
+    return x->fail != y->fail ? (x->fail > y->fail ? -1 : 1) : strcmp(x->text, y->text);
+}
+
 static void read_kinds(struct weir_page_incident *incident, struct json_object *kinds) {
     for (int kind = 0; kind < WEIR_OUTCOME_N && incident->n_kinds < WEIR_PAGE_LIST_MAX; kind++) {
         double n = number_of(kinds, weir_outcome_name(kind));
@@ -61,6 +67,7 @@ static void read_kinds(struct weir_page_incident *incident, struct json_object *
             COPY(one->text, weir_outcome_help(kind));
         }
     }
+    qsort(incident->kinds, incident->n_kinds, sizeof incident->kinds[0], most_first);
 }
 
 static void read_prefixes(struct weir_page_incident *incident, struct json_object *record) {

@@ -287,7 +287,7 @@ static int64_t over_us(const struct weir_incident *incident) {
 
 static void print_incident(const struct terminal_sink *sink, const struct told *told) {
     const struct weir_incident *incident = &told->incident;
-    char begin[32], end[32], span[32], zone[16], line[256], text[sizeof told->before];
+    char begin[32], end[32], span[32], zone[16], when[128], line[256], text[sizeof told->before];
     bool cleared = incident->event == WEIR_INCIDENT_CLEARED;
     const char *who = incident->service
                           ? weir_service_get(sink->context->set, incident->service)->id
@@ -295,11 +295,15 @@ static void print_incident(const struct terminal_sink *sink, const struct told *
     int64_t until = cleared ? over_us(incident) : incident->ts_us;
     fprintf(sink->stream, "  %s%-13s %-9s%s ", state_colour(sink, incident->state), who,
             weir_state_name(incident->state), plain(sink));
-    snprintf(line, sizeof line, "%s - %s %s, %s, cause: %s, confidence %s",
-             clock_text(sink, begin, incident->onset_us),
-             cleared ? clock_text(sink, end, until) : "still open",
-             weir_local_zone(zone, incident->onset_us),
-             span_text(span, sizeof span, until - incident->onset_us),
+    clock_text(sink, begin, incident->onset_us);
+    weir_local_zone(zone, incident->onset_us);
+    span_text(span, sizeof span, until - incident->onset_us);
+    if (cleared)
+        snprintf(when, sizeof when, "%s - %s %s, %s", begin, clock_text(sink, end, until), zone,
+                 span);
+    else
+        snprintf(when, sizeof when, "since %s %s, still open, %s", begin, zone, span);
+    snprintf(line, sizeof line, "%s, cause: %s, confidence %s", when,
              weir_cause_name(incident->cause), weir_confidence_name(incident->confidence));
     weir_wrap(sink->stream, line, 26, 26, width_of(sink));
     weir_local_sentence(text, sizeof text, incident->text, incident->onset_us);
