@@ -103,7 +103,11 @@ static void tell_incident(struct weir_page *page, const struct weir_page_inciden
     else if (incident->service[0])
         APPEND(page->answer_more, " (confidence: %s). ", incident->confidence);
     size_t n = list_well(page, incident->service, well, sizeof well);
-    if (n && incident->service[0]) APPEND(page->answer_more, "%s worked meanwhile. ", well);
+    if (n && incident->service[0])
+        APPEND(page->answer_more, "%s %s. ", well,
+               !now     ? "worked meanwhile"
+               : n == 1 ? "works"
+                        : "work");
     size_t more = (page->replay ? page->n_incidents : open_count(page)) - 1;
     if (more) APPEND(page->answer_more, "%zu more incident%s below.", more, more == 1 ? "" : "s");
     page->state = incident->is_open || page->replay ? incident->worst : WEIR_STATE_HEALTHY;

@@ -90,7 +90,7 @@ static void put_days(struct weir_html *html, const struct weir_page_service *ser
     if (isnan(service->availability))
         weir_html_raw(html, "not recorded yet");
     else
-        weir_html_add(html, "%.2f %% of judged time", service->availability * 100);
+        weir_html_add(html, "up %.2f %% of judged time", service->availability * 100);
     weir_html_raw(html, "</span><span>today</span></p>");
 }
 
