@@ -13,7 +13,8 @@
  *               rests: nothing is asked for five seconds behind an answer that came as fast as it
  *               plays, and carried five seconds. So no error adds up
  *     stall     the buffer is empty, the player has asked in vain, and in the last twenty seconds
- *               came hardly anything (a quarter of the rate). It ends with an answer that comes as
+ *               came hardly anything (a quarter of the rate). In vain is also the time by which an
+ *               answer took longer than it plays. It ends with an answer that comes as
  *               fast as it plays, behind which there are five seconds in the buffer: that is
  *               what players wait for after one. None is told of a filling's first 20 seconds
  *
@@ -178,7 +179,9 @@ static bool is_dry(const struct model *model, int64_t empty_ms, double rate) {
             waited_ms += note->at_ms - note->from_ms;
         } else if (to_ms >= from_ms && to_ms >= 0) {
             double span_ms = note->at_ms > note->from_ms ? note->at_ms - note->from_ms : 1;
+            double late_ms = span_ms - note->bytes / rate;
             bytes += note->bytes * (double)(to_ms > from_ms ? to_ms - from_ms : 1) / span_ms;
+            if (late_ms > 0) waited_ms += (int64_t)late_ms;
         }
     }
     return waited_ms >= WAITED_MIN_MS && bytes * DRY_OF < rate * (double)dry_ms;

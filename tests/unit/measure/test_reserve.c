@@ -57,6 +57,30 @@ static void test_a_buffer_that_is_played_out(void **state) {
     assert_int_equal(found.stalled_us, found.stalls[0].duration_us);
 }
 
+/* The link fails while an answer is on its way: two seconds of picture take twelve. */
+static void starve(int64_t full_s, int takes_s) {
+    for (int at_s = 30; at_s < 120; at_s += 30)
+        weir_reserve_answer(&reserve, T0 + (full_s + at_s) * S, T0 + (full_s + at_s) * S + S / 10,
+                            RATE / 5);
+    weir_reserve_answer(&reserve, T0 + (full_s + 122) * S, T0 + (full_s + 122 + takes_s) * S,
+                        2 * RATE);
+    keep_full(full_s + 160, full_s + 400);
+}
+
+static void test_an_answer_that_comes_slower_than_it_plays(void **state) {
+    int64_t full_s = keep_full(0, 300);
+    starve(full_s, 12);
+    assert_int_equal(find(), 1);
+    assert_in_range(found.stalls[0].start_us, T0 + (full_s + 120) * S, T0 + (full_s + 142) * S);
+}
+
+/* The same bytes, at once: who asked for no more than that wanted no more. */
+static void test_an_answer_that_comes_at_once(void **state) {
+    int64_t full_s = keep_full(0, 300);
+    starve(full_s, 1);
+    assert_int_equal(find(), 0);
+}
+
 static void test_an_outage_that_the_buffer_bridges(void **state) {
     int64_t full_s = keep_full(0, 300);
     in_vain(full_s + 25, full_s + 100);
@@ -163,6 +187,8 @@ static void test_nothing_of_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_buffer_that_is_played_out, setup),
+        cmocka_unit_test_setup(test_an_answer_that_comes_slower_than_it_plays, setup),
+        cmocka_unit_test_setup(test_an_answer_that_comes_at_once, setup),
         cmocka_unit_test_setup(test_an_outage_that_the_buffer_bridges, setup),
         cmocka_unit_test_setup(test_long_rests_and_short_waits, setup),
         cmocka_unit_test_setup(test_a_pause_of_the_viewer, setup),
