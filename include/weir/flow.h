@@ -120,6 +120,7 @@ enum weir_anomaly {
     WEIR_ANOMALY_LOST_BEFORE, /* fills an old hole: lost between the sender and the vantage */
     WEIR_ANOMALY_REORDERED,   /* fills a young hole */
     WEIR_ANOMALY_SPURIOUS,    /* already acknowledged */
+    WEIR_ANOMALY_NEEDLESS,    /* told as LOST_BEYOND shortly before, but the receiver got both */
     WEIR_ANOMALY_KEEPALIVE,
     WEIR_ANOMALY_ZERO_WINDOW,
     WEIR_ANOMALY_DUPLICATE, /* the same packet captured twice: dropped before everything else */

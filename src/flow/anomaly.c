@@ -37,6 +37,12 @@ static uint32_t segments(const struct weir_flow *flow, enum weir_side side, uint
     return bytes ? (bytes + mss - 1) / mss : 1;
 }
 
+static void take_back(struct report *of_flow, enum weir_side side, uint32_t bytes, uint32_t n) {
+    of_flow->lost_beyond[side] -= n < of_flow->lost_beyond[side] ? n : of_flow->lost_beyond[side];
+    of_flow->lost_bytes[side] -=
+        bytes < of_flow->lost_bytes[side] ? bytes : of_flow->lost_bytes[side];
+}
+
 static void report(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side,
                    enum weir_anomaly what, uint32_t bytes) {
     uint32_t n = segments(flow, side, bytes);
@@ -47,11 +53,13 @@ static void report(struct weir_flow *flow, const struct weir_packet *packet, enu
             [WEIR_ANOMALY_LOST_BEFORE] = &of_flow->lost_before[side],
             [WEIR_ANOMALY_REORDERED] = &of_flow->reordered[side],
             [WEIR_ANOMALY_SPURIOUS] = &of_flow->spurious[side],
+            [WEIR_ANOMALY_NEEDLESS] = &of_flow->spurious[side],
             [WEIR_ANOMALY_KEEPALIVE] = &of_flow->keepalives,
         };
         *counters[what] += n;
         if (what == WEIR_ANOMALY_LOST_BEYOND || what == WEIR_ANOMALY_LOST_BEFORE)
             of_flow->lost_bytes[side] += bytes;
+        if (what == WEIR_ANOMALY_NEEDLESS) take_back(of_flow, side, bytes, n);
     }
     flow_emit(flow, &(struct weir_event){.kind = WEIR_EVENT_ANOMALY,
                                          .ts_us = packet->ts_us,
@@ -155,14 +163,17 @@ static uint32_t old_bytes(struct weir_flow *flow, const struct weir_packet *pack
     bool has_it = excused == n_old && sack_spoken(flow, side);
     uint32_t filled = !has_it ? holes_fill(flow, packet, side, packet->tcp.seq + n_old, &hole) : 0;
     if (!filled) {
-        bool needless = excused == n_old || blind;
+        bool needless = excused == n_old || blind ||
+                        sack_is_doubtful(flow, side, packet->tcp.seq, packet->tcp.seq + n_old);
         report(flow, packet, side, needless ? WEIR_ANOMALY_SPURIOUS : WEIR_ANOMALY_LOST_BEYOND,
                needless ? n_old : n_old - excused);
+        if (!needless)
+            sack_repeated(flow, side, packet->tcp.seq, packet->tcp.seq + n_old, packet->ts_us);
         return 0;
     }
     if (!sack_spoken(flow, side) && packet->tcp.seq + n_old != flow->nxt[side])
         /* until the acknowledgement moves, nobody knows of it */
-        sack_excuse(flow, side, packet->tcp.seq + n_old, flow->nxt[side]);
+        sack_doubt(flow, side, packet->tcp.seq + n_old, flow->nxt[side]);
     report(flow, packet, side,
            sent_again(flow, packet, &hole) ? WEIR_ANOMALY_LOST_BEFORE : WEIR_ANOMALY_REORDERED,
            filled);
@@ -207,4 +218,10 @@ uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packe
     uint32_t fresh = old_bytes(flow, packet, side, n_old);
     if ((int32_t)(end - flow->nxt[side]) > 0) flow->nxt[side] = end;
     return fresh + (len - n_old);
+}
+
+void anomaly_acknowledged(struct weir_flow *flow, const struct weir_packet *packet,
+                          enum weir_side receiver) {
+    uint32_t bytes = sack_needless(flow, packet, receiver);
+    if (bytes) report(flow, packet, other(receiver), WEIR_ANOMALY_NEEDLESS, bytes);
 }

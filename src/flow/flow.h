@@ -189,7 +189,7 @@ struct stalls {
     } list[WEIR_STALLS_MAX];
 };
 
-enum { DETAIL_HOLES = 8, DETAIL_RANGES = 6 };
+enum { DETAIL_HOLES = 8, DETAIL_RANGES = 6, DETAIL_REPEATS = 4 };
 struct hole {
     uint32_t start, end;
     uint32_t us, tsval; /* of the packet behind it that showed it */
@@ -200,9 +200,21 @@ struct range {
     uint32_t start, end;
     bool used;
 };
+struct repeat { /* told as lost beyond */
+    uint32_t start, end, us;
+    bool used;
+};
+/* Of a receiver that sends no SACK: what lies behind a hole that was filled here. */
+struct doubt {
+    uint32_t start, end;
+    uint32_t again_end; /* of what was sent again since */
+    enum { DOUBT_NONE, DOUBT_OPEN, DOUBT_KEEPS, DOUBT_BLIND } state;
+};
 struct detail { /* by who sent the bytes */
     struct hole holes[2][DETAIL_HOLES];
     struct range excused[2][DETAIL_RANGES]; /* not acknowledged, and no loss when they come again */
+    struct repeat repeats[2][DETAIL_REPEATS];
+    struct doubt doubts[2];
     bool sacks[2];                          /* the receiver says so by SACK blocks */
     bool closed[2];                         /* the receiver's window is closed */
 };
@@ -431,6 +443,9 @@ bool tcp_is_reuse(const struct weir_flow *flow, const struct weir_packet *packet
  * seen before. */
 uint32_t anomaly_segment(struct weir_flow *flow, const struct weir_packet *packet,
                          enum weir_side side, bool *ret_disturbed);
+/* An acknowledgement of a flow with detail: losses that it takes back are told. */
+void anomaly_acknowledged(struct weir_flow *flow, const struct weir_packet *packet,
+                          enum weir_side receiver);
 /* sack.c: bytes that the receiver has, or never took, without acknowledging them. `sender` sent
  * them. */
 void sack_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side receiver);
@@ -444,6 +459,17 @@ uint32_t sack_excused(const struct weir_flow *flow, enum weir_side sender, uint3
 bool sack_is_blind(const struct weir_flow *flow, enum weir_side sender, uint32_t start);
 /* the receiver does say what it has */
 bool sack_spoken(const struct weir_flow *flow, enum weir_side sender);
+/* [start, end) passed here, behind a hole that is filled now. */
+void sack_doubt(struct weir_flow *flow, enum weir_side sender, uint32_t start, uint32_t end);
+/* Whether what is sent again at `start` may have been there already, as far as the acknowledgement
+ * of a receiver without SACK tells. */
+bool sack_is_doubtful(struct weir_flow *flow, enum weir_side sender, uint32_t start, uint32_t end);
+/* [start, end) was told as lost beyond. */
+void sack_repeated(struct weir_flow *flow, enum weir_side sender, uint32_t start, uint32_t end,
+                   int64_t ts_us);
+/* Bytes of these that the receiver now says it has twice (D-SACK); they are forgotten. */
+uint32_t sack_needless(struct weir_flow *flow, const struct weir_packet *packet,
+                       enum weir_side receiver);
 bool detail_is_needed(const struct weir_flow *flow);
 void reset_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);
 void fin_seen(struct weir_flow *flow, const struct weir_packet *packet, enum weir_side side);

@@ -292,6 +292,7 @@ void tcp_packet(struct weir_flow *flow, const struct weir_packet *packet, enum w
     uint32_t n_acked = flags & WEIR_TCP_ACK ? acknowledged(flow, packet, side) : 0;
     if ((flags & WEIR_TCP_ACK) && (packet->tcp.has_sack || !packet->tcp.window || flow->detail))
         sack_seen(flow, packet, side);
+    if (packet->tcp.has_sack && flow->detail) anomaly_acknowledged(flow, packet, side);
     if (flow->state == STATE_CLOSED) return;
     if (!flow_is(flow, FLOW_WAITING)) rtt_packet(flow, packet, side, disturbed, n_acked);
     if (packet->payload_len) payload(flow, packet, side, fresh);

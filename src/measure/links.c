@@ -103,6 +103,8 @@ static void add_loss(struct weir_link_row *row, const struct weir_event *event) 
     }
     row->lost_before += before ? event->anomaly.segments : 0;
     row->lost_beyond += beyond ? event->anomaly.segments : 0;
+    row->needless +=
+        event->anomaly.what == WEIR_ANOMALY_NEEDLESS ? event->anomaly.segments : 0;
 }
 
 static unsigned rtt_class(uint64_t us) {
@@ -152,6 +154,7 @@ bool weir_links_merge(struct weir_links *links, const struct weir_addr *client,
     row->segments_down += from->segments_down;
     row->segments_up += from->segments_up;
     row->lost_beyond += from->lost_beyond;
+    row->needless += from->needless;
     row->lost_before += from->lost_before;
     row->lost_up += from->lost_up;
     for (int word = 0; word < WEIR_SERVICES_MAX / 64; word++)
@@ -168,7 +171,7 @@ void weir_links_read(const struct weir_link_row *row, struct weir_client_link *r
     *ret_link = (struct weir_client_link){.client = row->client,
                                           .segments_down = row->segments_down,
                                           .segments_up = row->segments_up,
-                                          .lost_beyond = row->lost_beyond,
+                                          .lost_beyond = row->lost_beyond > row->needless ? row->lost_beyond - row->needless : 0,
                                           .lost_before = row->lost_before,
                                           .lost_up = row->lost_up};
     memcpy(ret_link->services, row->services, sizeof row->services);

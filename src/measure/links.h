@@ -12,6 +12,7 @@ struct weir_link_row { /* the first cache line is written by packets */
     struct weir_addr client;
     uint64_t services[WEIR_SERVICES_MAX / 64]; /* that sent to it */
     uint32_t segments_down, segments_up, lost_beyond, lost_before, lost_up;
+    uint32_t needless; /* of those beyond, taken back */
     uint64_t sampled[WEIR_CONTINUOUS_N]
                     [WEIR_SERVICES_MAX / 64]; /* of which service it gave samples */
     uint16_t rtt[LINK_RTT_CLASSES];           /* client's side */

@@ -9,6 +9,7 @@ enum place { BEFORE, BEYOND, N_PLACES };
 struct loss_state {
     uint64_t lost_bytes[2][N_PLACES];
     uint64_t lost_segments[2][N_PLACES];
+    uint64_t needless_bytes[2], needless_segments[2]; /* of those beyond, taken back */
     uint64_t reordered, spurious, zero_window[2];
 };
 
@@ -26,6 +27,11 @@ static void on_event(void *state, const struct weir_sample *sample) {
         break;
     }
     case WEIR_ANOMALY_REORDERED: loss->reordered += segments; break;
+    case WEIR_ANOMALY_NEEDLESS:
+        loss->needless_bytes[sender] += sample->event->anomaly.bytes;
+        loss->needless_segments[sender] += segments;
+        loss->spurious += segments;
+        break;
     case WEIR_ANOMALY_SPURIOUS: loss->spurious += segments; break;
     case WEIR_ANOMALY_ZERO_WINDOW: loss->zero_window[sender]++; break;
     case WEIR_ANOMALY_KEEPALIVE:
@@ -42,24 +48,34 @@ static void merge(void *into_state, const void *from_state) {
             into->lost_bytes[side][place] += from->lost_bytes[side][place];
             into->lost_segments[side][place] += from->lost_segments[side][place];
         }
+        into->needless_bytes[side] += from->needless_bytes[side];
+        into->needless_segments[side] += from->needless_segments[side];
         into->zero_window[side] += from->zero_window[side];
     }
     into->reordered += from->reordered;
     into->spurious += from->spurious;
 }
 
+/* What was told in an earlier window is no longer there to be taken back. */
+static uint64_t less(uint64_t lost, uint64_t needless) {
+    return lost > needless ? lost - needless : 0;
+}
+
 static struct weir_value read_share(const void *state, const struct weir_traffic *traffic,
                                     unsigned argument) {
     unsigned sender = argument / N_PLACES, place = argument % N_PLACES;
-    return weir_value_ratio(((const struct loss_state *)state)->lost_bytes[sender][place],
+    const struct loss_state *loss = state;
+    uint64_t needless = place == BEYOND ? loss->needless_bytes[sender] : 0;
+    return weir_value_ratio(less(loss->lost_bytes[sender][place], needless),
                             traffic->tcp_payload[sender]);
 }
 
 static struct weir_value read_segments(const void *state, const struct weir_traffic *traffic,
                                        unsigned argument) {
     const struct loss_state *loss = state;
-    return weir_value_integer(
-        (int64_t)loss->lost_segments[argument / N_PLACES][argument % N_PLACES]);
+    unsigned sender = argument / N_PLACES, place = argument % N_PLACES;
+    uint64_t needless = place == BEYOND ? loss->needless_segments[sender] : 0;
+    return weir_value_integer((int64_t)less(loss->lost_segments[sender][place], needless));
 }
 
 static struct weir_value read_reordered(const void *state, const struct weir_traffic *traffic,
@@ -91,7 +107,7 @@ static const struct weir_signal_field fields[] = {
     PLACE_FIELDS(WEIR_CLIENT, BEYOND, "up_beyond", "between here and servers"),
     {{"loss", "reordered", "1", "segments that came out of order", WEIR_FIELD_COUNT},
      read_reordered},
-    {{"loss", "spurious", "1", "segments sent again although acknowledged", WEIR_FIELD_COUNT},
+    {{"loss", "spurious", "1", "segments sent again although they were there", WEIR_FIELD_COUNT},
      read_spurious},
     {{"loss", "zero_window_client", "1", "packets in which clients closed their window",
       WEIR_FIELD_COUNT},

@@ -158,6 +158,111 @@ static void test_window_probe(void **state) {
     rig_close(path.rig);
 }
 
+/* RFC 2883: a time-out that came too early. The first copy was there; the client reports the second
+ * with its next acknowledgement, and the loss is taken back. */
+static void test_reported_as_needless(void **state) {
+    struct path path = path_new();
+    for (uint32_t n = 0; n < 4; n++) data(&path, n);
+    rig_wait(path.rig, 200 * MS);
+    data(&path, 2);
+    data(&path, 3);
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 2);
+    have(&path, 4, 0, 0); /* of the first copies */
+    have(&path, 4, 2, 3);
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_NEEDLESS), 1);
+    have(&path, 4, 2, 3); /* each copy is reported once: nothing is left to be taken back */
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_NEEDLESS), 1);
+    have(&path, 4, 3, 4);
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_NEEDLESS), 2);
+    rig_drain(path.rig);
+    assert_int_equal(rig_record(path.rig)->lost_beyond[SV], 0);
+    assert_int_equal(rig_record(path.rig)->lost_bytes[SV], 0);
+    assert_int_equal(rig_record(path.rig)->spurious[SV], 2);
+    rig_close(path.rig);
+}
+
+/* Lost, sent again, and sent again once more, too early: of two repetitions one was needed. */
+static void test_one_of_two_was_needed(void **state) {
+    struct path path = path_new();
+    for (uint32_t n = 0; n < 3; n++) data(&path, n);
+    have(&path, 2, 0, 0);
+    rig_wait(path.rig, 200 * MS);
+    data(&path, 2);
+    rig_wait(path.rig, 50 * MS);
+    data(&path, 2);
+    have(&path, 3, 0, 0);
+    have(&path, 3, 2, 3);
+    rig_drain(path.rig);
+    assert_int_equal(rig_record(path.rig)->lost_beyond[SV], 1);
+    assert_int_equal(rig_record(path.rig)->spurious[SV], 1);
+    rig_close(path.rig);
+}
+
+/* What is no report of it: of other bytes, above the acknowledgement, or long after. */
+static void test_no_report(void **state) {
+    static const struct {
+        uint32_t ack, left, right;
+        int64_t wait_us;
+    } cases[] = {{4, 0, 2, 0}, {2, 3, 4, 0}, {4, 3, 4, 20 * S}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct path path = path_new();
+        for (uint32_t n = 0; n < 4; n++) data(&path, n);
+        have(&path, 2, 0, 0);
+        rig_wait(path.rig, 200 * MS);
+        data(&path, 3);
+        rig_wait(path.rig, cases[i].wait_us);
+        have(&path, cases[i].ack, cases[i].left, cases[i].right);
+        assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 1);
+        assert_int_equal(n_of(&path, WEIR_ANOMALY_NEEDLESS), 0);
+        rig_close(path.rig);
+    }
+}
+
+/* A client without SACK, which lacks segment 1 (lost before us) and segment 5 (lost behind us). Once
+ * 1 is there, its acknowledgement stops at 5. */
+static void test_a_partial_acknowledgement_without_sack(void **state) {
+    struct path path = path_new();
+    data(&path, 0);
+    for (uint32_t n = 2; n < 8; n++) {
+        data(&path, n);
+        have(&path, 1, 0, 0);
+    }
+    rig_wait(path.rig, 300 * MS);
+    data(&path, 1);
+    have(&path, 5, 0, 0);
+    data(&path, 5);
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEFORE), 1);
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 1);
+    data(&path, 6); /* not asked for: it has it, as far as anybody knows */
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 1);
+    have(&path, 8, 0, 0);
+    data(&path, 8);
+    data(&path, 8);
+    assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 2);
+    rig_close(path.rig);
+}
+
+/* A small client that throws away all that comes out of order. All must be sent again, and
+ * nothing of it was lost. Its acknowledgements come each time, or for every other segment. */
+static void test_a_client_that_keeps_nothing(void **state) {
+    for (uint32_t each = 1; each <= 2; each++) {
+        struct path path = path_new();
+        data(&path, 0);
+        for (uint32_t n = 2; n < 8; n++) {
+            data(&path, n);
+            have(&path, 1, 0, 0);
+        }
+        rig_wait(path.rig, 300 * MS);
+        for (uint32_t n = 1; n < 8; n++) {
+            data(&path, n);
+            if (n % each == 0) have(&path, n + 1, 0, 0);
+        }
+        assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEFORE), 1);
+        assert_int_equal(n_of(&path, WEIR_ANOMALY_LOST_BEYOND), 0);
+        rig_close(path.rig);
+    }
+}
+
 /* Numbers that wrap, and blocks that make no sense. */
 static void test_odd_blocks(void **state) {
     struct path path = path_new();
@@ -181,6 +286,11 @@ int main(void) {
         cmocka_unit_test(test_behind_a_hole), cmocka_unit_test(test_behind_a_hole_without_sack),
         cmocka_unit_test(test_lost_beyond),   cmocka_unit_test(test_many_holes),
         cmocka_unit_test(test_window_probe),  cmocka_unit_test(test_odd_blocks),
+        cmocka_unit_test(test_reported_as_needless),
+        cmocka_unit_test(test_one_of_two_was_needed),
+        cmocka_unit_test(test_no_report),
+        cmocka_unit_test(test_a_partial_acknowledgement_without_sack),
+        cmocka_unit_test(test_a_client_that_keeps_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
