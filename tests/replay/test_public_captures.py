@@ -113,5 +113,4 @@ def test_receivers_that_report_a_copy_as_needless(public_capture):
         found = flows(public_capture(f"{name}.pcap"))
         beyond = sum(flow[f"retransmissions_{way}"]["beyond"] for flow in found for way in ("up", "down"))
         spurious = sum(flow["spurious"][way] for flow in found for way in ("up", "down"))
-        # two of the spurious ones in teams.pcap came behind their acknowledgement
         assert (beyond, spurious) == (lost, needless), name
