@@ -110,7 +110,7 @@ def part_rule(packet, kind, n, flow, wanted):
     if judged == "spurious" and kind in ("beyond", "before", "reordered"):
         return "acknowledged only in part"
     if kind == "spurious" and judged:
-        return "acknowledged already"
+        return "acknowledged already, or reported as a second copy"
     if kind == "beyond" and judged:
         return "bytes seen before"
     if kind in ("before", "reordered") and judged:

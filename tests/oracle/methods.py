@@ -256,7 +256,21 @@ def classify(flow, irtt_us):
             if peer.nxt is not None:
                 acked = peer.unwrap(packet.ack)
                 peer.acked = acked if peer.acked is None else max(peer.acked, acked)
+                take_back(packet, flow, 1 - side, verdicts)
     return verdicts
+
+
+def take_back(ack, flow, side, verdicts):
+    """D-SACK (RFC 2883): of the copies told as lost beyond in the last 3 s, the newest in the reported range was needless."""
+    if not ack.sack or signed(ack.ack - ack.sack[1]) < 0:
+        return
+    left, right = ack.sack
+    for packet in reversed([p for p in flow.packets if p.frame < ack.frame and p.frame in verdicts and flow.side(p) == side]):
+        kind, n, _ = verdicts[packet.frame]
+        touches = signed(packet.seq + packet.payload_len - left) > 0 and signed(right - packet.seq) > 0
+        if kind == "beyond" and touches and ack.ts_us - packet.ts_us <= 3_000_000:
+            verdicts[packet.frame] = "spurious", n, f"reported as a second copy in frame {ack.frame}"
+            return
 
 
 def judge(packet, way, bound_us, mss, flow):

@@ -11,7 +11,7 @@ import subprocess
 
 RAW_FIELDS = """frame.number frame.time_epoch frame.len frame.cap_len frame.protocols ip.src ip.dst ip.id ip.ttl ipv6.src ipv6.dst ipv6.hlim vlan.id
  tcp.stream tcp.srcport tcp.dstport tcp.seq_raw tcp.ack_raw tcp.flags tcp.window_size_value tcp.len tcp.hdr_len tcp.checksum
- tcp.options.mss_val tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tcp.payload
+ tcp.options.sack_le tcp.options.sack_re tcp.options.mss_val tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tcp.payload
  tcp.analysis.retransmission tcp.analysis.fast_retransmission tcp.analysis.spurious_retransmission tcp.analysis.out_of_order
  tcp.analysis.keep_alive tcp.analysis.zero_window tcp.analysis.zero_window_probe tcp.analysis.ack_rtt tcp.analysis.acks_frame
  udp.stream udp.srcport udp.dstport udp.length udp.checksum udp.payload
@@ -52,6 +52,7 @@ class Packet:
     mss: int = 0
     tsval: str = ""
     tsecr: str = ""
+    sack: tuple = ()        # the first block
     judged: str = ""        # Wireshark's: retransmission, fast, spurious, out_of_order, keep_alive or nothing
     zero_window: bool = False
     zero_probe: bool = False
@@ -189,6 +190,8 @@ def packet_of(row):
     if tcp:
         packet.seq, packet.ack, packet.flags = number(row["tcp.seq_raw"]), number(row["tcp.ack_raw"]), number(row["tcp.flags"])
         packet.window, packet.mss = number(row["tcp.window_size_value"]), number(row["tcp.options.mss_val"])
+        if row["tcp.options.sack_le"] and row["tcp.options.sack_re"]:
+            packet.sack = tuple(int(row[f"tcp.options.sack_{edge}"].split(",")[0]) for edge in ("le", "re"))
         packet.tsval, packet.tsecr = last(row["tcp.options.timestamp.tsval"]), last(row["tcp.options.timestamp.tsecr"])
         packet.judged = judgement(row)
         packet.zero_window = bool(row["tcp.analysis.zero_window"])
@@ -203,7 +206,8 @@ def packet_of(row):
 
 def read(path):
     """Every TCP and UDP packet of the capture, in its order."""
-    rows = tshark(path, RAW_FIELDS, [*NO_REASSEMBLY, "tcp.desegment_tcp_streams:FALSE", "tcp.check_checksum:FALSE"])
+    rows = tshark(path, RAW_FIELDS, [*NO_REASSEMBLY, "tcp.desegment_tcp_streams:FALSE", "tcp.check_checksum:FALSE",
+                                     "tcp.relative_sequence_numbers:FALSE"])
     found, now_us, offset_us = [], None, 0
     for row in rows:
         ts_us = micros(row["frame.time_epoch"])
