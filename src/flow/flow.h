@@ -215,8 +215,8 @@ struct detail { /* by who sent the bytes */
     struct range excused[2][DETAIL_RANGES]; /* not acknowledged, and no loss when they come again */
     struct repeat repeats[2][DETAIL_REPEATS];
     struct doubt doubts[2];
-    bool sacks[2];                          /* the receiver says so by SACK blocks */
-    bool closed[2];                         /* the receiver's window is closed */
+    bool sacks[2];  /* the receiver says so by SACK blocks */
+    bool closed[2]; /* the receiver's window is closed */
 };
 
 enum walk_state { WALK_NONE, WALK_ON, WALK_LOST };

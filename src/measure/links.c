@@ -103,8 +103,7 @@ static void add_loss(struct weir_link_row *row, const struct weir_event *event) 
     }
     row->lost_before += before ? event->anomaly.segments : 0;
     row->lost_beyond += beyond ? event->anomaly.segments : 0;
-    row->needless +=
-        event->anomaly.what == WEIR_ANOMALY_NEEDLESS ? event->anomaly.segments : 0;
+    row->needless += event->anomaly.what == WEIR_ANOMALY_NEEDLESS ? event->anomaly.segments : 0;
 }
 
 static unsigned rtt_class(uint64_t us) {
@@ -168,12 +167,13 @@ bool weir_links_merge(struct weir_links *links, const struct weir_addr *client,
 }
 
 void weir_links_read(const struct weir_link_row *row, struct weir_client_link *ret_link) {
-    *ret_link = (struct weir_client_link){.client = row->client,
-                                          .segments_down = row->segments_down,
-                                          .segments_up = row->segments_up,
-                                          .lost_beyond = row->lost_beyond > row->needless ? row->lost_beyond - row->needless : 0,
-                                          .lost_before = row->lost_before,
-                                          .lost_up = row->lost_up};
+    *ret_link = (struct weir_client_link){
+        .client = row->client,
+        .segments_down = row->segments_down,
+        .segments_up = row->segments_up,
+        .lost_beyond = row->lost_beyond > row->needless ? row->lost_beyond - row->needless : 0,
+        .lost_before = row->lost_before,
+        .lost_up = row->lost_up};
     memcpy(ret_link->services, row->services, sizeof row->services);
     uint32_t n = 0, passed = 0;
     for (int class = 0; class < LINK_RTT_CLASSES; class ++) n += row->rtt[class];

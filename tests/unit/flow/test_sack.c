@@ -218,8 +218,8 @@ static void test_no_report(void **state) {
     }
 }
 
-/* A client without SACK, which lacks segment 1 (lost before us) and segment 5 (lost behind us). Once
- * 1 is there, its acknowledgement stops at 5. */
+/* A client without SACK, which lacks segment 1 (lost before us) and segment 5 (lost behind us).
+ * Once 1 is there, its acknowledgement stops at 5. */
 static void test_a_partial_acknowledgement_without_sack(void **state) {
     struct path path = path_new();
     data(&path, 0);
@@ -283,9 +283,12 @@ static void test_odd_blocks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_behind_a_hole), cmocka_unit_test(test_behind_a_hole_without_sack),
-        cmocka_unit_test(test_lost_beyond),   cmocka_unit_test(test_many_holes),
-        cmocka_unit_test(test_window_probe),  cmocka_unit_test(test_odd_blocks),
+        cmocka_unit_test(test_behind_a_hole),
+        cmocka_unit_test(test_behind_a_hole_without_sack),
+        cmocka_unit_test(test_lost_beyond),
+        cmocka_unit_test(test_many_holes),
+        cmocka_unit_test(test_window_probe),
+        cmocka_unit_test(test_odd_blocks),
         cmocka_unit_test(test_reported_as_needless),
         cmocka_unit_test(test_one_of_two_was_needed),
         cmocka_unit_test(test_no_report),
