@@ -90,17 +90,29 @@ static bool is_failing(struct weir_tally tally) {
     return tally.fail >= PART_TRIALS && weir_mostly_fails(tally);
 }
 
+static bool is_of_parts(const struct weir_judged *trial, const struct weir_scope *scope) {
+    return trial->at_us >= scope->since_us && trial->layer < WEIR_LAYER_N &&
+           trial->layer != WEIR_LAYER_DNS && (trial->flags & WEIR_ITEM_SCORED);
+}
+
 /* Which part fails: media, control and the rest against each other since the onset, in all layers
- * above lookups. */
+ * above lookups. Up to the last failure: a part that works again behind it did not go on. */
 static enum weir_part part_of(const struct weir_judgement *judgement,
                               const struct weir_scope *scope) {
     struct weir_tally role[3] = {{0}};
     const struct weir_pick its = {.service = scope->service};
+    int64_t until_us = 0;
     for (size_t i = weir_pick_first(judgement, &its); i < judgement->n;
          i = weir_pick_next(judgement, &its, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (trial->at_us >= scope->since_us && trial->layer < WEIR_LAYER_N &&
-            trial->layer != WEIR_LAYER_DNS && (trial->flags & WEIR_ITEM_SCORED))
+        if (is_of_parts(trial, scope) && weir_item_tally(trial->flags, false).fail &&
+            trial->at_us > until_us)
+            until_us = trial->at_us;
+    }
+    for (size_t i = weir_pick_first(judgement, &its); i < judgement->n;
+         i = weir_pick_next(judgement, &its, i)) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (is_of_parts(trial, scope) && trial->at_us <= until_us)
             weir_tally_add(&role[trial->role % 3], weir_item_tally(trial->flags, false));
     }
     bool media_fine = is_fine(role[WEIR_ROLE_MEDIA]);
