@@ -177,18 +177,23 @@ bool weir_uplink_is_early(const struct weir_detector *detector, const struct wei
     return 2 * failing < served;
 }
 
-/* A way out that fails in part drops some of everything. Where no service fails at all, and more
- * places are well than not, those that are not fail by themselves: sites that nobody here knows by
- * name. One trial at a place tells nothing of this; the next ones there would come out otherwise as
- * often as not. */
-static bool only_unnamed_fail(struct weir_detector *detector, const struct weir_scope *scope) {
+/* A way out that fails in part drops some of everything. Where more services are well than fail, and
+ * were tried again, those that fail do so by themselves; so do sites that nobody here knows by
+ * name, where no service fails and more places are well than not. One trial tells nothing of this;
+ * the next ones would come out otherwise as often as not. */
+static bool most_are_well(struct weir_detector *detector, const struct weir_scope *scope) {
     enum { AGAIN_MIN = 5 };
     const struct weir_judgement *judgement = &detector->judgement;
     struct weir_incident record = {0}; /* told of nobody */
     size_t sick = 0, well = 0, again = 0;
     weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, &record);
-    for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++)
-        if (judgement->by_service[id].fail > 0) return false;
+    for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++) {
+        struct weir_tally all = judgement->by_service[id];
+        sick += all.fail > 0;
+        well += all.fail == 0 && all.total >= 2;
+    }
+    if (sick > 0) return well > sick;
+    well = 0;
     for (size_t i = 0; i < judgement->places.n; i++) {
         struct weir_tally near = judgement->by_place[i].near;
         if (near.total == 0) continue;
@@ -276,7 +281,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
     if (top == WEIR_INDEX_NONE || all.fail - names.fail < 2 ||
         blame.score[WEIR_BY_UPLINK] - wide < (is_young(detector, scope) ? lead : 0) ||
         blame.score[WEIR_BY_UPLINK] - narrow < lead || weir_uplink_is_early(detector, scope) ||
-        only_unnamed_fail(detector, scope)) {
+        most_are_well(detector, scope)) {
         verdict->open = true;
         return;
     }
