@@ -409,7 +409,11 @@ static void test_table_agrees_with_the_rule(void **state) {
 
 static void test_ndpi_knows_the_protocol_names(void **state) {
     struct weir_service_set *set = load(WEIR_SIGNATURES);
+#ifdef WEIR_NDPI_INIT_PREFS
     struct ndpi_detection_module_struct *ndpi = ndpi_init_detection_module(ndpi_no_prefs);
+#else
+    struct ndpi_detection_module_struct *ndpi = ndpi_init_detection_module(NULL);
+#endif
     assert_non_null(ndpi);
     size_t n = 0;
     for (size_t id = WEIR_SERVICE_FIRST; id < weir_service_set_count(set); id++) {
