@@ -177,8 +177,8 @@ bool weir_uplink_is_early(const struct weir_detector *detector, const struct wei
     return 2 * failing < served;
 }
 
-/* A way out that fails in part drops some of everything. Where more services are well than fail, and
- * were tried again, those that fail do so by themselves; so do sites that nobody here knows by
+/* A way out that fails in part drops some of everything. Where more services are well than fail,
+ * and were tried again, those that fail do so by themselves; so do sites that nobody here knows by
  * name, where no service fails and more places are well than not. One trial tells nothing of this;
  * the next ones would come out otherwise as often as not. */
 static bool most_are_well(struct weir_detector *detector, const struct weir_scope *scope) {
