@@ -44,6 +44,11 @@ void weir_playout_deinit(struct weir_playout *playout) {
     playout->story = NULL;
 }
 
+void weir_playout_forget(struct weir_playout *playout) {
+    weir_playout_deinit(playout);
+    *playout = (struct weir_playout){0};
+}
+
 static int compare_u32(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);

@@ -43,6 +43,8 @@ struct weir_playout { /* zeroed memory is an empty one; what each tick asks is a
 };
 
 void weir_playout_deinit(struct weir_playout *playout);
+/* As it was before anything came. */
+void weir_playout_forget(struct weir_playout *playout);
 
 /* What comes first without memory for its story is lost. */
 /* A complete answer of the picture. It carries `value_us` of playing time, 0: not known yet. */

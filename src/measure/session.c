@@ -273,7 +273,7 @@ static void tell_early(struct weir_session *session) {
     int64_t value_us = session->cadence.value_us, latest_us = 0;
     if (session->told || (value_us == 0 && !early->full)) return;
     session->told = true;
-    session->playout = (struct weir_playout){0};
+    weir_playout_forget(&session->playout);
     session->least_bytes = least_of_early(session);
     for (int i = 0; i < early->n; i++) {
         const struct weir_early_note *note = &early->notes[i];
@@ -298,7 +298,7 @@ static void take_sound(struct weir_session *session, uint32_t found, uint64_t by
         weir_playout_take_back(&session->playout, found);
     else {
         session->told = false;
-        session->playout = (struct weir_playout){0}; /* it took sound for picture */
+        weir_playout_forget(&session->playout); /* it took sound for picture */
     }
     learn_early(session);
     if (session->early.full)
