@@ -185,14 +185,15 @@ static int explain(const struct weir_handle *handle, int answer, struct weir_fau
 static int activate(struct weir_handle *handle, const struct weir_handle_options *options,
                     struct weir_fault *fault) {
     char error[PCAP_ERRBUF_SIZE];
-    pcap_set_snaplen(handle->pcap, (int)options->snaplen);
-    pcap_set_promisc(handle->pcap, options->promiscuous);
-    pcap_set_timeout(handle->pcap, WEIR_RING_TIMEOUT_MS);
-    pcap_set_immediate_mode(handle->pcap, options->immediate);
     handle->ring_bytes = options->buffer_bytes;
-    pcap_set_buffer_size(handle->pcap, (int)options->buffer_bytes);
-    pcap_set_tstamp_precision(handle->pcap, PCAP_TSTAMP_PRECISION_NANO);
-    int answer = pcap_activate(handle->pcap);
+    int answer = pcap_set_snaplen(handle->pcap, (int)options->snaplen);
+    if (answer == 0) answer = pcap_set_promisc(handle->pcap, options->promiscuous);
+    if (answer == 0) answer = pcap_set_timeout(handle->pcap, WEIR_RING_TIMEOUT_MS);
+    if (answer == 0) answer = pcap_set_immediate_mode(handle->pcap, options->immediate);
+    if (answer == 0) answer = pcap_set_buffer_size(handle->pcap, (int)options->buffer_bytes);
+    if (answer == 0) answer = pcap_set_tstamp_precision(handle->pcap, PCAP_TSTAMP_PRECISION_NANO);
+    if (answer == PCAP_ERROR_TSTAMP_PRECISION_NOTSUP) answer = 0; /* microseconds will do */
+    if (answer == 0) answer = pcap_activate(handle->pcap);
     if (answer < 0) return explain(handle, answer, fault);
     if (answer > 0)
         weir_log(WEIR_LOG_WARNING, "%s: %s", handle->interface,
