@@ -327,10 +327,20 @@ static int add_sockets(scmp_filter_ctx filter, const struct weir_confinement *ho
 
 /* ---- the rest of those that are looked at ---- */
 
+/* The C library asks for a terminal's settings by termios2 from 2.42 on. The kernel's header, which
+ * has the names of these calls, does not go beside the C library's. */
+enum { TERMIOS2_BYTES = 44 };
+#define GETS2  _IOC(_IOC_READ, 'T', 0x2A, TERMIOS2_BYTES)
+#define SETS2  _IOC(_IOC_WRITE, 'T', 0x2B, TERMIOS2_BYTES)
+#define SETSW2 _IOC(_IOC_WRITE, 'T', 0x2C, TERMIOS2_BYTES)
+#define SETSF2 _IOC(_IOC_WRITE, 'T', 0x2D, TERMIOS2_BYTES)
+
 static int add_ioctl(scmp_filter_ctx filter, const struct weir_confinement *how) {
-    static const unsigned long always[] = {FIONBIO,    FIOCLEX,      FIONREAD,     TCGETS,
-                                           TIOCGWINSZ, SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFNAME},
-                               screen[] = {TCSETS, TCSETSW, TCSETSF, TIOCGPGRP};
+    static const unsigned long always[] = {FIONBIO,      FIOCLEX,      FIONREAD,
+                                           TCGETS,       GETS2,        TIOCGWINSZ,
+                                           SIOCGIFINDEX, SIOCGIFFLAGS, SIOCGIFNAME},
+                               screen[] = {TCSETS, TCSETSW, TCSETSF,  SETS2,
+                                           SETSW2, SETSF2,  TIOCGPGRP};
     int error = 0;
     for (size_t i = 0; !error && i < sizeof always / sizeof always[0]; i++)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
