@@ -16,8 +16,10 @@
  *               that has nothing to acknowledge and that nobody acknowledges closes the connection.
  *   unacked     over TCP, sent again twice or more and acknowledged by nobody for three seconds, or
  *               eight round trips where these are longer, with nothing heard from the server
- *               meanwhile. Of words that may be no request (a PING, a message of a web socket) it
- * is the fifth copy that tells: each waits twice as long as the one before, 200 ms at the least.
+ *               meanwhile
+ *   unacked words   the same of words that may be no request (a PING, a message of a web socket):
+ *               the fifth copy tells, for each waits twice as long as the one before, and the
+ *               first for 200 ms at the least
  *
  * Blind spots: where the client's segment size is not known (no SYN was seen) nothing freezes; nor
  * does an answer whose server writes in pieces of its own. A request that was given up with the

@@ -18,9 +18,8 @@
  *             changes nothing, unless only the later one can be the request.
  *   while an answer arrives   a request is remembered and judged by the next bytes: no answer to it
  *             can come within a few milliseconds. Where bytes arrive without a pause after that,
- * the answer goes on, whatever was asked (HTTP/2 and QUIC: the two are one chunk). After a pause,
- * or with nothing more, a new chunk began with the request.
- *
+ *             the answer goes on, whatever was asked (HTTP/2 and QUIC: the two are one chunk).
+ *             After a pause, or with nothing more, a new chunk began with the request.
  *   behind a greeting   an HTTP/2 connection begins with settings and their acknowledgements. The
  *             server's first frame below 60 bytes behind them answers no request: the request
  *             waits on.

@@ -46,8 +46,8 @@ void weir_playout_deinit(struct weir_playout *playout);
 /* As it was before anything came. */
 void weir_playout_forget(struct weir_playout *playout);
 
-/* What comes first without memory for its story is lost. */
-/* A complete answer of the picture. It carries `value_us` of playing time, 0: not known yet. */
+/* A complete answer of the picture. It carries `value_us` of playing time, 0: not known yet.
+ * Without memory for its story it is lost. */
 void weir_playout_answer(struct weir_playout *playout, int64_t request_us, int64_t done_us,
                          int64_t value_us);
 /* `found` earlier answers were none of the picture's. */

@@ -61,6 +61,9 @@ static void new_code(void) {
 static void written_then_code(void) { mprotect(&(char){0}, 1, PROT_READ | PROT_EXEC); }
 static void type_into_terminal(void) { ioctl(0, TIOCSTI, "x"); }
 static void set_terminal(void) { ioctl(0, TCSETS, NULL); }
+/* As the C library has it from 2.42 on: struct termios2, of 44 bytes. */
+static void ask_terminal_2(void) { ioctl(0, _IOC(_IOC_READ, 'T', 0x2A, 44), NULL); }
+static void set_terminal_2(void) { ioctl(0, _IOC(_IOC_WRITE, 'T', 0x2B, 44), NULL); }
 static void raise_own_limit(void) {
     syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &(struct rlimit){0}, NULL);
 }
@@ -299,7 +302,10 @@ static void test_who_has_no_address_connects_nowhere(void **state) {
 
 static void test_only_a_screen_sets_the_terminal(void **state) {
     dies_of(&reader, set_terminal, "TCSETS");
+    dies_of(&reader, set_terminal_2, "TCSETS2");
+    assert_int_equal(status_after(&reader, ask_terminal_2), 0);
     assert_int_equal(status_after(&screen, set_terminal), 0);
+    assert_int_equal(status_after(&screen, set_terminal_2), 0);
     dies_of(&screen, type_into_terminal, "TIOCSTI");
 }
 
