@@ -5,6 +5,10 @@
  * is small, and many of these libraries crash without it. So the program ends then, with one
  * sentence: the spool and the state are whole on the disk, and a service manager starts it again.
  *
+ * And memory that was needed for a moment goes back: a state that is written and evidence that is
+ * gathered take some MiB for some milliseconds. After the first such block the C library would keep
+ * the like for ever, unless its threshold is set.
+ *
  * Only the C library of GNU has its functions under a second name; sanitizers have an allocator of
  * their own. Elsewhere each caller is on its own.
  */
@@ -16,12 +20,15 @@
 
 #if defined(__GLIBC__) && !WEIR_SANITIZED
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "ui/command.h"
 
-enum { SMALL_BYTES = 64 << 10 };
+enum { SMALL_BYTES = 64 << 10, LARGE_BYTES = 128 << 10 };
+
+__attribute__((constructor)) static void give_back(void) { mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); }
 
 extern void *__libc_malloc(size_t n), *__libc_calloc(size_t n, size_t size),
     *__libc_realloc(void *old, size_t n);

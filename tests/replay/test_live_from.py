@@ -1,6 +1,8 @@
 """weir live --from -: a capture that grows is followed as it comes, a pipe that stands still alarms nobody, and the end is a report."""
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import threading
@@ -8,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import PCAPS, WEIR, records, weir
+from conftest import PCAPS, SANITIZED, WEIR, records, weir
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="as root, so that --user can name root")
 
@@ -62,6 +64,30 @@ def test_incidents_while_the_stream_is_open(tmp_path):
     assert code == 0, errors
     last = stream.records[-1]
     assert last["type"] == "capture" and last["packets"] == records(PCAPS / "outage.pcap", kind="capture")[-1]["packets"]
+
+
+def heap_kib(pid):
+    """Resident, of what the C library keeps between two requests."""
+    found = re.search(r"\[heap\]\n(?:.*\n)*?Rss: +(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps").read_text())
+    return int(found[1])
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers have an allocator of their own")
+def test_what_was_needed_for_a_moment_is_given_back(tmp_path):
+    """The state is written each minute of the capture, evidence twice: from some MiB, which the heap would keep."""
+    stream = Stream("--state", tmp_path)
+    whole = (PCAPS / "outage.pcap").read_bytes()
+    stream.send(whole[:len(whole) // 10])
+    stream.wait_for("window")
+    before = heap_kib(stream.process.pid)
+    stream.send(whole[len(whole) // 10:])
+    end = time.time() + 10
+    while not any(record["type"] == "incident" and record["event"] == "cleared" for record in stream.records) and time.time() < end:
+        time.sleep(0.02)
+    after = heap_kib(stream.process.pid)
+    code, errors = stream.end()
+    assert code == 0 and (tmp_path / "engine.state").stat().st_size > 500_000 and list((tmp_path / "evidence").iterdir()), errors
+    assert after - before < 1500, (before, after)
 
 
 def test_a_pipe_that_stands_still_alarms_nobody():
