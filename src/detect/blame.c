@@ -46,6 +46,7 @@
 
 #include "detect/beside.h"
 #include "detect/blame.h"
+#include "detect/depth.h"
 #include "detect/likelihood.h"
 #include "detect/state.h"
 
@@ -198,13 +199,38 @@ static void end_slot(struct slot_sum *slot, struct elsewhere *sum) {
     *slot = (struct slot_sum){.slot = slot->slot};
 }
 
-/* A served request says that connecting works, too. */
-static bool bears(const struct weir_judgement *judgement, const struct weir_pick *own,
+/* Does a place let nothing of the service through? Then connections that were open before die with
+ * it, and those that are served elsewhere speak of connecting as well. Where its servers refuse new
+ * ones, or do not greet them, or go on to serve old ones, what is served elsewhere on old ones says
+ * nothing of new ones there. */
+static bool is_shut(const struct weir_judgement *judgement, const struct weir_pick *own,
+                    const struct weir_place *place) {
+    struct weir_pick above = *own;
+    unsigned fails = 0, nobody_there = 0;
+    above.layer = WEIR_LAYER_SERVE;
+    for (size_t i = weir_pick_first(judgement, own); i < judgement->n;
+         i = weir_pick_next(judgement, own, i)) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (!is_at(judgement, place, trial->place)) continue;
+        bool failed = weir_item_tally(trial->flags, true).fail;
+        if (weir_pick_matches(judgement, own, trial) && failed) {
+            fails++;
+            nobody_there += weir_depth_of(trial->kind) == WEIR_DEPTH_CLOSED;
+        }
+        if (weir_pick_matches(judgement, &above, trial) && !failed &&
+            weir_judged_last_us(trial) >= own->useful_us)
+            return false;
+    }
+    return 2 * nobody_there > fails;
+}
+
+/* A served request says that connecting works, too, beside a place that is shut. */
+static bool bears(const struct weir_judgement *judgement, const struct weir_pick *own, bool shut,
                   const struct weir_judged *trial) {
     struct weir_pick above = *own;
     above.layer = WEIR_LAYER_SERVE;
     return weir_pick_matches(judgement, own, trial) ||
-           ((own->layer == WEIR_LAYER_CONNECT || own->layer == WEIR_LAYER_QUIC) &&
+           (shut && (own->layer == WEIR_LAYER_CONNECT || own->layer == WEIR_LAYER_QUIC) &&
             weir_pick_matches(judgement, &above, trial));
 }
 
@@ -216,12 +242,13 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
     struct weir_pick own = weir_own_pick(scope);
     own.useful_us = scope->began_us + BEFORE_US;
     uint8_t role = failing_role(judgement, &own, place);
+    bool shut = is_shut(judgement, &own, place);
     struct slot_sum slot = {.slot = INT64_MIN};
     struct elsewhere sum = {{0}};
     for (size_t i = weir_pick_first(judgement, &own); i < judgement->n;
          i = weir_pick_next(judgement, &own, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (!bears(judgement, &own, trial)) continue;
+        if (!bears(judgement, &own, shut, trial)) continue;
         if (trial->at_us / WEIR_SLOT_US != slot.slot) {
             end_slot(&slot, &sum);
             slot.slot = trial->at_us / WEIR_SLOT_US;
@@ -348,39 +375,20 @@ static void blame_path(const struct weir_detector *detector, const struct weir_s
                      speaks_for_path(detector, &sum));
 }
 
-/* How far it got: nobody there, turned away, let in and then failed. */
-enum depth { CLOSED, REFUSED, LET_IN, DEPTHS };
-
-static enum depth depth_of(uint8_t kind) {
-    switch (kind) {
-    case WEIR_OUTCOME_SYN_TIMEOUT:
-    case WEIR_OUTCOME_ICMP:
-    case WEIR_OUTCOME_QUIC_TIMEOUT:
-    case WEIR_OUTCOME_UNACKED: return CLOSED;
-    case WEIR_OUTCOME_REFUSED: return REFUSED;
-    case WEIR_OUTCOME_TLS_ALERT:
-    case WEIR_OUTCOME_TLS_CUT:
-    case WEIR_OUTCOME_TLS_NORESPONSE:
-    case WEIR_OUTCOME_HOLLOW:
-    case WEIR_OUTCOME_RST_MID: return LET_IN;
-    default: return DEPTHS; /* says nothing of it */
-    }
-}
-
 /* What two services have in common fails both at the same depth: one that answers no SYN and one
  * whose servers stay silent after the ClientHello are two troubles, also in one prefix. */
 static bool fail_alike(const struct weir_judgement *judgement, const struct weir_place *place) {
-    unsigned of[2][DEPTHS + 1] = {{0}};
+    unsigned of[2][WEIR_DEPTHS + 1] = {{0}};
     for (size_t i = 0; i < judgement->n; i++) {
         const struct weir_judged *trial = &judgement->trials[i];
         bool own = trial->flags & WEIR_JUDGED_OWN;
         if (is_at(judgement, place, trial->place) && weir_item_tally(trial->flags, false).fail &&
             (own || trial->flags & WEIR_ITEM_CONTROL))
-            of[own][depth_of(trial->kind)]++;
+            of[own][weir_depth_of(trial->kind)]++;
     }
     int most[2] = {0};
     for (int who = 0; who < 2; who++)
-        for (int depth = 1; depth < DEPTHS; depth++)
+        for (int depth = 1; depth < WEIR_DEPTHS; depth++)
             if (of[who][depth] > of[who][most[who]]) most[who] = depth;
     return most[0] == most[1] || !of[0][most[0]] || !of[1][most[1]];
 }

@@ -125,6 +125,18 @@ static enum weir_part part_of(const struct weir_judgement *judgement,
 
 /* ---- a service ---- */
 
+/* Those whose connections were open before are served on, after the first attempt had failed. */
+static bool others_watch_on(const struct weir_detector *detector, const struct weir_scope *scope) {
+    struct weir_pick pick = {.service = scope->service,
+                             .layer = WEIR_LAYER_SERVE,
+                             .need = WEIR_ITEM_SCORED,
+                             .since_us = scope->since_us,
+                             .until_us = scope->until_us,
+                             .useful_us = scope->since_us};
+    return scope->layer == WEIR_LAYER_CONNECT && !scope->pooled &&
+           is_fine(weir_judgement_sum(&detector->judgement, &pick));
+}
+
 static void be_service(struct weir_detector *detector, const struct weir_scope *scope,
                        enum weir_cause cause, struct weir_verdict *verdict) {
     struct weir_incident *record = &verdict->record;
@@ -135,6 +147,8 @@ static void be_service(struct weir_detector *detector, const struct weir_scope *
         record->state = WEIR_STATE_DEGRADED;
     else if (scope->layer == WEIR_STREAM_ENDS && record->state == WEIR_STATE_DOWN)
         /* data did flow before the resets, and new connections open */
+        record->state = WEIR_STATE_PARTIAL;
+    else if (record->state == WEIR_STATE_DOWN && others_watch_on(detector, scope))
         record->state = WEIR_STATE_PARTIAL;
 }
 

@@ -152,29 +152,52 @@ static bool is_young(const struct weir_detector *detector, const struct weir_sco
     return detector->now_us - scope->since_us <= 2 * WEIR_SLOT_US;
 }
 
+/* What is known of the services in use. */
+struct in_use {
+    bool before, fails; /* served in the minute before the onset; fails since */
+    /* since the onset: its first failing attempt began; it was useful, for the last time */
+    int64_t began_us, useful_us;
+};
+
+static void take_in_use(struct in_use *of, const struct weir_past *item, int64_t since_us) {
+    bool fails = item->flags & WEIR_ITEM_FAIL;
+    if (item->flags & WEIR_ITEM_OK && item->flags & WEIR_ITEM_CONTROL) {
+        int64_t last_us = item->at_us + INT64_C(1000) * item->useful_ms;
+        if (last_us > of->useful_us) of->useful_us = last_us;
+        of->before |= !fails && item->at_us < since_us;
+    }
+    if (item->at_us < since_us || !fails || weir_is_answer(item->kind)) return;
+    int64_t began_us = weir_past_us(item, item->began_ms);
+    if (!of->fails || began_us < of->began_us) of->began_us = began_us;
+    of->fails = true;
+}
+
 /* With the uplink everything fails that was in use. Two services that fail are two services while
- * most of the others were only not tried yet. */
+ * most of the others were only not tried yet. So they are while another one goes on, served after
+ * each of them had begun to fail: that way out is not down, and whether it loses a part of
+ * everything the next trials show. */
 bool weir_uplink_is_early(const struct weir_detector *detector, const struct weir_scope *scope) {
-    enum { SERVED = 1, FAILS = 2 };
-    uint8_t seen[WEIR_SERVICES_MAX] = {0};
-    unsigned served = 0, failing = 0;
+    struct in_use services[WEIR_SERVICES_MAX] = {{0}};
+    unsigned served = 0, failing = 0, sick = 0, went_on = 0;
+    int64_t all_began_us = scope->began_us;
     bool overrun;
     if (scope->slow || !is_young(detector, scope)) return false;
     for (uint64_t at =
              weir_history_since(&detector->history, scope->since_us - RECENT_US, &overrun);
          at < detector->history.n; at++) {
         const struct weir_past *item = weir_history_at(&detector->history, at);
-        bool fails = item->flags & WEIR_ITEM_FAIL;
-        if (item->at_us >= scope->since_us && fails && !weir_is_answer(item->kind))
-            seen[item->service] |= FAILS;
-        else if (item->at_us < scope->since_us && !fails && (item->flags & WEIR_ITEM_CONTROL))
-            seen[item->service] |= SERVED;
+        take_in_use(&services[item->service], item, scope->since_us);
     }
     for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++) {
-        served += (seen[id] & SERVED) != 0;
-        failing += seen[id] == (SERVED | FAILS);
+        served += services[id].before;
+        failing += services[id].before && services[id].fails;
+        sick += services[id].fails;
+        if (services[id].fails && services[id].began_us > all_began_us)
+            all_began_us = services[id].began_us;
     }
-    return 2 * failing < served;
+    for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++)
+        went_on += !services[id].fails && services[id].useful_us >= all_began_us + SERVED_AFTER_US;
+    return 2 * failing < served || (went_on > 0 && sick <= 2 * went_on);
 }
 
 /* A way out that fails in part drops some of everything. Where more services are well than fail,
@@ -252,6 +275,18 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
 
 /* ---- the uplink's own alarm ---- */
 
+/* Where requests fail with all the rest, requests that are served speak as well: bytes that came
+ * after the first failing attempt had begun came by this way. */
+static void take_witnesses(const struct weir_detector *detector, int64_t began_us) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    for (size_t i = 0; i < judgement->n; i++) {
+        struct weir_judged *trial = &judgement->trials[i];
+        if (trial->layer == WEIR_LAYER_SERVE && trial->flags & WEIR_ITEM_CONTROL &&
+            trial->flags & WEIR_ITEM_OK && weir_judged_last_us(trial) >= began_us + SERVED_AFTER_US)
+            trial->flags |= WEIR_ITEM_UPLINK;
+    }
+}
+
 void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope *scope,
                          struct weir_verdict *ret_verdict) {
     struct weir_verdict *verdict = ret_verdict;
@@ -260,9 +295,11 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
                              .any_layer = true,
                              .need = WEIR_ITEM_UPLINK,
                              .since_us = scope->since_us,
+                             .useful_us = scope->began_us + SERVED_AFTER_US,
                              .slow = scope->slow};
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
     weir_set_aside(detector, WEIR_SERVICE_NONE);
+    take_witnesses(detector, scope->began_us);
     struct weir_tally all = weir_judge_own(detector, &pick, &verdict->record);
     struct weir_blame blame = weir_blame_uplink(detector, scope);
     struct weir_tally rest;

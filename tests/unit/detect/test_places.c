@@ -48,6 +48,40 @@ static void served_says_that_connecting_works(void **state) {
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_CDN_PATH);
 }
 
+/* All new connections go to one place, and hang. Who watches over older ones is served, elsewhere
+ * if servers there only do not greet, at the place itself if it takes no SYN: nothing new was tried
+ * elsewhere, so it is not that place, and the service is not down. */
+static void old_connections_say_nothing_of_new_ones(void **state) {
+    static const struct {
+        enum weir_outcome kind;
+        unsigned served_at;
+    } rows[] = {
+        {WEIR_OUTCOME_TLS_NORESPONSE, 2}, {WEIR_OUTCOME_REFUSED, 2}, {WEIR_OUTCOME_SYN_TIMEOUT, 1}};
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 5);
+        for (int i = 0; i < 4; i++) {
+            site_sick(&site, NETFLIX, 1, 3);
+            for (unsigned client = 0; client < 3; client++)
+                site.trials[client].kind = (uint8_t)rows[row].kind;
+            for (unsigned client = 3; client < 5; client++) {
+                site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, 2, 6)->last_ok_us += 3 * SECOND;
+                site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, rows[row].served_at, 6.5)
+                    ->last_ok_us += 3 * SECOND;
+            }
+            site_well(&site, YOUTUBE, 3, 5);
+            site_slot(&site);
+        }
+        const struct weir_incident *told = &site.events[site.n_events - 1];
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
+        assert_false(was_told(WEIR_CAUSE_CDN_PATH));
+        assert_int_equal(told->cause, WEIR_CAUSE_SERVICE);
+        assert_int_equal(told->state, WEIR_STATE_PARTIAL);
+        assert_non_null(strstr(told->text, "lets nobody new in"));
+    }
+}
+
 /* One answers no SYN, the other lets clients in and then alerts: two troubles in one place. */
 static void shared_only_at_the_same_depth(void **state) {
     for (int same = 0; same < 2; same++) {
@@ -279,6 +313,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(a_place_has_two_names),
         SCENARIO(served_says_that_connecting_works),
+        SCENARIO(old_connections_say_nothing_of_new_ones),
         SCENARIO(shared_only_at_the_same_depth),
         SCENARIO(quic_where_nothing_ever_got_through),
         SCENARIO(a_rate_matters_to_who_stalls),

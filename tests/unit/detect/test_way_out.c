@@ -164,6 +164,34 @@ static void uplink_turns_out_to_be_two_services(void **state) {
     assert_int_equal(site_count(&site, WEIR_INCIDENT_CLEARED), 2);
 }
 
+/* Two of three services hang, and nobody connects anew. One that is served after they began to hang
+ * was carried by the way out; of one that was served before that, nothing is known. */
+static void one_service_goes_on_beside_two(void **state) {
+    for (int goes_on = 0; goes_on < 2; goes_on++) {
+        end(NULL);
+        begin(NULL);
+        for (int i = 0; i < 15; i++) {
+            bool sick = i >= 12;
+            for (unsigned client = 0; client < 4; client++) {
+                struct weir_trial *(*put)(struct site *, weir_service_id, enum weir_layer, unsigned,
+                                          unsigned, double) = sick ? site_fail : site_ok;
+                weir_service_id service = client < 2 ? NETFLIX : HULU;
+                put(&site, service, WEIR_LAYER_SERVE, client, client < 2 ? 1 : 5, 7)->first_us -=
+                    5 * SECOND;
+            }
+            for (unsigned client = 2; client < 4 && (!sick || goes_on); client++)
+                site_ok(&site, YOUTUBE, WEIR_LAYER_SERVE, client, 3, 1.5)->last_ok_us += 4 * SECOND;
+            site_slot(&site);
+        }
+        const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+        assert_non_null(raised);
+        assert_int_equal(raised->cause, goes_on ? WEIR_CAUSE_SERVICE : WEIR_CAUSE_UPLINK);
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), goes_on ? 2 : 1);
+        for (size_t i = 0; goes_on && i < site.n_events; i++)
+            assert_int_not_equal(site.events[i].cause, WEIR_CAUSE_UPLINK);
+    }
+}
+
 static void resolver_is_dead(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
@@ -366,6 +394,7 @@ int main(void) {
         SCENARIO(dead_sites_of_no_service_are_no_uplink),
         SCENARIO(one_service_before_the_rest_is_tried),
         SCENARIO(uplink_turns_out_to_be_two_services),
+        SCENARIO(one_service_goes_on_beside_two),
         SCENARIO(resolver_is_dead),
         SCENARIO(dead_server_at_night),
         SCENARIO(congestion_is_the_uplinks),
