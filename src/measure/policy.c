@@ -16,7 +16,9 @@
  *                     that nobody may ask for another name meanwhile.
  *
  * The service serves while its last useful connection or answer is not a minute older than its last
- * failure. A name that is answered from outside again is no longer blocked.
+ * failure. A name that is answered from outside again is no longer blocked. Nor is one of a host of
+ * media, if media had come until it was denied, and then none has for a quarter of a minute, while
+ * it is still asked for: whoever denies it, what people watch has stopped for it.
  *
  * Blind spots: a service that takes one of its own names away looks the same. A filter that answers
  * with an outside address is not recognised. Where nothing but the denied name is ever asked for,
@@ -27,6 +29,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "measure/hollow.h"
 #include "measure/policy.h"
 
 enum {
@@ -40,6 +43,7 @@ enum {
 #define DOUBT_US   INT64_C(60000000)
 #define SERVES_US  INT64_C(60000000)
 #define RUN_US     INT64_C(600000000) /* not denied for so long: it begins anew */
+#define DRY_US     INT64_C(15000000)  /* a player with a full buffer rests for less */
 #define OUTSIDE_US (INT64_C(24) * 3600 * 1000000)
 
 struct name_key {
@@ -71,6 +75,7 @@ struct resolver {
 struct weir_policy_service {
     int64_t useful_us, failed_us, outside_us;
     int64_t served_us; /* the last answer to a request, or useful connection */
+    int64_t media_us;  /* the last bytes of media */
 };
 
 int weir_policy_init(struct weir_policy *policy, const struct weir_cidr *local, size_t n_local) {
@@ -158,6 +163,14 @@ static bool is_single(const struct name *name, const struct resolver *resolver, 
            now_us - name->denied_us <= DOUBT_US && resolver->n_denied <= 1;
 }
 
+/* Media came until the name was denied, and have run dry since. */
+static bool is_dry(const struct weir_policy_service *service, const struct name *name,
+                   const struct weir_evidence *evidence) {
+    return evidence->role == WEIR_ROLE_MEDIA && name->denied_us &&
+           service->media_us >= name->denied_us - RECENT_US &&
+           evidence->now_us - service->media_us > DRY_US;
+}
+
 bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *evidence) {
     weir_service_id service = evidence->service;
     if (service < WEIR_SERVICE_FIRST || service >= WEIR_SERVICES_MAX || !evidence->host_hash)
@@ -177,7 +190,8 @@ bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *
     bool blocked = inside ? lives_outside(policy, service, evidence->now_us)
                           : serves(policy, service) &&
                                 is_single(name, resolver, policy->services[service].served_us,
-                                          evidence->now_us);
+                                          evidence->now_us) &&
+                                !is_dry(&policy->services[service], name, evidence);
     if (blocked) name->blocked_us = evidence->now_us;
     return blocked;
 }
@@ -187,6 +201,10 @@ bool weir_policy_lookup(struct weir_policy *policy, const struct weir_evidence *
 static void note_flow(struct weir_policy *policy, const struct weir_evidence *evidence) {
     struct weir_policy_service *seen = &policy->services[evidence->service];
     if (evidence->kind == WEIR_EVIDENCE_CHUNK) seen->served_us = evidence->now_us;
+    uint64_t bytes = evidence->kind == WEIR_EVIDENCE_CHUNK      ? evidence->chunk.bytes
+                     : evidence->kind == WEIR_EVIDENCE_PROGRESS ? evidence->progress.bytes
+                                                                : 0;
+    if (evidence->media && bytes >= WEIR_SMALL_BYTES) seen->media_us = evidence->now_us;
     if (evidence->kind != WEIR_EVIDENCE_ATTEMPT) return;
     if (evidence->outcome == WEIR_OUTCOME_USEFUL)
         seen->served_us = seen->useful_us = seen->outside_us = evidence->now_us;

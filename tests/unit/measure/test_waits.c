@@ -233,6 +233,36 @@ static void test_one_name_is_denied_while_the_others_are_kept(void **state) {
     weir_policy_deinit(policy);
 }
 
+/* The only name that is asked for is of a host of media: the filter's, while media come from
+ * elsewhere; once they stop for all who want them it is an outage. Telemetry stops nobody. */
+static void test_media_stop_for_a_name_that_is_denied(void **state) {
+    static const struct {
+        enum weir_role role;
+        int media_until_s;
+        bool blocked_at_last;
+    } rows[] = {{WEIR_ROLE_MEDIA, 60, false},
+                {WEIR_ROLE_MEDIA, 78, true},
+                {WEIR_ROLE_OTHER, 60, true},
+                {WEIR_ROLE_MEDIA, 10, true}}; /* nobody watched when it was first denied */
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct weir_policy *policy = policy_new();
+        struct weir_evidence name = lookup(T0 + 50 * S, VIDEO, WEIR_OUTCOME_DNS_NXDOMAIN);
+        name.role = rows[row].role;
+        serving(policy, T0);
+        for (int s = 1; s <= 90; s++) {
+            struct weir_evidence progress =
+                fake_progress(FILM, CLIENT, SERVER, T0 + s * S, 50000, 0);
+            progress.media = true;
+            if (s <= rows[row].media_until_s) assert_false(weir_policy_flow(policy, &progress));
+            if (s == 45) serving(policy, T0 + s * S);
+            if (s == 50) assert_true(weir_policy_lookup(policy, &name));
+        }
+        name.now_us = T0 + 90 * S;
+        assert_int_equal(weir_policy_lookup(policy, &name), rows[row].blocked_at_last);
+        weir_policy_deinit(policy);
+    }
+}
+
 /* The zone is broken: one name after the other is denied, and none is answered any more. */
 static void test_all_names_are_denied(void **state) {
     struct weir_policy *policy = policy_new();
@@ -304,6 +334,7 @@ int main(void) {
         cmocka_unit_test(test_words_in_doubt_go_on_with_a_known_request),
         cmocka_unit_test(test_one_name_is_denied),
         cmocka_unit_test(test_one_name_is_denied_while_the_others_are_kept),
+        cmocka_unit_test(test_media_stop_for_a_name_that_is_denied),
         cmocka_unit_test(test_all_names_are_denied),
         cmocka_unit_test(test_a_name_points_inside),
         cmocka_unit_test(test_services_may_live_inside),
