@@ -224,13 +224,14 @@ static bool is_shut(const struct weir_judgement *judgement, const struct weir_pi
     return 2 * nobody_there > fails;
 }
 
-/* A served request says that connecting works, too, beside a place that is shut. */
-static bool bears(const struct weir_judgement *judgement, const struct weir_pick *own, bool shut,
-                  const struct weir_judged *trial) {
+/* A served request says that connecting works, too, beside a place that is shut. At the place
+ * itself it always speaks against the place. */
+static bool bears(const struct weir_judgement *judgement, const struct weir_pick *own,
+                  const struct weir_judged *trial, bool shut, bool here) {
     struct weir_pick above = *own;
     above.layer = WEIR_LAYER_SERVE;
     return weir_pick_matches(judgement, own, trial) ||
-           (shut && (own->layer == WEIR_LAYER_CONNECT || own->layer == WEIR_LAYER_QUIC) &&
+           ((shut || here) && (own->layer == WEIR_LAYER_CONNECT || own->layer == WEIR_LAYER_QUIC) &&
             weir_pick_matches(judgement, &above, trial));
 }
 
@@ -248,7 +249,8 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
     for (size_t i = weir_pick_first(judgement, &own); i < judgement->n;
          i = weir_pick_next(judgement, &own, i)) {
         const struct weir_judged *trial = &judgement->trials[i];
-        if (!bears(judgement, &own, shut, trial)) continue;
+        bool here = is_at(judgement, place, trial->place);
+        if (!bears(judgement, &own, trial, shut, here)) continue;
         if (trial->at_us / WEIR_SLOT_US != slot.slot) {
             end_slot(&slot, &sum);
             slot.slot = trial->at_us / WEIR_SLOT_US;
@@ -256,7 +258,6 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
         struct weir_tally one = weir_item_tally(trial->flags, true);
         if (!one.fail && weir_judged_last_us(trial) < own.useful_us)
             continue; /* before the fault */
-        bool here = is_at(judgement, place, trial->place);
         if (!here && trial->role != role) continue;
         if (one.fail) take_turn(&sum, true, here);
         if (one.fail < one.total) take_turn(&sum, false, here);

@@ -82,6 +82,28 @@ static void old_connections_say_nothing_of_new_ones(void **state) {
     }
 }
 
+/* A place takes no SYN, and its clients connect to another one at once. Over older connections it
+ * serves on all the while: that is no path that fails. */
+static void a_place_that_serves_on(void **state) {
+    for (int on = 0; on < 2; on++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 2);
+        for (int i = 0; i < 4; i++) {
+            site_sick(&site, NETFLIX, 1, 2);
+            for (unsigned client = 0; client < 2; client++) {
+                site_ok(&site, NETFLIX, WEIR_LAYER_CONNECT, client, 2, 5);
+                if (on)
+                    site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, client, 1, 6)->last_ok_us +=
+                        3 * SECOND;
+            }
+            site_well(&site, YOUTUBE, 3, 2);
+            site_slot(&site);
+        }
+        assert_int_equal(was_told(WEIR_CAUSE_CDN_PATH), !on);
+    }
+}
+
 /* One answers no SYN, the other lets clients in and then alerts: two troubles in one place. */
 static void shared_only_at_the_same_depth(void **state) {
     for (int same = 0; same < 2; same++) {
@@ -314,6 +336,7 @@ int main(void) {
         SCENARIO(a_place_has_two_names),
         SCENARIO(served_says_that_connecting_works),
         SCENARIO(old_connections_say_nothing_of_new_ones),
+        SCENARIO(a_place_that_serves_on),
         SCENARIO(shared_only_at_the_same_depth),
         SCENARIO(quic_where_nothing_ever_got_through),
         SCENARIO(a_rate_matters_to_who_stalls),
