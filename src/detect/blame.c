@@ -98,6 +98,7 @@ static void blame_clients(const struct weir_detector *detector, const struct wei
     if (blame->here != WEIR_INDEX_NONE)
         blame->score[WEIR_BY_HERE] =
             weir_gain_of_service(judgement->by_client[blame->here].own, p0) +
+            maybe(weir_gain_of_service(judgement->by_client[blame->here].peer, p0)) +
             log(detector->config.prior_service * detector->config.share_here) + beside->all;
 }
 

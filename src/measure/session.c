@@ -109,7 +109,7 @@ bool weir_session_is_served(const struct weir_session *session, uint64_t bytes, 
 bool weir_session_is_being_served(const struct weir_session *session,
                                   const struct weir_evidence *progress) {
     int64_t value_us = session->cadence.value_us;
-    if (progress->progress.bytes < WEIR_SMALL_BYTES || session->slow ||
+    if (progress->progress.bytes < WEIR_SMALL_BYTES || session->slow || session->thin ||
         !weir_session_is_enough(session, progress->progress.bytes, WEIR_TICK_US))
         return false;
     return value_us == 0 || progress->progress.open_us < value_us ||
@@ -507,12 +507,20 @@ static int64_t spell_tick(struct weir_session *session, bool was, int64_t now_us
     return now_us - since_us;
 }
 
+static bool has_few_answers(const struct weir_session *session) {
+    return !session->cadence.need_bps && session->answers < ANSWERS_MIN;
+}
+
 /* Until its rhythm is known a quarter of what it used over time, pauses included: a player that
  * fills its buffer takes up to four times what it plays. That tells a collapse, and nothing finer.
+ * Requests too short to be seen make one answer without an end: then it used what came.
  */
 static int64_t least_need_bps(const struct weir_session *session) {
-    if (session->cadence.need_bps || session->answers < ANSWERS_MIN)
-        return weir_session_need_bps(session);
+    if (has_few_answers(session))
+        return session->came_ticks * WEIR_TICK_US < STEADY_US
+                   ? 0
+                   : (int64_t)(session->came_bytes * 8 / session->came_ticks / FILLING);
+    if (session->cadence.need_bps) return weir_session_need_bps(session);
     int64_t us = session->used_until_us - session->first.from_us;
     if (us < STEADY_US) return 0;
     return (int64_t)((double)session->answered_bytes * 8e6 / (double)us / FILLING);
@@ -531,6 +539,15 @@ static int64_t still_since_us(const struct weir_session *session) {
     return weir_reserve_find(&session->reserve, &habits, &found) ? found.still_us : 0;
 }
 
+/* What could not be seen to fail must not speak for its service: no answers are seen, and less than
+ * a quarter comes of what came before. */
+static void take_tick(struct weir_session *session, int64_t need_bps) {
+    session->thin = has_few_answers(session) && weir_need_is_slow(&session->need, 2 * need_bps);
+    if (session->thin || (session->came_ticks == 0 && session->tick.bytes == 0)) return;
+    session->came_bytes += session->tick.bytes;
+    session->came_ticks++;
+}
+
 int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind kind,
                           int64_t now_us) {
     weir_need_tick(&session->need, session->tick.open > 0, session->tick.bytes);
@@ -541,6 +558,7 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
                             ? still_since_us(session)
                             : weir_playout_still_since_us(&session->playout, now_us, value_us);
     int64_t need_bps = least_need_bps(session);
+    take_tick(session, need_bps);
     bool was = session->starved, unanswered = is_unanswered(session, kind);
     session->slow = weir_need_is_slow(&session->need, need_bps);
     session->starving = session->slow || unanswered;

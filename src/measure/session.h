@@ -47,12 +47,15 @@ struct weir_session {
     bool told_startup;            /* to the window */
     bool media_hosts;             /* hosts that are known for media were among its own */
     bool slow, starving, starved; /* starved: the time counts */
+    bool thin;                    /* far less comes than it used, and no answer tells */
     uint32_t serial;              /* order of beginning */
     int64_t active_now_us;        /* engine's clock of the last activity */
     int64_t still_us;             /* since when the picture stands still, at a tick; 0: it runs */
     struct weir_tick_demand tick; /* being filled */
     int64_t second_chunk_us;
     struct weir_need need;
+    uint64_t came_bytes; /* of all ticks in which it was not thin, */
+    uint32_t came_ticks; /* so many since the first byte */
     struct weir_playout playout;
 
     int64_t start_us, active_us; /* stamps of the first packet and of the last activity */

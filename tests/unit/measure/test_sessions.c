@@ -732,6 +732,46 @@ static void test_less_than_before_is_no_collapse(void **state) {
     assert_int_equal(starved_at(*state, 60000), 0); /* perhaps all that it needs */
 }
 
+/* Requests too short to be seen: no answer ends, segments of two seconds come for a minute. Then
+ * `bytes_per_s` without a rest. What the last fifty seconds say. */
+static void unseen_requests(struct weir_sessions *sessions, uint64_t bytes_per_s,
+                            size_t *ret_starved, size_t *ret_useful) {
+    int64_t now_us = T0;
+    for (int second = 0; second < 60; second++) {
+        now_us += S;
+        if (second % 2) progress(sessions, FILM, now_us, 120000, 0);
+        weir_sessions_tick(sessions, now_us);
+    }
+    assert_int_equal(count_of(WEIR_OUTCOME_STARVED), 0);
+    now_us = trickle(sessions, FILM, now_us, 10, bytes_per_s);
+    *ret_starved = count_of(WEIR_OUTCOME_STARVED);
+    *ret_useful = count_of(WEIR_OUTCOME_USEFUL);
+    trickle(sessions, FILM, now_us, 50, bytes_per_s);
+    *ret_starved = count_of(WEIR_OUTCOME_STARVED) - *ret_starved;
+    *ret_useful = count_of(WEIR_OUTCOME_USEFUL) - *ret_useful;
+}
+
+static void test_unseen_requests_collapse(void **state) {
+    size_t starved, useful;
+    unseen_requests(*state, 6000, &starved, &useful); /* a tenth of what came */
+    assert_true(starved >= 4);
+    assert_int_equal(useful, 0);
+}
+
+static void test_unseen_requests_that_are_doubtful(void **state) {
+    size_t starved, useful;
+    unseen_requests(*state, 10000, &starved, &useful); /* a sixth: neither well nor a failure */
+    assert_int_equal(starved, 0);
+    assert_int_equal(useful, 0);
+}
+
+static void test_unseen_requests_with_less_than_before(void **state) {
+    size_t starved, useful;
+    unseen_requests(*state, 20000, &starved, &useful); /* a third: a lower quality */
+    assert_int_equal(starved, 0);
+    assert_true(useful > 0);
+}
+
 /* A live player asks for its list before each segment, and no two lists are of one size. */
 static void test_a_single_small_answer_keeps_the_rhythm(void **state) {
     struct weir_sessions *sessions = *state;
@@ -923,6 +963,9 @@ int main(void) {
         TEST(test_audio_is_starved_and_never_hollow),
         TEST(test_a_collapse_needs_no_rhythm),
         TEST(test_less_than_before_is_no_collapse),
+        TEST(test_unseen_requests_collapse),
+        TEST(test_unseen_requests_that_are_doubtful),
+        TEST(test_unseen_requests_with_less_than_before),
         TEST(test_a_single_small_answer_keeps_the_rhythm),
         TEST(test_learned_needs_eight_or_thirty_and_keeps_a_thousand),
         TEST(test_request_timeout_is_learned),
