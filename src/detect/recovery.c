@@ -9,20 +9,22 @@
  *
  * A useful trial counts for the layer that failed and for those below it: a served request says
  * that connecting works, an opened connection says nothing of requests that hang, and a lookup
- * nothing of either. A path recovers where it failed.
+ * nothing of either. Where new connections failed while older ones were served, those that are
+ * served speak only behind a new one that was opened. That a connection ended well says nothing,
+ * unless it is that which failed. A path recovers where it failed.
  *
  * Blind spot: what nobody tries any more; after five minutes any other trial of the service speaks
  * for it (judge.c).
  */
 #include <math.h>
 
-#include "detect/state.h"
+#include "detect/told.h"
 
 static const double least_share = 0.1, most_share = 0.9;
 #define REACH_US INT64_C(60000000) /* an attempt that began longer ago dates nothing */
 enum { SEEMS_OVER = 3 };
 
-enum bearing { NO_BEARING, SPEAKS_BOTH_WAYS, FAILURES_ONLY };
+enum bearing { NO_BEARING, SPEAKS_BOTH_WAYS, SPEAKS_BEHIND, FAILURES_ONLY };
 
 static bool is_at(const struct weir_detector *detector, const struct weir_case *incident,
                   const struct weir_past *item) {
@@ -49,8 +51,10 @@ static enum bearing of_service(const struct weir_detector *detector,
         !is_at(detector, incident, item) ||
         (record->part != WEIR_PART_ALL && item->role != roles[record->part]))
         return NO_BEARING;
-    bool below = item->layer == WEIR_STREAM_ENDS || record->layer == WEIR_LAYER_CONNECT ||
-                 item->layer == record->layer ||
+    if (item->layer == WEIR_STREAM_ENDS)
+        return record->watch == WEIR_WATCH_resets ? SPEAKS_BOTH_WAYS : FAILURES_ONLY;
+    if (item->layer == WEIR_LAYER_SERVE && weir_lets_nobody_in(record)) return SPEAKS_BEHIND;
+    bool below = record->layer == WEIR_LAYER_CONNECT || item->layer == record->layer ||
                  (record->pooled && item->layer == WEIR_LAYER_SERVE);
     return below ? SPEAKS_BOTH_WAYS : FAILURES_ONLY;
 }
@@ -89,6 +93,7 @@ struct weir_recovery weir_recovery_of(const struct weir_detector *detector,
     double q = fmin(most_share, fmax(least_share, share)), p0 = detector->config.p0;
     double ok = log((1 - p0) / (1 - q)), fail = log(q / p0);
     struct weir_recovery recovery = {.at_us = 0};
+    int64_t failed_us = 0;
     bool overrun;
     for (uint64_t at = weir_history_since(&detector->history, incident->evidence_us, &overrun);
          at < detector->history.n; at++) {
@@ -102,9 +107,13 @@ struct weir_recovery weir_recovery_of(const struct weir_detector *detector,
             d = fmax(0, d - fail);
             recovery.run = 0;
             if (d <= 0) recovery.at_us = 0;
+            if (item->at_us > failed_us) failed_us = item->at_us;
             continue;
         }
-        if (d <= 0) recovery.at_us = item->at_us;
+        if (bearing == SPEAKS_BEHIND && !recovery.at_us) continue;
+        /* trials of one slot are in no order: what was useful only before a failure of it */
+        if (item->at_us + (int64_t)item->useful_ms * 1000 < failed_us) continue;
+        if (d <= 0) recovery.at_us = item->at_us > failed_us ? item->at_us : failed_us;
         d += ok;
         recovery.run++;
     }
@@ -143,11 +152,6 @@ static int64_t useful_since(const struct weir_past *item, int64_t since_us) {
     return back_us >= since_us ? back_us : useful && last_us >= since_us ? last_us : INT64_MAX;
 }
 
-/* A connection that ends well is no answer, unless connections that do not are what is told. */
-static bool is_answer(const struct weir_case *incident, const struct weir_past *item) {
-    return item->layer != WEIR_STREAM_ENDS || incident->record.layer == WEIR_STREAM_ENDS;
-}
-
 int64_t weir_recovery_end(const struct weir_detector *detector, const struct weir_case *incident,
                           const struct weir_recovery *recovery) {
     bool overrun;
@@ -159,8 +163,7 @@ int64_t weir_recovery_end(const struct weir_detector *detector, const struct wei
     for (uint64_t at = first; at < detector->history.n; at++) {
         const struct weir_past *item = weir_history_at(&detector->history, at);
         int64_t useful_us = useful_since(item, began_us);
-        if (useful_us < end_us && is_answer(incident, item) &&
-            bearing_of(detector, incident, item) == SPEAKS_BOTH_WAYS)
+        if (useful_us < end_us && bearing_of(detector, incident, item) == SPEAKS_BOTH_WAYS)
             end_us = useful_us;
     }
     return end_us;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "detect/state.h"
+#include "detect/told.h"
 
 void weir_say(struct weir_text *text, const char *format, ...) {
     va_list args;
@@ -83,21 +83,14 @@ static const struct state_words
                      {" is up, but its QUIC is blocked", " was up, but its QUIC was blocked"},
                      {" is up, but its QUIC is blocked", " was up, but its QUIC was blocked"}};
 
-/* New connections fail, all of them, and who watches over an older one goes on. */
-static bool lets_nobody_in(const struct weir_incident *record) {
-    return record->part == WEIR_PART_CONTROL ||
-           (record->cause == WEIR_CAUSE_SERVICE && record->layer == WEIR_LAYER_CONNECT &&
-            !record->pooled && record->state == WEIR_STATE_PARTIAL && record->trials.fail > 0 &&
-            record->trials.fail == record->trials.total);
-}
-
 static void say_state(struct weir_text *text, const struct weir_incident *record) {
     const char *const *own = weir_watches[record->watch]->state;
-    const struct state_words *words = record->cause == WEIR_CAUSE_QUIC_BLOCKED ? &words_of_quic
-                                      : record->cause == WEIR_CAUSE_CLIENT     ? &words_of_client
-                                      : lets_nobody_in(record)                 ? &words_of_control
-                                      : record->part == WEIR_PART_MEDIA        ? &words_of_media
-                                                                               : &words_of_service;
+    const struct state_words *words =
+        record->cause == WEIR_CAUSE_QUIC_BLOCKED                           ? &words_of_quic
+        : record->cause == WEIR_CAUSE_CLIENT                               ? &words_of_client
+        : record->part == WEIR_PART_CONTROL || weir_lets_nobody_in(record) ? &words_of_control
+        : record->part == WEIR_PART_MEDIA                                  ? &words_of_media
+                                                                           : &words_of_service;
     const char *const *word = own[0]                                ? own
                               : record->state == WEIR_STATE_DOWN    ? words->down
                               : record->state == WEIR_STATE_PARTIAL ? words->partial

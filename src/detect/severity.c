@@ -14,6 +14,12 @@ bool weir_is_starvation(const struct weir_incident *record) {
     return record->kinds[WEIR_OUTCOME_STARVED] * 2 > record->trials.fail;
 }
 
+bool weir_lets_nobody_in(const struct weir_incident *record) {
+    return record->cause == WEIR_CAUSE_SERVICE && record->layer == WEIR_LAYER_CONNECT &&
+           !record->pooled && record->state == WEIR_STATE_PARTIAL && record->trials.fail > 0 &&
+           record->trials.fail == record->trials.total;
+}
+
 enum weir_state weir_severity(const struct weir_incident *record, struct weir_tally recent,
                               bool slow) {
     if (weir_is_starvation(record)) return WEIR_STATE_DEGRADED;

@@ -10,6 +10,8 @@ void weir_told_begin(const struct weir_detector *detector, const struct weir_sco
 /* Where the judgement's pass begins: at the onset, and a minute ago at the latest. */
 int64_t weir_told_earliest(const struct weir_detector *detector, const struct weir_scope *scope);
 bool weir_is_starvation(const struct weir_incident *record);
+/* A service all of whose new connections fail, while older ones are served on. */
+bool weir_lets_nobody_in(const struct weir_incident *record);
 /* `recent`: of the last five minutes (weir_judge_severity). */
 enum weir_state weir_severity(const struct weir_incident *record, struct weir_tally recent,
                               bool slow);

@@ -162,8 +162,45 @@ static void attempts_date_from_their_begin(void **state) {
     lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = -8, .back = -8});
     assert_int_equal(end_after(), -5); /* neither is an answer to a request */
     lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = 7, .back = 7});
-    lasting.record.layer = WEIR_STREAM_ENDS; /* connections that are cut off are over so */
+    lasting.record.watch = WEIR_WATCH_resets; /* connections that are cut off are over so */
     assert_int_equal(end_after(), -8);
+}
+
+/* Trials of one slot are in no order: one that was useful only before a failure is not behind it.
+ */
+static void useful_before_a_failure_of_its_slot(void **state) {
+    lasting_until_a_hang_fails();
+    lived((struct moments){.fail = true, .layer = WEIR_LAYER_SERVE, .at = 29, .began = 25});
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = 21, .back = 21});
+    assert_int_equal(weir_recovery_of(detector, &lasting).run, 0);
+    assert_int_equal(end_after(), INT64_MAX);
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = 32, .back = 32});
+    assert_int_equal(end_after(), 32);
+}
+
+/* All new connections failed, and older ones were served all the while. */
+static void served_behind_a_new_connection(void **state) {
+    lasting_until_a_hang_fails();
+    lasting.record.layer = WEIR_LAYER_CONNECT;
+    lasting.record.trials.fail = lasting.record.trials.total;
+    for (int i = 1; i <= 8; i++)
+        lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = i, .back = i});
+    assert_int_equal(weir_recovery_of(detector, &lasting).run, 0);
+    lived((struct moments){.ok = true, .layer = WEIR_LAYER_CONNECT, .at = 20, .back = 20});
+    for (int i = 21; i <= 24; i++)
+        lived((struct moments){.ok = true, .layer = WEIR_LAYER_SERVE, .at = i, .back = i});
+    assert_true(weir_recovery_of(detector, &lasting).over);
+    assert_int_equal(end_after(), 20);
+}
+
+/* Where what failed are requests, that connections ended well is no answer. */
+static void ended_well_is_no_answer(void **state) {
+    lasting_until_a_hang_fails();
+    for (int i = 1; i <= 8; i++)
+        lived((struct moments){.ok = true, .layer = WEIR_STREAM_ENDS, .at = i, .back = i});
+    assert_int_equal(weir_recovery_of(detector, &lasting).run, 0);
+    lasting.record.watch = WEIR_WATCH_resets;
+    assert_int_equal(weir_recovery_of(detector, &lasting).run, 8);
 }
 
 static void mixed_slots_date_while_they_spoke(void **state) {
@@ -341,6 +378,9 @@ int main(void) {
         TEST(it_must_have_lasted_a_slot),
         TEST(it_seems_over_after_three),
         TEST(attempts_date_from_their_begin),
+        TEST(useful_before_a_failure_of_its_slot),
+        TEST(served_behind_a_new_connection),
+        TEST(ended_well_is_no_answer),
         TEST(mixed_slots_date_while_they_spoke),
         TEST(only_what_came_after_it),
         TEST(layers_that_speak),
