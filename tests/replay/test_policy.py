@@ -109,3 +109,18 @@ def test_a_zone_that_is_gone_is_an_outage(tmp_path, code):
     raised = [record for record in records(capture.write(tmp_path / "gone.pcap"), kind="incident") if record["event"] == "raised"]
     assert [record["service"] for record in raised] == ["netflix"] and raised[0]["cause"] == "dns_service"
     assert raised[0]["ts"] - BEGIN < 60
+
+
+def test_media_stop_for_the_only_name_that_is_asked(tmp_path):
+    """Nothing but a host of media is denied, and players know all other names; but no picture goes on. One denied name is a filter's
+    doing until then."""
+    media = lambda host: host.endswith("nflxvideo.net")
+    capture = Filtered(lambda at, host: NXDOMAIN if at >= BEGIN and media(host) else 0)
+    lookup, connect, stopped = capture.lookup, capture.connect, lambda at, host: at >= BEGIN and host.endswith(("netflix.com", "nflxvideo.net"))
+    capture.lookup = lambda at, client, resolver, host, servers: (
+        at if stopped(at, host) and not media(host) else lookup(at, client, resolver, host, servers))
+    capture.connect = lambda at, client, server, host, *more, **how: stopped(at, host) or connect(at, client, server, host, *more, **how)
+    capture.household(180, CLIENTS)
+    raised = [record for record in records(capture.write(tmp_path / "dry.pcap"), kind="incident") if record["event"] == "raised"]
+    assert [(record["service"], record["cause"]) for record in raised] == [("netflix", "dns_service")]
+    assert 15 <= raised[0]["ts"] - BEGIN < 60
