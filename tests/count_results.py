@@ -1,4 +1,8 @@
-"""Adds up JUnit files and prints "N passed, N failed, N skipped" as the last line; names what failed or was skipped."""
+"""Adds up JUnit files and prints "N passed, N failed, N skipped" as the last line; names what failed or was skipped.
+
+A test that meson ends for its time stands in meson's JUnit file as if it had passed. So its own log (testlog.json) is read beside it.
+"""
+import json
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -18,8 +22,16 @@ def count(paths):
     return passed, failed, skipped
 
 
+def ended_by_meson(path):
+    """Names of tests that did not come to their end."""
+    tests = map(json.loads, open(path))
+    return [f"{test['name']}: {test['result']}" for test in tests if test["result"] in ("TIMEOUT", "INTERRUPT", "ERROR")]
+
+
 def main():
-    passed, failed, skipped = count(sys.argv[1:])
+    logs = [path for path in sys.argv[1:] if path.endswith(".json")]
+    passed, failed, skipped = count(path for path in sys.argv[1:] if path not in logs)
+    failed += [name for path in logs for name in ended_by_meson(path)]
     for name in skipped:
         print(f"skipped: {name}")
     for name in failed:
