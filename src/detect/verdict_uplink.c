@@ -275,14 +275,31 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
 
 /* ---- the uplink's own alarm ---- */
 
-/* Where requests fail with all the rest, requests that are served speak as well: bytes that came
- * after the first failing attempt had begun came by this way. */
-static void take_witnesses(const struct weir_detector *detector, int64_t began_us) {
+static bool several_clients_fail(const struct weir_judgement *judgement, int64_t since_us) {
+    uint32_t first = WEIR_INDEX_NONE;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (trial->at_us < since_us || !(trial->flags & WEIR_ITEM_UPLINK) ||
+            !weir_item_tally(trial->flags, false).fail)
+            continue;
+        if (first != WEIR_INDEX_NONE && first != trial->client) return true;
+        first = trial->client;
+    }
+    return false;
+}
+
+/* Where requests fail with all the rest, all requests speak, and those that are served as well:
+ * bytes that came after the first failing attempt had begun came by this way. Of one client alone
+ * it is asked whether the others are well, and not what its link carries. */
+static void take_requests(const struct weir_detector *detector, const struct weir_scope *scope) {
     const struct weir_judgement *judgement = &detector->judgement;
+    if (!several_clients_fail(judgement, scope->since_us)) return;
     for (size_t i = 0; i < judgement->n; i++) {
         struct weir_judged *trial = &judgement->trials[i];
-        if (trial->layer == WEIR_LAYER_SERVE && trial->flags & WEIR_ITEM_CONTROL &&
-            trial->flags & WEIR_ITEM_OK && weir_judged_last_us(trial) >= began_us + SERVED_AFTER_US)
+        if (trial->layer != WEIR_LAYER_SERVE || !(trial->flags & WEIR_ITEM_CONTROL)) continue;
+        bool fails = weir_item_tally(trial->flags, false).fail;
+        if (fails ? trial->at_us >= scope->since_us
+                  : weir_judged_last_us(trial) >= scope->began_us + SERVED_AFTER_US)
             trial->flags |= WEIR_ITEM_UPLINK;
     }
 }
@@ -299,7 +316,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
                              .slow = scope->slow};
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
     weir_set_aside(detector, WEIR_SERVICE_NONE);
-    take_witnesses(detector, scope->began_us);
+    take_requests(detector, scope);
     struct weir_tally all = weir_judge_own(detector, &pick, &verdict->record);
     struct weir_blame blame = weir_blame_uplink(detector, scope);
     struct weir_tally rest;

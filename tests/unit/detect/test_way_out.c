@@ -192,6 +192,28 @@ static void one_service_goes_on_beside_two(void **state) {
     }
 }
 
+/* A way out that loses half of all: requests fail as connections do, and both are counted, or what
+ * is served would speak alone. */
+static void half_of_all_requests_fail_as_well(void **state) {
+    static const weir_service_id ids[] = {NETFLIX, YOUTUBE};
+    static const unsigned places[] = {1, 3};
+    site_healthy(&site, 12, 4);
+    for (unsigned i = 0; i < 8; i++) {
+        for (unsigned client = 0; client < 4; client++) {
+            struct weir_trial *(*put)(struct site *, weir_service_id, enum weir_layer, unsigned,
+                                      unsigned, double) = (client + i) % 2 ? site_fail : site_ok;
+            put(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9 + i % 2, 4);
+            for (unsigned service = 0; service < 2; service++)
+                ((client + i) / 2 % 2 ? site_fail : site_ok)(&site, ids[service], WEIR_LAYER_SERVE,
+                                                             client, places[service], 5);
+        }
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->cause, WEIR_CAUSE_UPLINK);
+}
+
 static void resolver_is_dead(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 6; i++) {
@@ -395,6 +417,7 @@ int main(void) {
         SCENARIO(one_service_before_the_rest_is_tried),
         SCENARIO(uplink_turns_out_to_be_two_services),
         SCENARIO(one_service_goes_on_beside_two),
+        SCENARIO(half_of_all_requests_fail_as_well),
         SCENARIO(resolver_is_dead),
         SCENARIO(dead_server_at_night),
         SCENARIO(congestion_is_the_uplinks),
