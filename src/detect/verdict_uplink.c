@@ -304,6 +304,40 @@ static void take_requests(const struct weir_detector *detector, const struct wei
     }
 }
 
+/* The other version of IP has a way of its own, which works: it says nothing of this one. */
+static struct weir_tally ask_one_version(struct weir_detector *detector,
+                                         const struct weir_pick *pick,
+                                         struct weir_incident *record) {
+    struct weir_judgement *judgement = &detector->judgement;
+    uint8_t only = record->only_family;
+    for (size_t i = 0; i < judgement->n; i++) {
+        struct weir_judged *trial = &judgement->trials[i];
+        bool v4 = weir_addr_is_v4(&judgement->places.addrs[trial->place]);
+        if (trial->layer != WEIR_LAYER_DNS && v4 != (only == 4))
+            trial->flags &= (uint8_t) ~(WEIR_ITEM_UPLINK | WEIR_JUDGED_OWN);
+    }
+    weir_judgement_forget_sums(judgement);
+    struct weir_tally all = weir_judge_own(detector, pick, record);
+    record->only_family = only;
+    return all;
+}
+
+/* Of the services that are tried over this version of IP more are well than fail. */
+static bool version_is_well(const struct weir_judgement *judgement) {
+    struct weir_tally services[WEIR_SERVICES_MAX] = {{0}};
+    unsigned sick = 0, well = 0;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (trial->flags & WEIR_JUDGED_OWN && trial->layer != WEIR_LAYER_DNS)
+            weir_tally_add(&services[trial->service], weir_item_tally(trial->flags, false));
+    }
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
+        sick += services[id].fail > 0;
+        well += services[id].fail == 0 && services[id].total > 0;
+    }
+    return well > sick;
+}
+
 void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope *scope,
                          struct weir_verdict *ret_verdict) {
     struct weir_verdict *verdict = ret_verdict;
@@ -318,6 +352,8 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
     weir_set_aside(detector, WEIR_SERVICE_NONE);
     take_requests(detector, scope);
     struct weir_tally all = weir_judge_own(detector, &pick, &verdict->record);
+    bool one_version = verdict->record.only_family != 0;
+    if (one_version) all = ask_one_version(detector, &pick, &verdict->record);
     struct weir_blame blame = weir_blame_uplink(detector, scope);
     struct weir_tally rest;
     uint32_t top =
@@ -334,8 +370,9 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
      * tried for two slots, the likelier one is told, with the other beside it. */
     if (top == WEIR_INDEX_NONE || all.fail - names.fail < 2 ||
         blame.score[WEIR_BY_UPLINK] - wide < (is_young(detector, scope) ? lead : 0) ||
-        blame.score[WEIR_BY_UPLINK] - narrow < lead || weir_uplink_is_early(detector, scope) ||
-        most_are_well(detector, scope)) {
+        blame.score[WEIR_BY_UPLINK] - narrow < lead ||
+        (one_version ? version_is_well(&detector->judgement)
+                     : weir_uplink_is_early(detector, scope) || most_are_well(detector, scope))) {
         verdict->open = true;
         return;
     }
