@@ -1,9 +1,10 @@
-/* Sends a capture's packets into an interface at a rate: blast CAPTURE IFACE PACKETS_PER_SECOND
+/* Sends a capture's packets into an interface: blast CAPTURE IFACE PACKETS_PER_SECOND|own
  *
  * The file is mapped and indexed before the clock starts. Packets go out in batches, past the
  * queueing discipline; before each batch the clock says how many are due by now, so that one delay
- * is made up for and the mean rate holds. A rate of 0 is as fast as possible. Each packet goes
- * once: flows end as they do in the capture. Prints packets sent and seconds taken.
+ * is made up for and the mean rate holds. A rate of 0 is as fast as possible; `own` is the pace of
+ * the capture's stamps. Each packet goes once: flows end as they do in the capture. Prints packets
+ * sent and seconds taken.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,27 +38,36 @@ static void fail(const char *what) {
     exit(1);
 }
 
-static size_t map_frames(const char *path, struct iovec **ret_frames) {
+/* The frames, and when each is due: seconds behind the first. */
+static size_t map_frames(const char *path, struct iovec **ret_frames, double **ret_due_s) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat stat;
     if (fd < 0 || fstat(fd, &stat) < 0) fail(path);
     size_t size = (size_t)stat.st_size, n = 0, room = 0;
     uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-    uint32_t magic = 0, caplen;
+    uint32_t magic = 0, caplen, stamp[2];
     if (bytes == MAP_FAILED) fail(path);
     close(fd);
     if (size >= FILE_HEAD) memcpy(&magic, bytes, sizeof magic);
     if (magic != CAPTURE_MAGIC) fail(path);
     struct iovec *frames = NULL;
+    double *due_s = NULL;
     for (size_t at = FILE_HEAD; at + RECORD_HEAD <= size; at += RECORD_HEAD + caplen) {
         memcpy(&caplen, bytes + at + 8, sizeof caplen);
         if (caplen > size - at - RECORD_HEAD) break;
-        if (n == room &&
-            !(frames = realloc(frames, (room = room ? 2 * room : 1 << 16) * sizeof *frames)))
-            fail("memory");
+        if (n == room) {
+            room = room ? 2 * room : 1 << 16;
+            frames = realloc(frames, room * sizeof *frames);
+            due_s = realloc(due_s, room * sizeof *due_s);
+            if (!frames || !due_s) fail("memory");
+        }
+        memcpy(stamp, bytes + at, sizeof stamp);
+        due_s[n] = stamp[0] + stamp[1] * 1e-6;
         frames[n++] = (struct iovec){.iov_base = bytes + at + RECORD_HEAD, .iov_len = caplen};
     }
+    for (size_t i = n; i-- > 0;) due_s[i] -= due_s[0];
     *ret_frames = frames;
+    *ret_due_s = due_s;
     return n;
 }
 
@@ -82,17 +93,21 @@ static size_t send_batch(int fd, struct iovec *frames, size_t n) {
 
 int main(int argc, char **argv) {
     if (argc != 4) {
-        fprintf(stderr, "usage: blast CAPTURE IFACE PACKETS_PER_SECOND\n");
+        fprintf(stderr, "usage: blast CAPTURE IFACE PACKETS_PER_SECOND|own\n");
         return 2;
     }
     struct iovec *frames;
-    size_t n = map_frames(argv[1], &frames), sent = 0;
+    double *due_s;
+    size_t n = map_frames(argv[1], &frames, &due_s), sent = 0, due = 0;
     int fd = open_interface(argv[2]);
     double rate = atof(argv[3]), start = now_s();
+    bool own = strcmp(argv[3], "own") == 0;
     while (sent < n) {
-        size_t due = n;
-        double soon = rate > 0 ? (now_s() - start) * rate + 1 : (double)n;
-        if (soon < (double)n) due = (size_t)soon;
+        double gone_s = now_s() - start, soon = rate > 0 ? gone_s * rate + 1 : (double)n;
+        if (own)
+            while (due < n && due_s[due] <= gone_s) due++;
+        else
+            due = soon < (double)n ? (size_t)soon : n;
         if (due <= sent) {
             nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
             continue;
@@ -101,5 +116,6 @@ int main(int argc, char **argv) {
     }
     printf("%zu %.6f\n", sent, now_s() - start);
     free(frames);
+    free(due_s);
     return 0;
 }

@@ -4,6 +4,8 @@ Started by `run`, which builds first. Tools are interleaved, a round of all afte
 the machine does meets all of them alike; what counts is the median over the rounds, as a ratio to the floor's.
 """
 import argparse
+import importlib.machinery
+import importlib.util
 import json
 import pathlib
 import shutil
@@ -179,6 +181,15 @@ def target_rows(captures, costs, rss_idle_mib):
         else:
             least = (1.8, 1.95) if kind.endswith("mix") else (1.6, 1.9)
             yield row(kind, "speed of 2 workers, x one", costs[kind, ONE].elapsed / costs[kind, TWO].elapsed, *least, least=True)
+
+
+def script(name):
+    """A script of this folder, as a module."""
+    loader = importlib.machinery.SourceFileLoader(name, str(pathlib.Path(__file__).with_name(name)))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
 
 
 def machine():
