@@ -54,9 +54,6 @@ enum {
     PROOF_OK = 2, /* useful trials elsewhere that prove a path */
     AT_ONCE = 2   /* slots that show that a part gets through */
 };
-/* An attempt may have begun this long before the fault: what was useful so soon after its begin
- * says nothing. */
-#define BEFORE_US INT64_C(1000000)
 
 static struct weir_tally sum_of(struct weir_tally a, struct weir_tally b) {
     return (struct weir_tally){.fail = a.fail + b.fail, .total = a.total + b.total};
@@ -242,7 +239,6 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
                                      const struct weir_scope *scope,
                                      const struct weir_place *place) {
     struct weir_pick own = weir_own_pick(scope);
-    own.useful_us = scope->began_us + BEFORE_US;
     uint8_t role = failing_role(judgement, &own, place);
     bool shut = is_shut(judgement, &own, place);
     struct slot_sum slot = {.slot = INT64_MIN};

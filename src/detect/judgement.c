@@ -155,6 +155,11 @@ void weir_judgement_forget_sums(struct weir_judgement *judgement) {
 
 /* ---- which trials, and their sum ---- */
 
+int64_t weir_useful_since(const struct weir_scope *scope) {
+    int64_t us = scope->began_us + WEIR_BEFORE_US;
+    return scope->began_us && us < scope->since_us ? us : scope->since_us;
+}
+
 struct weir_pick weir_own_pick(const struct weir_scope *scope) {
     return (struct weir_pick){.service = scope->service,
                               .layer = scope->layer,
@@ -162,6 +167,7 @@ struct weir_pick weir_own_pick(const struct weir_scope *scope) {
                               .need = WEIR_ITEM_SCORED,
                               .since_us = scope->since_us,
                               .until_us = scope->until_us,
+                              .useful_us = weir_useful_since(scope),
                               .slow = scope->slow};
 }
 

@@ -89,6 +89,10 @@ void weir_judgement_forget_sums(struct weir_judgement *judgement);
 /* The number of a place that appeared, or WEIR_INDEX_NONE. */
 uint32_t weir_judgement_place(const struct weir_detector *detector, const struct weir_addr *addr);
 
+/* An attempt may have begun this long before the fault: what was useful so soon after its begin
+ * says nothing. */
+#define WEIR_BEFORE_US INT64_C(1000000)
+
 struct weir_pick {                       /* trials judged; unset members match all */
     bool any_service, any_layer, pooled; /* pooled: the layers above dns */
     weir_service_id service;
@@ -100,6 +104,9 @@ struct weir_pick {                       /* trials judged; unset members match a
     int64_t useful_us;          /* not 0: older trials as well that were useful as late as this */
     bool slow;
 };
+/* Attempts fail some seconds after they began, all that began together in one tick, while useful
+ * ones are decided at once. So what was useful counts since the first failing one began. */
+int64_t weir_useful_since(const struct weir_scope *scope);
 /* The trials that the scope speaks of. */
 struct weir_pick weir_own_pick(const struct weir_scope *scope);
 bool weir_pick_matches(const struct weir_judgement *judgement, const struct weir_pick *pick,

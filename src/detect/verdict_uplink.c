@@ -16,8 +16,6 @@ static const double of_congestion = 0.9;
 
 #define RECENT_US  INT64_C(60000000)
 #define CUT_OFF_US INT64_C(5000000)
-/* an answer that was on its way when the fault set in */
-#define SERVED_AFTER_US INT64_C(1000000)
 
 bool weir_uplink_is_raised(const struct weir_detector *detector) {
     return detector->uplink_case.open && !detector->uplink_disproven &&
@@ -123,7 +121,7 @@ bool weir_uplink_may_starve(const struct weir_detector *detector, const struct w
         bool fails = trial->flags & WEIR_ITEM_FAIL, ok = trial->flags & WEIR_ITEM_OK;
         if (fails && !ok && trial->kind == WEIR_OUTCOME_STARVED && trial->at_us >= scope->since_us)
             seen[trial->service] |= STARVES;
-        else if (ok && !fails && weir_judged_last_us(trial) >= scope->since_us + SERVED_AFTER_US)
+        else if (ok && !fails && weir_judged_last_us(trial) >= scope->since_us + WEIR_BEFORE_US)
             seen[trial->service] |= SERVED;
     }
     for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
@@ -196,7 +194,7 @@ bool weir_uplink_is_early(const struct weir_detector *detector, const struct wei
             all_began_us = services[id].began_us;
     }
     for (size_t id = WEIR_SERVICE_FIRST; id < WEIR_SERVICES_MAX; id++)
-        went_on += !services[id].fails && services[id].useful_us >= all_began_us + SERVED_AFTER_US;
+        went_on += !services[id].fails && services[id].useful_us >= all_began_us + WEIR_BEFORE_US;
     return 2 * failing < served || (went_on > 0 && sick <= 2 * went_on);
 }
 
@@ -241,6 +239,7 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
                              .any_layer = true,
                              .need = WEIR_ITEM_CONTROL,
                              .since_us = scope->since_us,
+                             .useful_us = weir_useful_since(scope),
                              .slow = scope->slow};
     /* starved requests are no controls, and are what there is to tell */
     if (is_congested(detector, scope)) {
@@ -262,7 +261,7 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
     weir_judge_own(detector, &pick, record);
     struct weir_tally recent = weir_judge_severity(detector, &pick, record);
     weir_judgement_forget_sums(&detector->judgement);
-    weir_judge_controls(detector, WEIR_SERVICE_NONE, scope->since_us, scope->slow, record);
+    weir_judge_controls(detector, WEIR_SERVICE_NONE, weir_useful_since(scope), scope->slow, record);
     /* There is nothing beside the uplink: what is listed is what it hit. */
     record->controls.fail = record->controls.total = 0;
     bool congestion = record->trials.fail * 2 <= record->trials.total &&
@@ -299,7 +298,7 @@ static void take_requests(const struct weir_detector *detector, const struct wei
         if (trial->layer != WEIR_LAYER_SERVE || !(trial->flags & WEIR_ITEM_CONTROL)) continue;
         bool fails = weir_item_tally(trial->flags, false).fail;
         if (fails ? trial->at_us >= scope->since_us
-                  : weir_judged_last_us(trial) >= scope->began_us + SERVED_AFTER_US)
+                  : weir_judged_last_us(trial) >= weir_useful_since(scope))
             trial->flags |= WEIR_ITEM_UPLINK;
     }
 }
@@ -346,7 +345,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
                              .any_layer = true,
                              .need = WEIR_ITEM_UPLINK,
                              .since_us = scope->since_us,
-                             .useful_us = scope->began_us + SERVED_AFTER_US,
+                             .useful_us = weir_useful_since(scope),
                              .slow = scope->slow};
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
     weir_set_aside(detector, WEIR_SERVICE_NONE);
