@@ -74,6 +74,32 @@ static void dead_sites_of_no_service_are_no_uplink(void **state) {
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 0);
 }
 
+/* One connection in three of all services fails, at a large site: those that began in one second
+ * fail in one tick, four seconds later. What was served meanwhile counts as well, from the first
+ * word on. */
+static void what_fails_in_part_is_not_down_at_first(void **state) {
+    site_healthy(&site, 12, 60);
+    for (int i = 0; i < 2; i++) {
+        for (unsigned client = 0; client < 60; client++) {
+            double at = 0.1 + client * 0.06;
+            for (int which = 0; which < 3; which++) {
+                weir_service_id service = (weir_service_id)(NETFLIX + which);
+                unsigned place = which == 1 ? 3 : which ? 5 : 1;
+                if ((client + (unsigned)which) % 3)
+                    site_ok(&site, service, WEIR_LAYER_CONNECT, client, place, at);
+                else
+                    site_fail(&site, service, WEIR_LAYER_CONNECT, client, place, (int)at + 4)
+                        ->first_us = site.slot_us + (int64_t)(at * 1e6);
+            }
+        }
+        site_slot(&site);
+    }
+    const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
+    assert_non_null(raised);
+    assert_int_equal(raised->state, WEIR_STATE_PARTIAL);
+    assert_true(raised->trials.total > 2 * raised->trials.fail);
+}
+
 /* Only netflix is used when the uplink dies; the rest is tried a minute later. */
 static void service_turns_out_to_be_the_uplink(void **state) {
     site_healthy(&site, 12, 3);
@@ -412,6 +438,7 @@ static void throttled_a_minute_after_the_start(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(uplink_is_one_incident),
+        SCENARIO(what_fails_in_part_is_not_down_at_first),
         SCENARIO(service_turns_out_to_be_the_uplink),
         SCENARIO(dead_sites_of_no_service_are_no_uplink),
         SCENARIO(one_service_before_the_rest_is_tried),
