@@ -506,14 +506,27 @@ static struct weir_beside blame_each(const struct weir_detector *detector, bool 
     return each;
 }
 
+/* One way out, that services feel each in its own measure. */
+static double gain_of_way(const struct weir_judgement *judgement, bool slow, double p0) {
+    enum { LOOKUPS = WEIR_SERVICES_MAX, PARTS };
+    struct weir_tally parts[PARTS] = {{0}};
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        if (trial->flags & WEIR_JUDGED_OWN)
+            weir_tally_add(&parts[trial->layer == WEIR_LAYER_DNS ? LOOKUPS : trial->service],
+                           weir_item_tally(trial->flags, slow));
+    }
+    return weir_gain_of_uneven(parts, PARTS, p0);
+}
+
 struct weir_blame weir_blame_uplink(struct weir_detector *detector,
                                     const struct weir_scope *scope) {
     struct weir_blame blame = nobody();
-    struct totals totals = totals_of(&detector->judgement);
     struct weir_tally rest;
     blame.score[WEIR_BY_CHANCE] = 0;
     blame.score[WEIR_BY_UPLINK] =
-        weir_gain_of_wide(totals.own, detector->config.p0) + log(detector->config.prior_uplink);
+        gain_of_way(&detector->judgement, scope->slow, detector->config.p0) +
+        log(detector->config.prior_uplink);
     blame.client =
         weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
     blame_each(detector, scope->slow, &blame);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "detect/fisher.h"
 
@@ -22,3 +23,7 @@ double weir_gain_again(struct weir_gains *gains, struct weir_tally tally);
 double weir_share_whole(struct weir_tally tally);
 /* Of a place, the uplink: any share, rather more. */
 double weir_gain_of_wide(struct weir_tally tally, double p0);
+/* The same where each part of it (a service, all lookups) has a share of its own, near that of all:
+ * short connections fail more often than long ones, and far servers than near ones. As likely
+ * beforehand as that all have one share. */
+double weir_gain_of_uneven(const struct weir_tally *parts, size_t n, double p0);

@@ -406,6 +406,10 @@ static void say_reason(struct weir_text *text, const struct weir_detector *detec
     if (record->controls.total > 0) {
         weir_say(text, " At the same time ");
         say_others(text, detector, record);
+        if (4 * record->controls.fail > record->controls.total) {
+            weir_say(text, " useful.");
+            return;
+        }
         weir_say(text, " useful: not your uplink%s.",
                  record->cause == WEIR_CAUSE_SERVICE && record->layer != WEIR_LAYER_DNS &&
                          !detector->dns_blind
