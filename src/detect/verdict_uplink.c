@@ -198,6 +198,35 @@ bool weir_uplink_is_early(const struct weir_detector *detector, const struct wei
     return 2 * failing < served || (went_on > 0 && sick <= 2 * went_on);
 }
 
+/* Three services or more fail in shares that are not far apart. At a large site the small
+ * differences between these would prove that each fails by itself, were it asked. */
+static bool all_fail_alike(const struct weir_judgement *judgement) {
+    enum { SEEN_MIN = 10, SERVICES_MIN = 3 };
+    struct weir_tally services[WEIR_SERVICES_MAX] = {{0}}, all = {0};
+    unsigned n = 0;
+    for (size_t i = 0; i < judgement->n; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        struct weir_tally one = weir_item_tally(trial->flags, false);
+        if (!(trial->flags & WEIR_JUDGED_OWN) || trial->layer == WEIR_LAYER_DNS) continue;
+        weir_tally_add(&services[trial->service], one);
+        weir_tally_add(&all, one);
+    }
+    for (size_t id = 0; id < WEIR_SERVICES_MAX; id++) {
+        if (services[id].total < SEEN_MIN) continue;
+        if (2.0 * services[id].fail * all.total < (double)all.fail * services[id].total)
+            return false;
+        n++;
+    }
+    return n >= SERVICES_MIN;
+}
+
+/* What speaks for services, or places, that fail each by itself. */
+static double score_of_each(const struct weir_detector *detector, const struct weir_blame *blame) {
+    return all_fail_alike(&detector->judgement)
+               ? blame->score[WEIR_BY_CDN]
+               : fmax(blame->score[WEIR_BY_SERVICE], blame->score[WEIR_BY_CDN]);
+}
+
 /* A way out that fails in part drops some of everything. Where more services are well than fail,
  * and were tried again, those that fail do so by themselves; so do sites that nobody here knows by
  * name, where no service fails and more places are well than not. One trial tells nothing of this;
@@ -361,7 +390,7 @@ void weir_verdict_uplink(struct weir_detector *detector, const struct weir_scope
     lookups.any_layer = false;
     lookups.layer = WEIR_LAYER_DNS;
     struct weir_tally names = weir_judgement_sum(&detector->judgement, &lookups);
-    double wide = fmax(blame.score[WEIR_BY_SERVICE], blame.score[WEIR_BY_CDN]),
+    double wide = score_of_each(detector, &blame),
            narrow = verdict->record.n_clients >= 2 ? blame.score[WEIR_BY_CLIENTS] : -HUGE_VAL,
            lead = weir_lead(detector);
     /* Lookups alone are the resolver's: something else must fail, and twice. Several services that
@@ -420,9 +449,7 @@ bool weir_uplink_is_disproven(struct weir_detector *detector) {
     weir_judgement_begin(detector, weir_told_earliest(detector, &scope));
     weir_judge_own(detector, &pick, &record);
     struct weir_blame blame = weir_blame_uplink(detector, &scope);
-    return fmax(blame.score[WEIR_BY_SERVICE], blame.score[WEIR_BY_CDN]) -
-               blame.score[WEIR_BY_UPLINK] >=
-           weir_lead(detector);
+    return score_of_each(detector, &blame) - blame.score[WEIR_BY_UPLINK] >= weir_lead(detector);
 }
 
 void weir_verdict_congestion(struct weir_detector *detector, const struct weir_scope *scope,
