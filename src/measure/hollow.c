@@ -97,6 +97,14 @@ static bool host_gives_chunks(const struct weir_hollow *hollow, uint32_t host, u
     return false;
 }
 
+/* After an error a player asks another media host, which gave this client nothing so far: it goes
+ * on with the run that one which did has begun. */
+static bool is_candidate(const struct weir_hollow *hollow, uint32_t host,
+                         const struct weir_evidence *evidence) {
+    return host_gives_chunks(hollow, host, second_of(evidence)) ||
+           (hollow->run > 0 && evidence->role == WEIR_ROLE_MEDIA);
+}
+
 void weir_hollow_chunk(struct weir_hollow *hollow, struct weir_small_answers *answers,
                        const struct weir_evidence *evidence) {
     host_gave_chunk(hollow, host_of(evidence), second_of(evidence));
@@ -115,7 +123,6 @@ uint32_t weir_hollow_small(struct weir_hollow *hollow, struct weir_small_answers
         hollow->noted_host[hollow->n_noted] = host;
         hollow->noted_bytes[hollow->n_noted++] = (uint16_t)bytes;
     }
-    if (!host_gives_chunks(hollow, host, second_of(evidence)) || is_usual(answers, host, bytes))
-        return 0;
+    if (!is_candidate(hollow, host, evidence) || is_usual(answers, host, bytes)) return 0;
     return ++hollow->run;
 }

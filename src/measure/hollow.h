@@ -1,7 +1,8 @@
 /* Hollow answers: TLS hides an HTTP error, but not its size. Small answers from a media host that
  * gave this client chunks lately, one after the other and no chunk between, are errors - unless
  * their sizes are what that host's small answers have always been: playlists and beacons neither
- * make the run nor break it. */
+ * make the run nor break it. After an error players ask elsewhere: a media host that gave this
+ * client nothing so far may go on with the run, but not begin it. */
 #pragma once
 
 #include <weir/measure.h>

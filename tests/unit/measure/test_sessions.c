@@ -606,6 +606,26 @@ static void test_hollow_answers(void **state) {
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 3);
 }
 
+static void small_of_host(struct weir_sessions *sessions, int64_t now_us, uint64_t host) {
+    struct weir_evidence answer = fake_chunk(FILM, CLIENT, SERVER, now_us, 900, S / 20, S / 100);
+    answer.host_hash = host;
+    weir_sessions_take(sessions, &answer);
+}
+
+/* After errors a player goes to another media host, which fails it, too. Small answers of a host
+ * that is new to it are no errors by themselves. */
+static void test_a_run_goes_on_at_the_next_host(void **state) {
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = learn_film(sessions);
+    for (int i = 0; i < 4; i++) small_of_host(sessions, now_us += S, 77);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    small(sessions, now_us += S, 700);
+    small_of_host(sessions, now_us += S, 78);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    small_of_host(sessions, now_us += S, 78);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
+}
+
 /* What the server's reset cut short is a failed request, not a useful one as well; its bytes did
  * come. */
 static void test_a_cut_answer_is_not_useful(void **state) {
@@ -952,6 +972,7 @@ int main(void) {
         TEST(test_an_outage_stalls),
         TEST(test_live_misses_its_cadence),
         TEST(test_hollow_answers),
+        TEST(test_a_run_goes_on_at_the_next_host),
         TEST(test_a_cut_answer_is_not_useful),
         TEST(test_a_chunk_between_breaks_the_run),
         TEST(test_below_eight_chunks_nothing_is_hollow),
