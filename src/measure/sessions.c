@@ -215,6 +215,16 @@ static bool ended_in_this_slot(const struct weir_evidence *chunk) {
     return (chunk->now_us - ago_us - 1) / WEIR_SLOT_US == (chunk->now_us - 1) / WEIR_SLOT_US;
 }
 
+/* Was it asked for with words that media were answered to? The first request on a connection has a
+ * size of its own, which may be new. Behind two errors the player tries new connections: what it
+ * asks on one that it opened since the first of them is the same request again. */
+static bool asks_for_media(const struct weir_sessions *all, const struct weir_session *session,
+                           const struct weir_evidence *chunk) {
+    if (chunk->chunk.known || weir_asks_knows(&all->asks, chunk)) return true;
+    return session->hollow.run >= WEIR_HOLLOW_RUN - 1 && chunk->role == WEIR_ROLE_MEDIA &&
+           chunk->flow_first_us >= session->first_small_us;
+}
+
 static void take_chunk(struct weir_sessions *all, struct weir_session *session,
                        const struct weir_evidence *evidence) {
     struct service *service = &all->services[evidence->service];
@@ -241,10 +251,8 @@ static void take_chunk(struct weir_sessions *all, struct weir_session *session,
     if (session->lasts &&
         evidence->chunk.ttfb_us >= 0) /* what it asked for comes in large bursts */
         weir_session_wanted(session, evidence->chunk.request_us, evidence->now_us);
-    if (evidence->chunk.ttfb_us < 0 ||
-        !(evidence->chunk.known || weir_asks_knows(&all->asks, evidence)))
-        /* the rest of an answer, after a silence; or what was asked may be no request for media */
-        return;
+    if (evidence->chunk.ttfb_us < 0 || !asks_for_media(all, session, evidence))
+        return; /* or it is the rest of an answer, after a silence */
     session->small_answers++;
     weir_session_small(session, evidence);
     uint32_t run = weir_hollow_small(&session->hollow, &all->small, evidence);

@@ -626,6 +626,28 @@ static void test_a_run_goes_on_at_the_next_host(void **state) {
     assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
 }
 
+/* A first request on a connection has a size to which nobody answered much. Behind two errors it
+ * counts on a connection that was opened since; on an older one it may be anything. */
+static void test_behind_two_errors_first_words_count(void **state) {
+    struct weir_sessions *sessions = *state;
+    int64_t now_us = learn_film(sessions);
+    struct weir_evidence first =
+        fake_chunk(FILM, CLIENT, SERVER, now_us += S, 300, S / 20, S / 100);
+    first.chunk.known = false;
+    first.chunk.request_bytes = 1100;
+    first.flow_first_us = now_us - S / 10;
+    for (int i = 0; i < 3; i++) weir_sessions_take(sessions, &first);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    small(sessions, now_us += S, 700);
+    small(sessions, now_us += S, 700);
+    first.now_us = first.ts_us = now_us += S;
+    weir_sessions_take(sessions, &first);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 0);
+    first.flow_first_us = now_us - S / 10;
+    weir_sessions_take(sessions, &first);
+    assert_int_equal(count_of(WEIR_OUTCOME_HOLLOW), 1);
+}
+
 /* What the server's reset cut short is a failed request, not a useful one as well; its bytes did
  * come. */
 static void test_a_cut_answer_is_not_useful(void **state) {
@@ -973,6 +995,7 @@ int main(void) {
         TEST(test_live_misses_its_cadence),
         TEST(test_hollow_answers),
         TEST(test_a_run_goes_on_at_the_next_host),
+        TEST(test_behind_two_errors_first_words_count),
         TEST(test_a_cut_answer_is_not_useful),
         TEST(test_a_chunk_between_breaks_the_run),
         TEST(test_below_eight_chunks_nothing_is_hollow),
