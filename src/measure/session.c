@@ -34,12 +34,20 @@
 
 #include "measure/session.h"
 
-enum { LARGE_BYTES = 100000, RATES_MIN = 5, ANSWERS_MIN = 5, LEVEL_TIMES = 2, FILLING = 4 };
+enum {
+    LARGE_BYTES = 100000,
+    RATES_MIN = 5,
+    ANSWERS_MIN = 5,
+    LEVEL_TIMES = 2,
+    FILLING = 4,
+    FILE_BYTES = 5000000
+};
 #define SETTLE_US       INT64_C(6000000)
 #define STEADY_US       INT64_C(20000000) /* before, nobody's need is known */
 #define BITRATE_SPAN_US INT64_C(60000000)
 #define WAIT_MIN_US     INT64_C(1000000)
 #define CADENCE_LIVE_US INT64_C(4000000)
+#define FILE_US         INT64_C(20000000)
 #define SILENCE_US      INT64_C(4000000)  /* behind an answer: it may not be complete */
 #define PATIENCE_US     INT64_C(30000000) /* nobody waits for longer without trying again */
 
@@ -569,9 +577,17 @@ int64_t weir_session_tick(struct weir_session *session, enum weir_service_kind k
     return session->starved ? spell_tick(session, was, now_us) : 0;
 }
 
+/* A file that is played while it comes: at this rate the picture began long before its end, and
+ * nothing shows when. A first segment on a bad network takes as long, but is smaller. */
+static bool begins_with_a_file(const struct weir_session *session) {
+    const struct weir_lasting_burst *first = &session->first;
+    return !session->lasts && first->bytes >= FILE_BYTES &&
+           first->done_us - first->from_us >= FILE_US;
+}
+
 int64_t weir_session_startup_us(const struct weir_session *session) {
     int64_t from_us = session->midstream ? session->first.from_us : session->begun_us;
-    if (!session->second_chunk_us) return WEIR_NULL;
+    if (!session->second_chunk_us || begins_with_a_file(session)) return WEIR_NULL;
     return session->second_chunk_us > from_us ? session->second_chunk_us - from_us : 0;
 }
 

@@ -195,6 +195,16 @@ static void startup(void **state) {
     assert_int_equal(weir_session_startup_us(&session), WEIR_NULL);
     session.second_chunk_us = T0 - 5 * S;
     assert_int_equal(weir_session_startup_us(&session), 0);
+    /* a segment on a bad network; a file that is played while it comes; one that rests in bursts */
+    session.second_chunk_us = T0 + 60 * S;
+    session.first.from_us = T0;
+    session.first.done_us = T0 + 40 * S;
+    session.first.bytes = 900000;
+    assert_int_equal(weir_session_startup_us(&session), 60 * S);
+    session.first.bytes = 20000000;
+    assert_int_equal(weir_session_startup_us(&session), WEIR_NULL);
+    session.lasts = true;
+    assert_int_equal(weir_session_startup_us(&session), 60 * S);
 }
 
 /* ---- ticks ---- */
