@@ -167,6 +167,7 @@ struct elsewhere {
     /* by turns: trials in order of time, those in a row that came out alike counted once a side. A
      * service that flaps takes turns as well, but wherever it is tried. */
     struct weir_tally turns_here, turns_rest;
+    struct weir_tally trials_here, trials_rest; /* all of them */
     /* slots in which the place failed and was useful: it lets a part through, it does not flap */
     unsigned at_once;
     bool fails, at_here, at_rest; /* the turn that goes on */
@@ -183,6 +184,15 @@ static void take_turn(struct elsewhere *sum, bool fails, bool here) {
     if (fails != sum->fails) end_turn(sum);
     sum->fails = fails;
     *(here ? &sum->at_here : &sum->at_rest) = true;
+}
+
+/* As many looks as turns, of which at most the trials' share failed. By turns alone a busy place
+ * fails too often: its useful trials in a row are one, each that fails by chance is another. */
+static struct weir_tally looks(struct weir_tally turns, struct weir_tally trials) {
+    if (!trials.total) return turns;
+    uint64_t fail = ((uint64_t)turns.total * trials.fail + trials.total - 1) / trials.total;
+    if (fail < turns.fail) turns.fail = (uint32_t)fail;
+    return turns;
 }
 
 /* Until the first failure is decided its attempt hangs: what is useful elsewhere meanwhile counts
@@ -258,6 +268,7 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
         if (!here && trial->role != role) continue;
         if (one.fail) take_turn(&sum, true, here);
         if (one.fail < one.total) take_turn(&sum, false, here);
+        weir_tally_add(here ? &sum.trials_here : &sum.trials_rest, one);
         if (here) {
             weir_tally_add(&slot.here, one);
             slot.fails += one.fail;
@@ -267,6 +278,8 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
     }
     end_slot(&slot, &sum);
     end_turn(&sum);
+    sum.turns_here = looks(sum.turns_here, sum.trials_here);
+    sum.turns_rest = looks(sum.turns_rest, sum.trials_rest);
     return sum;
 }
 

@@ -290,6 +290,27 @@ static void a_place_that_lets_a_part_through(void **state) {
     }
 }
 
+/* A busy place fails by chance now and then, between many trials that are well. It is well by its
+ * trials, however few turns these make, and proves which place is bad, for as long as that lasts.
+ */
+static void chance_elsewhere(void **state) {
+    unsigned elsewhere = 0;
+    site_healthy(&site, 12, 40);
+    for (unsigned i = 0; i < 30; i++) {
+        for (unsigned client = 0; client < 40; client++) {
+            bool there = client % 4 == 0;
+            bool fails = there ? (client / 4 + i) % 10 % 3 == 0 : elsewhere++ % 27 == 26;
+            (fails ? site_fail : site_ok)(&site, NETFLIX, WEIR_LAYER_SERVE, client, there ? 1 : 2,
+                                          client * 0.2 + 0.5);
+            site_ok(&site, WEIR_SERVICE_OTHER, WEIR_LAYER_CONNECT, client, 9, 0.3);
+        }
+        site_slot(&site);
+    }
+    assert_true(site.n_events > 0);
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_int_equal(site.events[i].cause, WEIR_CAUSE_CDN_PATH);
+}
+
 /* A browser that was served by QUIC goes on by TCP, where nobody connected before. */
 static void a_place_known_by_quic(void **state) {
     for (int i = 0; i < 12; i++) {
@@ -346,6 +367,7 @@ int main(void) {
         SCENARIO(one_clients_failures_are_no_uplink),
         SCENARIO(all_that_is_tried_is_refused),
         SCENARIO(a_place_that_lets_a_part_through),
+        SCENARIO(chance_elsewhere),
         SCENARIO(a_place_known_by_quic),
         SCENARIO(two_services_of_one_client),
     };
