@@ -47,9 +47,9 @@ double weir_gain_of_wide(struct weir_tally tally, double p0) { return gain(tally
 enum { SHARES = 20, ALIKE = 8 };
 
 /* What fails no more often than by chance speaks for no trouble, but may speak against one. */
-static double gain_of_part(struct weir_tally part, struct share share, double p0) {
-    double sum = gain(part, share, p0);
-    return part.fail > p0 * part.total ? sum : fmin(sum, 0);
+static double gain_of_one(struct weir_tally one, struct share share, double p0) {
+    double sum = gain(one, share, p0);
+    return one.fail > p0 * one.total ? sum : fmin(sum, 0);
 }
 
 double weir_gain_of_uneven(const struct weir_tally *parts, size_t n, double p0) {
@@ -64,7 +64,7 @@ double weir_gain_of_uneven(const struct weir_tally *parts, size_t n, double p0) 
         double share = (k + 0.5) / SHARES;
         struct share own = {ALIKE * share, ALIKE * (1 - share)};
         each[k] = log(2 * share / SHARES); /* the density of `wide` */
-        for (size_t i = 0; i < n; i++) each[k] += gain_of_part(parts[i], own, p0);
+        for (size_t i = 0; i < n; i++) each[k] += gain_of_one(parts[i], own, p0);
         most = fmax(most, each[k]);
     }
     for (int k = 0; k < SHARES; k++) sum += exp(each[k] - most);
