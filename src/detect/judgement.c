@@ -200,6 +200,31 @@ struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement,
     return sum;
 }
 
+void weir_leave_out_recovery(struct weir_detector *detector, const struct weir_pick *pick,
+                             uint8_t flags) {
+    struct weir_judgement *judgement = &detector->judgement;
+    int64_t last_us = 0;
+    bool overrun;
+    for (uint64_t at = weir_history_since(&detector->history, pick->since_us, &overrun);
+         at < detector->history.n; at++) {
+        const struct weir_past *item = weir_history_at(&detector->history, at);
+        int64_t began_us = weir_past_us(item, item->began_ms);
+        bool fails =
+            item->at_us >= pick->since_us && item->flags & WEIR_ITEM_FAIL &&
+            (item->flags & pick->need) == pick->need && has_layer(pick, item->layer) &&
+            (pick->any_service ? !weir_is_answer(item->kind) : item->service == pick->service);
+        if (fails && began_us > last_us) last_us = began_us;
+    }
+    if (!last_us) return;
+    for (size_t i = weir_pick_first(judgement, pick); i < judgement->n;
+         i = weir_pick_next(judgement, pick, i)) {
+        struct weir_judged *trial = &judgement->trials[i];
+        if (!(trial->flags & WEIR_ITEM_FAIL) && trial->at_us > last_us + WEIR_BEFORE_US &&
+            has_layer(pick, trial->layer))
+            trial->flags &= (uint8_t)~flags;
+    }
+}
+
 struct weir_tally weir_judge_severity(struct weir_detector *detector, const struct weir_pick *pick,
                                       struct weir_incident *record) {
     const struct weir_judgement *judgement = &detector->judgement;

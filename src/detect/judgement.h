@@ -134,6 +134,11 @@ static inline struct weir_tally weir_item_tally(uint8_t flags, bool slow) {
 struct weir_tally weir_judgement_sum(const struct weir_judgement *judgement,
                                      const struct weir_pick *pick);
 
+/* Attempts that fail take seconds to do so. What was useful first after the last of these began may
+ * be the recovery, and has no failures to be held against: such trials lose these flags. */
+void weir_leave_out_recovery(struct weir_detector *detector, const struct weir_pick *pick,
+                             uint8_t flags);
+
 /* What follows fills the sums, each once a judgement. */
 /* Trials, kinds; returns the tally that severity is judged by: the last severity_us, up to the last
  * failure. */

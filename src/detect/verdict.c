@@ -210,6 +210,7 @@ static void gather_own(struct weir_detector *detector, const struct weir_scope *
                        struct weir_incident *record) {
     struct weir_pick pick = weir_own_pick(scope);
     weir_judgement_begin(detector, weir_told_earliest(detector, scope));
+    if (scope->until_us && !scope->slow) weir_leave_out_recovery(detector, &pick, WEIR_ITEM_SCORED);
     weir_judge_own(detector, &pick, record);
     weir_judge_severity(detector, &pick, record);
 }

@@ -260,28 +260,6 @@ bool weir_uplink_may_be_told(const struct weir_detector *detector, weir_service_
            (clients_failing_elsewhere(&detector->judgement) >= 2 || detector->n_active <= 1);
 }
 
-/* Attempts that fail take seconds to do so. What was useful first after the last of these began may
- * be the recovery, and has no failures to be held against. */
-static void leave_out_recovery(struct weir_detector *detector, const struct weir_scope *scope) {
-    struct weir_judgement *judgement = &detector->judgement;
-    int64_t last_us = 0;
-    bool overrun;
-    for (uint64_t at = weir_history_since(&detector->history, scope->since_us, &overrun);
-         at < detector->history.n; at++) {
-        const struct weir_past *item = weir_history_at(&detector->history, at);
-        int64_t began_us = weir_past_us(item, item->began_ms);
-        bool fails = item->at_us >= scope->since_us && item->flags & WEIR_ITEM_FAIL &&
-                     item->flags & WEIR_ITEM_CONTROL && !weir_is_answer(item->kind);
-        if (fails && began_us > last_us) last_us = began_us;
-    }
-    if (!last_us) return;
-    for (size_t i = 0; i < judgement->n; i++) {
-        struct weir_judged *trial = &judgement->trials[i];
-        if (!(trial->flags & WEIR_ITEM_FAIL) && trial->at_us > last_us + WEIR_BEFORE_US)
-            trial->flags &= (uint8_t) ~(WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK);
-    }
-}
-
 /* The incident is the uplink's: published are the trials of everything. */
 void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *scope,
                       struct weir_verdict *verdict) {
@@ -299,7 +277,8 @@ void weir_told_uplink(struct weir_detector *detector, const struct weir_scope *s
         pick.need = WEIR_ITEM_SCORED;
         verdict->open |= weir_uplink_is_out(detector);
     }
-    if (!scope->slow) leave_out_recovery(detector, scope);
+    if (!scope->slow)
+        weir_leave_out_recovery(detector, &pick, WEIR_ITEM_CONTROL | WEIR_ITEM_UPLINK);
     record->cause = WEIR_CAUSE_UPLINK;
     record->service = WEIR_SERVICE_NONE;
     record->pooled = true;
