@@ -46,10 +46,10 @@ double weir_gain_of_wide(struct weir_tally tally, double p0) { return gain(tally
  * half. A guess: no run measured it. */
 enum { SHARES = 20, ALIKE = 8 };
 
-/* What fails no more often than by chance speaks for no trouble, but may speak against one. */
+/* Chance is at most p0. What fails less often than that is held to its own share: it speaks
+ * against a trouble, and not the louder for p0 the more is tried. */
 static double gain_of_one(struct weir_tally one, struct share share, double p0) {
-    double sum = gain(one, share, p0);
-    return one.fail > p0 * one.total ? sum : fmin(sum, 0);
+    return gain(one, share, fmin(p0, (one.fail + 0.5) / (one.total + 1.0)));
 }
 
 double weir_gain_of_uneven(const struct weir_tally *parts, size_t n, double p0) {

@@ -327,6 +327,28 @@ static void gains_again(void **state) {
             }
 }
 
+/* Services that feel one way out in shares of a half to all are one trouble. Of two, one that fails
+ * always and one that never does are not: that one alone is likelier, and few trials say little. */
+static void one_way_out_is_felt_unevenly(void **state) {
+    static const struct weir_tally uneven[] = {{1260, 1676}, {262, 306}, {400, 427}, {110, 210}};
+    static const struct weir_tally apart[] = {{3000, 3000}, {0, 3000}};
+    struct weir_tally all = {0};
+    double each = 0;
+    for (size_t i = 0; i < sizeof uneven / sizeof *uneven; i++) {
+        all.fail += uneven[i].fail;
+        all.total += uneven[i].total;
+        each += weir_gain_of_service(uneven[i], 0.02) + log(0.001);
+    }
+    double way = weir_gain_of_uneven(uneven, 4, 0.02);
+    assert_true(way > weir_gain_of_wide(all, 0.02) + 20);
+    assert_true(way > each);
+    assert_true(weir_gain_of_uneven(apart, 2, 0.02) <
+                weir_gain_of_service(apart[0], 0.02) + log(0.001));
+    assert_true(weir_gain_of_uneven(NULL, 0, 0.02) == 0);
+    struct weir_tally well = {0, 40};
+    assert_true(weir_gain_of_uneven(&well, 1, 0.02) < 0);
+}
+
 static void names_are_whole(void **state) {
     for (int i = 0; i < WEIR_CAUSE_N; i++)
         assert_true(weir_cause_name((enum weir_cause)i) && *weir_cause_name((enum weir_cause)i));
@@ -355,6 +377,7 @@ int main(void) {
         cmocka_unit_test(baseline_of_ten_minutes),
         cmocka_unit_test(baseline_of_the_hour),
         cmocka_unit_test(gains_again),
+        cmocka_unit_test(one_way_out_is_felt_unevenly),
         cmocka_unit_test(names_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
