@@ -29,7 +29,9 @@ static inline size_t engine_bound(const struct weir_engine_options *options, siz
     return granted >= full ? most : most / full * (granted ? granted : 1);
 }
 
-/* Blocks of a worker in use at a time: the only one's is used up before it goes on. */
+/* Blocks of a worker in use at a time: the only one's is used up before it goes on, or while it
+ * fills another. */
 static inline unsigned engine_blocks(const struct weir_engine_options *options) {
-    return options->n_workers == 1 ? 1 : WEIR_BLOCKS_MAX;
+    unsigned of_one = options->ticks_aside ? 2 : 1;
+    return options->n_workers == 1 ? of_one : WEIR_BLOCKS_MAX;
 }

@@ -285,7 +285,8 @@ static void decide(struct weir_coordinator *c) {
     if (window_end) {
         issue_bulletin(c);
         if (c->state_due == 0 || --c->state_due == 0) coordinator_write_state(c);
-        if (--c->names_due == 0) coordinator_write_names(c);
+        if (c->names_taken) coordinator_write_names(c);
+        if (c->names_due) c->names_due--;
     }
 }
 
@@ -312,7 +313,7 @@ enum weir_meeting_part weir_coordinator_work(void *context, const struct weir_bl
 
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *c) {
     return (struct weir_bulletin){c->bulletin_facts, c->n_bulletin_facts, c->bulletin_timeouts,
-                                  c->bulletin_asks};
+                                  c->bulletin_asks, c->options->state && !c->names_due};
 }
 
 const struct weir_devices *weir_coordinator_devices(const struct weir_coordinator *c) {
@@ -338,13 +339,13 @@ static void publish_services(struct weir_coordinator *c) {
 int weir_coordinator_finish(struct weir_coordinator *c, int64_t now_us, struct weir_source *source,
                             struct weir_fault *fault) {
     c->now_us = now_us;
-    c->at_rest = true;
     if (now_us) {
         weir_sessions_finish(c->sessions, now_us);
         weir_trials_finish(c->trials, now_us);
         weir_detector_step(c->detector, now_us);
         weir_detector_finish(c->detector, now_us);
         coordinator_write_state(c);
+        weir_coordinator_take_names(c, c->namer, now_us);
         coordinator_write_names(c);
         weir_rollup_window_done(c->rollup, now_us);
     }

@@ -18,6 +18,7 @@ struct weir_bulletin {
     size_t n_facts;
     const int64_t *request_timeout_us; /* by service id */
     const struct weir_ask_page *asks;  /* likewise */
+    bool names_wanted;                 /* of the first worker, for the state directory */
 };
 
 struct weir_coordinator; /* opaque */
@@ -25,8 +26,8 @@ struct weir_coordinator; /* opaque */
 int weir_coordinator_new(struct weir_coordinator **ret_coordinator,
                          const struct weir_engine_options *options);
 void weir_coordinator_free(struct weir_coordinator *coordinator);
-/* Whose nDPI tells protocol numbers' names, and whose name memory is written (any worker's: they
- * are all alike, and only read). */
+/* Whose nDPI tells protocol numbers' names, and whose name memory is written at the end (any
+ * worker's: they are all alike, and only read). */
 void weir_coordinator_set_namer(struct weir_coordinator *coordinator,
                                 const struct weir_classifier *namer);
 /* An interface whose drops freeze detectors, and of which a capture record is published each
@@ -46,6 +47,11 @@ const struct weir_devices *weir_coordinator_devices(const struct weir_coordinato
 /* Between the meeting's wait and deliver of a window's last tick: what to learn. Valid until
  * deliver. */
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *coordinator);
+
+/* There too, if names are wanted: copies what the classifier knows, which is written with that tick.
+ */
+void weir_coordinator_take_names(struct weir_coordinator *coordinator,
+                                 const struct weir_classifier *classifier, int64_t now_us);
 
 /* After the last block of every worker: ends sessions and held trials, writes services and the
  * capture record. Returns the first failure of a sink. */

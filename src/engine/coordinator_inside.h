@@ -56,9 +56,9 @@ struct weir_coordinator {
     struct weir_sight sight;
     bool state_read;
     bool state_failed;             /* and said so */
-    unsigned state_due, names_due; /* windows until the state, and what DNS told, is written */
+    unsigned state_due, names_due; /* windows until the state is written, and names are wanted */
+    struct weir_names_file *names_taken; /* to be written; or NULL */
     bool incident_said;            /* since the last flush */
-    bool at_rest;                  /* no worker runs any more */
 };
 
 /* coordinator_parts.c: a record for all sinks; the first error stays in c->error. */
@@ -73,7 +73,7 @@ int coordinator_new_detector(struct weir_coordinator *c);
  * detector holds half a file, and must be made anew. */
 bool coordinator_read_state(struct weir_coordinator *c);
 void coordinator_write_state(struct weir_coordinator *c);
-/* Workers that run own their names: with several these are written at the end only. */
+/* Those that a worker gave, if it did. */
 void coordinator_write_names(struct weir_coordinator *c);
 /* What an earlier run knew of names. 0 or < 0. */
 int coordinator_read_names(struct weir_coordinator *c);

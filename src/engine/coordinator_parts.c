@@ -155,6 +155,7 @@ void weir_coordinator_free(struct weir_coordinator *c) {
     weir_address_memory_free(c->addresses);
     weir_devices_free(c->devices);
     weir_names_file_free(c->names);
+    weir_names_file_free(c->names_taken);
     free(c->flows);
     free(c->bulletin_facts);
     free(c->facts);

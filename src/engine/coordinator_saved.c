@@ -39,12 +39,20 @@ void coordinator_write_state(struct weir_coordinator *c) {
 
 void coordinator_write_names(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
-    if (!c->options->state || (c->options->n_workers > 1 && !c->at_rest) || !c->namer) return;
-    if (weir_names_file_write(c->options->state, c->namer, c->now_us, &fault) < 0 &&
-        !c->state_failed)
+    if (c->names_taken &&
+        weir_names_file_write(c->options->state, c->names_taken, &fault) < 0 && !c->state_failed)
         weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end",
                  fault.text);
+    weir_names_file_free(c->names_taken);
+    c->names_taken = NULL;
     c->names_due = STATE_WINDOWS;
+}
+
+void weir_coordinator_take_names(struct weir_coordinator *c,
+                                 const struct weir_classifier *classifier, int64_t now_us) {
+    if (!c->options->state || !classifier || c->names_taken) return;
+    if (weir_names_file_take(&c->names_taken, classifier, now_us) < 0)
+        weir_log(WEIR_LOG_WARNING, "%s/names.state: no memory to write it", c->options->state);
 }
 
 int coordinator_read_names(struct weir_coordinator *c) {

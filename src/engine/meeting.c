@@ -8,8 +8,9 @@
  * apart, and within a window: learning is a window late). The work is done by the worker that has
  * got furthest in the packets, while the others catch up. A thread of its own would be one more
  * than there are cores, and take one from a worker that the others then wait for
- * (tests/bench/README.md). Only where each worker has an interface to empty there is one: a tick
- * must not keep it.
+ * (tests/bench/README.md). Only where workers have an interface to empty there is one: a tick must
+ * not keep them. A busy second's takes tens of milliseconds, and a sink or a disk may take more; an
+ * interface's ring is full by then.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -131,7 +132,7 @@ void weir_meeting_help(struct weir_meeting *meeting) {
 /* Several may be ahead of the work by all their blocks but the one that they fill. */
 static bool has_room(const struct weir_meeting *meeting, const struct queue *queue,
                      bool window_end) {
-    unsigned most = meeting->config.n_workers == 1 ? 1 : meeting->config.n_blocks - 1;
+    unsigned most = meeting->config.n_blocks == 1 ? 1 : meeting->config.n_blocks - 1;
     return queue->n_ticks - meeting->n_ticks < most &&
            (!window_end || queue->n_windows == meeting->n_windows);
 }
@@ -154,7 +155,7 @@ void weir_meeting_deliver(struct weir_meeting *meeting, unsigned worker,
     if (!meeting->failed) {
         queue->blocks[queue->n_ticks++ % WEIR_BLOCKS_MAX] = *block;
         queue->n_windows += block->window_end;
-        while (meeting->config.n_workers == 1 && is_due(meeting)) work(meeting);
+        while (meeting->config.n_blocks == 1 && is_due(meeting)) work(meeting);
         if (has_tick(meeting)) pthread_cond_broadcast(&meeting->changed);
     }
     pthread_mutex_unlock(&meeting->lock);

@@ -4,8 +4,8 @@
  *     magic "weirname" | version | names | saved (us) | checksum (XXH3 of the names) | name, name,
  * ... a name: struct saved_name, then the text of the host where a signature matched it
  *
- * Every worker holds the same names; those of one are written, and each worker is taught them
- * before its first packet. What a host's service is, the signatures of the day say.
+ * Every worker holds the same names. One copies its own when asked to, so that another thread may
+ * write them; and each is taught them before its first packet. What a host's service is, the signatures of the day say.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ struct saved_name {
 };
 
 struct weir_names_file {
-    uint8_t *bytes;
+    uint8_t *bytes; /* as in the file, the head included */
     size_t n;
     struct head head;
 };
@@ -132,21 +132,34 @@ static void take_name(void *context, const struct weir_learned_name *name) {
     names->n_names++;
 }
 
-int weir_names_file_write(const char *directory, const struct weir_classifier *classifier,
-                          int64_t now_us, struct weir_fault *fault) {
-    struct names counted = {0}, names = {0};
+int weir_names_file_take(struct weir_names_file **ret_file,
+                         const struct weir_classifier *classifier, int64_t now_us) {
+    struct weir_names_file *file = calloc(1, sizeof *file);
+    struct names counted = {0}, names = {.n = sizeof file->head};
     weir_classify_names_each(classifier, take_name, &counted);
-    names.bytes = malloc(counted.n ? counted.n : 1);
-    if (!names.bytes)
-        return weir_fault_set(fault, -ENOMEM, "%s/" NAME ": no memory to write it", directory);
+    names.bytes = file ? malloc(sizeof file->head + counted.n) : NULL;
+    if (!names.bytes) {
+        free(file);
+        return -ENOMEM;
+    }
     weir_classify_names_each(classifier, take_name, &names);
-    struct head head = {.magic = {'w', 'e', 'i', 'r', 'n', 'a', 'm', 'e'},
-                        .version = VERSION,
-                        .n_names = names.n_names,
-                        .saved_us = now_us,
-                        .checksum = XXH3_64bits(names.bytes, names.n)};
-    int error =
-        weir_state_io_replace(directory, NAME, &head, sizeof head, names.bytes, names.n, fault);
-    free(names.bytes);
-    return error;
+    size_t n = names.n - sizeof file->head;
+    *file = (struct weir_names_file){
+        .bytes = names.bytes,
+        .n = names.n,
+        .head = {.magic = {'w', 'e', 'i', 'r', 'n', 'a', 'm', 'e'},
+                 .version = VERSION,
+                 .n_names = names.n_names,
+                 .saved_us = now_us,
+                 .checksum = XXH3_64bits(names.bytes + sizeof file->head, n)}};
+    memcpy(file->bytes, &file->head, sizeof file->head);
+    *ret_file = file;
+    return 0;
+}
+
+int weir_names_file_write(const char *directory, const struct weir_names_file *file,
+                          struct weir_fault *fault) {
+    size_t n_head = sizeof file->head;
+    return weir_state_io_replace(directory, NAME, file->bytes, n_head, file->bytes + n_head,
+                                 file->n - n_head, fault);
 }

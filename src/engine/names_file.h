@@ -15,6 +15,11 @@ void weir_names_file_free(struct weir_names_file *file);
  * the file is of a later time. */
 void weir_names_file_restore(const struct weir_names_file *file, struct weir_classifier *classifier,
                              int64_t now_us);
-/* Replaces the file as a whole. The classifier must be at rest. 0 or < 0 with a fault. */
-int weir_names_file_write(const char *directory, const struct weir_classifier *classifier,
-                          int64_t now_us, struct weir_fault *fault);
+/* A copy of what the classifier knows at `now_us`, to be written: made by the thread that has the
+ * classifier, or when that is gone. The caller frees it. 0 or -ENOMEM. */
+int weir_names_file_take(struct weir_names_file **ret_file,
+                         const struct weir_classifier *classifier, int64_t now_us);
+/* Replaces the file as a whole; it is on the disk then, which takes its time. 0 or < 0 with a
+ * fault. */
+int weir_names_file_write(const char *directory, const struct weir_names_file *file,
+                          struct weir_fault *fault);

@@ -42,7 +42,7 @@ int weir_engine_run(struct weir_source *source, const struct weir_engine_options
     int error = threads ? weir_coordinator_new(&coordinator, options) : -ENOMEM;
     const struct weir_meeting_config meet = {.n_workers = options->n_workers,
                                              .n_blocks = engine_blocks(options),
-                                             .own_thread = options->lanes,
+                                             .own_thread = options->ticks_aside,
                                              .work = weir_coordinator_work,
                                              .context = coordinator};
     if (!error) error = weir_meeting_new(&meeting, &meet);

@@ -20,6 +20,8 @@ struct weir_engine_options {
     /* a source for each worker, which has its share of the flows; NULL: all workers share the one
      */
     struct weir_source *const *lanes;
+    /* a thread of its own works on ticks: what the source holds back meanwhile would be lost */
+    bool ticks_aside;
     const struct weir_detect_config *detect;
     const struct weir_detect_region *regions;
     size_t n_regions;

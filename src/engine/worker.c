@@ -124,6 +124,8 @@ static void deliver(struct weir_worker *worker, int64_t tick_us, bool window_end
         struct weir_bulletin bulletin = weir_coordinator_bulletin(worker->coordinator);
         weir_classify_learn(worker->classifier, bulletin.facts, bulletin.n_facts, tick_us);
         take_requests(worker, &bulletin);
+        if (worker->index == 0 && bulletin.names_wanted)
+            weir_coordinator_take_names(worker->coordinator, worker->classifier, tick_us);
     }
     weir_meter_take(worker->meter, &block, tick_us, window_end);
     take_facts(worker, delivery, &block);

@@ -253,6 +253,7 @@ static int run_engine(struct session *session, struct weir_fault *fault) {
         .n_workers = config->workers,
         .live = true,
         .lanes = config->workers > 1 && !config->from ? session->lanes : NULL,
+        .ticks_aside = !config->from,
         .memory_bytes = config->memory_bytes,
         .want_flows = config->json && (config->records & 1u << WEIR_RECORD_FLOW),
         .detect = &config->detect,

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
 
 #include "engine/meeting.h"
 
@@ -87,8 +89,44 @@ static void test_failure_ends_it(void **state) {
     weir_meeting_free(NULL);
 }
 
+/* The work on a tick that is over only when the worker has gone on. */
+static enum weir_meeting_part wait_for_worker(void *context, const struct weir_block *blocks) {
+    sem_t *gone_on = context;
+    struct timespec until;
+    (void)blocks;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 10;
+    return sem_timedwait(gone_on, &until) == 0 ? WEIR_MEETING_LAST : WEIR_MEETING_FAILED;
+}
+
+/* With a second block and a thread for the work, the only worker of an interface is not kept. */
+static void test_lone_worker_goes_on(void **state) {
+    (void)state;
+    sem_t gone_on;
+    const struct weir_meeting_config config = {.n_workers = 1,
+                                               .n_blocks = 2,
+                                               .own_thread = true,
+                                               .work = wait_for_worker,
+                                               .context = &gone_on};
+    struct weir_meeting *meeting;
+    sem_init(&gone_on, 0, 0);
+    assert_int_equal(weir_meeting_new(&meeting, &config), 0);
+    assert_int_equal(weir_meeting_start(meeting), 0);
+    for (int tick = 0; tick < 5; tick++) {
+        weir_meeting_wait(meeting, 0, tick == 4);
+        weir_meeting_deliver(meeting, 0,
+                             &(struct weir_block){.tick_us = tick, .window_end = tick == 4});
+        sem_post(&gone_on);
+    }
+    weir_meeting_stop(meeting);
+    assert_false(weir_meeting_failed(meeting));
+    weir_meeting_free(meeting);
+    sem_destroy(&gone_on);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_tick_is_worked_on),
+                                       cmocka_unit_test(test_lone_worker_goes_on),
                                        cmocka_unit_test(test_failure_ends_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
