@@ -33,7 +33,8 @@
  * trials between two failures of a flapping service are not elsewhere, and that it was seen on
  * several places before says nothing. Without proof the path is less likely than the service:
  * hardly less where the service was served from several places lately, far less where from this one
- * only. What other places did meanwhile, too seldom for a proof, changes these odds.
+ * only. What other places did meanwhile, too seldom for a proof, changes these odds; so does when
+ * it began. Of a place that lets a part through nobody need go round it, so that its prior holds.
  *
  * Probabilities are the scores' odds. How long the odds must be against what would be no news
  * (chance, one client) grows with the clients: among forty times as many, forty times as many
@@ -51,8 +52,9 @@
 #include "detect/state.h"
 
 enum {
-    PROOF_OK = 2, /* useful trials elsewhere that prove a path */
-    AT_ONCE = 2   /* slots that show that a part gets through */
+    PROOF_OK = 2,    /* useful trials elsewhere that prove a path */
+    AT_ONCE = 2,     /* slots that show that a part gets through */
+    LOOK_BACK = 4096 /* trials before the onset that are read */
 };
 
 static struct weir_tally sum_of(struct weir_tally a, struct weir_tally b) {
@@ -156,7 +158,7 @@ static uint8_t failing_role(const struct weir_judgement *judgement, const struct
 /* The trials of one slot, at the place and elsewhere in the same role. */
 struct slot_sum {
     int64_t slot;
-    unsigned fails, oks;
+    unsigned fails, oks, all_ok; /* trials here: that failed, were useful, were only useful */
     struct weir_tally here, rest;
 };
 
@@ -170,6 +172,7 @@ struct elsewhere {
     struct weir_tally trials_here, trials_rest; /* all of them */
     /* slots in which the place failed and was useful: it lets a part through, it does not flap */
     unsigned at_once;
+    bool serves_on; /* over connections that were open before, while new ones fail there */
     bool fails, at_here, at_rest; /* the turn that goes on */
 };
 
@@ -200,7 +203,7 @@ static struct weir_tally looks(struct weir_tally turns, struct weir_tally trials
 static void end_slot(struct slot_sum *slot, struct elsewhere *sum) {
     if (!slot->fails && !slot->oks && sum->here.total == 0) return;
     sum->at_once += slot->fails && slot->oks;
-    if (slot->fails && !slot->oks) {
+    if (slot->fails && !slot->all_ok) {
         weir_tally_add(&sum->here, slot->here);
         weir_tally_add(&sum->rest, slot->rest);
     }
@@ -266,13 +269,15 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
         if (!one.fail && weir_judged_last_us(trial) < own.useful_us)
             continue; /* before the fault */
         if (!here && trial->role != role) continue;
+        sum.serves_on |= here && !weir_pick_matches(judgement, &own, trial);
         if (one.fail) take_turn(&sum, true, here);
         if (one.fail < one.total) take_turn(&sum, false, here);
         weir_tally_add(here ? &sum.trials_here : &sum.trials_rest, one);
         if (here) {
             weir_tally_add(&slot.here, one);
             slot.fails += one.fail;
-            slot.oks += one.fail == 0;
+            slot.oks += one.fail < one.total;
+            slot.all_ok += one.fail == 0;
         } else
             weir_tally_add(&slot.rest, one);
     }
@@ -294,17 +299,35 @@ static bool is_proven(const struct weir_detector *detector, const struct elsewhe
            is_proof(detector, sum->turns_here, sum->turns_rest);
 }
 
-/* Log odds of the path against the service, by what other places did: what a service spoils it
- * spoils there in the same share as here. */
-static double speaks_for_path(const struct weir_detector *detector, const struct elsewhere *sum) {
-    double p0 = detector->config.p0;
-    return weir_gain_of_service(sum->turns_here, p0) -
-           weir_gain_of_service(sum_of(sum->turns_here, sum->turns_rest), p0);
+static double only_here(struct weir_tally here, struct weir_tally rest, double p0) {
+    return weir_gain_of_service(here, p0) - weir_gain_of_service(sum_of(here, rest), p0);
 }
 
-/* Of two that nothing tells apart the service is told first, and the place beside it. A guess: no
+/* Of the services that fail in part, those that flap: up for a while, down for a while. A guess: no
  * run measured it. */
-static const double nearly_as_likely = 0.8;
+static const double share_flapping = 0.2;
+
+/* Log odds of the path against the service, by what other places did: what a service spoils it
+ * spoils there in the same share as here. One that flaps does so by turns, and had to be up each
+ * time that another place was tried. Nor is a place that serves on one that fails in part. */
+static double speaks_for_path(const struct weir_detector *detector, const struct elsewhere *sum) {
+    double p0 = detector->config.p0, by_turns = only_here(sum->turns_here, sum->turns_rest, p0);
+    if (sum->serves_on) return by_turns;
+    return fmin(only_here(sum->trials_here, sum->trials_rest, p0), by_turns - log(share_flapping));
+}
+
+/* A place that was told stays to blame while it fails and the others do not: another watch may have
+ * begun after what proved it. */
+static bool is_told_place(const struct weir_detector *detector, const struct weir_scope *scope,
+                          const struct weir_place *place, const struct elsewhere *sum) {
+    const struct weir_judgement *judgement = &detector->judgement;
+    const struct weir_case *told = &detector->services[scope->service].incident;
+    return told->open && told->record.cause == WEIR_CAUSE_CDN_PATH &&
+           weir_rest_is_fine(sum->trials_rest) &&
+           (told->record.as.number
+                ? told->record.as.number == judgement->by_place[place->number].as
+                : !weir_addr_compare(&told->subject, &judgement->places.addrs[place->number]));
+}
 
 static unsigned places_tried(const struct weir_judgement *judgement) {
     unsigned n = 0;
@@ -312,25 +335,70 @@ static unsigned places_tried(const struct weir_judgement *judgement) {
     return n ? n : 1;
 }
 
-/* Log odds of a place that nobody went round, against the service. A player whose server lets
- * nothing through is sent to another one: where none went there, it is rather the service; and of
- * several places one is always the worst. A server that lets a part through keeps its players, and
- * few are seen elsewhere. Where these did well, or there were none, it is nearly as likely as the
- * service: the service is told first, the place beside it. A service that is seen at one place only
- * is that place. What was told is not taken back for that. */
-static double odds_unproven(const struct weir_detector *detector, const struct weir_scope *scope,
-                            const struct elsewhere *sum, struct weir_tally here) {
+static bool serves(const struct weir_past *item, const struct weir_scope *scope) {
+    bool layer = scope->pooled ? item->layer < WEIR_LAYER_N && item->layer != WEIR_LAYER_DNS
+                               : item->layer == scope->layer;
+    return item->service == scope->service && layer && item->flags & WEIR_ITEM_SCORED &&
+           item->flags & WEIR_ITEM_OK && !(item->flags & WEIR_ITEM_FAIL);
+}
+
+/* Log odds of the path against the service, by when it began. What is wrong began between the last
+ * useful trial and the first that failed: of the service wherever it was tried, of the place there.
+ * So a player that was served until it came to this place speaks for the path: the service would
+ * have had to begin to fail as it came. */
+static double began_with_a_move(const struct weir_detector *detector,
+                                const struct weir_scope *scope, const struct weir_place *place) {
+    const struct weir_history *history = &detector->history;
+    const struct weir_cast *places = &detector->judgement.places;
+    int64_t began_us = scope->began_us ? scope->began_us : scope->since_us,
+            earliest_us = began_us - detector->config.active_us, any_us = 0, here_us = began_us;
+    uint32_t here = places->known[place->number],
+             twin = place->twin == WEIR_INDEX_NONE ? here : places->known[place->twin];
+    bool overrun, found = false;
+    uint64_t at = weir_history_since(history, began_us, &overrun);
+    for (unsigned n = 0; !found && at > 0 && n < LOOK_BACK && history->n - at < history->size &&
+                         here_us > earliest_us;
+         n++) {
+        const struct weir_past *item = weir_history_at(history, --at);
+        here_us = item->at_us > earliest_us ? item->at_us : earliest_us;
+        if (here_us == earliest_us || item->at_us >= began_us || !serves(item, scope)) continue;
+        if (!any_us) any_us = item->at_us;
+        found = item->place == here || item->place == twin;
+    }
+    if (!any_us) return 0;
+    return log(fmax(WEIR_SLOT_US, (double)(began_us - here_us)) /
+               fmax(WEIR_SLOT_US, (double)(began_us - any_us)));
+}
+
+/* Does the place let a part through? By what others did, where any did; else in two slots it failed
+ * and was useful: what flaps is seldom seen to do both. What was told is not taken back for that.
+ */
+static bool lets_a_part_through(const struct weir_detector *detector,
+                                const struct weir_scope *scope, const struct elsewhere *sum) {
+    const struct weir_case *told = &detector->services[scope->service].incident;
+    if (sum->serves_on || (told->open && told->record.cause != WEIR_CAUSE_CDN_PATH)) return false;
+    return sum->turns_rest.total ? weir_rest_is_fine(sum->turns_rest) : sum->at_once >= AT_ONCE;
+}
+
+/* The score of a place that nobody went round. A player whose server lets nothing through is sent
+ * to another one: where none went there, it is rather the service; and of several places one is
+ * always the worst. A server that lets a part through keeps its players, and few are seen
+ * elsewhere: then it is as much likelier than the service as such places are the more frequent. A
+ * service that is seen at one place only is that place. */
+static double score_unproven(const struct weir_detector *detector, const struct weir_scope *scope,
+                             const struct weir_blame *blame, const struct elsewhere *sum) {
     const struct weir_detect_config *config = &detector->config;
     bool several = weir_prefixes_used(detector, scope->service, scope->layer, scope->since_us) >= 2;
     double share = several ? config->share_path : config->share_path_only;
+    double of_service = blame->score[WEIR_BY_SERVICE] + speaks_for_path(detector, sum);
     share /= places_tried(&detector->judgement);
-    bool part =
-        sum->turns_rest.total ? weir_rest_is_fine(sum->turns_rest) : sum->at_once >= AT_ONCE;
-    const struct weir_case *told = &detector->services[scope->service].incident;
-    if (told->open && told->record.cause != WEIR_CAUSE_CDN_PATH) part = false;
-    if (!several || !part) return log(share);
-    double whole = weir_share_whole(here);
-    return log(share * whole + nearly_as_likely * (1 - whole));
+    if (several && !sum->trials_rest.fail)
+        of_service += began_with_a_move(detector, scope, &blame->path);
+    if (several && lets_a_part_through(detector, scope, sum)) {
+        double whole = weir_share_whole(sums_at(&detector->judgement, &blame->path).own);
+        share = share * whole + config->prior_path / config->prior_service * (1 - whole);
+    }
+    return fmin(blame->place, of_service + log(share));
 }
 
 static double gain_of_path(struct weir_tally own, struct weir_tally peer, double p0) {
@@ -375,15 +443,11 @@ static void blame_path(const struct weir_detector *detector, const struct weir_s
         struct weir_sums top = sums_at(&detector->judgement, &blame->path);
         score = gain_of_path(top.own, top.peer, config->p0);
     }
+    blame->proven |= is_told_place(detector, scope, &blame->path, &sum);
     blame->elsewhere = sum.rest.total > sum.rest.fail ? sum.rest : sum.turns_rest;
-    blame->score[WEIR_BY_PATH] = score + log(config->prior_path) + others;
-    if (!blame->proven)
-        blame->score[WEIR_BY_PATH] =
-            fmin(blame->score[WEIR_BY_PATH],
-                 blame->score[WEIR_BY_SERVICE] +
-                     odds_unproven(detector, scope, &sum,
-                                   sums_at(&detector->judgement, &blame->path).own) +
-                     speaks_for_path(detector, &sum));
+    blame->place = score + log(config->prior_path) + others;
+    blame->score[WEIR_BY_PATH] =
+        blame->proven ? blame->place : score_unproven(detector, scope, blame, &sum);
 }
 
 /* What two services have in common fails both at the same depth: one that answers no SYN and one
@@ -433,7 +497,8 @@ static void blame_shared(const struct weir_detector *detector, const struct weir
 /* ---- all of them ---- */
 
 static struct weir_blame nobody(void) {
-    struct weir_blame blame = {.client = WEIR_INDEX_NONE,
+    struct weir_blame blame = {.place = -HUGE_VAL,
+                               .client = WEIR_INDEX_NONE,
                                .here = WEIR_INDEX_NONE,
                                .path = {.number = WEIR_INDEX_NONE, .twin = WEIR_INDEX_NONE},
                                .shared = {.number = WEIR_INDEX_NONE, .twin = WEIR_INDEX_NONE}};

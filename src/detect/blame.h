@@ -28,6 +28,8 @@ struct weir_place {
 struct weir_blame {
     /* log of likelihood times prior, beside all being chance; -HUGE_VAL: not asked */
     double score[WEIR_HYPOTHESES];
+    /* the path's before it is held against the service: that is no matter to one client's link */
+    double place;
     uint32_t client, here; /* who, by number; WEIR_INDEX_NONE: nobody */
     struct weir_place path, shared;
     /* the service's trials at its other places while `path` failed, or their turns */

@@ -264,7 +264,7 @@ void weir_verdict_service(struct weir_detector *detector, const struct weir_scop
                                                : WEIR_INDEX_NONE;
     if (client != WEIR_INDEX_NONE &&
         detector->judgement.by_client[client].own.fail * 2 >= record->trials.fail &&
-        blame.score[narrow] - blame.score[wide] >= weir_lead(detector)) {
+        blame.score[narrow] - fmax(blame.score[wide], blame.place) >= weir_lead(detector)) {
         struct weir_pick pick = weir_own_pick(scope);
         weir_blame_tell(detector, &blame, narrow, record);
         weir_told_client(detector, scope, &pick, client, verdict);

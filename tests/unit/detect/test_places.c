@@ -290,6 +290,78 @@ static void a_place_that_lets_a_part_through(void **state) {
     }
 }
 
+/* One viewer at one place, where every other request is tried again before it is served. Nobody
+ * tried another place: who is served in part has no reason to. Such places are more frequent than
+ * such services; the service is told beside it. */
+static void a_part_that_nobody_went_round(void **state) {
+    site_healthy(&site, 12, 1);
+    for (int i = 0; i < 12; i++) {
+        (i % 3 == 2 ? site_mixed : site_fail)(&site, NETFLIX, WEIR_LAYER_SERVE, 0, 1, 6);
+        site_well(&site, YOUTUBE, 3, 1);
+        site_slot(&site);
+    }
+    assert_true(site.n_events > 0);
+    assert_int_equal(site.events[0].cause, WEIR_CAUSE_CDN_PATH);
+    assert_int_equal(site.events[0].alternatives[0].cause, WEIR_CAUSE_SERVICE);
+}
+
+/* A viewer who was served by one place until a moment ago comes to another one, where nothing
+ * works. The service would have had to die as the viewer came. Of one who stays nothing is known.
+ */
+static void it_began_with_a_move(void **state) {
+    for (int moved = 0; moved < 2; moved++) {
+        end(NULL);
+        begin(NULL);
+        site_healthy(&site, 12, 1);
+        for (int i = 0; i < 12; i++) {
+            site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, 0, moved ? 2 : 1, 5);
+            site_well(&site, YOUTUBE, 3, 1);
+            site_slot(&site);
+        }
+        for (int i = 0; i < 5; i++) {
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, 0, 1, 5);
+            site_well(&site, YOUTUBE, 3, 1);
+            site_slot(&site);
+        }
+        assert_true(site.n_events > 0);
+        assert_int_equal(site.events[0].cause, moved ? WEIR_CAUSE_CDN_PATH : WEIR_CAUSE_SERVICE);
+    }
+}
+
+/* One request of client 0 a slot: served at place 1 or 2; failing at place 1 (F, C: a connection).
+ * All is well with what `witness` does elsewhere. */
+static void live_by(const char *what, unsigned witness) {
+    for (; *what; what++) {
+        if (*what == 'F')
+            site_fail(&site, NETFLIX, WEIR_LAYER_SERVE, 0, 1, 5);
+        else if (*what == 'C')
+            site_fail(&site, NETFLIX, WEIR_LAYER_CONNECT, 0, 1, 5);
+        else
+            site_ok(&site, NETFLIX, WEIR_LAYER_SERVE, 0, (unsigned)(*what - '0'), 5);
+        site_ok(&site, YOUTUBE, WEIR_LAYER_CONNECT, witness, 3, 1);
+        site_ok(&site, YOUTUBE, WEIR_LAYER_SERVE, witness, 3, 2);
+        site_slot(&site);
+    }
+}
+
+/* A television does nothing else, so that nothing vouches for its link. Its requests fail at one of
+ * two places only: a bad link would spoil those at the other as well. */
+static void one_place_is_no_clients_link(void **state) {
+    live_by("121212121212", 1);
+    live_by("FC222222221FF1CFFFFFFF", 1);
+    assert_false(was_told(WEIR_CAUSE_CLIENT));
+}
+
+/* The place was told, with what the other one served. Then it fails on, and nobody tries the other:
+ * that begins behind what spoke for the place, and takes nothing back. */
+static void a_told_place_stays(void **state) {
+    site_healthy(&site, 12, 1);
+    live_by("C22222222FFC11F1FFF1F1FFFF", 0);
+    assert_true(site.n_events > 0);
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_int_equal(site.events[i].cause, WEIR_CAUSE_CDN_PATH);
+}
+
 /* A busy place fails by chance now and then, between many trials that are well. It is well by its
  * trials, however few turns these make, and proves which place is bad, for as long as that lasts.
  */
@@ -367,6 +439,10 @@ int main(void) {
         SCENARIO(one_clients_failures_are_no_uplink),
         SCENARIO(all_that_is_tried_is_refused),
         SCENARIO(a_place_that_lets_a_part_through),
+        SCENARIO(a_part_that_nobody_went_round),
+        SCENARIO(it_began_with_a_move),
+        SCENARIO(one_place_is_no_clients_link),
+        SCENARIO(a_told_place_stays),
         SCENARIO(chance_elsewhere),
         SCENARIO(a_place_known_by_quic),
         SCENARIO(two_services_of_one_client),
