@@ -64,7 +64,8 @@ struct weir_accumulator; /* opaque */
 
 enum weir_evidence_kind {
     WEIR_EVIDENCE_ATTEMPT,  /* connection try or media request that was decided */
-    WEIR_EVIDENCE_CHUNK,    /* an answer is complete */
+    WEIR_EVIDENCE_CHUNK,    /* of media: an answer is complete */
+    WEIR_EVIDENCE_REPLY,    /* of control hosts, as `chunk`: an answer is complete */
     WEIR_EVIDENCE_PROGRESS, /* a request was open in this tick */
     WEIR_EVIDENCE_DNS,      /* a transaction is over; server is the resolver */
     WEIR_EVIDENCE_END,      /* a flow with server payload ended */

@@ -25,7 +25,7 @@
     X(DNS_REFUSED, "dns_refused", 1, "DNS answers REFUSED") \
     X(DNS_NXDOMAIN, "dns_nxdomain", 1, "DNS answers NXDOMAIN for a name that existed") \
     X(STARVED, "starved", 1, "transfers far below their own earlier rate") \
-    X(HOLLOW, "hollow", 1, "media requests answered with next to nothing") \
+    X(HOLLOW, "hollow", 1, "requests answered with next to nothing") \
     X(SUSPECT_REJECT, "suspect_reject", 1, "certificates refused by clients") \
     X(UNACKED, "unacked", 1, "data sent again and acknowledged by nobody")
 /* clang-format on */
@@ -47,7 +47,8 @@ enum weir_layer {
     WEIR_LAYER_DNS,
     WEIR_LAYER_CONNECT,
     WEIR_LAYER_QUIC,
-    WEIR_LAYER_SERVE,
+    WEIR_LAYER_SERVE, /* requests for media */
+    WEIR_LAYER_API,   /* requests of an API that answered in errors lately */
     WEIR_LAYER_N
 };
-const char *weir_layer_name(enum weir_layer layer); /* "dns" "connect" "quic" "serve" */
+const char *weir_layer_name(enum weir_layer layer); /* "dns" "connect" "quic" "serve" "api" */

@@ -20,6 +20,6 @@ const char *weir_outcome_help(enum weir_outcome outcome) { return outcomes[outco
 bool weir_outcome_failed(enum weir_outcome outcome) { return outcomes[outcome].failed; }
 
 const char *weir_layer_name(enum weir_layer layer) {
-    static const char *const names[WEIR_LAYER_N] = {"dns", "connect", "quic", "serve"};
+    static const char *const names[WEIR_LAYER_N] = {"dns", "connect", "quic", "serve", "api"};
     return names[layer];
 }

@@ -34,13 +34,13 @@ static uint32_t useful(const struct weir_service_state *service, enum weir_layer
 }
 
 /* The never-healthy guard. Lookups alone don't pass it for connections: what is blocked from the
- * start resolves. */
+ * start resolves. An API's answers fail only where they were useful before. */
 static bool is_known(const struct weir_detector *detector, const struct weir_trial *trial) {
     const struct weir_service_state *service = &detector->services[trial->service];
     uint32_t connected = useful(service, WEIR_LAYER_CONNECT) + useful(service, WEIR_LAYER_QUIC) +
                          useful(service, WEIR_LAYER_SERVE);
-    uint32_t n = trial->layer == WEIR_LAYER_CONNECT ? connected
-                 : trial->layer == WEIR_LAYER_DNS   ? connected + useful(service, WEIR_LAYER_DNS)
+    uint32_t n = trial->layer == WEIR_LAYER_CONNECT || trial->layer == WEIR_LAYER_API ? connected
+                 : trial->layer == WEIR_LAYER_DNS ? connected + useful(service, WEIR_LAYER_DNS)
                                                   : useful(service, (enum weir_layer)trial->layer);
     return n >= (uint64_t)detector->config.guard_useful;
 }
@@ -164,6 +164,7 @@ static uint64_t useful_at(const struct weir_detector *detector, const struct wei
 static bool place_is_known(const struct weir_detector *detector, const struct weir_trial *trial,
                            const struct weir_prefix *prefix) {
     uint64_t n = prefix->track.useful;
+    if (trial->layer == WEIR_LAYER_API) return true;
     if (trial->layer == WEIR_LAYER_CONNECT && n < (uint64_t)detector->config.guard_useful)
         n += useful_at(detector, trial, WEIR_LAYER_QUIC) +
              useful_at(detector, trial, WEIR_LAYER_SERVE);

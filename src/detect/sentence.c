@@ -76,6 +76,11 @@ static const struct state_words
                         {" lets nobody new in, while who watches goes on",
                          " let nobody new in, while who watched went on"},
                         {" is degraded", " was degraded"}},
+    words_of_api = {{" answers its apps in errors, while who watches goes on",
+                     " answered its apps in errors, while who watched went on"},
+                    {" answers its apps in errors, while who watches goes on",
+                     " answered its apps in errors, while who watched went on"},
+                    {" is degraded", " was degraded"}},
     words_of_client = {{" gets nothing through", " got nothing through"},
                        {" fails in part", " failed in part"},
                        {" is badly served", " was badly served"}},
@@ -88,6 +93,7 @@ static void say_state(struct weir_text *text, const struct weir_incident *record
     const struct state_words *words =
         record->cause == WEIR_CAUSE_QUIC_BLOCKED                           ? &words_of_quic
         : record->cause == WEIR_CAUSE_CLIENT                               ? &words_of_client
+        : record->layer == WEIR_LAYER_API                                  ? &words_of_api
         : record->part == WEIR_PART_CONTROL || weir_lets_nobody_in(record) ? &words_of_control
         : record->part == WEIR_PART_MEDIA                                  ? &words_of_media
                                                                            : &words_of_service;
@@ -162,7 +168,8 @@ static void say_whither(struct weir_text *text, const struct weir_case *incident
 
 static void say_evidence(struct weir_text *text, const struct weir_case *incident) {
     const struct weir_incident *record = &incident->record;
-    static const char *const trials[WEIR_LAYER_N] = {"lookup", "connection", "QUIC", "request"};
+    static const char *const trials[WEIR_LAYER_N] = {"lookup", "connection", "QUIC", "request",
+                                                     "API"};
     const struct weir_watch *watch = weir_watches[record->watch];
     if (watch->evidence) {
         watch->evidence(text, record);

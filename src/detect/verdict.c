@@ -99,6 +99,7 @@ static bool is_of_parts(const struct weir_judged *trial, const struct weir_scope
  * above lookups. Up to the last failure: a part that works again behind it did not go on. */
 static enum weir_part part_of(const struct weir_judgement *judgement,
                               const struct weir_scope *scope) {
+    if (scope->layer == WEIR_LAYER_API) return WEIR_PART_CONTROL;
     struct weir_tally role[3] = {{0}};
     const struct weir_pick its = {.service = scope->service};
     int64_t until_us = 0;

@@ -22,6 +22,7 @@ struct weir_gather {
 static int detail_compare(const struct weir_evidence *a, const struct weir_evidence *b) {
     switch (a->kind) {
     case WEIR_EVIDENCE_CHUNK:
+    case WEIR_EVIDENCE_REPLY:
         ORDER(a->chunk.request_us, b->chunk.request_us);
         ORDER(a->chunk.bytes, b->chunk.bytes);
         break;

@@ -201,8 +201,10 @@ static void on_attempt(struct weir_meter *meter, struct weir_flow *flow,
 
 static void on_chunk(struct weir_meter *meter, struct weir_flow *flow,
                      const struct weir_event *event) {
-    if (!flow_is_media(flow)) return;
-    struct weir_evidence *evidence = evidence_add(meter, WEIR_EVIDENCE_CHUNK, event);
+    bool media = flow_is_media(flow);
+    if (!media && weir_flow_named(flow)->role != WEIR_ROLE_CONTROL) return;
+    struct weir_evidence *evidence =
+        evidence_add(meter, media ? WEIR_EVIDENCE_CHUNK : WEIR_EVIDENCE_REPLY, event);
     if (!evidence) return;
     evidence_of_flow(evidence, flow);
     evidence->first_us = event->chunk.request_us;

@@ -15,8 +15,9 @@
 #include "measure/mix.h"
 #include "measure/prelude.h"
 #include "measure/session.h"
+#include "measure/shrunk.h"
 
-enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, CONTROL_BYTES = 100 };
+enum { SESSIONS_MAX = 16384, HOSTS_MAX = 4096, API_HOSTS_MAX = 512, CONTROL_BYTES = 100 };
 #define IDLE_US        INT64_C(60000000)
 #define IDLE_FULL_US   INT64_C(240000000)
 #define TIMEOUT_MAX_US INT64_C(30000000)
@@ -51,6 +52,7 @@ struct weir_sessions {
     int64_t *timeouts_us;
     struct weir_asks asks;
     struct weir_small_answers small;
+    struct weir_shrunk shrunk;
     struct weir_sessions_stats stats;
 };
 
@@ -75,6 +77,7 @@ int weir_sessions_new(struct weir_sessions **ret_sessions,
     all->timeouts_us = calloc(WEIR_SERVICES_MAX, sizeof *all->timeouts_us);
     int error =
         weir_small_answers_init(&all->small, config->hosts_max ? config->hosts_max : HOSTS_MAX);
+    if (!error) error = weir_shrunk_init(&all->shrunk, API_HOSTS_MAX);
     if (weir_asks_init(&all->asks, all->n_services) < 0 || error < 0 || !all->sessions ||
         !all->index || !all->services || !all->timeouts_us) {
         weir_sessions_free(all);
@@ -90,6 +93,7 @@ void weir_sessions_free(struct weir_sessions *all) {
     if (!all) return;
     weir_asks_deinit(&all->asks);
     weir_small_answers_deinit(&all->small);
+    weir_shrunk_deinit(&all->shrunk);
     for (size_t i = 0; i < all->n; i++) weir_session_end(&all->sessions[i]);
     weir_preludes_deinit(&all->preludes);
     free(all->sessions);
@@ -196,7 +200,7 @@ static void emit(const struct weir_sessions *all, const struct weir_evidence *fr
                  enum weir_outcome outcome, int64_t first_us, int64_t now_us) {
     struct weir_evidence attempt = *from;
     attempt.kind = WEIR_EVIDENCE_ATTEMPT;
-    attempt.layer = WEIR_LAYER_SERVE;
+    attempt.layer = from->kind == WEIR_EVIDENCE_REPLY ? WEIR_LAYER_API : WEIR_LAYER_SERVE;
     attempt.outcome = (uint8_t)outcome;
     attempt.by_session = true;
     attempt.first_us = first_us;
@@ -299,9 +303,21 @@ static void take_attempt(struct weir_sessions *all, const struct weir_evidence *
     weir_session_wanted(session, evidence->first_us, evidence->ts_us);
 }
 
+/* What an API answers says nothing of pictures, but whether it works. */
+static void take_reply(struct weir_sessions *all, const struct weir_evidence *evidence) {
+    if (evidence->service < WEIR_SERVICE_FIRST || evidence->service >= all->n_services) return;
+    enum weir_outcome outcome = weir_shrunk_take(&all->shrunk, evidence);
+    if (outcome != WEIR_OUTCOME_NEUTRAL)
+        emit(all, evidence, outcome, evidence->first_us, evidence->now_us);
+}
+
 void weir_sessions_take(struct weir_sessions *all, const struct weir_evidence *evidence) {
     if (evidence->kind == WEIR_EVIDENCE_ATTEMPT || evidence->kind == WEIR_EVIDENCE_DNS) {
         take_attempt(all, evidence);
+        return;
+    }
+    if (evidence->kind == WEIR_EVIDENCE_REPLY) {
+        take_reply(all, evidence);
         return;
     }
     bool chunk = evidence->kind == WEIR_EVIDENCE_CHUNK;

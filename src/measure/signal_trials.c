@@ -90,6 +90,7 @@ static const struct weir_signal_field fields[] = {
     LAYER_FIELDS(WEIR_LAYER_CONNECT, "connect"),
     LAYER_FIELDS(WEIR_LAYER_QUIC, "quic"),
     LAYER_FIELDS(WEIR_LAYER_SERVE, "serve"),
+    LAYER_FIELDS(WEIR_LAYER_API, "api"),
     {{NULL, "trials_mixed", "1", "useful trials with failed attempts among them", WEIR_FIELD_COUNT},
      read_mixed},
     {{NULL, "quic_fell_back", "1", "QUIC trials that failed while TCP to the same name was useful",

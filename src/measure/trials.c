@@ -457,6 +457,7 @@ void weir_trials_take(struct weir_trials *trials, const struct weir_evidence *ev
         if (evidence->service >= WEIR_SERVICE_FIRST) weir_waits_served(&trials->waits, evidence);
         break;
     case WEIR_EVIDENCE_PROGRESS: take_progress(trials, evidence); break;
+    case WEIR_EVIDENCE_REPLY: break; /* the sessions say what it is worth */
     }
 }
 

@@ -90,3 +90,12 @@ def test_false_alarms(rows):
     healthy = [row for row in rows if row["healthy"]]
     assert len(healthy) >= 25
     assert sum(bool(row["false"]) for row in healthy) <= FLOOR["healthy_alarmed"], false
+
+
+@pytest.mark.parametrize("seed", [70003, 70006])
+def test_an_api_that_answers_in_errors(tmp_path, seed):
+    capture, truth = make(seed, tmp_path, "full", "api-errors")
+    row = judge.judge(truth, said_of(capture))
+    assert row["want"] and row["right"], row
+    told = [line for line in weir("replay", "--json", "--records", "incident", *LOCAL, capture).splitlines() if '"layer":"api"' in line]
+    assert any("answers its apps in errors, while who watches goes on" in line for line in told), told

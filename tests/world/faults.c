@@ -14,6 +14,7 @@ static bool active(const struct fault *fault, int64_t at_us) {
 static bool subject(const struct fault *fault, const struct host *host) {
     switch (fault->row->scope) {
     case ON_SERVICE:
+    case ON_API:
     case ON_NAMES:
         return host && host->service == fault->service && host->role != TELEMETRY &&
                (fault->part < 0 || (int)host->role == fault->part);
@@ -196,6 +197,7 @@ static bool bind(struct world *world, struct fault *fault) {
     bool quic = false;
     switch (fault->row->scope) {
     case ON_SERVICE:
+    case ON_API:
     case ON_NAMES:
     case ON_TELEMETRY:
         fault->service = service_with_players(world, 1);
@@ -203,6 +205,8 @@ static bool bind(struct world *world, struct fault *fault) {
             fault->part = likely(world, 0.7) ? -1 : likely(world, 0.75) ? MEDIA : CONTROL;
         else if (fault->row->scope == ON_SERVICE)
             fault->part = MEDIA;
+        else if (fault->row->scope == ON_API)
+            fault->part = CONTROL;
         return fault->service >= 0;
     case ON_PLACE:
         fault->service = service_with_players(world, 2);

@@ -379,6 +379,8 @@ const struct fault_row fault_rows[] = {
      true,
      3},
     {"hollow", ON_SERVICE, HOLLOW, {0, 0}, {1, 1}, {50, 110}, false, ANY, "service", 6, false, 7},
+    /* only where it is asked for: never drawn */
+    {"api-errors", ON_API, HOLLOW, {0, 0}, {1, 1}, {80, 140}, false, ANY, "service", 6, false, 0},
     {"partial",
      ON_SERVICE,
      DROP,

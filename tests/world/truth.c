@@ -86,7 +86,7 @@ static const char *causes_of(const struct fault *fault, char *room, size_t size)
         (fault->n_trials_other < 3 || fault->n_trials - fault->n_trials_other < 3))
         at += (size_t)snprintf(room + at, size - at, "|cdn_path|service");
     if (of_one_service(fault)) at += (size_t)snprintf(room + at, size - at, "|service|cdn_path");
-    if (row->scope == ON_SERVICE && fault->n_controls < CONTROLS)
+    if ((row->scope == ON_SERVICE || row->scope == ON_API) && fault->n_controls < CONTROLS)
         at += (size_t)snprintf(room + at, size - at, "|uplink|client");
     return room;
 }

@@ -82,6 +82,7 @@ struct site_row {
 
 enum fault_scope {
     ON_SERVICE,
+    ON_API,
     ON_PLACE,
     ON_SHARED,
     ON_SITE,

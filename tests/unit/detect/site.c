@@ -49,7 +49,7 @@ static struct weir_trial *put(struct site *site, weir_service_id service, enum w
                               unsigned client, unsigned prefix, double at) {
     static const uint8_t kinds[WEIR_LAYER_N] = {WEIR_OUTCOME_DNS_TIMEOUT, WEIR_OUTCOME_SYN_TIMEOUT,
                                                 WEIR_OUTCOME_QUIC_TIMEOUT,
-                                                WEIR_OUTCOME_REQUEST_TIMEOUT};
+                                                WEIR_OUTCOME_REQUEST_TIMEOUT, WEIR_OUTCOME_HOLLOW};
     struct weir_trial *trial = &site->trials[site->n++];
     if (site->n > SITE_TRIALS) abort();
     int64_t at_us = site->slot_us + (int64_t)(at * 1e6);

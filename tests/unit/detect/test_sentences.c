@@ -86,7 +86,7 @@ static void how_it_failed(void **state) {
 
 static void what_was_tried(void **state) {
     static const char *const words[] = {"20 lookup trials", "20 connection trials",
-                                        "20 QUIC trials", "20 request trials"};
+                                        "20 QUIC trials", "20 request trials", "20 API trials"};
     record->trials.total = 20;
     record->trials.fail = 1;
     for (uint8_t layer = 0; layer < WEIR_LAYER_N; layer++) {

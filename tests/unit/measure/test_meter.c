@@ -150,8 +150,8 @@ static void test_evidence_of_dns(void **state) {
     weir_meter_free(meter);
 }
 
-/* Small answers of the API say nothing of media; a megabyte makes a flow media whatever it is
- * called. */
+/* What an API answers is no media; a megabyte makes a flow media whatever it is called. What is
+ * neither says nothing. */
 static void test_only_media_gives_chunks(void **state) {
     struct weir_meter *meter = new_meter(NULL);
     struct weir_flow flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_CONTROL);
@@ -159,12 +159,18 @@ static void test_only_media_gives_chunks(void **state) {
     struct weir_block block;
     weir_meter_event(meter, &flow, &chunk);
     weir_meter_take(meter, &block, T0 + S, false);
-    assert_int_equal(block.n_evidence, 0);
+    assert_int_equal(block.n_evidence, 1);
+    assert_int_equal(block.evidence[0].kind, WEIR_EVIDENCE_REPLY);
     flow.payload[WEIR_SERVER] = 1000000;
     weir_meter_event(meter, &flow, &chunk);
     weir_meter_take(meter, &block, T0 + 2 * S, true);
     assert_int_equal(block.n_evidence, 1);
+    assert_int_equal(block.evidence[0].kind, WEIR_EVIDENCE_CHUNK);
     assert_true(block.evidence[0].media);
+    flow = fake_flow("10.0.0.1", "192.0.2.1", FILM, WEIR_ROLE_OTHER);
+    weir_meter_event(meter, &flow, &chunk);
+    weir_meter_take(meter, &block, T0 + 3 * S, false);
+    assert_int_equal(block.n_evidence, 0);
     weir_meter_free(meter);
 }
 
