@@ -2,9 +2,10 @@
  * a beacon's receipt. Learned is their mean (of the logarithm), by host and request's size.
  *
  *     small     less than a quarter of that mean, to a request of a size that has been answered
- *               five times, a minute long, and hardly ever so small
- *     error     small, as everything that the host has answered since: the fourth in a row and each
- *               later one, two clients among them, three seconds or more after the first
+ *               four times, a minute long, and hardly ever so small
+ *     error     small, as everything that the host has answered since: the third in a row and each
+ *               later one, three seconds or more after the first, while another client has had
+ *               small answers of the service within a minute
  *
  * An outage of an API meets all at once. One client alone may ask again and again whether a page
  * has changed, and be told in few bytes that it has not.
@@ -18,23 +19,26 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "measure/mix.h"
 #include "measure/shrunk.h"
 
 enum {
     SIZES = 48, /* four an octave */
-    RUN_MIN = 4,
-    KNOWN_MIN = 5,
+    RUN_MIN = 3,
+    NOTED_MAX = 8,
+    KNOWN_MIN = 4,
     RARE = 20, /* one small answer in so many is as usual */
     SMALLER = 4,
     SMALL_MAX = 5000, /* no error is larger */
     ANEW = 4,
     COUNT_MAX = 1000,
 };
-#define APART_US  INT64_C(3000000)
-#define KNOWN_US  INT64_C(60000000)
-#define LATELY_US INT64_C(600000000)
+#define APART_US    INT64_C(3000000)
+#define KNOWN_US    INT64_C(60000000)
+#define TOGETHER_US INT64_C(60000000)
+#define LATELY_US   INT64_C(600000000)
 
 /* Answers to requests of one size. */
 struct kind {
@@ -45,10 +49,9 @@ struct kind {
 /* Small answers in a row. */
 struct run {
     int64_t first_us;
-    uint64_t client; /* of the first, hashed */
     uint32_t n;
-    bool together;          /* of two clients at least */
-    uint8_t kinds[RUN_MIN]; /* of the first of them */
+    unsigned n_noted;
+    uint8_t noted[NOTED_MAX]; /* kinds of the first of them, and of other small answers */
 };
 
 struct host {
@@ -60,10 +63,19 @@ struct host {
 };
 
 int weir_shrunk_init(struct weir_shrunk *shrunk, size_t hosts_max) {
-    return weir_assoc_init(&shrunk->hosts, sizeof(struct host), sizeof(uint64_t), hosts_max);
+    *shrunk = (struct weir_shrunk){.services = calloc(WEIR_SERVICES_MAX, sizeof *shrunk->services)};
+    if (shrunk->services &&
+        weir_assoc_init(&shrunk->hosts, sizeof(struct host), sizeof(uint64_t), hosts_max) == 0)
+        return 0;
+    weir_shrunk_deinit(shrunk);
+    return -ENOMEM;
 }
 
-void weir_shrunk_deinit(struct weir_shrunk *shrunk) { weir_assoc_deinit(&shrunk->hosts); }
+void weir_shrunk_deinit(struct weir_shrunk *shrunk) {
+    weir_assoc_deinit(&shrunk->hosts);
+    free(shrunk->services);
+    shrunk->services = NULL;
+}
 
 /* A host, or its address where the name is not known, as this service uses it. */
 static struct host *host_of(struct weir_shrunk *shrunk, const struct weir_evidence *reply) {
@@ -103,10 +115,15 @@ static void learn_small(struct kind *kind) {
     if (kind->small < COUNT_MAX) kind->small++;
 }
 
+/* What was small among usual answers is learned, unless it was judged. */
 static void end_run(struct host *host) {
-    for (uint32_t i = 0; i < host->run.n && host->run.n < RUN_MIN; i++)
-        learn_small(&host->kinds[host->run.kinds[i]]);
+    for (unsigned i = 0; i < host->run.n_noted && host->run.n < RUN_MIN; i++)
+        learn_small(&host->kinds[host->run.noted[i]]);
     host->run = (struct run){0};
+}
+
+static void note(struct run *run, unsigned at) {
+    if (run->n_noted < NOTED_MAX) run->noted[run->n_noted++] = (uint8_t)at;
 }
 
 /* One more of a run that is judged: has the service changed? */
@@ -119,13 +136,20 @@ static void count_error(struct host *host, unsigned at, int64_t now_us) {
     }
 }
 
-static bool go_on(struct run *run, unsigned at, const struct weir_evidence *reply) {
+/* Has another client of the service had small answers lately, from whichever of its hosts? */
+static bool meets_others(struct weir_met *met, const struct weir_evidence *reply) {
     uint64_t client = weir_mix_addr(0, &reply->client);
-    if (run->n == 0) *run = (struct run){.first_us = reply->chunk.request_us, .client = client};
-    run->together |= client != run->client;
-    if (run->n < RUN_MIN) run->kinds[run->n] = (uint8_t)at;
-    bool judged =
-        run->n >= RUN_MIN - 1 && run->together && reply->ts_us - run->first_us >= APART_US;
+    if (client != met->client) {
+        met->other_us = met->us;
+        met->client = client;
+    }
+    met->us = reply->now_us;
+    return met->other_us && reply->now_us - met->other_us < TOGETHER_US;
+}
+
+static bool go_on(struct run *run, bool together, const struct weir_evidence *reply) {
+    if (run->n == 0) run->first_us = reply->chunk.request_us;
+    bool judged = run->n >= RUN_MIN - 1 && together && reply->ts_us - run->first_us >= APART_US;
     if (judged || run->n < RUN_MIN - 1) run->n++;
     return judged;
 }
@@ -141,6 +165,10 @@ enum weir_outcome weir_shrunk_take(struct weir_shrunk *shrunk, const struct weir
     bool known = kind.usual >= KNOWN_MIN && reply->now_us - host->first_us >= KNOWN_US;
     bool small = kind.usual && reply->chunk.bytes < SMALL_MAX &&
                  log_bytes < (double)kind.log_bytes - log(SMALLER);
+    if (host->run.n && !known) { /* of a host in doubt nothing new is learned */
+        if (small) note(&host->run, at);
+        return WEIR_OUTCOME_NEUTRAL;
+    }
     if (!small) {
         learn_usual(&host->kinds[at], log_bytes);
         if (kind.usual < KNOWN_MIN) return WEIR_OUTCOME_NEUTRAL;
@@ -148,11 +176,14 @@ enum weir_outcome weir_shrunk_take(struct weir_shrunk *shrunk, const struct weir
         end_run(host);
         return lately ? WEIR_OUTCOME_USEFUL : WEIR_OUTCOME_NEUTRAL;
     }
-    if (!known || kind.small * RARE > kind.usual) { /* as small as that is nothing new */
+    if (kind.small * RARE > kind.usual) { /* as small as that is nothing new */
         learn_small(&host->kinds[at]);
         return WEIR_OUTCOME_NEUTRAL;
     }
-    if (!go_on(&host->run, at, reply)) return WEIR_OUTCOME_NEUTRAL;
+    note(&host->run, at);
+    if (!known) return WEIR_OUTCOME_NEUTRAL;
+    bool together = meets_others(&shrunk->services[reply->service], reply);
+    if (!go_on(&host->run, together, reply)) return WEIR_OUTCOME_NEUTRAL;
     count_error(host, at, reply->now_us);
     return WEIR_OUTCOME_HOLLOW;
 }

@@ -6,12 +6,19 @@
 
 #include "base/assoc.h"
 
+/* Who of a service had small answers last, and when somebody else had. */
+struct weir_met {
+    uint64_t client; /* hashed */
+    int64_t us, other_us;
+};
+
 struct weir_shrunk {
-    struct weir_assoc hosts; /* how much each host answers, by the request's size */
+    struct weir_assoc hosts;   /* how much each host answers, by the request's size */
+    struct weir_met *services; /* by id */
 };
 
 int weir_shrunk_init(struct weir_shrunk *shrunk, size_t hosts_max); /* 0 or -ENOMEM */
 void weir_shrunk_deinit(struct weir_shrunk *shrunk);
-/* A reply of a control host. HOLLOW: most likely an error. USEFUL: as much as usual, of a host that
+/* A reply of a service's control host. HOLLOW: most likely an error. USEFUL: as much as usual, of a host that
  * answered in errors lately. NEUTRAL: it says nothing. */
 enum weir_outcome weir_shrunk_take(struct weir_shrunk *shrunk, const struct weir_evidence *reply);
