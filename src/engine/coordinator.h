@@ -48,7 +48,8 @@ const struct weir_devices *weir_coordinator_devices(const struct weir_coordinato
  * deliver. */
 struct weir_bulletin weir_coordinator_bulletin(const struct weir_coordinator *coordinator);
 
-/* There too, if names are wanted: copies what the classifier knows, which is written with that tick.
+/* There too, if names are wanted: copies what the classifier knows, which is written with that
+ * tick.
  */
 void weir_coordinator_take_names(struct weir_coordinator *coordinator,
                                  const struct weir_classifier *classifier, int64_t now_us);

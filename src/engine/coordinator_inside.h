@@ -58,7 +58,7 @@ struct weir_coordinator {
     bool state_failed;             /* and said so */
     unsigned state_due, names_due; /* windows until the state is written, and names are wanted */
     struct weir_names_file *names_taken; /* to be written; or NULL */
-    bool incident_said;            /* since the last flush */
+    bool incident_said;                  /* since the last flush */
 };
 
 /* coordinator_parts.c: a record for all sinks; the first error stays in c->error. */

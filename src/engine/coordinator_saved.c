@@ -39,8 +39,8 @@ void coordinator_write_state(struct weir_coordinator *c) {
 
 void coordinator_write_names(struct weir_coordinator *c) {
     struct weir_fault fault = {0};
-    if (c->names_taken &&
-        weir_names_file_write(c->options->state, c->names_taken, &fault) < 0 && !c->state_failed)
+    if (c->names_taken && weir_names_file_write(c->options->state, c->names_taken, &fault) < 0 &&
+        !c->state_failed)
         weir_log(WEIR_LOG_WARNING, "%s; names that clients were told will be lost at the end",
                  fault.text);
     weir_names_file_free(c->names_taken);

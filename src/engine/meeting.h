@@ -8,8 +8,8 @@ enum weir_meeting_part { WEIR_MEETING_MORE, WEIR_MEETING_LAST, WEIR_MEETING_FAIL
 
 struct weir_meeting_config {
     unsigned n_workers;
-    /* of a worker in use at a time, with the one that it fills, <= WEIR_BLOCKS_MAX; 1: there is only
-     * one worker, and the work is done before it goes on */
+    /* of a worker in use at a time, with the one that it fills, <= WEIR_BLOCKS_MAX; 1: there is
+     * only one worker, and the work is done before it goes on */
     unsigned n_blocks;
     bool own_thread; /* the work is done by a thread that does nothing else */
     /* Does a part of the work on a tick, whose blocks (one a worker) stay until it says that the
@@ -30,8 +30,8 @@ int weir_meeting_start(struct weir_meeting *meeting);
 void weir_meeting_stop(struct weir_meeting *meeting);
 
 /* Waits until there is room for one more block of this worker; at a window's end also until the
- * window before is done. A block that is the only one is done as it is delivered; where no thread does the
- * work, one of several workers works while it waits. */
+ * window before is done. A block that is the only one is done as it is delivered; where no thread
+ * does the work, one of several workers works while it waits. */
 void weir_meeting_wait(struct weir_meeting *meeting, unsigned worker, bool window_end);
 /* Hands over the block of a tick. What it points to must stay until n_blocks - 1 more are
  * delivered. */

@@ -5,7 +5,8 @@
  * ... a name: struct saved_name, then the text of the host where a signature matched it
  *
  * Every worker holds the same names. One copies its own when asked to, so that another thread may
- * write them; and each is taught them before its first packet. What a host's service is, the signatures of the day say.
+ * write them; and each is taught them before its first packet. What a host's service is, the
+ * signatures of the day say.
  */
 #include <errno.h>
 #include <stdlib.h>
