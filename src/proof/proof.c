@@ -114,18 +114,22 @@ static int fill(struct weir_pcapng *file, const struct task *task,
     return file->error;
 }
 
+static unsigned listed(uint32_t n) {
+    return n < WEIR_INCIDENT_LIST_MAX ? n : WEIR_INCIDENT_LIST_MAX;
+}
+
 static int build(struct weir_proof *proof, const struct task *task, struct weir_pcapng *file) {
     struct gathered gathered = {0};
-    unsigned n_prefixes = task->incident.n_prefixes < WEIR_INCIDENT_LIST_MAX
-                              ? task->incident.n_prefixes
-                              : WEIR_INCIDENT_LIST_MAX;
-    const struct weir_proof_case about = {.service = task->incident.service,
-                                          .onset_us = task->incident.onset_us,
+    const struct weir_incident *incident = &task->incident;
+    const struct weir_proof_case about = {.service = incident->service,
+                                          .onset_us = incident->onset_us,
                                           .until_us = task->until_us,
                                           .told_us = task->told_us,
                                           .bytes_max = WEIR_PROOF_FILE_MAX - 8192,
-                                          .n_prefixes = n_prefixes,
-                                          .prefixes = task->incident.prefixes};
+                                          .n_prefixes = listed(incident->n_prefixes),
+                                          .prefixes = incident->prefixes,
+                                          .n_clients = listed(incident->n_clients),
+                                          .clients = incident->clients};
     int error = 0;
     for (unsigned i = 0; !error && i < proof->n_rings; i++)
         error = weir_proof_ring_read(proof->rings[i], about.onset_us - ahead_us, about.until_us,

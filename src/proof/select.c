@@ -12,10 +12,17 @@
  * newest flow of each comes first: a control proves most when it is of yet another service. What
  * other services do where this one fails tells a shared CDN from a service, whichever it is.
  *
+ * An incident of the way out is nobody's, and all services speak for it, most of them well: many
+ * lose packets before somebody starves. So the flows of clients that it names come first there, up
+ * to half of the room; the other half shows whom else it meets. Of an incident of a service this
+ * would hide who is well.
+ *
  * Where not all finds room, transfers become coarser (thin.c) before flows are left out. What went
  * before the fault, and who was well meanwhile, is what a verdict rests on. Where the service's own
- * flows are still more than their share, all flows end earlier, together, but not before the
- * verdict was said: what comes later tells how long it lasted, and no more.
+ * flows are still more than their share, all flows end earlier, together. What comes behind the
+ * verdict tells how long it lasted, and no more. But a reader's clock goes by packets alone, and
+ * joined ones stand late: BEHIND_US of them must be there, or the reader never gets to the second
+ * at which the verdict was said.
  *
  * A connection that fails never says its name: an address that served the service of the incident
  * speaks for it.
@@ -27,6 +34,8 @@
 #include "proof/select.h"
 #include "proof/thin.h"
 
+#define BEHIND_US INT64_C(3000000)
+
 enum kind { KIND_SPEAKS, KIND_SPOKE, KIND_NEAR, KIND_LOOKUP, KIND_CONTROL, KIND_OTHER, KIND_N };
 
 struct flow {
@@ -36,6 +45,7 @@ struct flow {
     enum kind kind;
     weir_service_id service;
     unsigned turn; /* how many of its kind and service are newer */
+    bool hit;      /* of a client that the incident names */
     bool chosen;
 };
 
@@ -65,6 +75,7 @@ static int by_time(const void *a, const void *b) {
 static int by_merit(const void *a, const void *b) {
     const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
     if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+    if (x->hit != y->hit) return x->hit ? -1 : 1;
     if (x->turn != y->turn) return x->turn < y->turn ? -1 : 1;
     if (x->end_us != y->end_us) return x->end_us > y->end_us ? -1 : 1;
     return x < y ? -1 : x > y;
@@ -109,6 +120,13 @@ static bool is_near(const struct weir_proof_entry *entry, const struct weir_proo
     return false;
 }
 
+static bool is_hit(const struct weir_proof_entry *entry, const struct weir_proof_case *about) {
+    const struct weir_addr *client = entry->from_client ? &entry->src : &entry->dst;
+    for (unsigned i = 0; i < about->n_clients; i++)
+        if (weir_addr_compare(client, &about->clients[i]) == 0) return true;
+    return false;
+}
+
 static void judge(struct weir_proof_entry **entries, struct flow *flow,
                   const struct weir_proof_case *about) {
     weir_service_id service = service_of(entries, flow);
@@ -127,6 +145,8 @@ static void judge(struct weir_proof_entry **entries, struct flow *flow,
                          : KIND_CONTROL;
     else
         flow->kind = is_game(entries[flow->first]) ? KIND_N : KIND_OTHER;
+    flow->hit = about->service == WEIR_SERVICE_NONE && flow->kind == KIND_SPEAKS &&
+                is_hit(entries[flow->first], about);
 }
 
 /* ---- addresses that serve the service ---- */
@@ -238,7 +258,8 @@ static void thin(struct weir_proof_entry **entries, struct flow *flows, size_t n
     if (wanted <= about->bytes_max) return;
     size_t most = about->bytes_max / 100 * shares_of(about)[KIND_SPOKE];
     for (int64_t until_us = about->until_us - step_us;
-         until_us >= about->told_us && bytes_until(KIND_SPOKE, entries, flows, n) > most;
+         until_us >= about->told_us + BEHIND_US &&
+         bytes_until(KIND_SPOKE, entries, flows, n) > most;
          until_us -= step_us)
         end_at(until_us, entries, flows, n);
     bytes_until(KIND_N, entries, flows, n);
@@ -256,7 +277,7 @@ static void put_in_order(struct flow *flows, struct flow **order, size_t n) {
 /* First each kind within its share, and of each control service a few flows; then, in their order,
  * whatever there is room for. */
 static void choose(struct flow **order, size_t n, const struct weir_proof_case *about) {
-    enum { CONTROLS_FIRST = 3 };
+    enum { CONTROLS_FIRST = 3, HIT_SHARE = 50 };
     const unsigned char *share = shares_of(about);
     size_t used = 0;
     for (int pass = 0; pass < 2; pass++)
@@ -264,7 +285,10 @@ static void choose(struct flow **order, size_t n, const struct weir_proof_case *
             struct flow *flow = order[i];
             bool further = flow->kind > KIND_LOOKUP && flow->turn >= CONTROLS_FIRST;
             if (flow->chosen || (pass == 0 && further) ||
-                used + flow->bytes > about->bytes_max / 100 * (pass ? 100 : share[flow->kind]))
+                used + flow->bytes > about->bytes_max / 100 *
+                                         (pass        ? 100
+                                          : flow->hit ? HIT_SHARE
+                                                      : share[flow->kind]))
                 continue;
             used += flow->bytes;
             flow->chosen = true;

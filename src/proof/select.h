@@ -10,6 +10,8 @@ struct weir_proof_case {
     size_t bytes_max; /* of the file */
     unsigned n_prefixes;
     const struct weir_addr *prefixes; /* where it fails: see weir_addr_prefix */
+    unsigned n_clients;
+    const struct weir_addr *clients; /* for whom it fails, as far as they are named */
 };
 
 /* Sorts `entries` by time, in place, and leaves in front those that are chosen; returns how many.

@@ -24,6 +24,12 @@
  * are enough, at one hole. A transfer neither ends nor begins at a hole or its filler: what comes
  * before them may be joined. The packet that shows a hole stands at its own time.
  *
+ * Where a way loses all this is not enough: every hole keeps four packets of data, and as many
+ * acknowledgements. So of such transfers, and of no others, the coarsest grain joins across the
+ * pauses of a round trip, which such a way forces on a sender, and keeps of plain acknowledgements
+ * those that cover the end of a packet. Holes, their fillers, repetitions and what the client says
+ * of holes all stay: the share of loss is what it was.
+ *
  * Of acknowledgements elsewhere the first and the last of each ACKS_US are enough. Behind the
  * handshake, what is kept of a payload is its first bytes: which kind of record it begins with.
  * Behind a reset, repetitions and further resets say nothing new, and go.
@@ -37,6 +43,7 @@
 enum {
     ACKS_US = 10000,
     AGAIN_MAX = 64,
+    ENDS_MAX = 64,
     JOINED_BYTES_MAX = 60000,
     BULK_MIN = 1000,
     DATAGRAM_ACK_MAX = 45,
@@ -44,8 +51,8 @@ enum {
     RECORD_BYTES = 8,
     DATA_BYTES = 24
 };
-static const int64_t grain_us[WEIR_PROOF_GRAINS] = {2000, 25000, 75000, 200000};
-static const int64_t gap_us[WEIR_PROOF_GRAINS] = {20000, 20000, 20000, 35000};
+static const int64_t grain_us[WEIR_PROOF_GRAINS] = {2000, 25000, 75000, 200000, 400000};
+static const int64_t gap_us[WEIR_PROOF_GRAINS] = {20000, 20000, 20000, 35000, 150000};
 
 static bool is_tcp(const struct weir_proof_entry *entry) {
     return entry->transport == WEIR_TRANSPORT_TCP;
@@ -107,15 +114,17 @@ static bool acknowledges(const struct weir_proof_entry *entry) {
             (!entry->kept || !(*(const uint8_t *)(entry + 1) & 0x80)));
 }
 
-/* Of those within ACKS_US that go on from each other the first and the last. */
-static size_t thin_acks(struct weir_proof_entry **entries, size_t n) {
+/* Of those within ACKS_US that go on from each other the first and the last; of those that tell of
+ * a hole, within `holes_us`. */
+static size_t thin_acks(struct weir_proof_entry **entries, size_t n, int64_t holes_us) {
     const struct weir_proof_entry *next[2] = {NULL}, *kept[2] = {NULL};
     find_needed(entries, n);
     for (size_t i = n; i-- > 0;) { /* backwards: when the next one of its direction comes */
         const struct weir_proof_entry **of_side = &next[entries[i]->from_client];
         if (!is_ack(entries[i])) continue;
-        entries[i]->may_go = *of_side && goes_on(*of_side, entries[i]) &&
-                             (*of_side)->ts_us - entries[i]->ts_us < ACKS_US;
+        entries[i]->may_go =
+            *of_side && goes_on(*of_side, entries[i]) &&
+            (*of_side)->ts_us - entries[i]->ts_us < (is_sack(entries[i]) ? holes_us : ACKS_US);
         *of_side = entries[i];
     }
     size_t left = 0;
@@ -123,10 +132,64 @@ static size_t thin_acks(struct weir_proof_entry **entries, size_t n) {
         const struct weir_proof_entry **of_side = &kept[entries[i]->from_client];
         if (is_ack(entries[i])) {
             if (entries[i]->may_go && *of_side && goes_on(entries[i], *of_side) &&
-                entries[i]->ts_us - (*of_side)->ts_us < ACKS_US)
+                entries[i]->ts_us - (*of_side)->ts_us < (is_sack(entries[i]) ? holes_us : ACKS_US))
                 continue;
             *of_side = entries[i];
         }
+        entries[left++] = entries[i];
+    }
+    return left;
+}
+
+/* One byte in two hundred or more is sent late, or again: well ways lose fewer. */
+static bool loses(struct weir_proof_entry *const *entries, size_t n) {
+    uint64_t all = 0, again = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_tcp(entries[i]) || entries[i]->from_client) continue;
+        all += entries[i]->payload_len;
+        again += entries[i]->again ? entries[i]->payload_len : 0;
+    }
+    return again && again >= all / 200;
+}
+
+/* What one side sent, and what the other said to have of it. */
+struct ends {
+    uint32_t open[ENDS_MAX], acked; /* of packets that were not acknowledged yet */
+    size_t n;
+    bool has_acked;
+};
+
+static void add_end(struct ends *ends, uint32_t end) {
+    if (ends->n == ENDS_MAX) memmove(ends->open, ends->open + 1, --ends->n * sizeof ends->open[0]);
+    ends->open[ends->n++] = end;
+}
+
+/* Does this acknowledgement go on from the last, and yet cover no further end? */
+static bool covers_nothing(struct ends *ends, uint32_t ack) {
+    size_t left = 0;
+    for (size_t i = 0; i < ends->n; i++)
+        if (is_before(ack, ends->open[i])) ends->open[left++] = ends->open[i];
+    bool covers = left < ends->n, further = ends->has_acked && is_before(ends->acked, ack);
+    ends->n = left;
+    return further && !covers;
+}
+
+/* Where a way loses, acknowledgements are more than data. What one measures is when the last byte
+ * of a packet was there. Where that byte is now within a joined packet, it measures nothing. */
+static size_t keep_acks_of_ends(struct weir_proof_entry **entries, size_t n) {
+    struct ends of[2] = {{.n = 0}};
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct weir_proof_entry *entry = entries[i];
+        if (is_tcp(entry) && entry->tcp_flags & WEIR_TCP_ACK) {
+            struct ends *others = &of[!entry->from_client];
+            bool needless = covers_nothing(others, entry->ack) && is_ack(entry) && !is_sack(entry);
+            if (needless) continue;
+            others->acked = entry->ack;
+            others->has_acked = true;
+        }
+        if (is_tcp(entry) && entry->payload_len)
+            add_end(&of[entry->from_client], entry->seq + entry->payload_len);
         entries[left++] = entries[i];
     }
     return left;
@@ -284,7 +347,11 @@ size_t weir_proof_thin(struct weir_proof_entry **entries, size_t n, unsigned gra
     if (grain == 0) {
         cut_payload(entries, n);
         n = end_with_reset(entries, n);
-        n = thin_acks(entries, n);
+        n = thin_acks(entries, n, ACKS_US);
     }
-    return join(entries, n, grain);
+    bool last = grain + 1 == WEIR_PROOF_GRAINS;
+    if (last && !loses(entries, n)) return n;
+    n = join(entries, n, grain);
+    if (!last) return n;
+    return keep_acks_of_ends(entries, thin_acks(entries, n, grain_us[grain]));
 }

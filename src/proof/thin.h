@@ -4,7 +4,7 @@
 #include "proof/ring.h"
 
 /* How much of a transfer becomes one packet: see thin.c. */
-enum { WEIR_PROOF_GRAINS = 4 };
+enum { WEIR_PROOF_GRAINS = 5 };
 
 /* `entries`: of one flow, in the order of time. Changes those that take others, leaves in front
  * those that stay, and returns how many. Finest first: `grain` 0, then 1 ... on what was left. */

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import test_worlds
 from conftest import PCAPS, TOP, WEIR, weir
 
 os.environ["WEIR"] = WEIR
@@ -22,6 +23,17 @@ def test_same_verdict_and_nobody_named(name):
         pytest.skip("tshark is not installed")
     found = list(table.rows(PCAPS / name))
     assert found and not [row for row in found if row[2]], found
+
+
+@pytest.mark.parametrize("seed", [81002, 81007])
+def test_a_way_out_that_loses(tmp_path, seed):
+    """Made worlds (tests/world) in which 3 % are lost on the way out: all of that, and who starves, finds room."""
+    capture, _ = test_worlds.make(seed, tmp_path, "shared-flat", "uplink-lossy")
+    weir("replay", "-q", *test_worlds.LOCAL, "--evidence", tmp_path / "evidence", capture)
+    (path,) = (tmp_path / "evidence").glob("uplink-*.pcapng")
+    told = {table.verdict(record) for record in table.records(path)}
+    assert table.comment(path) in told, told
+    assert path.stat().st_size <= 1000000
 
 
 def test_same_bytes_with_any_workers(tmp_path):

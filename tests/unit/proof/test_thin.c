@@ -171,6 +171,38 @@ static void test_a_hole(void **state) {
     assert_true(n < 30);
 }
 
+/* A way that loses: bursts a round trip apart, one packet of each is lost and sent again in the
+ * next. The coarsest grain takes a fifth of what was left, and no loss. */
+static void test_a_way_that_loses(void **state) {
+    enum { BURSTS = 20, IN_BURST = 6 };
+    uint32_t seq = 7000, lost = 0;
+    for (int64_t burst = 0, at_us = 1000000; burst < BURSTS; burst++, at_us += 80000) {
+        if (lost) data(at_us, lost, SEGMENT);
+        lost = seq + 3 * SEGMENT;
+        for (unsigned i = 0; i < IN_BURST; i++, seq += SEGMENT) {
+            if (seq != lost) data(at_us + 100 + i * 1000, seq, SEGMENT);
+            if (seq < lost)
+                acknowledge(at_us + 30000 + i * 12000, seq + SEGMENT, 0);
+            else if (seq > lost)
+                has(at_us + 30000 + i * 12000, lost, lost + SEGMENT, seq + SEGMENT);
+        }
+    }
+    size_t n = n_made, fine = 0, filled = 0;
+    for (unsigned grain = 0; grain < WEIR_PROOF_GRAINS; grain++) {
+        if (grain + 1 == WEIR_PROOF_GRAINS) fine = n;
+        n = weir_proof_thin(list, n, grain);
+    }
+    uint32_t end = 7000;
+    for (size_t i = 0; i < n; i++) {
+        if (!list[i]->payload_len) continue;
+        filled += list[i]->seq < end && list[i]->payload_len == SEGMENT;
+        if (list[i]->seq + list[i]->payload_len > end) end = list[i]->seq + list[i]->payload_len;
+    }
+    assert_int_equal(filled, BURSTS - 1);
+    assert_int_equal(bytes_of(n), (BURSTS * IN_BURST - 1) * SEGMENT);
+    assert_true(n <= fine * 4 / 5);
+}
+
 /* Of two ranges the first is needed only where it is sent again. */
 static void test_what_a_client_has(void **state) {
     for (int again = 0; again < 2; again++) {
@@ -247,6 +279,7 @@ int main(void) {
                                        cmocka_unit_test_setup(test_a_trickle_stays, setup),
                                        cmocka_unit_test_setup(test_faults_stay, setup),
                                        cmocka_unit_test_setup(test_a_hole, setup),
+                                       cmocka_unit_test_setup(test_a_way_that_loses, setup),
                                        cmocka_unit_test_setup(test_what_a_client_has, setup),
                                        cmocka_unit_test_setup(test_behind_a_reset, setup),
                                        cmocka_unit_test_setup(test_words_stay, setup),
