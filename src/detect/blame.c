@@ -236,7 +236,7 @@ static bool is_shut(const struct weir_judgement *judgement, const struct weir_pi
 }
 
 /* A served request says that connecting works, too, beside a place that is shut. At the place
- * itself it always speaks against the place. */
+ * itself it always speaks against the place. One that fails says nothing of connecting. */
 static bool bears(const struct weir_judgement *judgement, const struct weir_pick *own,
                   const struct weir_judged *trial, bool shut, bool here) {
     struct weir_pick above = *own;
@@ -265,11 +265,14 @@ static struct elsewhere elsewhere_of(const struct weir_judgement *judgement,
             end_slot(&slot, &sum);
             slot.slot = trial->at_us / WEIR_SLOT_US;
         }
-        struct weir_tally one = weir_item_tally(trial->flags, true);
+        bool above = !weir_pick_matches(judgement, &own, trial);
+        if (above && !(trial->flags & WEIR_ITEM_OK)) continue;
+        struct weir_tally one =
+            above ? (struct weir_tally){.total = 1} : weir_item_tally(trial->flags, true);
         if (!one.fail && weir_judged_last_us(trial) < own.useful_us)
             continue; /* before the fault */
         if (!here && trial->role != role) continue;
-        sum.serves_on |= here && !weir_pick_matches(judgement, &own, trial);
+        sum.serves_on |= here && above;
         if (one.fail) take_turn(&sum, true, here);
         if (one.fail < one.total) take_turn(&sum, false, here);
         weir_tally_add(here ? &sum.trials_here : &sum.trials_rest, one);

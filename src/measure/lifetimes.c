@@ -9,13 +9,17 @@
  *     pauses survived      | | ||| || |||| |
  *     reset after      ^ premature        ^ a timer, perhaps
  *
+ * A timer is also known by its own resets: where eight came after pauses of one length, before
+ * longer ones were survived there, that timer is at work beside the longer one: another server of
+ * the network, another protocol.
+ *
  * Pauses are counted by length, four classes an octave from one second on. Of two that are compared
  * one is taken for the longer where it is longer by a third: the server's clock begins at another
  * packet than ours, and classes are a fifth wide. Old counts are halved every hour, since timers
  * are changed.
  *
  * Blind spots: a place with fewer than eight long pauses has no bound, and its resets stay neutral;
- * servers of one network with different timers, of which the longer ones are used more, look like
+ * servers of one network with different timers, of which the longer ones are used first, look like
  * premature resets of the others; a limit of a connection's age or number of requests that is
  * enforced by a reset does, too.
  */
@@ -27,6 +31,8 @@ enum {
     CLASSES = 48,
     CLASSES_AN_OCTAVE = 4,
     SURVIVORS_LEAST = 8,
+    TIMED_LEAST = 8,
+    TIMED_MAX = 200,
     COUNT_MAX = 60000,
     HALVINGS_MAX = 16
 };
@@ -43,6 +49,7 @@ struct place {
     struct key key;
     int64_t halved_us;
     uint16_t survived[CLASSES]; /* by length */
+    uint8_t timed[CLASSES];     /* resets, while nothing longer was survived */
 };
 
 int weir_lifetimes_init(struct weir_lifetimes *lifetimes, size_t max_places) {
@@ -67,10 +74,14 @@ static int class_of(double seconds) {
 static void halve(struct place *place, int64_t now_us) {
     if (!place->halved_us || now_us - place->halved_us >= HALVINGS_MAX * HALVE_US) {
         memset(place->survived, 0, sizeof place->survived);
+        memset(place->timed, 0, sizeof place->timed);
         place->halved_us = now_us;
     }
     for (; now_us - place->halved_us >= HALVE_US; place->halved_us += HALVE_US)
-        for (int class = 0; class < CLASSES; class ++) place->survived[class] /= 2;
+        for (int class = 0; class < CLASSES; class ++) {
+            place->survived[class] /= 2;
+            place->timed[class] /= 2;
+        }
 }
 
 void weir_lifetimes_survived(struct weir_lifetimes *lifetimes, weir_service_id service,
@@ -83,6 +94,23 @@ void weir_lifetimes_survived(struct weir_lifetimes *lifetimes, weir_service_id s
     *count += *count < COUNT_MAX;
 }
 
+void weir_lifetimes_timed(struct weir_lifetimes *lifetimes, weir_service_id service, uint8_t role,
+                          const struct weir_addr *server, int64_t pause_us, int64_t now_us) {
+    struct key key = key_of(service, role, server);
+    struct place *place = weir_assoc_get(&lifetimes->places, &key, now_us);
+    halve(place, now_us);
+    uint8_t *count = &place->timed[class_of((double)pause_us / SECOND_US)];
+    *count += *count < TIMED_MAX;
+}
+
+/* A timer may lie on the border of two classes. */
+static bool is_timer(const struct place *place, int class) {
+    int first = class > 0 ? class - 1 : 0, last = class < CLASSES - 1 ? class + 1 : class;
+    unsigned n = 0;
+    for (int at = first; at <= last; at++) n += place->timed[at];
+    return n >= TIMED_LEAST;
+}
+
 bool weir_lifetimes_outlived(const struct weir_lifetimes *lifetimes, weir_service_id service,
                              uint8_t role, const struct weir_addr *server, int64_t pause_us) {
     struct key key = key_of(service, role, server);
@@ -91,5 +119,5 @@ bool weir_lifetimes_outlived(const struct weir_lifetimes *lifetimes, weir_servic
     unsigned survivors = 0;
     for (int class = class_of((double)pause_us / SECOND_US * 4 / 3) + 1; class < CLASSES; class ++)
         survivors += place->survived[class];
-    return survivors >= SURVIVORS_LEAST;
+    return survivors >= SURVIVORS_LEAST && !is_timer(place, class_of((double)pause_us / SECOND_US));
 }

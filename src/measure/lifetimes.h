@@ -19,7 +19,10 @@ void weir_lifetimes_deinit(struct weir_lifetimes *lifetimes);
 void weir_lifetimes_survived(struct weir_lifetimes *lifetimes, weir_service_id service,
                              uint8_t role, const struct weir_addr *server, int64_t pause_us,
                              int64_t now_us);
-/* Have clearly longer pauses than this been survived there, several times over? No of 0 and less.
- */
+/* One was reset after `pause_us`, and that was not premature as far as known then. */
+void weir_lifetimes_timed(struct weir_lifetimes *lifetimes, weir_service_id service, uint8_t role,
+                          const struct weir_addr *server, int64_t pause_us, int64_t now_us);
+/* Have clearly longer pauses than this been survived there, several times over, and is it no
+ * timer's? No of 0 and less. */
 bool weir_lifetimes_outlived(const struct weir_lifetimes *lifetimes, weir_service_id service,
                              uint8_t role, const struct weir_addr *server, int64_t pause_us);

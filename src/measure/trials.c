@@ -357,8 +357,11 @@ static void take_pause(struct weir_trials *trials, const struct weir_evidence *e
         return;
     }
     if (!weir_trials_is_premature(trials, evidence->service, evidence->role, &evidence->server,
-                                  evidence->pause.us))
+                                  evidence->pause.us)) {
+        weir_lifetimes_timed(&trials->lifetimes, evidence->service, evidence->role,
+                             &evidence->server, evidence->pause.us, evidence->now_us);
         return;
+    }
     struct weir_evidence attempt = *evidence;
     attempt.kind = WEIR_EVIDENCE_ATTEMPT;
     attempt.layer = WEIR_LAYER_SERVE;

@@ -48,6 +48,26 @@ static void served_says_that_connecting_works(void **state) {
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->cause, WEIR_CAUSE_CDN_PATH);
 }
 
+/* Those who are served elsewhere starve now and then, for they had to wait: that is no failure to
+ * connect. */
+static void starving_says_nothing_of_connecting(void **state) {
+    site_healthy(&site, 12, 5);
+    for (int i = 0; i < 4; i++) {
+        site_sick(&site, NETFLIX, 1, 3);
+        for (unsigned client = 3; client < 5; client++) {
+            struct weir_trial *trial =
+                (i % 2 ? site_mixed : site_ok)(&site, NETFLIX, WEIR_LAYER_SERVE, client, 2, 6);
+            trial->last_ok_us += 3 * SECOND;
+            if (i % 2) trial->kind = WEIR_OUTCOME_STARVED;
+        }
+        site_well(&site, YOUTUBE, 3, 5);
+        site_slot(&site);
+    }
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_int_equal(site.events[i].cause, WEIR_CAUSE_CDN_PATH);
+    assert_true(site.n_events > 0);
+}
+
 /* All new connections go to one place, and hang. Who watches over older ones is served, elsewhere
  * if servers there only do not greet, at the place itself if it takes no SYN: nothing new was tried
  * elsewhere, so it is not that place, and the service is not down. */
@@ -428,6 +448,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SCENARIO(a_place_has_two_names),
         SCENARIO(served_says_that_connecting_works),
+        SCENARIO(starving_says_nothing_of_connecting),
         SCENARIO(old_connections_say_nothing_of_new_ones),
         SCENARIO(a_place_that_serves_on),
         SCENARIO(shared_only_at_the_same_depth),

@@ -101,6 +101,18 @@ static void test_a_timer_is_no_fault(void **state) {
     assert_int_equal(seen.n_fails, 0);
 }
 
+/* One server of the network closes what rests for three seconds, and always did; another keeps it.
+ */
+static void test_a_timer_beside_a_longer_one(void **state) {
+    struct weir_trials *trials = *state;
+    for (int i = 0; i < 8; i++) expect(trials, SERVER, 27 * S / 10 + i * S / 100, false);
+    survive(trials, 50, 12 * S);
+    expect(trials, SERVER, 27 * S / 10, false);
+    expect(trials, SERVER, 5 * S, true);
+    weir_trials_tick(trials, T0 + 10 * S);
+    assert_int_equal(seen.n_fails, 1);
+}
+
 /* By role: the interface's host has another timer than the servers of media. */
 static void test_other_roles_prove_nothing(void **state) {
     struct weir_trials *trials = *state;
@@ -132,6 +144,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_sooner_than_connections_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_several_times_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_timer_is_no_fault, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_timer_beside_a_longer_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_roles_prove_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_old_pauses_are_forgotten, setup, teardown),
     };
