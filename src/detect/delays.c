@@ -78,6 +78,15 @@ static bool lasts(const struct weir_detector *detector, const struct weir_subjec
     return false;
 }
 
+/* What the outage was felt by. Players fill their buffers after it: what is still not normal then
+ * has to show so by itself. */
+static void forget(struct weir_detector *detector, weir_service_id id) {
+    for (int i = 0; i < WEIR_CONTINUOUS_N; i++) {
+        struct weir_baseline *baseline = detector->services[id].continuous.signals[i];
+        if (baseline) baseline->s = 0;
+    }
+}
+
 const struct weir_watch weir_watch_delays = {
     .name = "delays",
     .help = "delays or rates that are not normal here",
@@ -87,4 +96,5 @@ const struct weir_watch weir_watch_delays = {
     .judge = weir_verdict_continuous,
     .window = window,
     .lasts = lasts,
+    .forget = forget,
 };

@@ -32,6 +32,23 @@ static bool is_left_open(struct weir_detector *detector, const struct weir_scope
     return true;
 }
 
+/* Do lookups of this client fail beside the names of which it was told that they do? Who asks for
+ * these most often is no client with a bad link. */
+static bool fails_beside_told_names(const struct weir_detector *detector,
+                                    const struct weir_pick *pick, uint32_t client) {
+    enum { FAILS_LEAST = 2 };
+    const struct weir_judgement *judgement = &detector->judgement;
+    unsigned fails = 0;
+    for (size_t i = 0; i < judgement->n && fails < FAILS_LEAST; i++) {
+        const struct weir_judged *trial = &judgement->trials[i];
+        const struct weir_case *told = &detector->services[trial->service].incident;
+        bool known = told->open && told->record.cause == WEIR_CAUSE_DNS_SERVICE;
+        fails += !known && trial->client == client && weir_pick_matches(judgement, pick, trial) &&
+                 weir_item_tally(trial->flags, false).fail;
+    }
+    return fails >= FAILS_LEAST;
+}
+
 void weir_verdict_resolver(struct weir_detector *detector, const struct weir_scope *scope,
                            struct weir_verdict *ret_verdict) {
     struct weir_verdict *verdict = ret_verdict;
@@ -69,7 +86,8 @@ void weir_verdict_resolver(struct weir_detector *detector, const struct weir_sco
     uint32_t top =
         weir_sums_top(detector->judgement.by_client, detector->judgement.clients.n, &rest);
     if (top != WEIR_INDEX_NONE && rest.total > 0 && weir_rest_is_fine(rest) &&
-        weir_fisher(detector->judgement.by_client[top].own, rest) < detector->config.fisher_p) {
+        weir_fisher(detector->judgement.by_client[top].own, rest) < detector->config.fisher_p &&
+        fails_beside_told_names(detector, &pick, top)) {
         weir_told_client(detector, scope, &pick, top, verdict);
         return;
     }

@@ -103,6 +103,24 @@ static void names_of_one_service_fail(void **state) {
     assert_int_equal(site_last(&site, WEIR_INCIDENT_RAISED)->service, NETFLIX);
 }
 
+/* The names of one service are dead, and one client asks for them far more often than the others.
+ * That is no link of its own: all else that it asks for is answered. */
+static void who_asks_most_for_dead_names(void **state) {
+    site_healthy(&site, 12, 5);
+    for (int i = 0; i < 16; i++) {
+        site_fail(&site, NETFLIX, WEIR_LAYER_DNS, 0, 53, 5);
+        if (i % 8 == 2) site_fail(&site, NETFLIX, WEIR_LAYER_DNS, 1, 53, 5.2);
+        for (unsigned client = 0; client < 5; client++) {
+            if (i % 4 == 0) site_ok(&site, YOUTUBE, WEIR_LAYER_DNS, client, 53, 5.5);
+            site_ok(&site, YOUTUBE, WEIR_LAYER_CONNECT, client, 3, 6);
+        }
+        site_slot(&site);
+    }
+    assert_true(site.n_events > 0);
+    for (size_t i = 0; i < site.n_events; i++)
+        assert_int_equal(site.events[i].cause, WEIR_CAUSE_DNS_SERVICE);
+}
+
 static void one_client_fails(void **state) {
     site_healthy(&site, 12, 3);
     for (int i = 0; i < 12; i++) { /* client 0 fails at netflix, its other trials are fine */
@@ -506,6 +524,7 @@ int main(void) {
         SCENARIO(service_is_down),
         SCENARIO(recovery_clears),
         SCENARIO(names_of_one_service_fail),
+        SCENARIO(who_asks_most_for_dead_names),
         SCENARIO(one_client_fails),
         SCENARIO(one_client_fails_alone),
         SCENARIO(one_prefix_fails),
