@@ -68,12 +68,27 @@ static void offer(const struct weir_detector *detector, const struct weir_subjec
     if (raised) weir_alarm_offer(best, WEIR_WATCH_resets, scope, ends->last_reset_us);
 }
 
+/* Is anybody else served, whose connections last or end well? */
+static bool serves_others(const struct weir_judgement *judgement, const struct weir_scope *scope) {
+    const struct weir_pick served = {.service = scope->service,
+                                     .layer = WEIR_LAYER_SERVE,
+                                     .need = WEIR_ITEM_SCORED | WEIR_ITEM_OK,
+                                     .since_us = scope->since_us};
+    for (size_t i = weir_pick_first(judgement, &served); i < judgement->n;
+         i = weir_pick_next(judgement, &served, i))
+        if (weir_pick_matches(judgement, &served, &judgement->trials[i]) &&
+            !judgement->by_client[judgement->trials[i].client].own.fail)
+            return true;
+    return false;
+}
+
 /* Where there are two clients, two must have been cut off. */
 static void judge(struct weir_detector *detector, const struct weir_scope *scope,
                   struct weir_verdict *ret_verdict) {
     weir_verdict_service(detector, scope, ret_verdict);
-    ret_verdict->open |=
-        ret_verdict->record.n_clients_seen >= 2 && ret_verdict->record.n_clients < 2;
+    const struct weir_incident *record = &ret_verdict->record;
+    ret_verdict->open |= record->n_clients < 2 && (record->n_clients_seen >= 2 ||
+                                                   serves_others(&detector->judgement, scope));
 }
 
 static bool lasts(const struct weir_detector *detector, const struct weir_subject *subject) {

@@ -365,12 +365,12 @@ static void freeze_over_the_slots_end(void **state) {
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
 }
 
-/* Resets in mid-transfer that retries within the slot make up for. */
-static void connection_ends(void **state) {
-    site_healthy(&site, 12, 3);
+/* One connection of each of `hit` clients is reset in each slot, while `clients` are served. */
+static void cut_off(unsigned hit, unsigned clients) {
+    site_healthy(&site, 12, clients);
     for (int i = 0; i < 6; i++) {
-        site_rest(&site, 3, 3, true);
-        for (unsigned client = 0; client < 2; client++) {
+        site_rest(&site, clients, 3, true);
+        for (unsigned client = 0; client < hit; client++) {
             struct weir_connection_end end = {.client = site_client(client),
                                               .prefix = site_prefix(1),
                                               .service = NETFLIX,
@@ -380,6 +380,22 @@ static void connection_ends(void **state) {
         }
         site_slot(&site);
     }
+}
+
+/* The others keep their connections, and are served over them: it is one client's. Of a client that
+ * is alone nothing tells that. */
+static void connections_of_one_client_end(void **state) {
+    for (unsigned clients = 1; clients <= 3; clients += 2) {
+        end(NULL);
+        begin(NULL);
+        cut_off(1, clients);
+        assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), clients == 1);
+    }
+}
+
+/* Resets in mid-transfer that retries within the slot make up for. */
+static void connection_ends(void **state) {
+    cut_off(2, 3);
     const struct weir_incident *raised = site_last(&site, WEIR_INCIDENT_RAISED);
     assert_non_null(raised);
     assert_int_equal(site_count(&site, WEIR_INCIDENT_RAISED), 1);
@@ -538,6 +554,7 @@ int main(void) {
         SCENARIO(short_total_freeze),
         SCENARIO(freeze_over_the_slots_end),
         SCENARIO(connection_ends),
+        SCENARIO(connections_of_one_client_end),
         SCENARIO(slow_answers_are_degraded),
         SCENARIO(open_at_the_end),
         SCENARIO(silence_is_unknown),
