@@ -73,15 +73,21 @@ static void read_events(struct weir_view *view, struct json_object *events) {
     }
 }
 
+/* A reader without the right is told so: weir live may well run. */
+static int cannot_read(const struct weir_view_source *source, int error, struct weir_fault *fault) {
+    return weir_fault_set(
+        fault, error, "%s: cannot be read: %s", source->path,
+        error == -EACCES
+            ? "permission denied; run this as root, or join the group of that directory"
+            : "is weir live running, with this --state? Or name Redis by --redis URL");
+}
+
 /* The file is written whole and renamed: another file is another state. */
 int weir_view_mark_file(struct weir_view_source *source, char mark[WEIR_VIEW_MARK_MAX],
                         struct weir_fault *fault) {
     struct stat at;
     if (stat(source->path, &at) < 0)
-        return weir_fault_set(
-            fault, -errno,
-            "%s: cannot be read: is weir live running, with this --state? Or name Redis by --redis URL",
-            source->path);
+        return cannot_read(source, -errno, fault);
     snprintf(mark, WEIR_VIEW_MARK_MAX, "%llu %lld.%09ld %lld", (unsigned long long)at.st_ino,
              (long long)at.st_mtim.tv_sec, at.st_mtim.tv_nsec, (long long)at.st_size);
     return 0;
@@ -132,11 +138,7 @@ int weir_view_load_file(struct weir_view_source *source, struct weir_view *view,
         view->written_us = (int64_t)at.st_mtim.tv_sec * 1000000 + at.st_mtim.tv_nsec / 1000;
     if (!site) {
         json_object_put(whole);
-        if (unread == -ENOENT || unread == -EACCES)
-            return weir_fault_set(
-                fault, unread,
-                "%s: cannot be read: is weir live running, with this --state? Or name Redis by --redis URL",
-                source->path);
+        if (unread == -ENOENT || unread == -EACCES) return cannot_read(source, unread, fault);
         return weir_fault_set(fault, unread ? unread : -EINVAL, "%s: %s", source->path,
                               unread ? weir_private_error(unread) : "is no status file of weir");
     }

@@ -212,3 +212,12 @@ def test_a_service_that_is_only_tried_in_vain(tmp_path):
     weir("replay", "-q", "--state", tmp_path, PCAPS / "lab-blocked.pcap.zst")
     text = " ".join(weir("status", "--state", tmp_path, code=0).split("\n\n")[0].split())
     assert text == "4 services work. Tried in vain, but never seen to work here, so not judged: netflix."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody without rights")
+def test_a_reader_without_the_right_is_told_so(tmp_path):
+    weir("replay", "--state", tmp_path, PCAPS / "outage.pcap")
+    tmp_path.chmod(0o700)
+    for command in ("status", "top"):
+        done = subprocess.run([WEIR, command, "--state", tmp_path], capture_output=True, text=True, timeout=20, user=65534, extra_groups=[])
+        assert done.returncode == 1 and "permission denied" in done.stderr and "running" not in done.stderr, done.stderr
